@@ -1,0 +1,54 @@
+//! Where an idea comes from, so that a report can cite exactly what it used.
+
+/// A publication behind a method or a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Citation {
+    /// BibTeX key, for example `lion2024basin`.
+    pub key: &'static str,
+    /// Authors in BibTeX form, joined by ` and `.
+    pub authors: &'static str,
+    /// Title of the work.
+    pub title: &'static str,
+    /// Year of publication.
+    pub year: u16,
+    /// arXiv number or DOI, for example `2402.03187`.
+    pub locator: &'static str,
+}
+
+impl Citation {
+    /// Lion, Bachmann, Noci, Hofmann: the paper this project reproduces.
+    pub const SINGLE_BASIN: Self = Self {
+        key: "lion2024basin",
+        authors: "Lion, Kai and Bachmann, Gregor and Noci, Lorenzo and Hofmann, Thomas",
+        title: "How Good is a Single Basin?",
+        year: 2024,
+        locator: "2402.03187",
+    };
+}
+
+/// BibTeX of the given works, sorted by key, each once.
+pub fn bibtex(citations: &[Citation]) -> String {
+    let mut sorted = citations.to_vec();
+    sorted.sort();
+    sorted.dedup_by_key(|c| c.key);
+    let entry = |c: &Citation| {
+        let id = if c.locator.contains('/') { "doi" } else { "eprint" };
+        format!(
+            "@article{{{},\n  author = {{{}}},\n  title = {{{{{}}}}},\n  year = {{{}}},\n  {id} = {{{}}}\n}}\n",
+            c.key, c.authors, c.title, c.year, c.locator
+        )
+    };
+    sorted.iter().map(entry).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_work_cited_twice_appears_once() {
+        let text = bibtex(&[Citation::SINGLE_BASIN, Citation::SINGLE_BASIN]);
+        assert_eq!(text.matches("@article").count(), 1);
+        assert!(text.contains("eprint = {2402.03187}"));
+    }
+}

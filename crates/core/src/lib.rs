@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod cite;
+mod digest;
+mod params;
+mod predictions;
+mod rng;
+mod seed;
+mod simplex;
+mod tensors;
+
+pub use cite::{Citation, bibtex};
+pub use digest::{Digest, digest};
+pub use params::{Array, Params, ParamsError};
+pub use predictions::{Labels, Logits, PredictionError, Probs};
+pub use rng::Rng;
+pub use seed::SeedTree;
+pub use simplex::{Simplex, SimplexError};
+pub use tensors::{TensorFile, TensorFileError, expect_layout};

@@ -1,0 +1,1 @@
+//! End-to-end tests of the `basin` binary live in `main.rs`; this library is empty.
