@@ -69,7 +69,7 @@ impl Logits {
         for row in self.rows() {
             let max = row.iter().fold(f32::NEG_INFINITY, |m, &z| m.max(z));
             let start = values.len();
-            values.extend(row.iter().map(|&z| (f64::from(z - max) / temperature).exp()));
+            values.extend(row.iter().map(|&z| ((f64::from(z) - f64::from(max)) / temperature).exp()));
             let sum: f64 = values[start..].iter().sum();
             values[start..].iter_mut().for_each(|p| *p /= sum);
         }

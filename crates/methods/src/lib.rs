@@ -1,1 +1,15 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod constrained;
+mod deep;
+mod distilled;
+mod distilled_deep;
+mod permuted;
+mod swe;
+
+pub use constrained::Constrained;
+pub use deep::Deep;
+pub use distilled::{Distillation, Distilled};
+pub use distilled_deep::DistilledDeep;
+pub use permuted::{MatchWeights, Permuted};
+pub use swe::Swe;

@@ -1,1 +1,10 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod architecture;
+mod init;
+mod network;
+mod resnet;
+
+pub use architecture::{Architecture, ModelError};
+pub use network::{Layout, Network, ParamSpec};
+pub use resnet::ResNet;

@@ -1,1 +1,26 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+pub mod bench;
+pub mod config;
+mod dry_run;
+mod environment;
+mod execute;
+pub mod exit;
+mod experiment;
+mod interrupt;
+mod measure;
+mod plan;
+mod predict;
+mod progress;
+mod registry;
+mod reproduce;
+
+pub use execute::{EpochLine, Executor, FINAL};
+pub use experiment::Experiment;
+pub use interrupt::Interrupt;
+pub use measure::{Measured, Measurer};
+pub use plan::{NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork};
+pub use predict::predict;
+pub use progress::{Progress, Task};
+pub use registry::Registry;
+pub use reproduce::{Finished, Request, price, reproduce};

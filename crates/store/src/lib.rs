@@ -1,1 +1,23 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod atomic;
+mod done;
+mod error;
+pub mod faulty;
+mod fs;
+mod journal;
+mod lock;
+mod names;
+mod node;
+mod run;
+mod sealed;
+mod states;
+
+pub use atomic::write_atomic;
+pub use done::NodeStatus;
+pub use error::StoreError;
+pub use fs::{DirEntry, Fs, NewFile, RealFs};
+pub use journal::Journal;
+pub use node::NodeDir;
+pub use run::RunDir;
+pub use states::LoadedState;

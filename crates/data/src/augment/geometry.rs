@@ -1,0 +1,190 @@
+//! Flip, padded crop, zoom and rotation as one map from output pixels to source pixels.
+
+use super::AugmentConfig;
+use crate::image_set::CHANNELS;
+use basin_core::Rng;
+
+/// What was drawn for one image. The source of the output pixel at p (row, column, from the centre) is
+/// (flip(rotate(p)) + centre) / zoom + shift: augmax's chain zoom → flip → rotation, in one resampling.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct GeometryDraw {
+    /// Rows and columns by which the crop window is moved.
+    shift: [isize; 2],
+    flip: bool,
+    /// Zoom factor, centre of the zoomed crop (rows, columns) and angle in radians; none when neither zoom
+    /// nor rotation is on and whole pixels suffice.
+    warp: Option<(f64, [f64; 2], f64)>,
+}
+
+impl GeometryDraw {
+    pub(super) fn new(config: &AugmentConfig, size: usize, rng: &mut Rng) -> Self {
+        let flip = rng.chance(config.flip);
+        // No padding beyond the image's extent can show anything but zeros.
+        let padding = config.crop_padding.min(size) as isize;
+        let shift = [0; 2].map(|_: isize| (rng.uniform() * (2 * padding + 1) as f64) as isize - padding);
+        let [scale, row, column, turn] = [0; 4].map(|_| rng.uniform());
+        let (low, high) = config.zoom.unwrap_or((1.0, 1.0));
+        let zoom = (low.ln() + scale * (high.ln() - low.ln())).exp();
+        let limit = 0.5 * size as f64 * (zoom - 1.0);
+        let centre = [row, column].map(|u| limit * (2.0 * u - 1.0));
+        let angle = config.rotation_degrees.to_radians() * (2.0 * turn - 1.0);
+        let whole_pixels = config.zoom.is_none() && config.rotation_degrees == 0.0;
+        Self { shift, flip, warp: (!whole_pixels).then_some((zoom, centre, angle)) }
+    }
+
+    /// Fills `out` `[size, size, 3]` from `image`, with zeros where the source lies outside.
+    pub(super) fn apply(&self, image: &[u8], size: usize, out: &mut [u8]) {
+        match self.warp {
+            None => self.move_rows(image, size, out),
+            Some((zoom, centre, angle)) => self.resample(image, size, zoom, centre, angle, out),
+        }
+    }
+
+    fn move_rows(&self, image: &[u8], size: usize, out: &mut [u8]) {
+        let row_bytes = size * CHANNELS;
+        let [down, right] = self.shift;
+        // Source columns that exist, and where they begin in an unflipped output row.
+        let first = right.max(0) as usize;
+        let count = size.saturating_sub(right.unsigned_abs());
+        let begin = (-right).max(0) as usize;
+        for (y, to) in out.chunks_exact_mut(row_bytes).enumerate() {
+            to.fill(0);
+            let Some(from) = y.checked_add_signed(down).filter(|&source| source < size) else { continue };
+            let from = &image[from * row_bytes + first * CHANNELS..][..count * CHANNELS];
+            if self.flip {
+                let end = (size - begin) * CHANNELS;
+                let to = to[end - from.len()..end].rchunks_exact_mut(CHANNELS);
+                for (to, from) in to.zip(from.chunks_exact(CHANNELS)) {
+                    to.copy_from_slice(from);
+                }
+            } else {
+                to[begin * CHANNELS..][..from.len()].copy_from_slice(from);
+            }
+        }
+    }
+
+    fn resample(&self, image: &[u8], size: usize, zoom: f64, centre: [f64; 2], angle: f64, out: &mut [u8]) {
+        let middle = 0.5 * size as f64 - 0.5;
+        let (sin, cos) = angle.sin_cos();
+        let mirror = if self.flip { -1.0 } else { 1.0 };
+        for (y, row) in out.chunks_exact_mut(size * CHANNELS).enumerate() {
+            let y = y as f64 - middle;
+            for (x, pixel) in row.chunks_exact_mut(CHANNELS).enumerate() {
+                let x = x as f64 - middle;
+                let source_y = (cos * y + sin * x + centre[0]) / zoom + self.shift[0] as f64 + middle;
+                let source_x =
+                    (mirror * (cos * x - sin * y) + centre[1]) / zoom + self.shift[1] as f64 + middle;
+                pixel.copy_from_slice(&bilinear(image, size, source_y as f32, source_x as f32));
+            }
+        }
+    }
+}
+
+/// The image at a real position: weights of the four neighbours, zeros outside, rounded to nearest.
+fn bilinear(image: &[u8], size: usize, y: f32, x: f32) -> [u8; CHANNELS] {
+    let (top, left) = (y.floor(), x.floor());
+    let (down, right) = (y - top, x - left);
+    let (top, left) = (top as isize, left as isize);
+    let mut sum = [0.0f32; CHANNELS];
+    for (row, row_weight) in [(top, 1.0 - down), (top + 1, down)] {
+        for (column, weight) in [(left, 1.0 - right), (left + 1, right)] {
+            let inside = (0..size as isize).contains(&row) && (0..size as isize).contains(&column);
+            if inside {
+                let at = (row as usize * size + column as usize) * CHANNELS;
+                for (sum, &value) in sum.iter_mut().zip(&image[at..at + CHANNELS]) {
+                    *sum += row_weight * weight * f32::from(value);
+                }
+            }
+        }
+    }
+    sum.map(|value| (value + 0.5) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basin_core::SeedTree;
+    use proptest::prelude::*;
+
+    const STILL: GeometryDraw = GeometryDraw { shift: [0, 0], flip: false, warp: None };
+
+    /// A 3×3 image whose red channel counts 1..=9; green is 10 more, blue 20 more.
+    fn nine() -> Vec<u8> {
+        (1..=9).flat_map(|i| [i, i + 10, i + 20]).collect()
+    }
+
+    fn red(draw: GeometryDraw) -> Vec<u8> {
+        let mut out = vec![99; 27];
+        draw.apply(&nine(), 3, &mut out);
+        out.chunks(3).map(|pixel| pixel[0]).collect()
+    }
+
+    #[test]
+    fn a_flip_mirrors_columns_and_keeps_channels() {
+        let mut out = vec![0; 27];
+        GeometryDraw { flip: true, ..STILL }.apply(&nine(), 3, &mut out);
+        assert_eq!(out[..9], [3, 13, 23, 2, 12, 22, 1, 11, 21]);
+    }
+
+    #[test]
+    fn a_moved_window_shows_zeros_beyond_the_edge() {
+        assert_eq!(red(GeometryDraw { shift: [1, -1], ..STILL }), [0, 4, 5, 0, 7, 8, 0, 0, 0]);
+        assert_eq!(red(GeometryDraw { shift: [1, -1], flip: true, ..STILL }), [5, 4, 0, 8, 7, 0, 0, 0, 0]);
+        assert_eq!(red(GeometryDraw { shift: [0, 3], ..STILL }), [0; 9]);
+    }
+
+    #[test]
+    fn a_quarter_turn_moves_whole_pixels() {
+        let turn = Some((1.0, [0.0, 0.0], std::f64::consts::FRAC_PI_2));
+        assert_eq!(red(GeometryDraw { warp: turn, ..STILL }), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
+    }
+
+    #[test]
+    fn zoom_interpolates_and_fills_with_zeros() {
+        // Magnified twice about the centre, the outer pixels lie half way between neighbours.
+        assert_eq!(red(GeometryDraw { warp: Some((2.0, [0.0, 0.0], 0.0)), ..STILL })[..3], [3, 4, 4]);
+        // Shrunk by half, only the centre lies inside.
+        assert_eq!(
+            red(GeometryDraw { warp: Some((0.5, [0.0, 0.0], 0.0)), ..STILL }),
+            [0, 0, 0, 0, 5, 0, 0, 0, 0]
+        );
+    }
+
+    proptest! {
+        /// The row-copying path is an optimisation of the resampling one, nothing else.
+        #[test]
+        fn whole_pixel_moves_agree_with_resampling(down in -5isize..=5, right in -5isize..=5, flip: bool) {
+            let image: Vec<u8> = (0..5 * 5 * 3).map(|i| (i * 83 % 256) as u8).collect();
+            let draw = GeometryDraw { shift: [down, right], flip, warp: None };
+            let (mut fast, mut slow) = (vec![0; 75], vec![0; 75]);
+            draw.apply(&image, 5, &mut fast);
+            GeometryDraw { warp: Some((1.0, [0.0; 2], 0.0)), ..draw }.apply(&image, 5, &mut slow);
+            prop_assert_eq!(fast, slow);
+        }
+    }
+
+    #[test]
+    fn draws_cover_their_ranges_and_no_more() {
+        let config = AugmentConfig { crop_padding: 2, ..AugmentConfig::git_rebasin() };
+        let draws: Vec<GeometryDraw> =
+            (0..2000).map(|i| GeometryDraw::new(&config, 32, &mut SeedTree::root(i).rng())).collect();
+        for shift in -2..=2 {
+            let share = draws.iter().filter(|d| d.shift[0] == shift).count();
+            assert!((330..470).contains(&share), "{shift}: {share}");
+        }
+        assert!(draws.iter().all(|d| d.shift.iter().all(|s| s.abs() <= 2)));
+        assert!((900..1100).contains(&draws.iter().filter(|d| d.flip).count()));
+        let extremes = |value: fn(&GeometryDraw) -> f64| {
+            let values = draws.iter().map(value);
+            (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max))
+        };
+        let (low, high) = extremes(|d| d.warp.unwrap().0);
+        assert!((0.8..0.81).contains(&low) && (1.19..=1.2).contains(&high), "{low} {high}");
+        let (low, high) = extremes(|d| d.warp.unwrap().2.to_degrees());
+        assert!((-30.0..-29.5).contains(&low) && (29.5..=30.0).contains(&high), "{low} {high}");
+        assert!(draws.iter().all(|d| {
+            let (zoom, centre, _) = d.warp.unwrap();
+            centre.iter().all(|c| c.abs() <= 16.0 * (zoom - 1.0).abs())
+        }));
+    }
+}

@@ -1,0 +1,83 @@
+//! Batches ready for a network: picked, augmented, normalised, `[b, size, size, 3]`.
+
+use crate::augment::{Scratch, augment_with};
+use crate::image_set::CHANNELS;
+use crate::{AugmentConfig, ImageSet, Normalisation};
+use basin_core::SeedTree;
+use std::ops::Range;
+
+/// Fills `out` `[b, size, size, 3]` with the images `indices`, augmented and normalised.
+///
+/// `stream` belongs to one order of training. The augmentation of an image depends on
+/// `stream.child("augment").index(epoch).index(image)` alone, not on its place in the batch or on the batch
+/// size. Runs on the calling thread; split `indices` and `out` to use more.
+///
+/// # Panics
+/// When an index is not below `set.len()` or `out` has another length.
+pub fn fill_batch(
+    set: &ImageSet,
+    indices: &[u32],
+    augment: &AugmentConfig,
+    stream: &SeedTree,
+    epoch: u64,
+    normalisation: &Normalisation,
+    out: &mut [f32],
+) {
+    let bytes = set.size() * set.size() * CHANNELS;
+    assert_eq!(out.len(), indices.len() * bytes, "batch of {} images", indices.len());
+    let stream = stream.child("augment").index(epoch);
+    let table = normalisation.table();
+    let mut scratch = Scratch::default();
+    let mut image = vec![0; bytes];
+    for (&index, out) in indices.iter().zip(out.chunks_exact_mut(bytes)) {
+        let stream = stream.index(u64::from(index));
+        augment_with(augment, set.image(index as usize), set.size(), &stream, &mut scratch, &mut image);
+        table.apply(&image, out);
+    }
+}
+
+/// Fills `out` `[b, size, size, 3]` with the images of `range` as they are, normalised.
+///
+/// # Panics
+/// When the range leaves the set or `out` has another length.
+pub fn fill_plain(set: &ImageSet, range: Range<usize>, normalisation: &Normalisation, out: &mut [f32]) {
+    let bytes = set.size() * set.size() * CHANNELS;
+    normalisation.apply(&set.images()[range.start * bytes..range.end * bytes], out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: usize = 8 * 8 * 3;
+
+    fn set() -> ImageSet {
+        ImageSet::new(8, 2, (0..6 * IMAGE).map(|i| (i * 31 % 255) as u8).collect(), vec![0; 6]).unwrap()
+    }
+
+    fn batch(indices: &[u32], epoch: u64) -> Vec<f32> {
+        let mut out = vec![0.0; indices.len() * IMAGE];
+        let config = AugmentConfig::paper();
+        fill_batch(&set(), indices, &config, &SeedTree::root(5), epoch, &Normalisation::CIFAR10, &mut out);
+        out
+    }
+
+    #[test]
+    fn an_image_does_not_depend_on_its_place_in_the_batch() {
+        let together = batch(&[4, 1, 3, 1], 2);
+        for (i, &index) in [4, 1, 3, 1].iter().enumerate() {
+            assert_eq!(together[i * IMAGE..][..IMAGE], batch(&[index], 2));
+        }
+        assert_ne!(batch(&[4], 2), batch(&[4], 3));
+    }
+
+    #[test]
+    fn without_augmentation_a_batch_is_the_plain_images() {
+        let (mut plain, mut picked) = (vec![0.0; 2 * IMAGE], vec![0.0; 2 * IMAGE]);
+        fill_plain(&set(), 2..4, &Normalisation::CIFAR10, &mut plain);
+        let none = AugmentConfig::none();
+        fill_batch(&set(), &[2, 3], &none, &SeedTree::root(0), 0, &Normalisation::CIFAR10, &mut picked);
+        assert_eq!(plain, picked);
+        assert_eq!(plain[0], (f32::from(set().image(2)[0]) / 255.0 - 0.4914) / 0.2470);
+    }
+}

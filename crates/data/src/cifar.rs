@@ -1,0 +1,253 @@
+//! CIFAR-10 and CIFAR-100 from their official binary files, in a folder or straight from the tar.gz.
+
+use crate::image_set::CHANNELS;
+use crate::{DataError, DatasetId, ImageSet, Split, archive};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+const SIZE: usize = 32;
+const PIXELS: usize = SIZE * SIZE * CHANNELS;
+
+/// How a CIFAR set lies on disk: records of label bytes, then a red, a green and a blue plane, row-major.
+#[derive(Debug)]
+pub(crate) struct Format {
+    dataset: DatasetId,
+    /// Label bytes of a record with their ranges; the last one is the class.
+    labels: &'static [(&'static str, usize)],
+    /// Records of one official file of the training and the test part.
+    train: (&'static [&'static str], u64),
+    test: (&'static [&'static str], u64),
+    /// Whether a folder may hold fewer whole records: a development subset.
+    subsets: bool,
+    folder: &'static str,
+    archive: &'static str,
+    md5: &'static str,
+}
+
+/// Records of 3 073 bytes, five training files and a test file of 10 000 each.
+pub(crate) const CIFAR10: Format = Format {
+    dataset: DatasetId::Cifar10,
+    labels: &[("class", 10)],
+    train: (
+        &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
+        10_000,
+    ),
+    test: (&["test_batch.bin"], 10_000),
+    subsets: false,
+    folder: "cifar-10-batches-bin",
+    archive: "cifar-10-binary.tar.gz",
+    md5: "c32a1d4ab5d03f1284b67883e8d87530",
+};
+
+/// Records of 3 074 bytes (coarse label, fine label, pixels), one training file of 50 000, a test file of
+/// 10 000. A folder may hold fewer whole records if every class has equally many: a file that broke off at a
+/// record's end does not pass for a subset.
+pub(crate) const CIFAR100: Format = Format {
+    dataset: DatasetId::Cifar100,
+    labels: &[("coarse", 20), ("fine", 100)],
+    train: (&["train.bin"], 50_000),
+    test: (&["test.bin"], 10_000),
+    subsets: true,
+    folder: "cifar-100-binary",
+    archive: "cifar-100-binary.tar.gz",
+    md5: "03b5dce01913d631647c71ecec9e9cb8",
+};
+
+impl Format {
+    fn record(&self) -> usize {
+        self.labels.len() + PIXELS
+    }
+
+    fn files(&self, split: Split) -> (&'static [&'static str], u64) {
+        match split {
+            Split::Train => self.train,
+            Split::Test => self.test,
+        }
+    }
+
+    fn other(&self) -> &'static Format {
+        if self.dataset == DatasetId::Cifar10 { &CIFAR100 } else { &CIFAR10 }
+    }
+
+    /// Whether one of the set's files lies directly in the folder.
+    fn lies_in(&self, dir: &Path) -> bool {
+        self.train.0.iter().chain(self.test.0).any(|file| dir.join(file).is_file())
+    }
+
+    fn wrong_dataset(&self, path: PathBuf) -> DataError {
+        DataError::WrongDataset { path, expected: self.dataset, found: self.other().dataset }
+    }
+}
+
+/// Loads one part of a CIFAR set.
+pub(crate) fn load(format: &Format, dir: &Path, split: Split) -> Result<ImageSet, DataError> {
+    let (files, records) = format.files(split);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    match locate(format, dir)? {
+        Place::Folder(folder) => {
+            for file in files {
+                let path = folder.join(file);
+                let bytes = read_file(format, &path, records)?;
+                append(format, &path, &bytes, &mut pixels, &mut labels)?;
+            }
+            if format.subsets {
+                check_balance(format, &folder.join(files[0]), &labels)?;
+            }
+        }
+        Place::Archive(path) => {
+            let names: Vec<String> = files.iter().map(|file| format!("{}/{file}", format.folder)).collect();
+            let length = records * format.record() as u64;
+            for (bytes, name) in archive::read_files(&path, format.md5, &names, length)?.iter().zip(&names) {
+                append(format, &path.join(name), bytes, &mut pixels, &mut labels)?;
+            }
+        }
+    }
+    ImageSet::new(SIZE, format.dataset.classes(), pixels, labels)
+}
+
+enum Place {
+    Folder(PathBuf),
+    Archive(PathBuf),
+}
+
+/// Finds the set: `dir` itself, its official subfolder, the official archive in it, or `dir` as the archive.
+fn locate(format: &Format, dir: &Path) -> Result<Place, DataError> {
+    if dir.is_file() {
+        return Ok(Place::Archive(dir.to_owned()));
+    }
+    if format.lies_in(dir) {
+        return Ok(Place::Folder(dir.to_owned()));
+    }
+    let (folder, archive) = (dir.join(format.folder), dir.join(format.archive));
+    if folder.is_dir() {
+        return Ok(Place::Folder(folder));
+    }
+    if archive.is_file() {
+        return Ok(Place::Archive(archive));
+    }
+    let other = format.other();
+    if other.lies_in(dir) {
+        return Err(format.wrong_dataset(dir.to_owned()));
+    }
+    for path in [dir.join(other.folder), dir.join(other.archive)] {
+        if path.exists() {
+            return Err(format.wrong_dataset(path));
+        }
+    }
+    let action = if dir.is_dir() {
+        format!(
+            "put the folder {} or the archive {} there (the binary version, not the Python one)",
+            format.folder, format.archive
+        )
+    } else {
+        "pass an existing folder to --data-dir".to_owned()
+    };
+    Err(DataError::Missing { path: if dir.is_dir() { folder } else { dir.to_owned() }, action })
+}
+
+/// Reads a batch file after its length has been found right, so no file can exhaust memory.
+fn read_file(format: &Format, path: &Path, records: u64) -> Result<Vec<u8>, DataError> {
+    let read_error = |source| DataError::Read { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let action = format!("restore it from {}", format.archive);
+            return Err(DataError::Missing { path: path.to_owned(), action });
+        }
+        Err(e) => return Err(read_error(e)),
+    };
+    let found = file.metadata().map_err(read_error)?.len();
+    let (record, other) = (format.record() as u64, format.other().record() as u64);
+    let whole = records * record;
+    let right =
+        found == whole || format.subsets && found > 0 && found < whole && found.is_multiple_of(record);
+    if !right {
+        if found > 0 && found.is_multiple_of(other) {
+            return Err(format.wrong_dataset(path.to_owned()));
+        }
+        let (expected, least) = if format.subsets && found < whole {
+            (format!("{whole}, or a multiple of {record} for a subset"), whole)
+        } else {
+            (whole.to_string(), whole)
+        };
+        return Err(DataError::Length { path: path.to_owned(), expected, least, found });
+    }
+    let mut bytes = Vec::with_capacity(found as usize);
+    file.take(found).read_to_end(&mut bytes).map_err(read_error)?;
+    if bytes.len() as u64 != found {
+        let (expected, found) = (found.to_string(), bytes.len() as u64);
+        return Err(DataError::Length { path: path.to_owned(), expected, least: whole, found });
+    }
+    Ok(bytes)
+}
+
+/// Appends whole records: labels checked, planes turned into interleaved pixels.
+fn append(
+    format: &Format,
+    path: &Path,
+    bytes: &[u8],
+    pixels: &mut Vec<u8>,
+    labels: &mut Vec<u32>,
+) -> Result<(), DataError> {
+    pixels.reserve(bytes.len());
+    for (record, bytes) in bytes.chunks_exact(format.record()).enumerate() {
+        let (head, planes) = bytes.split_at(format.labels.len());
+        for (&label, &(kind, classes)) in head.iter().zip(format.labels) {
+            if usize::from(label) >= classes {
+                let label = u32::from(label);
+                return Err(DataError::Label { path: path.to_owned(), record, kind, label, classes });
+            }
+        }
+        labels.push(u32::from(head[head.len() - 1]));
+        let (red, rest) = planes.split_at(SIZE * SIZE);
+        let (green, blue) = rest.split_at(SIZE * SIZE);
+        pixels.extend(red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [r, g, b]));
+    }
+    Ok(())
+}
+
+/// All classes equally often.
+fn check_balance(format: &Format, path: &Path, labels: &[u32]) -> Result<(), DataError> {
+    let mut counts = vec![0u32; format.dataset.classes()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let (least, most) = counts.iter().fold((u32::MAX, 0), |(low, high), &c| (low.min(c), high.max(c)));
+    if least == most {
+        return Ok(());
+    }
+    Err(DataError::Layout {
+        path: path.to_owned(),
+        expected: "equally many of every class (a broken download lacks some)".to_owned(),
+        found: format!("between {least} and {most} images of a class"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_become_interleaved_pixels() {
+        let mut record = vec![3, 7];
+        record.extend((0..PIXELS).map(|i| (i / (SIZE * SIZE) * 100 + i % 50) as u8));
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        append(&CIFAR100, Path::new("x"), &record, &mut pixels, &mut labels).unwrap();
+        assert_eq!(labels, [7]);
+        assert_eq!(
+            pixels[..6],
+            [0, 1024 % 50 + 100, 2048 % 50 + 200, 1, 1025 % 50 + 100, 2049 % 50 + 200].map(|x| x as u8)
+        );
+    }
+
+    #[test]
+    fn a_coarse_label_out_of_range_is_named_with_its_record() {
+        let mut records = vec![0; 2 * CIFAR100.record()];
+        records[CIFAR100.record()] = 20;
+        let error =
+            append(&CIFAR100, Path::new("train.bin"), &records, &mut vec![], &mut vec![]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "train.bin: record 1 has coarse label 20, expected 0..20; the file is damaged or of another data set"
+        );
+    }
+}

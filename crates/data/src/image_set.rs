@@ -1,0 +1,165 @@
+//! Images and labels in memory: what every data set becomes once it is loaded.
+
+use crate::DataError;
+use basin_core::{Digest, digest};
+
+/// Channels of an image: red, green, blue.
+pub(crate) const CHANNELS: usize = 3;
+
+/// Square RGB images with their classes: `u8`, NHWC, `[n, size, size, 3]`, and `[n]` labels in
+/// `0..classes`. At least one image; immutable once made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ImageSet {
+    size: usize,
+    classes: usize,
+    images: Vec<u8>,
+    labels: Vec<u32>,
+}
+
+impl ImageSet {
+    /// Wraps pixels `[n, size, size, 3]` and labels `[n]`.
+    ///
+    /// # Errors
+    /// [`DataError::Set`] when there is no image, when the pixels are not whole images, one per label, or when
+    /// a label is not in `0..classes`.
+    pub fn new(size: usize, classes: usize, images: Vec<u8>, labels: Vec<u32>) -> Result<Self, DataError> {
+        let wrong = |what, expected: String, found: String| Err(DataError::Set { what, expected, found });
+        if size == 0 || labels.is_empty() {
+            return wrong(
+                "image set",
+                "at least one image of at least one pixel".into(),
+                format!("{} images of {size}x{size} pixels", labels.len()),
+            );
+        }
+        let wanted = size
+            .checked_mul(size)
+            .and_then(|n| n.checked_mul(CHANNELS))
+            .and_then(|n| n.checked_mul(labels.len()));
+        if wanted != Some(images.len()) {
+            return wrong(
+                "pixel bytes",
+                format!("{} images of {size}x{size}x{CHANNELS} bytes", labels.len()),
+                format!("{} bytes", images.len()),
+            );
+        }
+        if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label as usize >= classes) {
+            return wrong("label", format!("0..{classes}"), format!("{label} at image {i}"));
+        }
+        Ok(Self { size, classes, images, labels })
+    }
+
+    /// Number of images n, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Height and width of an image in pixels.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Number of classes; a label is below it.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Pixels of image `i`, `[size, size, 3]`.
+    ///
+    /// # Panics
+    /// When `i >= self.len()`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let bytes = self.size * self.size * CHANNELS;
+        &self.images[i * bytes..][..bytes]
+    }
+
+    /// All pixels, `[n, size, size, 3]`.
+    pub fn images(&self) -> &[u8] {
+        &self.images
+    }
+
+    /// All labels, `[n]`.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The first `n` images, to limit work.
+    ///
+    /// # Errors
+    /// [`DataError::Set`] when `n` is 0 or above [`ImageSet::len`].
+    pub fn take(&self, n: usize) -> Result<Self, DataError> {
+        if n == 0 || n > self.len() {
+            let expected = format!("1..={}", self.len());
+            return Err(DataError::Set { what: "number of images", expected, found: n.to_string() });
+        }
+        let bytes = self.size * self.size * CHANNELS;
+        Ok(Self {
+            size: self.size,
+            classes: self.classes,
+            images: self.images[..n * bytes].to_vec(),
+            labels: self.labels[..n].to_vec(),
+        })
+    }
+
+    /// Content hash over extent, classes, pixels and labels: the set's identity in the name of a piece of
+    /// work. Costs about a second per 300 MB.
+    pub fn digest(&self) -> Digest {
+        let labels: Vec<u8> = self.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+        let (size, classes) = ((self.size as u64).to_le_bytes(), (self.classes as u64).to_le_bytes());
+        digest([&b"image set 1"[..], &size, &classes, &self.images, &labels])
+    }
+}
+
+impl std::fmt::Debug for ImageSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { size, classes, labels, .. } = self;
+        write!(f, "ImageSet({} images, {size}x{size}, {classes} classes)", labels.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn four() -> ImageSet {
+        ImageSet::new(2, 3, (0..48).collect(), vec![0, 1, 2, 1]).unwrap()
+    }
+
+    #[test]
+    fn an_image_is_its_slice_of_the_pixels() {
+        assert_eq!(four().image(1), (12..24).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn a_prefix_keeps_images_labels_and_classes() {
+        let two = four().take(2).unwrap();
+        assert_eq!((two.len(), two.classes(), two.labels()), (2, 3, &[0, 1][..]));
+        assert_eq!(two.images(), &four().images()[..24]);
+        assert!(four().take(4).unwrap() == four());
+        assert!(four().take(0).is_err());
+        assert_eq!(
+            four().take(5).unwrap_err().to_string(),
+            "number of images: expected 1..=4, found 5; pass whole images with one label each"
+        );
+    }
+
+    #[test]
+    fn what_is_no_set_is_refused() {
+        assert!(ImageSet::new(2, 3, vec![0; 13], vec![0]).is_err());
+        assert!(ImageSet::new(2, 3, vec![], vec![]).is_err());
+        assert!(ImageSet::new(usize::MAX, 3, vec![0; 12], vec![0]).is_err());
+        let error = ImageSet::new(1, 3, vec![0; 6], vec![0, 3]).unwrap_err().to_string();
+        assert!(error.starts_with("label: expected 0..3, found 3 at image 1"), "{error}");
+    }
+
+    #[test]
+    fn the_digest_sees_pixels_labels_and_classes() {
+        let base = four().digest();
+        let mut pixels = four().images().to_vec();
+        pixels[7] ^= 1;
+        assert_ne!(ImageSet::new(2, 3, pixels, vec![0, 1, 2, 1]).unwrap().digest(), base);
+        assert_ne!(ImageSet::new(2, 3, four().images().to_vec(), vec![0, 1, 2, 0]).unwrap().digest(), base);
+        assert_ne!(ImageSet::new(2, 4, four().images().to_vec(), vec![0, 1, 2, 1]).unwrap().digest(), base);
+        assert_eq!(four().digest(), base);
+    }
+}

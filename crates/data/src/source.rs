@@ -1,0 +1,66 @@
+//! Where a data set comes from, and the one door through which it is loaded.
+
+use crate::{DataError, DatasetId, ImageSet, Split, cifar, synthetic, tiny_imagenet};
+use std::path::{Path, PathBuf};
+
+/// A data set with all that determines its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which data set.
+    pub dataset: DatasetId,
+    /// The folder with the official files; not needed by the synthetic sets.
+    pub dir: Option<PathBuf>,
+    /// Seed of a synthetic set; nothing else looks at it.
+    pub seed: u64,
+    /// Training images of a synthetic set, in `1..=1 000 000`.
+    pub train_images: usize,
+    /// Test images of a synthetic set, in `1..=1 000 000`.
+    pub test_images: usize,
+}
+
+impl Source {
+    /// A synthetic set of 10 classes with 2 000 training and 1 000 test images.
+    pub fn synthetic(seed: u64) -> Self {
+        Self { dataset: DatasetId::Synthetic10, dir: None, seed, train_images: 2000, test_images: 1000 }
+    }
+
+    /// A data set from a folder with its official files.
+    pub fn folder(dataset: DatasetId, dir: impl Into<PathBuf>) -> Self {
+        Self { dataset, dir: Some(dir.into()), ..Self::synthetic(0) }
+    }
+
+    /// Loads one part of the set into memory, whole.
+    ///
+    /// # Errors
+    /// [`DataError`] says which file, what was expected, what was found and what to do.
+    pub fn load(&self, split: Split) -> Result<ImageSet, DataError> {
+        match self.dataset {
+            DatasetId::Synthetic10 | DatasetId::Synthetic100 => {
+                let (key, images) = match split {
+                    Split::Train => ("data.train_images", self.train_images),
+                    Split::Test => ("data.test_images", self.test_images),
+                };
+                if !(1..=1_000_000).contains(&images) {
+                    let expected = "a number of images in 1..=1000000";
+                    return Err(DataError::Setting { key, expected, found: images.to_string() });
+                }
+                synthetic::generate(self.dataset.classes(), self.seed, split, images)
+            }
+            DatasetId::Cifar10 => cifar::load(
+                &cifar::CIFAR10,
+                self.folder_of("cifar-10-batches-bin or cifar-10-binary.tar.gz")?,
+                split,
+            ),
+            DatasetId::Cifar100 => cifar::load(
+                &cifar::CIFAR100,
+                self.folder_of("cifar-100-binary or cifar-100-binary.tar.gz")?,
+                split,
+            ),
+            DatasetId::TinyImagenet => tiny_imagenet::load(self.folder_of("tiny-imagenet-200")?, split),
+        }
+    }
+
+    fn folder_of(&self, wanted: &'static str) -> Result<&Path, DataError> {
+        self.dir.as_deref().ok_or(DataError::NoFolder { dataset: self.dataset, wanted })
+    }
+}

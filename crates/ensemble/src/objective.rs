@@ -1,0 +1,59 @@
+//! What a trajectory minimises.
+
+use crate::NodeId;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// The loss of a trajectory. The built-in ones are data that kernels execute where the logits are.
+#[derive(Clone, Debug)]
+pub enum Objective {
+    /// Mean cross-entropy with the labels.
+    CrossEntropy,
+    /// Eq. 1 of Lion et al.: (1−β)·τ²·KL(σ(t/τ) ‖ σ(z/τ)) + β·CE, mean over the batch.
+    Distillation {
+        /// The network whose logits t on the same augmented images are the target.
+        teacher: NodeId,
+        /// β in `[0, 1]`: share of the labels.
+        label_weight: f64,
+        /// τ > 0.
+        temperature: f64,
+    },
+    /// A loss of a method's own, computed on the host.
+    Custom {
+        /// The loss.
+        objective: Arc<dyn LogitObjective>,
+        /// The network whose logits it also sees.
+        teacher: Option<NodeId>,
+    },
+}
+
+/// A loss given by its value and gradient with respect to logits.
+pub trait LogitObjective: Debug + Send + Sync {
+    /// Everything that determines the loss, as text: part of the name of the work.
+    fn id(&self) -> String;
+
+    /// Sum of the losses of the rows of `logits` (`[labels.len(), classes]`); writes the gradient of that sum.
+    /// Rows must not influence each other: a batch is handed over in pieces.
+    fn loss(&self, logits: &[f32], labels: &[u32], teacher: Option<&[f32]>, gradient: &mut [f32]) -> f64;
+}
+
+impl Objective {
+    /// The teacher, if there is one.
+    pub fn teacher(&self) -> Option<NodeId> {
+        match self {
+            Self::CrossEntropy => None,
+            Self::Distillation { teacher, .. } => Some(*teacher),
+            Self::Custom { teacher, .. } => *teacher,
+        }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        match self {
+            Self::CrossEntropy => "cross-entropy 1".into(),
+            Self::Distillation { label_weight, temperature, .. } => {
+                format!("distillation 1 (label weight {label_weight:?}, temperature {temperature:?})")
+            }
+            Self::Custom { objective, .. } => format!("custom ({})", objective.id()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Operations from parameters to parameters: permute, average, interpolate.
+
+use basin_core::{Citation, Params, SeedTree};
+use std::fmt::Debug;
+use thiserror::Error;
+
+/// Why an operation could not be carried out.
+#[derive(Debug, Error)]
+#[error("{operation}: {reason}")]
+pub struct ParamOpError {
+    /// The operation's id.
+    pub operation: String,
+    /// What went wrong, with names, expected and found.
+    pub reason: String,
+}
+
+/// A pure function on the parameters of one or more networks.
+pub trait ParamOp: Debug + Send + Sync {
+    /// Everything that determines the result besides inputs and seed, as text, with a version number.
+    fn id(&self) -> String;
+
+    /// The result. `seed` is the place in the seed tree that the recipe gives this node.
+    ///
+    /// # Errors
+    /// [`ParamOpError`] when the inputs do not fit the operation.
+    fn apply(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Params, ParamOpError>;
+
+    /// The input whose function the result must compute, if the operation promises one: the engine checks it
+    /// on a probe batch every time.
+    fn preserves(&self) -> Option<usize> {
+        None
+    }
+
+    /// Where the operation comes from.
+    fn citations(&self) -> Vec<Citation> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,286 @@
+//! Recipes: small graphs of named work, and the digests that let methods share it.
+
+use crate::{Objective, ParamOp, Schedule};
+use basin_core::{Digest, digest};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A piece of work within one recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(usize);
+
+impl NodeId {
+    /// Position in [`Recipe::nodes`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A run of training: where it starts and all that shapes its path, but not where it ends. Two recipes that
+/// ask for the states of one trajectory at different epochs share the way.
+#[derive(Clone, Debug)]
+pub struct Trajectory {
+    /// Readable name, for example `constrained-2`. Not part of the digest.
+    pub name: String,
+    /// Parameters (and optimiser state, where that node was trained) to start from.
+    pub from: NodeId,
+    /// Epoch of the schedule at which it starts.
+    pub start_epoch: u64,
+    /// Seed path of batch order and augmentation, for example `branch/2/order`.
+    pub order: String,
+    /// Learning rates.
+    pub schedule: Arc<dyn Schedule>,
+    /// Loss.
+    pub objective: Objective,
+}
+
+/// One node's work.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Fresh parameters from a seed path.
+    Init {
+        /// The path, for example `member/1/init`.
+        seed: String,
+    },
+    /// The state of a trajectory after an epoch.
+    Train {
+        /// The trajectory.
+        trajectory: Trajectory,
+        /// Epoch of the schedule after which the state is taken.
+        epoch: u64,
+    },
+    /// An operation on the parameters of other nodes.
+    Transform {
+        /// Readable name.
+        name: String,
+        /// The operation.
+        operation: Arc<dyn ParamOp>,
+        /// Its inputs.
+        inputs: Vec<NodeId>,
+        /// Seed path.
+        seed: String,
+    },
+}
+
+/// Why a recipe cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// A trajectory would have to end before it starts.
+    #[error("{name}: the state after epoch {epoch} was asked for, but the trajectory starts at epoch {start}")]
+    Backwards {
+        /// The trajectory.
+        name: String,
+        /// First epoch.
+        start: u64,
+        /// Epoch asked for.
+        epoch: u64,
+    },
+    /// A snapshot was asked of something that is not trained.
+    #[error("only a trained node has a state at epoch {epoch}")]
+    NotTrained {
+        /// Epoch asked for.
+        epoch: u64,
+    },
+    /// A parameter of the method is out of range.
+    #[error("{key} is {found}, expected {expected}")]
+    Parameter {
+        /// Config key.
+        key: &'static str,
+        /// The allowed range.
+        expected: String,
+        /// The value.
+        found: String,
+    },
+}
+
+/// A graph of work and the members it yields.
+#[derive(Clone, Debug, Default)]
+pub struct Recipe {
+    nodes: Vec<Work>,
+    members: Vec<NodeId>,
+}
+
+impl Recipe {
+    /// An empty recipe.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn push(&mut self, work: Work) -> NodeId {
+        self.nodes.push(work);
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// Fresh parameters.
+    pub fn init(&mut self, seed: impl Into<String>) -> NodeId {
+        self.push(Work::Init { seed: seed.into() })
+    }
+
+    /// The state of a trajectory after `epoch`.
+    ///
+    /// # Errors
+    /// [`RecipeError::Backwards`] unless `epoch > start_epoch`.
+    pub fn train(&mut self, trajectory: Trajectory, epoch: u64) -> Result<NodeId, RecipeError> {
+        if epoch <= trajectory.start_epoch {
+            let Trajectory { name, start_epoch: start, .. } = trajectory;
+            return Err(RecipeError::Backwards { name, start, epoch });
+        }
+        Ok(self.push(Work::Train { trajectory, epoch }))
+    }
+
+    /// The state of an already planned trajectory after another epoch.
+    ///
+    /// # Errors
+    /// [`RecipeError::NotTrained`] when the node is not trained, [`RecipeError::Backwards`] as [`Recipe::train`].
+    pub fn snapshot(&mut self, of: NodeId, epoch: u64) -> Result<NodeId, RecipeError> {
+        match &self.nodes[of.0] {
+            Work::Train { trajectory, .. } => {
+                let name = format!("{}-epoch-{epoch}", trajectory.name);
+                self.train(Trajectory { name, ..trajectory.clone() }, epoch)
+            }
+            _ => Err(RecipeError::NotTrained { epoch }),
+        }
+    }
+
+    /// An operation on parameters.
+    pub fn transform(
+        &mut self,
+        name: impl Into<String>,
+        operation: Arc<dyn ParamOp>,
+        inputs: Vec<NodeId>,
+        seed: impl Into<String>,
+    ) -> NodeId {
+        self.push(Work::Transform { name: name.into(), operation, inputs, seed: seed.into() })
+    }
+
+    /// Names a member of the ensemble; the first is the reference.
+    pub fn member(&mut self, node: NodeId) {
+        self.members.push(node);
+    }
+
+    /// All work, inputs before what uses them.
+    pub fn nodes(&self) -> &[Work] {
+        &self.nodes
+    }
+
+    /// The nodes that the members need, as one flag per node; a recipe may mention more.
+    pub fn needed(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.nodes.len()];
+        self.members.iter().for_each(|id| mark(&self.nodes, id.0, &mut needed));
+        needed
+    }
+
+    /// The members in order.
+    pub fn members(&self) -> &[NodeId] {
+        &self.members
+    }
+}
+
+fn mark(nodes: &[Work], i: usize, needed: &mut [bool]) {
+    needed[i] = true;
+    nodes[i].inputs().into_iter().for_each(|id| mark(nodes, id.0, needed));
+}
+
+impl Work {
+    /// Nodes that must be finished before.
+    pub fn inputs(&self) -> Vec<NodeId> {
+        match self {
+            Self::Init { .. } => Vec::new(),
+            Self::Train { trajectory, .. } => {
+                [trajectory.from].into_iter().chain(trajectory.objective.teacher()).collect()
+            }
+            Self::Transform { inputs, .. } => inputs.clone(),
+        }
+    }
+
+    /// Readable name of the node, for example `deep-1`, or `deep-1-epoch-10` for a snapshot.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Init { seed } => seed.replace('/', "-"),
+            Self::Train { trajectory, .. } => trajectory.name.clone(),
+            Self::Transform { name, .. } => name.clone(),
+        }
+    }
+}
+
+/// The digest of each node: equal digests mean equal results. `setting` names everything outside the recipe
+/// that determines results: data, model, augmentation, batch size, optimiser, seed.
+pub fn keys(recipe: &Recipe, setting: &str) -> Vec<Digest> {
+    described(recipe, setting, |work| match work {
+        Work::Init { seed } => format!("init {seed}"),
+        Work::Train { trajectory, epoch } => format!("train to epoch {epoch}, {}", trajectory.id()),
+        Work::Transform { operation, seed, .. } => format!("transform {}, seed {seed}", operation.id()),
+    })
+}
+
+/// As [`keys`], but the same digest for all states of one trajectory, whatever their epoch.
+pub fn trajectory_keys(recipe: &Recipe, setting: &str) -> Vec<Option<Digest>> {
+    let keys = keys(recipe, setting);
+    let of = |work: &Work| match work {
+        Work::Train { trajectory, .. } => Some(node_digest(setting, &trajectory.id(), work, &keys)),
+        _ => None,
+    };
+    recipe.nodes.iter().map(of).collect()
+}
+
+fn described(recipe: &Recipe, setting: &str, describe: impl Fn(&Work) -> String) -> Vec<Digest> {
+    let mut keys: Vec<Digest> = Vec::new();
+    for work in &recipe.nodes {
+        keys.push(node_digest(setting, &describe(work), work, &keys));
+    }
+    keys
+}
+
+fn node_digest(setting: &str, own: &str, work: &Work, keys: &[Digest]) -> Digest {
+    let inputs: Vec<String> = work.inputs().iter().map(|id| keys[id.0].to_string()).collect();
+    digest([setting.as_bytes(), own.as_bytes(), inputs.join(",").as_bytes()])
+}
+
+impl Trajectory {
+    fn id(&self) -> String {
+        let Self { start_epoch, order, schedule, objective, .. } = self;
+        format!("from epoch {start_epoch}, order {order}, {}, {}", schedule.id(), objective.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::WarmupCosine;
+
+    fn trajectory(from: NodeId, name: &str, order: &str) -> Trajectory {
+        let schedule = WarmupCosine { peak: 0.1, epochs: 10, warmup: 0.1, floor: None };
+        Trajectory {
+            name: name.into(),
+            from,
+            start_epoch: 0,
+            order: order.into(),
+            schedule: Arc::new(schedule),
+            objective: Objective::CrossEntropy,
+        }
+    }
+
+    #[test]
+    fn equal_work_has_equal_keys_whatever_it_is_called() {
+        let keys_of = |name: &str, order: &str, setting: &str| {
+            let mut recipe = Recipe::new();
+            let init = recipe.init("member/1/init");
+            recipe.train(trajectory(init, name, order), 10).unwrap();
+            keys(&recipe, setting)
+        };
+        assert_eq!(keys_of("deep-1", "o", "s"), keys_of("trunk", "o", "s"));
+        assert_ne!(keys_of("deep-1", "o", "s")[1], keys_of("deep-1", "p", "s")[1]);
+        assert_ne!(keys_of("deep-1", "o", "s")[0], keys_of("deep-1", "o", "t")[0]);
+    }
+
+    #[test]
+    fn a_trajectory_cannot_end_before_it_starts() {
+        let mut recipe = Recipe::new();
+        let init = recipe.init("i");
+        let end = recipe.train(trajectory(init, "deep-1", "o"), 10).unwrap();
+        assert!(matches!(recipe.snapshot(end, 0), Err(RecipeError::Backwards { .. })));
+        assert!(matches!(recipe.snapshot(init, 3), Err(RecipeError::NotTrained { .. })));
+        assert!(recipe.snapshot(end, 3).is_ok());
+    }
+}

@@ -1,0 +1,51 @@
+//! Learning rates as pure functions of the global step, so that a resumed run cannot differ.
+
+use std::fmt::Debug;
+
+/// A learning-rate schedule.
+pub trait Schedule: Debug + Send + Sync {
+    /// Everything that determines the rates, as text: part of the name of the work.
+    fn id(&self) -> String;
+
+    /// The learning rate of the step with this 0-based global number.
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64;
+}
+
+/// Linear warm-up, then cosine decay to zero (Lion et al., App. C), optionally held at a floor (SWE).
+///
+/// With S = epochs · steps per epoch and W = ⌊warmup · S + ½⌋: peak · (s + 1)/W for s < W, then
+/// peak · ½(1 + cos(π (s − W)/(S − W))). With a floor, the rate stays at the floor from the first step whose
+/// cosine falls to it, also beyond S; without one, it is zero from S on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WarmupCosine {
+    /// Highest rate, > 0.
+    pub peak: f64,
+    /// Length of the decay, in epochs.
+    pub epochs: u64,
+    /// Share of the steps that warm up, in `[0, 1)`.
+    pub warmup: f64,
+    /// Rate to hold once reached.
+    pub floor: Option<f64>,
+}
+
+impl Schedule for WarmupCosine {
+    fn id(&self) -> String {
+        let floor = self.floor.map_or(String::new(), |f| format!(", floor {f:?}"));
+        format!("warmup-cosine 1 (peak {:?}, epochs {}, warmup {:?}{floor})", self.peak, self.epochs, self.warmup)
+    }
+
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let total = self.epochs * steps_per_epoch;
+        let warmup = (self.warmup * total as f64 + 0.5).floor() as u64;
+        if step < warmup {
+            return self.peak * (step + 1) as f64 / warmup as f64;
+        }
+        let cosine = if step >= total {
+            0.0
+        } else {
+            let progress = (step - warmup) as f64 / (total - warmup) as f64;
+            self.peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+        };
+        self.floor.map_or(cosine, |floor| cosine.max(floor))
+    }
+}

@@ -1,0 +1,303 @@
+//! Vectors of `f32` for the kernels: AVX-512, AVX2 with FMA, and plain arrays that a compiler vectorises.
+//!
+//! A kernel is written once, generic over [`Simd`], marked `#[inline(always)]` and instantiated inside a
+//! function that enables the instruction set (see [`dispatch!`]). Which set runs is decided once per
+//! process by [`Isa::detect`]; results differ between sets in rounding only.
+
+use std::sync::OnceLock;
+
+/// An instruction set that the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// 16 lanes, fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 8 lanes, fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 8 lanes of plain Rust, multiply then add.
+    Portable,
+}
+
+impl Isa {
+    /// The widest set this processor has.
+    pub fn detect() -> Self {
+        static ISA: OnceLock<Isa> = OnceLock::new();
+        *ISA.get_or_init(|| Self::available()[0])
+    }
+
+    /// Every set this processor has, widest first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                sets.push(Self::Avx512);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Self::Avx2);
+            }
+        }
+        sets.push(Self::Portable);
+        sets
+    }
+
+    /// The set to use where rows are `channels` long: the widest one whose vector is not longer.
+    pub fn for_channels(self, channels: usize) -> Self {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if channels <= 8 && is_x86_feature_detected!("fma") => Self::Avx2,
+            other => {
+                let _ = channels;
+                other
+            }
+        }
+    }
+
+    /// Lanes of one vector.
+    pub fn lanes(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => 16,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => 8,
+            Self::Portable => 8,
+        }
+    }
+}
+
+/// One vector register's worth of `f32`.
+///
+/// # Safety
+/// The methods may only run on a processor that has the instruction set; pointers must be valid for
+/// [`Simd::LANES`] elements. Alignment is not required.
+#[allow(missing_docs)]
+pub(crate) trait Simd: Copy {
+    const LANES: usize;
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(p: *const f32) -> Self;
+    unsafe fn store(self, p: *mut f32);
+    unsafe fn add(self, o: Self) -> Self;
+    unsafe fn sub(self, o: Self) -> Self;
+    unsafe fn mul(self, o: Self) -> Self;
+    unsafe fn max(self, o: Self) -> Self;
+    /// `self · a + b`.
+    unsafe fn fma(self, a: Self, b: Self) -> Self;
+    /// `self` where `gate > 0`, zero elsewhere.
+    unsafe fn where_positive(self, gate: Self) -> Self;
+    unsafe fn sum(self) -> f32;
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{F32x8, F32x16};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Simd;
+    use std::arch::x86_64::*;
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct F32x16(__m512);
+
+    // SAFETY (all methods): callers are instantiated inside functions that enable avx512f.
+    impl Simd for F32x16 {
+        const LANES: usize = 16;
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            unsafe { Self(_mm512_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            unsafe { Self(_mm512_loadu_ps(p)) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut f32) {
+            unsafe { _mm512_storeu_ps(p, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, o: Self) -> Self {
+            unsafe { Self(_mm512_add_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, o: Self) -> Self {
+            unsafe { Self(_mm512_sub_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, o: Self) -> Self {
+            unsafe { Self(_mm512_mul_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, o: Self) -> Self {
+            unsafe { Self(_mm512_max_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, a: Self, b: Self) -> Self {
+            unsafe { Self(_mm512_fmadd_ps(self.0, a.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn where_positive(self, gate: Self) -> Self {
+            unsafe {
+                let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate.0, _mm512_setzero_ps());
+                Self(_mm512_maskz_mov_ps(mask, self.0))
+            }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe { _mm512_reduce_add_ps(self.0) }
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct F32x8(__m256);
+
+    // SAFETY (all methods): callers are instantiated inside functions that enable avx2 and fma.
+    impl Simd for F32x8 {
+        const LANES: usize = 8;
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            unsafe { Self(_mm256_set1_ps(x)) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            unsafe { Self(_mm256_loadu_ps(p)) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut f32) {
+            unsafe { _mm256_storeu_ps(p, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, o: Self) -> Self {
+            unsafe { Self(_mm256_add_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, o: Self) -> Self {
+            unsafe { Self(_mm256_sub_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, o: Self) -> Self {
+            unsafe { Self(_mm256_mul_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, o: Self) -> Self {
+            unsafe { Self(_mm256_max_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, a: Self, b: Self) -> Self {
+            unsafe { Self(_mm256_fmadd_ps(self.0, a.0, b.0)) }
+        }
+        #[inline(always)]
+        unsafe fn where_positive(self, gate: Self) -> Self {
+            unsafe {
+                let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(gate.0, _mm256_setzero_ps());
+                Self(_mm256_and_ps(mask, self.0))
+            }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe {
+                let four = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+            }
+        }
+    }
+}
+
+/// Eight lanes of plain Rust.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes8([f32; 8]);
+
+macro_rules! lanewise {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| $e:expr) => {{
+        let mut out = $a;
+        let other = $b;
+        let mut i = 0;
+        while i < 8 {
+            let ($x, $y) = (out.0[i], other.0[i]);
+            out.0[i] = $e;
+            i += 1;
+        }
+        out
+    }};
+}
+// SAFETY: `load` and `store` rely on the trait's contract that the pointer is valid for eight elements.
+impl Simd for Lanes8 {
+    const LANES: usize = 8;
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; 8])
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        unsafe { Self(p.cast::<[f32; 8]>().read_unaligned()) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        unsafe { p.cast::<[f32; 8]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, o: Self) -> Self {
+        lanewise!(self, o, |x, y| x + y)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, o: Self) -> Self {
+        lanewise!(self, o, |x, y| x - y)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, o: Self) -> Self {
+        lanewise!(self, o, |x, y| x * y)
+    }
+    #[inline(always)]
+    unsafe fn max(self, o: Self) -> Self {
+        lanewise!(self, o, |x, y| if x > y { x } else { y })
+    }
+    #[inline(always)]
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
+        let product = lanewise!(self, a, |x, y| x * y);
+        lanewise!(product, b, |x, y| x + y)
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, gate: Self) -> Self {
+        lanewise!(self, gate, |x, y| if y > 0.0 { x } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let a = self.0;
+        ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
+    }
+}
+
+/// Declares `fn name(isa, args…)` that runs `body::<S>(args…)` with the instruction set of `isa`.
+///
+/// Bodies are `unsafe fn … #[inline(always)]` generic over [`Simd`]; the generated functions carry the
+/// `target_feature` attribute, so that the generic code is compiled for that set.
+macro_rules! dispatch {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) => $body:ident) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $vis unsafe fn $name(isa: $crate::simd::Isa, $($arg: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn avx512($($arg: $ty),*) {
+                unsafe { $body::<$crate::simd::F32x16>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2($($arg: $ty),*) {
+                unsafe { $body::<$crate::simd::F32x8>($($arg),*) }
+            }
+            // SAFETY: `Isa` values for a set exist only where the processor has it (`Isa::available`); the
+            // rest of the contract is the caller's.
+            unsafe {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::simd::Isa::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::simd::Isa::Avx2 => avx2($($arg),*),
+                    $crate::simd::Isa::Portable => $body::<$crate::simd::Lanes8>($($arg),*),
+                }
+            }
+        }
+    };
+}
+pub(crate) use dispatch;

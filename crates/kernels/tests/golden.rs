@@ -1,0 +1,108 @@
+//! Convolutions and norms against PyTorch's float64 values, on every instruction set of this processor.
+
+use basin_kernels::Isa;
+use basin_kernels::conv::{self, ConvShape, PackedConv};
+use basin_kernels::norm::{self, NormShape};
+use serde_json::Value;
+
+const GOLDEN: &str = include_str!("../../../fixtures/resnet20/layers.json");
+
+/// The hash that fills the fixtures' arrays (see their README).
+fn u(stream: u32, k: u32) -> f64 {
+    let mut h = k.wrapping_add(0x9E37_79B9_u32.wrapping_mul(stream + 1));
+    h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
+    h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
+    f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0
+}
+
+fn array(stream: u32, len: usize, scale: f64, offset: f64) -> Vec<f32> {
+    (0..len as u32).map(|k| (offset + scale * u(stream, k)) as f32).collect()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn sizes(value: &Value) -> Vec<usize> {
+    numbers(value).iter().map(|x| *x as usize).collect()
+}
+
+#[track_caller]
+fn close(what: &str, got: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(1e-30f64, |m, x| m.max(x.abs()));
+    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
+        let error = (f64::from(*g) - e).abs();
+        assert!(error <= tolerance * largest, "{what}[{i}]: {g} against {e}, largest {largest}");
+    }
+}
+
+#[test]
+fn convolutions_and_their_gradients_agree_with_pytorch() {
+    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
+    for isa in Isa::available() {
+        for case in golden["convolution"].as_array().unwrap() {
+            let name = format!("{} on {isa:?}", case["name"]);
+            let (x_shape, w_shape) = (sizes(&case["input_shape"]), sizes(&case["weight_shape"]));
+            let [n, h, w, cin] = x_shape[..] else { panic!("{name}") };
+            let (cout, kernel) = (w_shape[0], w_shape[2]);
+            let shape = ConvShape { cin, cout, kernel, stride: case["stride"].as_u64().unwrap() as usize };
+            let fan_in = (cin * kernel * kernel) as f64;
+            let x = array(1000, n * h * w * cin, 1.5, 0.0);
+            let weight = array(0, cout * cin * kernel * kernel, (3.0 / fan_in).sqrt(), 0.0);
+            let packed = PackedConv::new(shape, &weight, true, isa);
+            let mut y = vec![f32::NAN; n * shape.output(h) * shape.output(w) * cout];
+            conv::forward(&packed, &x, h, w, &mut y);
+            close(&name, &y, &numbers(&case["output"]), 1e-6);
+
+            let dy = array(1001, y.len(), 1.0, 0.0);
+            let mut dx = vec![f32::NAN; x.len()];
+            conv::input_gradient(&packed, &dy, h, w, &mut dx);
+            close(&name, &dx, &numbers(&case["input_gradient"]), 1e-6);
+
+            let mut dw = vec![0.0; packed.gradient_len()];
+            conv::weight_gradient(&packed, &x, &dy, h, w, &mut dw);
+            close(&name, &packed.unpack_gradient(&dw), &numbers(&case["weight_gradient"]), 1e-6);
+        }
+    }
+}
+
+#[test]
+fn norms_and_their_gradients_agree_with_pytorch() {
+    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
+    for isa in Isa::available() {
+        for case in golden["channel_norm"].as_array().unwrap() {
+            let name = format!("{} on {isa:?}", case["name"]);
+            let dims = sizes(&case["shape"]);
+            let (len, c) = (dims.iter().product::<usize>(), *dims.last().unwrap());
+            let scale = |key: &str| case[key].as_f64().unwrap();
+            let x = array(1000, len, scale("input_scale"), scale("input_offset"));
+            let (gamma, beta) = (array(0, c, 0.2, 1.0), array(1, c, 0.1, 0.0));
+            let residual = case["residual"].as_bool().unwrap().then(|| array(1002, len, 1.0, 0.0));
+            let shape = NormShape { channels: c, epsilon: 1e-6, relu: case["relu"].as_bool().unwrap() };
+            // Cases made to be hard: see the fixture's README for what PyTorch itself loses in f32.
+            let tolerance = if case["name"] == "large-mean" { 4e-5 } else { 1e-6 };
+
+            let (mut y, mut statistics) = (vec![f32::NAN; len], vec![f32::NAN; 2 * len / c]);
+            norm::forward(shape, &x, residual.as_deref(), &gamma, &beta, &mut y, &mut statistics, isa);
+            let no_variance = ["one-channel", "equal-channels"].contains(&case["name"].as_str().unwrap());
+            close(&name, &y, &numbers(&case["output"]), if no_variance { 1e-3 } else { tolerance });
+
+            let dy = array(1001, len, 1.0, 0.0);
+            let (mut dx, mut dr) = (vec![f32::NAN; len], vec![f32::NAN; len]);
+            let (mut dgamma, mut dbeta) = (vec![0.0; c], vec![0.0; c]);
+            let rows = len / c / dims[0];
+            norm::backward(
+                shape, &x, &y, &statistics, &gamma, &dy, &mut dx, Some(&mut dr), &mut dgamma, &mut dbeta, rows, isa,
+            );
+            if !no_variance {
+                close(&name, &dx, &numbers(&case["input_gradient"]), tolerance);
+                close(&name, &dgamma, &numbers(&case["weight_gradient"]), tolerance);
+            }
+            close(&name, &dbeta, &numbers(&case["bias_gradient"]), tolerance);
+            if case["residual"].as_bool().unwrap() {
+                close(&name, &dr, &numbers(&case["residual_gradient"]), tolerance);
+            }
+        }
+    }
+}

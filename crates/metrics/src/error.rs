@@ -1,0 +1,101 @@
+//! What can be wrong with the input of a metric, so that a caller learns which input to mend.
+
+use thiserror::Error;
+
+/// Why a metric or a statistic is undefined for the given input.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum MetricError {
+    /// There are no predictions to average over. Check that the split is not empty.
+    #[error("the predictions have no rows, expected at least one")]
+    NoRows,
+    /// Too few members. Add members, or leave this metric out.
+    #[error("{found} members, expected at least {needed}")]
+    Members {
+        /// How many were given.
+        found: usize,
+        /// How many the metric needs.
+        needed: usize,
+    },
+    /// A member's predictions have another shape than those of member 0. Compute all on the same split.
+    #[error("member {member} predicts {found:?} [rows, classes], expected {expected:?} as member 0")]
+    MemberShape {
+        /// The first member that differs.
+        member: usize,
+        /// Its `[rows, classes]`.
+        found: [usize; 2],
+        /// Those of member 0.
+        expected: [usize; 2],
+    },
+    /// Predictions and labels do not belong together. Use the labels of the split that was predicted.
+    #[error("labels are {found:?} [rows, classes], expected {expected:?} as the predictions")]
+    LabelShape {
+        /// The labels' `[rows, classes]`.
+        found: [usize; 2],
+        /// Those of the predictions.
+        expected: [usize; 2],
+    },
+    /// A prediction is NaN or infinite: the network diverged. Look at its training log.
+    #[error("row {row} of member {member} holds a value that is not finite; the network has diverged")]
+    NotFinite {
+        /// The member, 0 when there is only one.
+        member: usize,
+        /// The first such row.
+        row: usize,
+    },
+    /// No bins. Ask for at least one (15 is customary).
+    #[error("0 bins, expected at least 1")]
+    Bins,
+    /// No way to combine members has this name. Use one of the two that are listed.
+    #[error("unknown combination {found:?}, expected mean-probs or mean-logits")]
+    UnknownCombine {
+        /// The name that was given.
+        found: String,
+    },
+    /// Too few numbers for the statistic. A standard deviation needs two.
+    #[error("{found} values, expected at least {needed}")]
+    Values {
+        /// How many were given.
+        found: usize,
+        /// How many the statistic needs.
+        needed: usize,
+    },
+    /// A number that enters a statistic is NaN or infinite.
+    #[error("value {index} is {value}, expected a finite number")]
+    Value {
+        /// Its position.
+        index: usize,
+        /// What it is.
+        value: f64,
+    },
+    /// A summary that no sample can have. Make it from at least two finite values.
+    #[error(
+        "summary with n = {n}, mean {mean}, sd {sd}; expected n >= 2, a finite mean and a finite sd >= 0"
+    )]
+    Summary {
+        /// Its size.
+        n: usize,
+        /// Its mean.
+        mean: f64,
+        /// Its standard deviation.
+        sd: f64,
+    },
+    /// A confidence level outside (0, 1). 95 % is written 0.95.
+    #[error("confidence level {level}, expected a number between 0 and 1, for example 0.95")]
+    Level {
+        /// The level that was given.
+        level: f64,
+    },
+    /// A probability outside the range of the quantile function.
+    #[error("probability {p}, expected 1e-100 <= p < 1")]
+    Probability {
+        /// The probability that was given.
+        p: f64,
+    },
+    /// Degrees of freedom outside the range of the t distribution that is implemented.
+    #[error("{df} degrees of freedom, expected 1 to 1e9")]
+    DegreesOfFreedom {
+        /// The degrees of freedom that were given.
+        df: f64,
+    },
+}

@@ -1,0 +1,141 @@
+//! ResNet for small images with LayerNorm (He et al. 2015, §4.2; LayerNorm form of Ainsworth et al. 2022).
+
+use crate::init::Init;
+use crate::network::{Layout, ParamSpec};
+use basin_kernels::conv::ConvShape;
+use basin_kernels::{Graph, Norm, ParamId, Role};
+use candle_core::Result;
+
+/// ε of every normalisation, flax's default.
+const EPSILON: f32 = 1e-6;
+
+/// A CIFAR ResNet of 6n + 2 layers: a stem and three groups of n blocks with b, 2b and 4b channels at
+/// strides 1, 2, 2; then mean pool and a dense layer.
+#[derive(Clone, Debug)]
+pub struct ResNet {
+    stem: ConvNorm,
+    blocks: Vec<Block>,
+    dense: (ParamId, ParamId),
+    head: (usize, usize),
+    layout: Layout,
+}
+
+/// Convolution 3×3 without bias, then LayerNorm over channels.
+#[derive(Clone, Debug)]
+struct ConvNorm {
+    shape: ConvShape,
+    weight: ParamId,
+    scale: ParamId,
+    shift: ParamId,
+}
+
+/// conv(s) → LN → ReLU → conv(1) → LN → + shortcut → ReLU. The shortcut is the identity at stride 1 and a
+/// 3×3 convolution with LN at stride 2.
+#[derive(Clone, Debug)]
+struct Block {
+    first: ConvNorm,
+    second: ConvNorm,
+    shortcut: Option<ConvNorm>,
+}
+
+impl ResNet {
+    /// The network of `depth` layers (20, 32, 44, 56 or 110) whose first group has `base` channels.
+    pub fn new(depth: usize, base: usize, classes: usize) -> Self {
+        let mut layout = Layout::default();
+        let stem = ConvNorm::new(&mut layout, "conv1", "norm1", 3, base, 1);
+        let mut blocks = Vec::new();
+        let mut cin = base;
+        for group in 0..3 {
+            for block in 0..(depth - 2) / 6 {
+                let (cout, stride) = (base << group, if group > 0 && block == 0 { 2 } else { 1 });
+                let name = |layer: &str| format!("blockgroups.{group}.blocks.{block}.{layer}");
+                let first = ConvNorm::new(&mut layout, &name("conv1"), &name("norm1"), cin, cout, stride);
+                let second = ConvNorm::new(&mut layout, &name("conv2"), &name("norm2"), cout, cout, 1);
+                let (conv, norm) = (name("shortcut.conv"), name("shortcut.norm"));
+                let shortcut =
+                    (stride > 1).then(|| ConvNorm::new(&mut layout, &conv, &norm, cin, cout, stride));
+                blocks.push(Block { first, second, shortcut });
+                cin = cout;
+            }
+        }
+        let weight = layout.push("dense.weight", vec![classes, cin], Role::Plain, Init::LecunNormal);
+        let bias = layout.push("dense.bias", vec![classes], Role::Plain, Init::Constant(0.0));
+        Self { stem, blocks, dense: (weight, bias), head: (cin, classes), layout }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn forward<G: Graph>(&self, g: &mut G, x: &G::Value) -> Result<G::Value> {
+        let mut x = self.stem.forward(g, x, None, true)?;
+        for block in &self.blocks {
+            let y = block.first.forward(g, &x, None, true)?;
+            let shortcut = match &block.shortcut {
+                Some(conv) => conv.forward(g, &x, None, false)?,
+                None => x,
+            };
+            x = block.second.forward(g, &y, Some(&shortcut), true)?;
+        }
+        let pooled = g.mean_pool(&x)?;
+        g.dense(&pooled, self.dense.0, self.dense.1)
+    }
+
+    /// Multiply-adds of one image of `side × side` pixels.
+    pub(crate) fn macs(&self, mut side: usize) -> u64 {
+        let mut total = self.stem.shape.macs(side, side) + self.head.0 * self.head.1;
+        for block in &self.blocks {
+            total += block.first.shape.macs(side, side);
+            total += block.shortcut.as_ref().map_or(0, |s| s.shape.macs(side, side));
+            side = block.first.shape.output(side);
+            total += block.second.shape.macs(side, side);
+        }
+        total as u64
+    }
+}
+
+impl ConvNorm {
+    fn new(layout: &mut Layout, conv: &str, norm: &str, cin: usize, cout: usize, stride: usize) -> Self {
+        let shape = ConvShape { cin, cout, kernel: 3, stride };
+        // The stem reads the images, to which no gradient flows.
+        let role = Role::Conv { shape, input_gradient: !layout.params.is_empty() };
+        let weight = layout.push(format!("{conv}.weight"), vec![cout, cin, 3, 3], role, Init::LecunNormal);
+        let scale = layout.push(format!("{norm}.weight"), vec![cout], Role::Plain, Init::Constant(1.0));
+        let shift = layout.push(format!("{norm}.bias"), vec![cout], Role::Plain, Init::Constant(0.0));
+        Self { shape, weight, scale, shift }
+    }
+
+    fn forward<G: Graph>(
+        &self,
+        g: &mut G,
+        x: &G::Value,
+        shortcut: Option<&G::Value>,
+        relu: bool,
+    ) -> Result<G::Value> {
+        let y = g.conv(x, self.weight)?;
+        g.norm(&y, shortcut, Norm { scale: self.scale, shift: self.shift, epsilon: EPSILON, relu })
+    }
+}
+
+impl Layout {
+    fn push(&mut self, name: impl Into<String>, shape: Vec<usize>, role: Role, init: Init) -> ParamId {
+        self.params.push(ParamSpec { name: name.into(), shape, role, init });
+        ParamId(self.params.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_and_multiply_adds_are_those_of_the_paper() {
+        let scalars = |net: &ResNet| -> usize {
+            net.layout.params.iter().map(|p| p.shape.iter().product::<usize>()).sum()
+        };
+        let (narrow, paper) = (ResNet::new(20, 16, 10), ResNet::new(20, 64, 10));
+        assert_eq!((scalars(&narrow), scalars(&paper)), (292_954, 4_655_434));
+        assert_eq!(scalars(&ResNet::new(20, 64, 100)), 4_678_564);
+        assert_eq!((narrow.macs(32) / 100_000, paper.macs(32) / 1_000_000), (429, 681));
+    }
+}

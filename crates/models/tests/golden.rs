@@ -1,0 +1,97 @@
+//! ResNet20 against PyTorch's float64 values: logits, loss and every parameter's gradient.
+
+use basin_core::{Array, Params};
+use basin_kernels::loss::{Target, loss};
+use basin_kernels::{Accumulators, Tape, floats};
+use basin_models::{Architecture, Network};
+use serde_json::Value;
+
+const GOLDEN: &str = include_str!("../../../fixtures/resnet20/resnet20.json");
+
+/// The hash that fills the fixtures' arrays (see their README).
+fn u(stream: u32, k: u32) -> f64 {
+    let mut h = k.wrapping_add(0x9E37_79B9_u32.wrapping_mul(stream + 1));
+    h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
+    h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
+    f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0
+}
+
+fn array(stream: u32, len: usize, scale: f64, offset: f64) -> Vec<f32> {
+    (0..len as u32).map(|k| (offset + scale * u(stream, k)) as f32).collect()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn network(case: &Value) -> Network {
+    let shape = numbers(&case["input_shape"]);
+    let width = numbers(&case["channels"])[0] / 16.0;
+    let classes = case["classes"].as_u64().unwrap() as usize;
+    Architecture::from_name("resnet20", width).unwrap().build(shape[1] as usize, classes).unwrap()
+}
+
+fn params(case: &Value, net: &Network) -> Params {
+    let salt = case["salt"].as_u64().unwrap() as u32;
+    let entry = |(i, (name, shape)): (usize, (String, Vec<usize>))| {
+        let fan_in = shape.iter().skip(1).product::<usize>() as f64;
+        let (scale, offset) = match () {
+            () if shape.len() > 1 => ((3.0 / fan_in).sqrt(), 0.0),
+            () if name.ends_with("weight") => (0.2, 1.0),
+            () => (0.1, 0.0),
+        };
+        let data = array(salt + i as u32, shape.iter().product(), scale, offset);
+        (name, Array::new(shape, data).unwrap())
+    };
+    net.layout().shapes().into_iter().enumerate().map(entry).collect()
+}
+
+#[test]
+fn logits_and_gradients_agree_with_pytorch() {
+    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let net = network(case);
+        let params = params(case, &net);
+        let images: usize = numbers(&case["input_shape"]).iter().map(|x| *x as usize).product();
+        let x = array(case["salt"].as_u64().unwrap() as u32 + 1000, images, 1.5, 0.0);
+        let input_sum: f64 = x.iter().map(|v| f64::from(*v)).sum();
+        assert!((input_sum - case["input_sum"].as_f64().unwrap()).abs() < 1e-9);
+
+        let weights = net.weights(&params, true).unwrap();
+        let mut tape = Tape::new(&weights);
+        let input = tape.input(net.input(&x).unwrap());
+        let output = net.forward(&mut tape, &input).unwrap();
+        let logits = floats(tape.value(output).unwrap()).unwrap().to_vec();
+        let expected: Vec<f64> = case["logits"].as_array().unwrap().iter().flat_map(numbers).collect();
+        for (got, want) in logits.iter().zip(&expected) {
+            assert!((f64::from(*got) - want).abs() < 5e-6, "{}: {got} against {want}", case["name"]);
+        }
+        assert_eq!(net.logits(&params, &x).unwrap().values(), &logits[..], "inference and tape agree bit for bit");
+
+        let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|y| *y as u32).collect();
+        let sum = loss(&logits, &labels, Target::Labels, 1.0 / labels.len() as f32);
+        assert!((sum.loss / labels.len() as f64 - case["loss"].as_f64().unwrap()).abs() < 5e-6);
+
+        let mut gradients = Accumulators::new(&weights);
+        tape.backward(output, sum.gradient, &mut gradients).unwrap();
+        for (entry, got) in case["parameters"].as_array().unwrap().iter().zip(gradients.unpack(&weights)) {
+            let expected = &entry["gradient"];
+            let (indices, values) = match expected.get("full") {
+                Some(full) => ((0..got.len()).collect(), numbers(full)),
+                None => (
+                    numbers(&expected["indices"]).iter().map(|i| *i as usize).collect::<Vec<_>>(),
+                    numbers(&expected["values"]),
+                ),
+            };
+            let largest = match expected.get("max_abs") {
+                Some(max) => max.as_f64().unwrap(),
+                None => values.iter().fold(0.0f64, |m, v| m.max(v.abs())),
+            };
+            assert!(got.iter().any(|g| *g != 0.0), "{} receives no gradient", entry["name"]);
+            for (i, want) in indices.into_iter().zip(values) {
+                let error = (f64::from(got[i]) - want).abs();
+                assert!(error <= 1e-4 * largest, "{} {}[{i}]: {} against {want}", case["name"], entry["name"], got[i]);
+            }
+        }
+    }
+}

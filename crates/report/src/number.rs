@@ -1,0 +1,103 @@
+//! How numbers are written: one way for the terminal, Markdown and HTML alike.
+
+use basin_metrics::stats::Summary;
+
+/// What stands where there is no number.
+pub(crate) const MISSING: &str = "–";
+
+/// Fixed decimals with a true minus sign; a value that rounds to zero has no sign; non-finite is a dash.
+pub(crate) fn fixed(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return MISSING.to_owned();
+    }
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
+        Some(digits) => format!("−{digits}"),
+        None => text,
+    }
+}
+
+/// A fraction in percent, two decimals.
+pub(crate) fn percent(fraction: f64) -> String {
+    fixed(100.0 * fraction, 2)
+}
+
+/// As [`percent`], with a plus sign for what is above zero.
+pub(crate) fn signed_percent(fraction: f64) -> String {
+    let text = percent(fraction);
+    let above = fraction > 0.0 && text.chars().any(|c| c.is_ascii_digit() && c != '0');
+    if above { format!("+{text}") } else { text }
+}
+
+/// `94.43 ± 0.12`; without the deviation where there is none.
+pub(crate) fn percent_summary(summary: &Summary) -> String {
+    match deviation(summary) {
+        Some(sd) if summary.mean.is_finite() => format!("{} ± {}", percent(summary.mean), percent(sd)),
+        _ => percent(summary.mean),
+    }
+}
+
+/// The deviation, when at least two values stand behind it and it is finite.
+pub(crate) fn deviation(summary: &Summary) -> Option<f64> {
+    (summary.n > 1 && summary.sd.is_finite()).then_some(summary.sd)
+}
+
+/// Whole numbers in groups of three: `250 000`, with spaces that do not break.
+pub(crate) fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `45 s`, `12 min 5 s`, `2 h 13 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return MISSING.to_owned();
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// A footnote number as superscript digits.
+pub(crate) fn superscript(number: usize) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    number.to_string().bytes().map(|b| DIGITS[usize::from(b - b'0')]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_true_signs_and_no_negative_zero() {
+        assert_eq!(percent(-0.717_4), "−71.74");
+        assert_eq!(percent(-0.000_01), "0.00");
+        assert_eq!(signed_percent(0.005), "+0.50");
+        assert_eq!(signed_percent(0.000_01), "0.00");
+        assert_eq!(fixed(f64::NAN, 2), "–");
+        assert_eq!(fixed(f64::NEG_INFINITY, 2), "–");
+    }
+
+    #[test]
+    fn long_numbers_and_times_are_grouped_for_reading() {
+        assert_eq!(grouped(1_250_000), "1\u{202f}250\u{202f}000");
+        assert_eq!(grouped(12), "12");
+        assert_eq!(
+            [duration(45.2), duration(725.0), duration(8_000.0)],
+            ["45 s", "12 min 5 s", "2 h 13 min"]
+        );
+        assert_eq!(duration(f64::NAN), "–");
+        assert_eq!(superscript(12), "¹²");
+    }
+}

@@ -1,0 +1,18 @@
+//! Plotting, as much of it as three figures need: scenes of marks, scales, a palette, SVG and PNG.
+
+mod axis;
+mod glyphs;
+mod labels;
+mod palette;
+mod raster;
+mod scale;
+mod scene;
+mod svg;
+
+pub(crate) use axis::{Frame, LABEL_SIZE, TICK_SIZE};
+pub(crate) use labels::{Key, Room, legend};
+pub(crate) use palette::{Ink, custom_properties};
+pub(crate) use raster::png;
+pub(crate) use scale::Scale;
+pub(crate) use scene::{Anchor, Dash, Mark, Region, Scene};
+pub(crate) use svg::{Reader, svg};

@@ -1,0 +1,193 @@
+//! One colour and one marker per method, the same in every figure and table, in light and dark.
+//!
+//! Hues after Okabe and Ito (2008); lightness moved until each stands out from a white and from a near-black
+//! ground (tested: contrast ≥ 3) and any two stay apart for colour-deficient eyes (tested: CIE 1976 ΔE ≥ 20).
+//! Markers differ too, so that no reading rests on colour alone.
+
+use crate::method;
+
+/// What something is drawn in. Figures name roles; only the palette knows colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ink {
+    /// Ground.
+    Paper,
+    /// Titles and labels.
+    Text,
+    /// Tick labels and captions.
+    Muted,
+    /// Axis lines.
+    Axis,
+    /// Grid lines.
+    Grid,
+    /// A method's colour; see [`Ink::of`].
+    Method(usize),
+}
+
+/// Shape of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marker {
+    /// ●
+    Circle,
+    /// ■
+    Square,
+    /// ▲
+    Up,
+    /// ◆
+    Diamond,
+    /// ▼
+    Down,
+    /// ✚
+    Cross,
+}
+
+/// (CSS name, light, dark) of the six methods and of two more colours for methods the paper does not have.
+const METHODS: [(&str, &str, &str); 8] = [
+    ("deep", "#0a5fb4", "#4d8dff"),
+    ("constrained", "#a72b17", "#e8552f"),
+    ("swe", "#b97e00", "#ffd54a"),
+    ("permuted", "#2e9bd2", "#7cd8ff"),
+    ("distilled", "#0f8a6a", "#45cc91"),
+    ("distilled-deep", "#861b6a", "#e37cb8"),
+    ("other-a", "#5b5b5b", "#c4c4c4"),
+    ("other-b", "#7a4a2b", "#c9a184"),
+];
+
+const MARKERS: [Marker; 6] =
+    [Marker::Circle, Marker::Square, Marker::Up, Marker::Diamond, Marker::Down, Marker::Cross];
+
+impl Ink {
+    /// The colour of a method: the paper's own first, then, by place among `strangers`, the two others in turn.
+    pub(crate) fn of(id: &str, strangers: &[&str]) -> Self {
+        let stranger = || 6 + strangers.iter().position(|other| *other == id).unwrap_or(0) % 2;
+        Self::Method(method::rank(id).unwrap_or_else(stranger))
+    }
+
+    /// The marker that goes with the colour.
+    pub(crate) fn marker(self) -> Marker {
+        match self {
+            Self::Method(place) => MARKERS[place % MARKERS.len()],
+            _ => Marker::Circle,
+        }
+    }
+
+    /// Name of the CSS custom property.
+    pub(crate) fn property(self) -> String {
+        format!("--{}", self.colours().0)
+    }
+
+    /// The colour on a light ground, as `#rrggbb`.
+    pub(crate) fn light(self) -> &'static str {
+        self.colours().1
+    }
+
+    fn colours(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Paper => ("paper", "#ffffff", "#14171b"),
+            Self::Text => ("text", "#1c2127", "#e6e9ed"),
+            Self::Muted => ("muted", "#59626d", "#a2acb8"),
+            Self::Axis => ("axis", "#7c8590", "#77818d"),
+            Self::Grid => ("grid", "#e3e6ea", "#2b3138"),
+            Self::Method(place) => METHODS[place % METHODS.len()],
+        }
+    }
+}
+
+/// `--name:#rrggbb;` for every ink, for a light or a dark page.
+pub(crate) fn custom_properties(dark: bool) -> String {
+    let roles = [Ink::Paper, Ink::Text, Ink::Muted, Ink::Axis, Ink::Grid];
+    let inks = roles.into_iter().chain((0..METHODS.len()).map(Ink::Method));
+    let declaration = |ink: Ink| {
+        let (name, light, night) = ink.colours();
+        format!("--{name}:{};", if dark { night } else { light })
+    };
+    inks.map(declaration).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Rgb = [f64; 3];
+
+    /// Linear light of `#rrggbb`.
+    fn linear(hex: &str) -> Rgb {
+        [1, 3, 5].map(|i| {
+            let share = f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap()) / 255.0;
+            if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+        })
+    }
+
+    fn times(m: [Rgb; 3], v: Rgb) -> Rgb {
+        m.map(|row| row.iter().zip(v).map(|(a, b)| a * b).sum())
+    }
+
+    /// CIE L*a*b* under D65.
+    fn lab(rgb: Rgb) -> Rgb {
+        let xyz = times([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], rgb);
+        let f = |t: f64| if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
+        let [x, y, z] = [f(xyz[0] / 0.950_47), f(xyz[1]), f(xyz[2] / 1.088_83)];
+        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let luminance = |hex| times([[0.2126, 0.7152, 0.0722]; 3], linear(hex))[0] + 0.05;
+        let (a, b) = (luminance(a), luminance(b));
+        a.max(b) / a.min(b)
+    }
+
+    /// Full deficiency after Machado, Oliveira and Fernandes (2009), in linear light.
+    const VISIONS: [(&str, [Rgb; 3]); 3] = [
+        ("full", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+        (
+            "protanopia",
+            [
+                [0.152_286, 1.052_583, -0.204_868],
+                [0.114_503, 0.786_281, 0.099_216],
+                [-0.003_882, -0.048_116, 1.051_998],
+            ],
+        ),
+        (
+            "deuteranopia",
+            [
+                [0.367_322, 0.860_646, -0.227_968],
+                [0.280_085, 0.672_501, 0.047_413],
+                [-0.011_820, 0.042_940, 0.968_881],
+            ],
+        ),
+    ];
+
+    #[test]
+    fn the_six_methods_stay_apart_in_colour_deficient_eyes() {
+        for (vision, matrix) in VISIONS {
+            for dark in [false, true] {
+                let seen =
+                    METHODS[..6].iter().map(|m| lab(times(matrix, linear(if dark { m.2 } else { m.1 }))));
+                let seen: Vec<Rgb> = seen.collect();
+                for (i, a) in seen.iter().enumerate() {
+                    for (j, b) in seen.iter().enumerate().skip(i + 1) {
+                        let apart = a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
+                        let (a, b) = (METHODS[i].0, METHODS[j].0);
+                        assert!(apart > 20.0, "{a} and {b} are {apart:.1} apart, {vision}, dark {dark}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_and_words_stand_out_from_the_ground() {
+        let inks = (0..METHODS.len()).map(Ink::Method).chain([Ink::Axis, Ink::Muted, Ink::Text]);
+        for ink in inks {
+            let least = if matches!(ink, Ink::Muted | Ink::Text) { 4.5 } else { 3.0 };
+            let ((name, light, dark), ground) = (ink.colours(), Ink::Paper.colours());
+            assert!(contrast(light, ground.1) >= least, "{name} on light: {}", contrast(light, ground.1));
+            assert!(contrast(dark, ground.2) >= least, "{name} on dark: {}", contrast(dark, ground.2));
+        }
+    }
+
+    #[test]
+    fn a_method_of_the_paper_has_the_same_colour_in_any_company() {
+        assert_eq!(Ink::of("swe", &[]), Ink::of("swe", &["alpha", "beta"]));
+        assert_ne!(Ink::of("alpha", &["alpha", "beta"]), Ink::of("beta", &["alpha", "beta"]));
+    }
+}

@@ -1,0 +1,22 @@
+//! PNG from a scene, the same on every machine: no fonts, no files, a fixed resolution.
+
+use super::scene::Scene;
+use super::svg::{Reader, svg};
+use crate::ReportError;
+use resvg::{tiny_skia, usvg};
+
+/// Pixels of the PNG per pixel of the scene: sharp on dense screens and in print.
+const DENSITY: f32 = 2.0;
+
+/// The scene on white, at twice its size, as a PNG file. `figure` names it in errors.
+pub(crate) fn png(scene: &Scene, figure: &str) -> Result<Vec<u8>, ReportError> {
+    let fail = |reason: String| ReportError::Raster { figure: figure.to_owned(), reason };
+    let text = svg(scene, Reader::Rasteriser);
+    let tree = usvg::Tree::from_str(&text, &usvg::Options::default()).map_err(|e| fail(e.to_string()))?;
+    let size =
+        tree.size().to_int_size().scale_by(DENSITY).ok_or_else(|| fail("it has no area".to_owned()))?;
+    let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height())
+        .ok_or_else(|| fail(format!("{} × {} pixels are too many", size.width(), size.height())))?;
+    resvg::render(&tree, tiny_skia::Transform::from_scale(DENSITY, DENSITY), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|e| fail(e.to_string()))
+}

@@ -1,0 +1,184 @@
+//! Scenes as SVG: for the page, for a file of its own, and for the rasteriser.
+
+use super::glyphs::strokes;
+use super::palette::{Ink, Marker};
+use super::scene::{Anchor, Dash, Mark, Scene};
+use crate::html::escape::escaped;
+
+/// Who reads the SVG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The page: colours are its custom properties, so that they follow light and dark; text is text.
+    Page,
+    /// A file opened alone: light colours on white; text is text.
+    File,
+    /// The rasteriser: as the file, but text is drawn with our own strokes and needs no font.
+    Rasteriser,
+}
+
+/// The scene as one `<svg>` element, with an XML declaration's worth of namespaces unless it stands in a page.
+pub(crate) fn svg(scene: &Scene, reader: Reader) -> String {
+    let (w, h) = (scene.width, scene.height);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\" role=\"img\" \
+         font-family=\"system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif\">\n",
+        px(w),
+        px(h),
+        px(w),
+        px(h)
+    );
+    out += &format!("<title>{}</title>\n", escaped(&scene.title));
+    if reader != Reader::Page {
+        out += &format!("<rect width=\"{}\" height=\"{}\" {}/>\n", px(w), px(h), fill(Ink::Paper, reader));
+    }
+    for mark in &scene.marks {
+        out += &drawn(mark, reader);
+        out.push('\n');
+    }
+    out + "</svg>\n"
+}
+
+fn drawn(mark: &Mark, reader: Reader) -> String {
+    match mark {
+        Mark::Line { points, ink, width, opacity, dash } => {
+            let dash = match dash {
+                Dash::Solid => "",
+                Dash::Dashed => " stroke-dasharray=\"7 5\"",
+                Dash::Dotted => " stroke-dasharray=\"0.1 4\"",
+            };
+            format!(
+                "<path d=\"{}\" fill=\"none\" {} stroke-width=\"{}\" stroke-opacity=\"{}\" \
+                 stroke-linejoin=\"round\" stroke-linecap=\"round\"{dash}/>",
+                outline(points),
+                stroke(*ink, reader),
+                px(*width),
+                px(*opacity)
+            )
+        }
+        Mark::Area { points, ink, opacity } => {
+            format!(
+                "<path d=\"{}Z\" {} fill-opacity=\"{}\"/>",
+                outline(points),
+                fill(*ink, reader),
+                px(*opacity)
+            )
+        }
+        Mark::Point { at, marker, radius, ink } => format!(
+            "<path d=\"{}\" style=\"fill:{};stroke:{}\" stroke-width=\"1.2\" stroke-linejoin=\"round\"/>",
+            shape(*at, *marker, *radius),
+            colour(*ink, reader),
+            colour(Ink::Paper, reader)
+        ),
+        Mark::Text { at, text, size, ink, anchor, bold, upright } => {
+            let turn = if *upright {
+                format!(" transform=\"rotate(-90 {} {})\"", px(at.0), px(at.1))
+            } else {
+                String::new()
+            };
+            if reader == Reader::Rasteriser {
+                return format!("<g{turn}>{}</g>", stroked(*at, text, *size, *ink, *anchor, *bold));
+            }
+            let anchor = match anchor {
+                Anchor::Start => "start",
+                Anchor::Middle => "middle",
+                Anchor::End => "end",
+            };
+            let weight = if *bold { " font-weight=\"600\"" } else { "" };
+            format!(
+                "<text x=\"{}\" y=\"{}\" font-size=\"{}\" text-anchor=\"{anchor}\"{weight} {}{turn}>{}</text>",
+                px(at.0),
+                px(at.1),
+                px(*size),
+                fill(*ink, reader),
+                escaped(text)
+            )
+        }
+    }
+}
+
+/// The text as centre lines of our own font.
+fn stroked((x, y): (f64, f64), text: &str, size: f64, ink: Ink, anchor: Anchor, bold: bool) -> String {
+    let strokes = strokes(text, size);
+    let left = match anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - strokes.width / 2.0,
+        Anchor::End => x - strokes.width,
+    };
+    let glyphs: String = strokes
+        .glyphs
+        .iter()
+        .map(|(offset, path)| format!("<path transform=\"translate({} 0)\" d=\"{path}\"/>", px(*offset)))
+        .collect();
+    format!(
+        "<g transform=\"translate({} {}) scale({:.4} {:.4})\" fill=\"none\" {} stroke-width=\"{}\" \
+         stroke-linecap=\"round\" stroke-linejoin=\"round\">{glyphs}</g>",
+        px(left),
+        px(y - strokes.baseline * strokes.scale),
+        strokes.stretch * strokes.scale,
+        strokes.scale,
+        stroke(ink, Reader::Rasteriser),
+        if bold { "2.5" } else { "1.75" }
+    )
+}
+
+fn outline(points: &[(f64, f64)]) -> String {
+    let step = |(i, (x, y)): (usize, &(f64, f64))| {
+        format!("{}{} {}", if i == 0 { 'M' } else { 'L' }, px(*x), px(*y))
+    };
+    points.iter().enumerate().map(step).collect()
+}
+
+/// Shapes of about equal area around the point.
+fn shape((x, y): (f64, f64), marker: Marker, r: f64) -> String {
+    let polygon = |corners: &[(f64, f64)]| {
+        let placed: Vec<(f64, f64)> = corners.iter().map(|(dx, dy)| (x + r * dx, y + r * dy)).collect();
+        outline(&placed) + "Z"
+    };
+    match marker {
+        Marker::Circle => {
+            let (left, right, r, y) = (px(x - r), px(x + r), px(r), px(y));
+            format!("M{left} {y}A{r} {r} 0 0 1 {right} {y}A{r} {r} 0 0 1 {left} {y}Z")
+        }
+        Marker::Square => polygon(&[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]),
+        Marker::Up => polygon(&[(0.0, -1.2), (1.15, 0.8), (-1.15, 0.8)]),
+        Marker::Diamond => polygon(&[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)]),
+        Marker::Down => polygon(&[(0.0, 1.2), (1.15, -0.8), (-1.15, -0.8)]),
+        Marker::Cross => polygon(&[
+            (-0.42, -1.2),
+            (0.42, -1.2),
+            (0.42, -0.42),
+            (1.2, -0.42),
+            (1.2, 0.42),
+            (0.42, 0.42),
+            (0.42, 1.2),
+            (-0.42, 1.2),
+            (-0.42, 0.42),
+            (-1.2, 0.42),
+            (-1.2, -0.42),
+            (-0.42, -0.42),
+        ]),
+    }
+}
+
+/// Custom properties are read in styles only; presentation attributes with `var()` are not understood everywhere.
+fn colour(ink: Ink, reader: Reader) -> String {
+    match reader {
+        Reader::Page => format!("var({})", ink.property()),
+        Reader::File | Reader::Rasteriser => ink.light().to_owned(),
+    }
+}
+
+fn fill(ink: Ink, reader: Reader) -> String {
+    format!("style=\"fill:{}\"", colour(ink, reader))
+}
+
+fn stroke(ink: Ink, reader: Reader) -> String {
+    format!("style=\"stroke:{}\"", colour(ink, reader))
+}
+
+/// At most two decimals, none when whole: short files, and the same text everywhere.
+fn px(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}

@@ -1,0 +1,263 @@
+//! What a run found, as data: the only input of a report.
+
+use crate::ReportError;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// Everything a report tells. All accuracies, connectivities and shares are fractions, not percentages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Name of the run, shown as the title.
+    pub name: String,
+    /// Resolved configuration; `width`, `epochs` and `members`, wherever they stand in it, tell whether the
+    /// set-up is the paper's.
+    pub config: Value,
+    /// One row per trained and measured ensemble.
+    pub rows: Vec<Row>,
+    /// Loss and accuracy while training, one curve per trained node.
+    #[serde(default)]
+    pub training: Vec<TrainingCurve>,
+    /// Connectivity between pairs of members (Fig. 2a and 2b).
+    #[serde(default)]
+    pub pairwise: Vec<PairwiseLine>,
+    /// What the run cost.
+    pub cost: Cost,
+    /// Machine, versions, threads: whatever the caller knows of where the run took place.
+    #[serde(default)]
+    pub environment: Value,
+}
+
+/// One ensemble of one seed, measured on the test split.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Data set, for example `cifar10`.
+    pub dataset: String,
+    /// Architecture, for example `resnet20`.
+    pub model: String,
+    /// Method id, for example `distilled-deep`.
+    pub method: String,
+    /// Root seed.
+    pub seed: u64,
+    /// Number of members M.
+    pub members: usize,
+    /// Accuracy of the ensemble, in `[0, 1]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub ensemble_accuracy: f64,
+    /// Mean accuracy of the members, in `[0, 1]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub mean_member_accuracy: f64,
+    /// Joint connectivity q̄, mean over draws of λ, in `[-1, 1]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub joint_connectivity: f64,
+    /// Standard deviation of q(λ) over the draws.
+    #[serde(deserialize_with = "number_or_null")]
+    pub joint_connectivity_sd: f64,
+    /// Negative log-likelihood of the ensemble, nats, ≥ 0.
+    #[serde(deserialize_with = "number_or_null")]
+    pub nll: f64,
+    /// Brier score of the ensemble, in `[0, 2]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub brier: f64,
+    /// Expected calibration error of the ensemble, in `[0, 1]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub ece: f64,
+    /// One-vs-all Jensen-Shannon divergence, nats, in `[0, ln 2]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub jsd_one_vs_all: f64,
+    /// Variance over members of the true class's probability, ≥ 0.
+    #[serde(deserialize_with = "number_or_null")]
+    pub true_class_variance: f64,
+    /// Share of test images on which two members differ, mean over pairs, in `[0, 1]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub disagreement: f64,
+    /// Accuracy of each member, in order, in `[0, 1]`.
+    #[serde(default, deserialize_with = "numbers_or_null")]
+    pub member_accuracies: Vec<f64>,
+}
+
+/// How one trained node's loss and accuracy went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingCurve {
+    /// Readable name of the node, for example `deep-1`.
+    pub node: String,
+    /// Method id that gives the curve its colour.
+    pub method: String,
+    /// Root seed.
+    pub seed: u64,
+    /// In order of epochs.
+    pub points: Vec<TrainingPoint>,
+}
+
+/// One look at a training run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingPoint {
+    /// Epochs since initialisation.
+    #[serde(deserialize_with = "number_or_null")]
+    pub epoch: f64,
+    /// Training loss.
+    #[serde(deserialize_with = "number_or_null")]
+    pub loss: f64,
+    /// Accuracy, in `[0, 1]`.
+    #[serde(deserialize_with = "number_or_null")]
+    pub accuracy: f64,
+    /// Learning rate.
+    #[serde(deserialize_with = "number_or_null")]
+    pub learning_rate: f64,
+}
+
+/// Connectivity q on the segment between two members.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairwiseLine {
+    /// Method id.
+    pub method: String,
+    /// Root seed.
+    pub seed: u64,
+    /// The two members, from 0.
+    pub pair: (usize, usize),
+    /// Positions α on the segment, in `[0, 1]`; the same for all lines of a method.
+    #[serde(deserialize_with = "numbers_or_null")]
+    pub alphas: Vec<f64>,
+    /// q at each position, as a fraction.
+    #[serde(deserialize_with = "numbers_or_null")]
+    pub q: Vec<f64>,
+}
+
+/// What a run cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Epochs trained, all nodes together.
+    #[serde(deserialize_with = "number_or_null")]
+    pub epochs: f64,
+    /// Training images seen.
+    pub images: u64,
+    /// Wall-clock time in seconds, interruptions not counted.
+    #[serde(deserialize_with = "number_or_null")]
+    pub wall_seconds: f64,
+}
+
+impl Row {
+    /// The metric columns with their names, in the order of the CSV file.
+    pub(crate) fn metrics(&self) -> [(&'static str, f64); 10] {
+        [
+            ("ensemble_accuracy", self.ensemble_accuracy),
+            ("mean_member_accuracy", self.mean_member_accuracy),
+            ("joint_connectivity", self.joint_connectivity),
+            ("joint_connectivity_sd", self.joint_connectivity_sd),
+            ("nll", self.nll),
+            ("brier", self.brier),
+            ("ece", self.ece),
+            ("jsd_one_vs_all", self.jsd_one_vs_all),
+            ("true_class_variance", self.true_class_variance),
+            ("disagreement", self.disagreement),
+        ]
+    }
+}
+
+impl Results {
+    /// Refuses what would make a table or figure lie: repeated rows, percentages, ragged lines.
+    /// Non-finite numbers pass; they are shown as missing.
+    pub(crate) fn check(&self) -> Result<(), ReportError> {
+        for (row, this) in self.rows.iter().enumerate() {
+            let same = |other: &&Row| {
+                (&other.dataset, &other.model, &other.method, other.seed, other.members)
+                    == (&this.dataset, &this.model, &this.method, this.seed, this.members)
+            };
+            if let Some(first) = self.rows[..row].iter().position(|other| same(&other)) {
+                return Err(ReportError::DuplicateRow {
+                    first,
+                    row,
+                    dataset: this.dataset.clone(),
+                    model: this.model.clone(),
+                    method: this.method.clone(),
+                    seed: this.seed,
+                });
+            }
+            check_fractions(row, this)?;
+        }
+        self.check_lines()
+    }
+
+    fn check_lines(&self) -> Result<(), ReportError> {
+        for line in &self.pairwise {
+            let (method, seed, (first, second)) = (line.method.clone(), line.seed, line.pair);
+            let (alphas, values) = (line.alphas.len(), line.q.len());
+            if alphas != values {
+                return Err(ReportError::LineLength { method, seed, first, second, alphas, values });
+            }
+            let leader = self.pairwise.iter().find(|other| other.method == line.method);
+            if leader.is_some_and(|leader| leader.alphas != line.alphas) {
+                return Err(ReportError::LineGrid { method, seed, first, second });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_fractions(row: usize, this: &Row) -> Result<(), ReportError> {
+    let range = |column: &str| match column {
+        "joint_connectivity" => Some((-1.0, 1.0)),
+        "ensemble_accuracy" | "mean_member_accuracy" | "ece" | "disagreement" => Some((0.0, 1.0)),
+        _ => None,
+    };
+    let members = this.member_accuracies.iter().map(|&value| ("member_accuracies", value, (0.0, 1.0)));
+    let metrics = this.metrics();
+    let columns = metrics.iter().filter_map(|&(column, value)| range(column).map(|r| (column, value, r)));
+    for (column, value, (low, high)) in columns.chain(members) {
+        // A share may leave its range by rounding alone; what is not finite is shown as missing.
+        if value.is_finite() && !(low - 1e-9..=high + 1e-9).contains(&value) {
+            let (method, seed) = (this.method.clone(), this.seed);
+            return Err(ReportError::NotAFraction { row, method, seed, column, value, low, high });
+        }
+    }
+    Ok(())
+}
+
+/// JSON has no NaN: it is written as null, and null is read back as NaN.
+fn number_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+fn numbers_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    Ok(Vec::<Option<f64>>::deserialize(from)?.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_measurement_survives_json_as_null() {
+        let row = Row { nll: f64::NAN, brier: f64::INFINITY, ensemble_accuracy: 0.5, ..Row::default() };
+        let text = serde_json::to_string(&row).unwrap();
+        assert!(text.contains("\"nll\":null") && text.contains("\"brier\":null"), "{text}");
+        let back: Row = serde_json::from_str(&text).unwrap();
+        assert!(back.nll.is_nan() && back.ensemble_accuracy == 0.5);
+    }
+
+    #[test]
+    fn a_percentage_is_refused_where_a_fraction_belongs() {
+        let rows = vec![Row { ensemble_accuracy: 94.4, method: "deep".into(), ..Row::default() }];
+        let error = Results { rows, ..Results::default() }.check().unwrap_err();
+        assert!(matches!(error, ReportError::NotAFraction { column: "ensemble_accuracy", .. }));
+        assert!(error.to_string().contains("divided by 100"), "{error}");
+    }
+
+    #[test]
+    fn the_same_ensemble_twice_is_refused_with_both_positions() {
+        let rows = vec![Row::default(), Row { seed: 1, ..Row::default() }, Row::default()];
+        let error = Results { rows, ..Results::default() }.check().unwrap_err();
+        assert!(matches!(error, ReportError::DuplicateRow { first: 0, row: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn ragged_interpolation_lines_are_refused() {
+        let line = PairwiseLine { alphas: vec![0.0, 1.0], q: vec![0.0], ..PairwiseLine::default() };
+        let error = Results { pairwise: vec![line], ..Results::default() }.check().unwrap_err();
+        assert!(matches!(error, ReportError::LineLength { alphas: 2, values: 1, .. }), "{error}");
+
+        let line = |alphas: Vec<f64>| PairwiseLine { q: alphas.clone(), alphas, ..PairwiseLine::default() };
+        let pairwise = vec![line(vec![0.0, 1.0]), line(vec![0.0, 0.5])];
+        let error = Results { pairwise, ..Results::default() }.check().unwrap_err();
+        assert!(matches!(error, ReportError::LineGrid { .. }), "{error}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Whether a run's set-up is the paper's, read from its configuration, in one plain sentence.
+
+use crate::paper::Paper;
+use serde_json::Value;
+
+/// Width multiplier of the paper's ResNet20 (Appendix C: 64, 128 and 256 channels).
+const WIDTH: f64 = 4.0;
+
+/// The sentence a table opens with. It always says what the paper's numbers are for.
+pub(crate) fn sentence(paper: &Paper, config: &Value, dataset: &str, model: &str, members: usize) -> String {
+    let vit = model.to_ascii_lowercase().starts_with("vit");
+    let theirs = if vit { "its 6-layer ViT" } else { "ResNet20 ×4" };
+    if !paper.covers(dataset, model) {
+        return format!(
+            "The paper has no numbers for {model} on {dataset}; its own are for {theirs} at full length on \
+             CIFAR-10, CIFAR-100 and Tiny ImageNet."
+        );
+    }
+    let mut wanted = vec![format!("{} members", paper.members())];
+    let mut found = Vec::new();
+    let mut differs = members != paper.members();
+    if differs {
+        found.push(format!("{members} members"));
+    }
+    let mut compare = |key: &str, want: f64, tell: &dyn Fn(f64) -> String| match number(config, key) {
+        Some(have) if have == want => {}
+        Some(have) => {
+            differs = true;
+            found.push(tell(have));
+        }
+        None => {
+            differs = true;
+            found.push(format!("{key} not recorded"));
+        }
+    };
+    if !vit {
+        compare("width", WIDTH, &|w| format!("width ×{w}"));
+    }
+    if let Some(epochs) = paper.epochs(dataset, model) {
+        compare("epochs", epochs, &|e| format!("{e} epochs"));
+        wanted.push(format!("{epochs} epochs"));
+    }
+    let full = format!("{theirs} at full length ({})", wanted.join(", "));
+    if differs {
+        format!(
+            "Not the paper's set-up: the paper's numbers are for {full}; this run has {}.",
+            found.join(", ")
+        )
+    } else {
+        format!("The set-up is the paper's: {full}.")
+    }
+}
+
+/// The number under `key`, at the shallowest place where the configuration has one.
+fn number(config: &Value, key: &str) -> Option<f64> {
+    let mut level = vec![config];
+    while !level.is_empty() {
+        if let Some(found) = level.iter().find_map(|value| value.get(key).and_then(Value::as_f64)) {
+            return Some(found);
+        }
+        level = level.iter().filter_map(|value| value.as_object()).flat_map(|map| map.values()).collect();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn say(config: &Value, dataset: &str, members: usize) -> String {
+        sentence(&Paper::published().unwrap(), config, dataset, "resnet20", members)
+    }
+
+    #[test]
+    fn another_data_set_has_no_numbers_to_stand_beside() {
+        let text = say(&json!({"width": 1}), "synthetic", 3);
+        assert!(
+            text.contains("no numbers for resnet20 on synthetic") && text.contains("ResNet20 ×4"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_way_in_which_the_set_up_differs_is_named() {
+        let config = json!({"model": {"width": 1}, "train": {"epochs": 20}});
+        let text = say(&config, "cifar10", 3);
+        assert!(text.starts_with("Not the paper's set-up"), "{text}");
+        assert!(text.ends_with("this run has 3 members, width ×1, 20 epochs."), "{text}");
+        assert!(say(&json!({}), "cifar10", 5).contains("width not recorded, epochs not recorded"));
+    }
+
+    #[test]
+    fn the_papers_own_set_up_is_recognised() {
+        let text = say(&json!({"width": 4, "epochs": 190}), "cifar100", 5);
+        assert!(text.starts_with("The set-up is the paper's"), "{text}");
+    }
+}

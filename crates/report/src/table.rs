@@ -1,0 +1,217 @@
+//! The tables as data: our numbers beside the paper's, one block per data set and model. Computed once, written
+//! three times (terminal, Markdown, HTML).
+
+use crate::number::{MISSING, percent_summary, signed_percent, superscript};
+use crate::paper::{Paper, Published};
+use crate::results::{Results, Row};
+use crate::spread::summary;
+use crate::{ReportError, method, setup};
+use basin_metrics::stats::{Summary, welch};
+
+/// All numbers of one data set, model and ensemble size.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) dataset: String,
+    pub(crate) model: String,
+    pub(crate) members: usize,
+    /// What the paper's numbers are for, and how this run differs.
+    pub(crate) setup: String,
+    /// Quantities the paper has too.
+    pub(crate) sections: Vec<Section>,
+    /// Quantities it only plots or does not have.
+    pub(crate) quality: Vec<Quality>,
+    /// Where the paper contradicts itself; a line's marks count from 1.
+    pub(crate) footnotes: Vec<String>,
+    /// How many seeds stand behind the numbers, and what that allows to say.
+    pub(crate) seeds: String,
+}
+
+/// One quantity over all methods, in percent.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One method of one quantity.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Method id.
+    pub(crate) method: String,
+    pub(crate) paper: Option<Summary>,
+    /// Number of the footnote, from 1.
+    pub(crate) mark: Option<usize>,
+    pub(crate) ours: Summary,
+}
+
+/// Calibration and diversity of one method; the columns are [`QUALITY`].
+#[derive(Clone, Debug)]
+pub(crate) struct Quality {
+    /// Method id.
+    pub(crate) method: String,
+    pub(crate) values: [Summary; QUALITY.len()],
+}
+
+/// One quantity of a row.
+type Quantity = fn(&Row) -> f64;
+
+/// The quantities of the first table: title, key in the paper's numbers, our value.
+const COMPARED: [(&str, &str, Quantity); 3] = [
+    ("Ensemble accuracy, %", "ensemble_accuracy", |row| row.ensemble_accuracy),
+    ("Joint connectivity q̄, percentage points", "joint_connectivity", |row| row.joint_connectivity),
+    ("Mean member accuracy, %", "mean_member_accuracy", |row| row.mean_member_accuracy),
+];
+
+/// The columns of the second table.
+pub(crate) const QUALITY: [(&str, Quantity); 6] = [
+    ("NLL", |row| row.nll),
+    ("Brier", |row| row.brier),
+    ("ECE", |row| row.ece),
+    ("JSD", |row| row.jsd_one_vs_all),
+    ("Variance", |row| row.true_class_variance),
+    ("Disagreement", |row| row.disagreement),
+];
+
+/// What the columns of the second table mean.
+pub(crate) const QUALITY_LEGEND: &str = "NLL in nats; Brier in [0, 2]; ECE with equal-width bins, in [0, 1]; \
+     JSD one-vs-all in nats; variance of the true class's probability over members; disagreement of pairs of \
+     members, in [0, 1]. Mean ± sd over seeds.";
+
+/// What the columns of the first table mean.
+pub(crate) const COMPARISON_LEGEND: &str = "Mean ± sd over seeds (number of seeds). Difference: ours − paper, \
+     with the 95 % interval of Welch's t; within: the interval contains 0; above, below: it does not.";
+
+impl Block {
+    /// Title line, for example `cifar10 · resnet20 · 5 members`.
+    pub(crate) fn title(&self) -> String {
+        let plural = if self.members == 1 { "" } else { "s" };
+        format!("{} · {} · {} member{plural}", self.dataset, self.model, self.members)
+    }
+}
+
+impl Line {
+    /// The paper's number with its footnote mark.
+    pub(crate) fn paper_cell(&self) -> String {
+        let text = self.paper.as_ref().map_or_else(|| MISSING.to_owned(), percent_summary);
+        text + &self.mark.map_or_else(String::new, superscript)
+    }
+
+    /// Our number with the number of seeds.
+    pub(crate) fn ours_cell(&self) -> String {
+        format!("{} ({})", percent_summary(&self.ours), self.ours.n)
+    }
+
+    /// Ours minus the paper's, with the interval where there is one.
+    pub(crate) fn difference_cell(&self) -> String {
+        let Some(difference) = self.difference() else { return MISSING.to_owned() };
+        match self.interval() {
+            Some((low, high)) => {
+                format!("{} [{}, {}]", signed_percent(difference), signed_percent(low), signed_percent(high))
+            }
+            None => signed_percent(difference),
+        }
+    }
+
+    /// `within`, `above`, `below`, or a dash where there is no interval.
+    pub(crate) fn verdict_cell(&self) -> &'static str {
+        match self.interval() {
+            Some((low, _)) if low > 0.0 => "above",
+            Some((_, high)) if high < 0.0 => "below",
+            Some(_) => "within",
+            None => MISSING,
+        }
+    }
+
+    fn difference(&self) -> Option<f64> {
+        let difference = self.ours.mean - self.paper.as_ref()?.mean;
+        difference.is_finite().then_some(difference)
+    }
+
+    /// None where either side has fewer than two finite values.
+    fn interval(&self) -> Option<(f64, f64)> {
+        let paper = self.paper.as_ref()?;
+        let test = welch(&self.ours, paper, 0.95).ok()?;
+        Some((test.low, test.high))
+    }
+}
+
+/// One block per (data set, model, members), in the order in which the rows name them.
+pub(crate) fn blocks(results: &Results) -> Result<Vec<Block>, ReportError> {
+    let paper = Paper::published()?;
+    let mut keys: Vec<(&str, &str, usize)> = Vec::new();
+    for row in &results.rows {
+        let key = (row.dataset.as_str(), row.model.as_str(), row.members);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    Ok(keys.into_iter().map(|key| block(results, &paper, key)).collect())
+}
+
+fn block(results: &Results, paper: &Paper, (dataset, model, members): (&str, &str, usize)) -> Block {
+    let rows: Vec<&Row> = results
+        .rows
+        .iter()
+        .filter(|row| (row.dataset.as_str(), row.model.as_str(), row.members) == (dataset, model, members))
+        .collect();
+    let methods = method::in_paper_order(rows.iter().map(|row| row.method.as_str()));
+    let over_seeds = |method: &str, value: Quantity| {
+        let values: Vec<f64> = rows.iter().filter(|row| row.method == method).map(|row| value(row)).collect();
+        summary(&values)
+    };
+
+    let mut footnotes: Vec<String> = Vec::new();
+    let mut sections = Vec::new();
+    for (title, key, value) in COMPARED {
+        let mut lines = Vec::new();
+        for &method in &methods {
+            let published = paper.find(dataset, model, method, key);
+            let mark =
+                published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(&mut footnotes, note));
+            let paper = published.map(|p: Published| p.summary);
+            lines.push(Line { method: method.to_owned(), paper, mark, ours: over_seeds(method, value) });
+        }
+        sections.push(Section { title, lines });
+    }
+    let quality = methods
+        .iter()
+        .map(|&method| Quality {
+            method: method.to_owned(),
+            values: QUALITY.map(|(_, v)| over_seeds(method, v)),
+        })
+        .collect();
+    Block {
+        dataset: dataset.to_owned(),
+        model: model.to_owned(),
+        members,
+        setup: setup::sentence(paper, &results.config, dataset, model, members),
+        seeds: seeds_sentence(&sections, paper.covers(dataset, model)),
+        sections,
+        quality,
+        footnotes,
+    }
+}
+
+/// Number of the footnote with this text, from 1; the same text is one footnote.
+fn footnote(footnotes: &mut Vec<String>, text: &str) -> usize {
+    let known = footnotes.iter().position(|known| known == text);
+    known.unwrap_or_else(|| {
+        footnotes.push(text.to_owned());
+        footnotes.len() - 1
+    }) + 1
+}
+
+fn seeds_sentence(sections: &[Section], compared: bool) -> String {
+    let counts = || sections.iter().flat_map(|section| &section.lines).map(|line| line.ours.n);
+    let (Some(fewest), Some(most)) = (counts().min(), counts().max()) else { return String::new() };
+    let count = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
+    let plural = if most == 1 { "" } else { "s" };
+    let mut text = format!("Ours: {count} seed{plural}");
+    if fewest == 1 {
+        text += "; one seed has no deviation, so no interval is given";
+    }
+    if compared && (2..=4).contains(&most) {
+        text += &format!("; n = {most} is weak: the interval is wide and leans on normality");
+    }
+    text + "."
+}

@@ -1,0 +1,167 @@
+//! The tables for a terminal: plain text, no colour, columns that line up at 80 characters.
+
+use crate::ReportError;
+use crate::method;
+use crate::number::{deviation, fixed, superscript};
+use crate::results::Results;
+use crate::table::{self, Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND, Section};
+use std::iter;
+use std::ops::Range;
+
+/// Fewer columns than this cannot hold a method's name beside the paper's number and ours.
+const NARROWEST: usize = 48;
+
+/// Our numbers beside the paper's, and calibration and diversity, as plain text.
+///
+/// With names as short as the paper's no line is longer than `width`: where there is less room than at 80, the
+/// verdict is dropped first, then the interval, then the difference. A width under 48 counts as 48.
+///
+/// # Errors
+/// [`ReportError`] when the rows contradict themselves (repeated rows, percentages for fractions).
+pub fn terminal_table(results: &Results, width: usize) -> Result<String, ReportError> {
+    results.check()?;
+    let width = width.max(NARROWEST);
+    let blocks = table::blocks(results)?;
+    if blocks.is_empty() {
+        return Ok("No ensemble has been measured yet.\n".to_owned());
+    }
+    Ok(blocks.iter().map(|block| block_text(block, width)).collect::<Vec<_>>().join("\n"))
+}
+
+fn block_text(block: &Block, width: usize) -> String {
+    let mut text = format!("{}\n{}\n", block.title(), "═".repeat(width));
+    text += &wrapped(&block.setup, width);
+    // One alignment for all sections: the eye runs down the page.
+    let rows: Vec<Vec<String>> = block.sections.iter().flat_map(comparison_rows).collect();
+    let lines = aligned(&fitted(rows, width), width);
+    let mut lines = lines.lines();
+    for section in &block.sections {
+        text += &format!("\n{}\n", section.title);
+        for line in lines.by_ref().take(1 + section.lines.len()) {
+            text += &format!("{line}\n");
+        }
+    }
+    text += "\nCalibration and diversity\n";
+    text += &quality_tables(block, width).join("\n");
+    text.push('\n');
+    for (i, note) in block.footnotes.iter().enumerate() {
+        text += &wrapped(&format!("{} {note}", superscript(i + 1)), width);
+    }
+    text += &wrapped(&block.seeds, width);
+    text += &wrapped(COMPARISON_LEGEND, width);
+    text += &wrapped(QUALITY_LEGEND, width);
+    text
+}
+
+/// Column names, then one row per method.
+fn comparison_rows(section: &Section) -> Vec<Vec<String>> {
+    let mut rows = vec![["", "paper ", "ours (seeds)", "difference [95 %]", ""].map(str::to_owned).to_vec()];
+    rows.extend(section.lines.iter().map(|line| {
+        // A column of its own for footnote marks keeps the numbers under each other.
+        let paper = line.paper_cell() + if line.mark.is_none() { " " } else { "" };
+        let name = method::name(&line.method).to_owned();
+        vec![name, paper, line.ours_cell(), line.difference_cell(), line.verdict_cell().to_owned()]
+    }));
+    rows
+}
+
+/// All columns in one table, or half of them in each of two where one is too wide.
+fn quality_tables(block: &Block, width: usize) -> Vec<String> {
+    let all = quality_rows(block, 0..QUALITY.len());
+    if needed(&all) <= width {
+        return vec![aligned(&all, width)];
+    }
+    let half = QUALITY.len() / 2;
+    [0..half, half..QUALITY.len()].map(|columns| aligned(&quality_rows(block, columns), width)).to_vec()
+}
+
+fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
+    let row = |name: &str, cells: &mut dyn Iterator<Item = String>| -> Vec<String> {
+        iter::once(name.to_owned()).chain(cells).collect()
+    };
+    let mut rows = vec![row("", &mut QUALITY[columns.clone()].iter().map(|(name, _)| (*name).to_owned()))];
+    for line in &block.quality {
+        let values = &line.values[columns.clone()];
+        rows.push(row(method::name(&line.method), &mut values.iter().map(|summary| fixed(summary.mean, 4))));
+        // Six means with their deviations do not fit 80 characters: the deviations stand below.
+        if values.iter().any(|summary| deviation(summary).is_some()) {
+            let below = |s| deviation(s).map_or_else(String::new, |sd| format!("±{}", fixed(sd, 4)));
+            rows.push(row("", &mut values.iter().map(below)));
+        }
+    }
+    rows
+}
+
+/// Width of the rows with single spaces between their columns.
+fn needed(rows: &[Vec<String>]) -> usize {
+    column_widths(rows).iter().map(|width| width + 1).sum::<usize>().saturating_sub(1)
+}
+
+/// Drops the verdict, then the interval, until the rows fit.
+fn fitted(mut rows: Vec<Vec<String>>, width: usize) -> Vec<Vec<String>> {
+    if needed(&rows) > width {
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
+    if needed(&rows) > width {
+        for difference in rows.iter_mut().filter_map(|row| row.last_mut()) {
+            if let Some(interval) = difference.find(" [") {
+                difference.truncate(interval);
+            }
+        }
+    }
+    if needed(&rows) > width {
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
+    rows
+}
+
+fn column_widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |text| text.chars().count());
+    (0..columns).map(|column| rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect()
+}
+
+/// First column to the left, the others to the right, with gaps of one to three spaces as room allows.
+fn aligned(rows: &[Vec<String>], width: usize) -> String {
+    let widths = column_widths(rows);
+    let cells: usize = widths.iter().sum();
+    let gaps = widths.len().saturating_sub(1).max(1);
+    let gap = (width.saturating_sub(cells) / gaps).clamp(1, 3);
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, &wide)) in row.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(wide - cell.chars().count());
+            match column {
+                0 => line += &format!("{cell}{pad}"),
+                _ => line += &format!("{}{pad}{cell}", " ".repeat(gap)),
+            }
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// Breaks a sentence between words; ends with a line break, and is empty for no words.
+fn wrapped(sentence: &str, width: usize) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for word in sentence.split_whitespace() {
+        let long = word.chars().count();
+        if column > 0 && column + 1 + long > width {
+            text.push('\n');
+            column = 0;
+        }
+        if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += long;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,202 @@
+//! The command line of `basin`.
+
+use anyhow::{Context, Result};
+use basin_data::Split;
+use basin_reproduce::config::{Config, PRESETS, Preset};
+use basin_reproduce::{Interrupt, Registry, Request, bench, exit, predict, price, reproduce};
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Single-basin ensembles and mode connectivity.
+#[derive(Debug, Parser)]
+#[command(name = "basin", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train, align and distil ensembles, measure them, print our numbers beside the paper's
+    Reproduce(ReproduceArgs),
+    /// Write a checkpoint's logits and the labels of one split
+    Predict(PredictArgs),
+    /// Measure throughput; prints one JSON line
+    #[command(subcommand)]
+    Bench(Bench),
+    /// List all configuration keys with default, range and unit
+    Keys,
+}
+
+#[derive(Debug, Args)]
+struct ReproduceArgs {
+    /// quick, small or paper-resnet20
+    #[arg(long, default_value = "quick")]
+    preset: String,
+    /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet
+    #[arg(long)]
+    dataset: Option<String>,
+    /// Folder with the data set's official files
+    #[arg(long)]
+    data_dir: Option<String>,
+    /// resnet20, 32, 44, 56 or 110
+    #[arg(long)]
+    model: Option<String>,
+    /// Width multiplier; the paper's is 4
+    #[arg(long)]
+    width: Option<String>,
+    /// Ensemble size M
+    #[arg(long)]
+    members: Option<String>,
+    /// Root seeds, e.g. 0,1,2: one repetition each
+    #[arg(long)]
+    seeds: Option<String>,
+    /// Methods, e.g. deep,constrained
+    #[arg(long)]
+    methods: Option<String>,
+    /// Where to compute
+    #[arg(long)]
+    device: Option<String>,
+    /// Folder of all runs
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+    /// Name of this run [default: the preset]
+    #[arg(long)]
+    name: Option<String>,
+    /// Any key, e.g. --set train.batch=64 (see `basin keys`)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print every node, its state and its price; start nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+struct PredictArgs {
+    /// Safetensors file with the network's parameters
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// Architecture
+    #[arg(long, default_value = "resnet20")]
+    model: String,
+    /// Width multiplier
+    #[arg(long, default_value = "4")]
+    width: String,
+    /// Data set
+    #[arg(long)]
+    dataset: String,
+    /// Folder with its official files
+    #[arg(long)]
+    data_dir: Option<String>,
+    /// train or test
+    #[arg(long, default_value = "test")]
+    split: String,
+    /// Safetensors file to write
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Images per second of one training step
+    TrainStep {
+        /// Architecture
+        #[arg(long, default_value = "resnet20")]
+        model: String,
+        /// Width multiplier
+        #[arg(long, default_value_t = 1.0)]
+        width: f64,
+        /// Images per step
+        #[arg(long, default_value_t = 128)]
+        batch: usize,
+        /// Steps to take the median of
+        #[arg(long, default_value_t = 5)]
+        steps: usize,
+        /// Worker threads; 0 = all cores
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+    },
+}
+
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Reproduce(args) => run_reproduce(args),
+        Command::Predict(args) => run_predict(args),
+        Command::Bench(Bench::TrainStep { model, width, batch, steps, threads }) => {
+            if batch == 0 || steps == 0 {
+                return Err(exit::Usage(format!("batch {batch} and steps {steps}, expected both at least 1")).into());
+            }
+            use_threads(threads)?;
+            say(&bench::train_step(&model, width, batch, steps)?.to_string())
+        }
+        Command::Keys => say(&basin_reproduce::config::describe_keys()),
+    }
+}
+
+fn run_reproduce(args: ReproduceArgs) -> Result<()> {
+    let preset = Preset::find(&args.preset).ok_or_else(|| {
+        let known: Vec<_> = PRESETS.iter().map(|p| format!("  {:<15} {}", p.name, p.summary)).collect();
+        exit::Usage(format!("unknown preset {}, expected one of\n{}", args.preset, known.join("\n")))
+    })?;
+    let mut settings = Vec::new();
+    for setting in &args.set {
+        let pair = setting.split_once('=').ok_or_else(|| exit::Usage(format!("--set {setting}, expected KEY=VALUE")))?;
+        settings.push((pair.0.trim().to_owned(), pair.1.trim().to_owned()));
+    }
+    let flags = [
+        ("data.dataset", args.dataset),
+        ("data.dir", args.data_dir),
+        ("model.name", args.model),
+        ("model.width", args.width),
+        ("ensemble.members", args.members),
+        ("ensemble.seeds", args.seeds),
+        ("ensemble.methods", args.methods),
+        ("run.device", args.device),
+    ];
+    settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let config = Config::resolve(preset, &settings)?;
+    if config.text("run.device") != "cpu" {
+        return Err(exit::NoDevice { asked: config.text("run.device").to_owned() }.into());
+    }
+    use_threads(config.int("run.threads") as usize)?;
+    let request = Request { config, runs: args.runs, name: args.name.unwrap_or(args.preset) };
+    if args.dry_run {
+        return say(&price(&request, &Registry::default())?);
+    }
+    let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
+    say(&finished.table)?;
+    say(&format!("report {}", finished.dir.join("report/index.html").display()))
+}
+
+fn run_predict(args: PredictArgs) -> Result<()> {
+    let split = match args.split.as_str() {
+        "train" => Split::Train,
+        "test" => Split::Test,
+        other => return Err(exit::Usage(format!("split {other}, expected train or test")).into()),
+    };
+    let flags = [
+        ("data.dataset", Some(args.dataset)),
+        ("data.dir", args.data_dir),
+        ("model.name", Some(args.model)),
+        ("model.width", Some(args.width)),
+    ];
+    let settings: Vec<_> = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    let preset = Preset::find("quick").context("the quick preset")?;
+    let config = Config::resolve(preset, &settings)?;
+    let n = predict(&config, &args.checkpoint, split, &args.out)?;
+    say(&format!("{n} predictions in {}", args.out.display()))
+}
+
+/// Results do not depend on the number of threads; speed does.
+fn use_threads(threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting worker threads")
+}
+
+/// Prints; a reader who went away (a closed pipe) is no error.
+fn say(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,235 @@
+//! The configuration of a run: one table of keys, from which defaults, checks, help and provenance follow.
+//!
+//! Values come, later over earlier, from the defaults, a preset, the preset's section for the data set, and
+//! `--set key=value` with its shorthands. Every key has a doc, a default, a range and a unit ([`KEYS`]);
+//! unknown keys are refused with the nearest known one; all problems are reported at once.
+
+mod keys;
+mod preset;
+mod value;
+
+pub use keys::{KEYS, Key};
+pub use preset::{PRESETS, Preset};
+pub use value::Value;
+
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Why a configuration is refused: every problem, one per line.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the configuration is refused:\n{}", .problems.join("\n"))]
+pub struct ConfigError {
+    /// The problems.
+    pub problems: Vec<String>,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The table of keys.
+    Default,
+    /// A preset.
+    Preset(&'static str),
+    /// `--set` or a flag.
+    CommandLine,
+}
+
+/// A checked configuration: every key has a value of its type within its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    values: BTreeMap<&'static str, (Value, Origin)>,
+}
+
+impl Config {
+    /// Resolves defaults, a preset and settings of the form `(key, text)`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub fn resolve(preset: &Preset, settings: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let defaults = KEYS.iter().map(|key| (key.name, (key.default(), Origin::Default)));
+        let mut values: BTreeMap<_, _> = defaults.collect();
+        let mut put = |name: &str, text: &str, origin: Origin| match Key::find(name) {
+            Ok(key) => match key.parse(text) {
+                Ok(value) => drop(values.insert(key.name, (value, origin))),
+                Err(problem) => problems.push(problem),
+            },
+            Err(problem) => problems.push(problem),
+        };
+        // The data set decides which section of the preset applies, so settings are looked at first.
+        let asked = settings.iter().rev().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
+        let (all, sections) = preset.entries();
+        let own = all.iter().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
+        let dataset = asked.or(own).unwrap_or_else(|| "synthetic".into());
+        all.iter().for_each(|(key, text)| put(key, text, Origin::Preset(preset.name)));
+        for (key, text) in sections.get(&dataset).into_iter().flatten() {
+            put(key, text, Origin::Preset(preset.name));
+        }
+        settings.iter().for_each(|(key, text)| put(key, text, Origin::CommandLine));
+        let config = Self { values };
+        if problems.is_empty() {
+            problems.extend(config.contradictions());
+        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Checks between keys; single ranges were checked when the values were read.
+    fn contradictions(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let (split, epochs) = (self.int("ensemble.split_epoch"), self.int("train.epochs"));
+        if split >= epochs {
+            problems.push(format!("  ensemble.split_epoch is {split}, expected less than train.epochs = {epochs}"));
+        }
+        let (floor, peak) = (self.float("ensemble.swe_floor"), self.float("train.peak_lr"));
+        if floor >= peak {
+            problems.push(format!("  ensemble.swe_floor is {floor}, expected less than train.peak_lr = {peak}"));
+        }
+        let (low, high) = (self.float("augment.zoom_low"), self.float("augment.zoom_high"));
+        if low > high {
+            problems.push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
+        }
+        problems
+    }
+
+    /// A whole number. Panics when the key is unknown or of another type: a bug, not an input.
+    #[track_caller]
+    pub fn int(&self, key: &str) -> u64 {
+        match self.value(key) {
+            Value::Int(x) => *x,
+            other => panic!("{key} is {other:?}"),
+        }
+    }
+
+    /// A number.
+    #[track_caller]
+    pub fn float(&self, key: &str) -> f64 {
+        match self.value(key) {
+            Value::Float(x) => *x,
+            other => panic!("{key} is {other:?}"),
+        }
+    }
+
+    /// A word.
+    #[track_caller]
+    pub fn text(&self, key: &str) -> &str {
+        match self.value(key) {
+            Value::Text(x) => x,
+            other => panic!("{key} is {other:?}"),
+        }
+    }
+
+    /// A list of words.
+    #[track_caller]
+    pub fn list(&self, key: &str) -> &[String] {
+        match self.value(key) {
+            Value::List(x) => x,
+            other => panic!("{key} is {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn value(&self, key: &str) -> &Value {
+        match self.values.get(key) {
+            Some((value, _)) => value,
+            None => panic!("no key {key}"),
+        }
+    }
+
+    /// As TOML, one line per key with its origin, in the order of [`KEYS`].
+    pub fn to_toml(&self) -> String {
+        let mut out = String::from("# Every value of this run and where it came from.\n");
+        let mut section = "";
+        for key in KEYS {
+            let (value, origin) = &self.values[key.name];
+            let (head, name) = key.name.split_once('.').unwrap_or(("", key.name));
+            if head != section {
+                out.push_str(&format!("\n[{head}]\n"));
+                section = head;
+            }
+            let origin = match origin {
+                Origin::Default => "default".to_owned(),
+                Origin::Preset(name) => format!("preset {name}"),
+                Origin::CommandLine => "command line".to_owned(),
+            };
+            out.push_str(&format!("{name} = {} # {origin}\n", value.toml()));
+        }
+        out
+    }
+
+    /// As JSON, nested by section.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut root = serde_json::Map::new();
+        for (name, (value, _)) in &self.values {
+            let (head, tail) = name.split_once('.').unwrap_or(("", name));
+            let section = root.entry(head).or_insert_with(|| serde_json::json!({}));
+            section[tail] = value.json();
+        }
+        root.into()
+    }
+
+    /// The part of the configuration that determines trained parameters, as text.
+    pub(crate) fn training_identity(&self) -> String {
+        let shapes_training = |name: &str| KEYS.iter().any(|key| key.name == name && key.identity);
+        let entry = |(name, (value, _)): (&&str, &(Value, Origin))| format!("{name}={}\n", value.toml());
+        self.values.iter().filter(|(name, _)| shapes_training(name)).map(entry).collect()
+    }
+}
+
+/// All keys as a table: name, default, allowed values, unit, doc.
+pub fn describe_keys() -> String {
+    let line = |key: &Key| {
+        let alias = key.alias.map_or(String::new(), |alias| format!(" (also {alias})"));
+        let (default, allowed) = (key.default().plain(), key.allowed());
+        format!("{}{alias}\n    {}; {allowed}; default {default:?} [{}]\n", key.name, key.doc, key.unit)
+    };
+    KEYS.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::resolve(Preset::find("quick").unwrap(), &settings)
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest() {
+        let error = resolve(&[("ensemble.temprature", "3")]).unwrap_err();
+        assert_eq!(error.problems, ["  unknown key ensemble.temprature; did you mean ensemble.temperature?"]);
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let error = resolve(&[("beta", "1.5"), ("tau", "0"), ("members", "1"), ("train.batch", "many")]).unwrap_err();
+        assert_eq!(error.problems.len(), 4, "{error}");
+        assert!(error.to_string().contains("ensemble.label_weight is 1.5, expected a number in 0 ≤ x ≤ 1"), "{error}");
+    }
+
+    #[test]
+    fn the_split_must_come_before_the_end() {
+        let error = resolve(&[("train.epochs", "4"), ("split_epoch", "4")]).unwrap_err();
+        assert_eq!(error.problems, ["  ensemble.split_epoch is 4, expected less than train.epochs = 4"]);
+    }
+
+    #[test]
+    fn every_preset_resolves_and_every_key_is_documented() {
+        for preset in PRESETS {
+            for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
+                Config::resolve(preset, &[("data.dataset".into(), dataset.into())]).unwrap();
+            }
+        }
+        for key in KEYS {
+            assert!(!key.doc.is_empty() && !key.unit.is_empty() && key.parse(&key.default().plain()).is_ok(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_resolved_toml_reads_back_to_the_same_values() {
+        let config = resolve(&[("seeds", "3,1")]).unwrap();
+        let parsed: toml::Table = config.to_toml().parse().unwrap();
+        assert_eq!(parsed["ensemble"]["seeds"].as_array().unwrap().len(), 2);
+        assert_eq!(config.list("ensemble.seeds"), ["3", "1"]);
+    }
+}

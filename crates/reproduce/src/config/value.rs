@@ -1,0 +1,110 @@
+//! Values of config keys and the ranges they must lie in.
+
+/// A value of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A whole number.
+    Int(u64),
+    /// A finite number.
+    Float(f64),
+    /// A word or path.
+    Text(String),
+    /// Comma-separated words.
+    List(Vec<String>),
+}
+
+impl Value {
+    /// As TOML.
+    pub fn toml(&self) -> String {
+        match self {
+            Self::Int(x) => x.to_string(),
+            Self::Float(x) => format!("{x:?}"),
+            Self::Text(x) => format!("{x:?}"),
+            Self::List(x) => format!("{x:?}"),
+        }
+    }
+
+    /// As one types it after `--set key=`.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Int(x) => x.to_string(),
+            Self::Float(x) => x.to_string(),
+            Self::Text(x) => x.clone(),
+            Self::List(x) => x.join(","),
+        }
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Int(x) => (*x).into(),
+            Self::Float(x) => (*x).into(),
+            Self::Text(x) => x.clone().into(),
+            Self::List(x) => x.clone().into(),
+        }
+    }
+}
+
+/// What a key accepts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Range {
+    /// Whole numbers from the first to the second.
+    Int(u64, u64),
+    /// Numbers; each end with whether it belongs.
+    Float(f64, bool, f64, bool),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A non-empty list of different words among these.
+    SomeOf(&'static [&'static str]),
+    /// A non-empty list of different whole numbers.
+    Seeds,
+    /// Any text.
+    Path,
+}
+
+impl Range {
+    /// Reads a value, or says what was expected.
+    pub(super) fn parse(&self, text: &str) -> Result<Value, String> {
+        let items = || text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>();
+        let distinct = |items: &[String]| items.iter().enumerate().all(|(i, a)| !items[..i].contains(a));
+        let value = match *self {
+            Self::Int(low, high) => text.parse().ok().filter(|x| (low..=high).contains(x)).map(Value::Int),
+            Self::Float(low, low_in, high, high_in) => {
+                let inside = |x: &f64| (*x > low || (low_in && *x == low)) && (*x < high || (high_in && *x == high));
+                text.parse().ok().filter(inside).map(Value::Float)
+            }
+            Self::OneOf(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+            Self::SomeOf(words) => {
+                let items = items();
+                let known = items.iter().all(|item| words.contains(&item.as_str()));
+                (known && distinct(&items)).then_some(Value::List(items))
+            }
+            Self::Seeds => {
+                let items = items();
+                let numbers = items.iter().all(|item| item.parse::<u64>().is_ok_and(|n| n.to_string() == *item));
+                (numbers && distinct(&items)).then_some(Value::List(items))
+            }
+            Self::Path => Some(Value::Text(text.to_owned())),
+        };
+        value.ok_or_else(|| self.describe())
+    }
+
+    /// The range in words.
+    pub fn describe(&self) -> String {
+        match *self {
+            Self::Int(low, u64::MAX) => format!("a whole number ≥ {low}"),
+            Self::Int(low, high) => format!("a whole number in {low} to {high}"),
+            Self::Float(low, low_in, high, high_in) => {
+                let sign = |inside| if inside { "≤" } else { "<" };
+                match high.is_infinite() {
+                    true => format!("a finite number with {low} {} x", sign(low_in)),
+                    false => format!("a number in {low} {} x {} {high}", sign(low_in), sign(high_in)),
+                }
+            }
+            Self::OneOf(words) => format!("one of {}", words.join(", ")),
+            Self::SomeOf(words) => format!("different words, comma-separated, of {}", words.join(", ")),
+            Self::Seeds => "different whole numbers, comma-separated".into(),
+            Self::Path => "a path".into(),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What a run ran on, for the record; results do not depend on it.
+
+use basin_kernels::Isa;
+
+/// Version, processor and threads as JSON.
+pub fn describe() -> serde_json::Value {
+    let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        line.split_once(':').map(|(_, name)| name.trim().to_owned())
+    });
+    serde_json::json!({
+        "basin": env!("CARGO_PKG_VERSION"),
+        "os": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+        "processor": processor.unwrap_or_else(|| "unknown".into()),
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+        "threads": rayon::current_num_threads(),
+        "instruction_set": format!("{:?}", Isa::detect()),
+    })
+}

@@ -1,0 +1,266 @@
+//! Carries out the plan's nodes: each once, resumable, its files sealed by DONE.
+
+use crate::interrupt::Interrupt;
+use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
+use crate::progress::{Progress, Task};
+use crate::{Experiment, exit};
+use anyhow::{Context, Result, ensure};
+use basin_core::{Params, TensorFile};
+use basin_data::fill_plain;
+use basin_ensemble::{Objective, Trajectory};
+use basin_store::{NodeDir, RunDir};
+use basin_train::{Examples, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Parameters after the node's work, names and shapes as in PyTorch.
+pub const FINAL: &str = "final.safetensors";
+/// Momentum after the node's training, for trajectories that go on.
+const VELOCITY: &str = "velocity.safetensors";
+/// One line per epoch.
+pub const METRICS: &str = "metrics.jsonl";
+/// What the node is.
+const NODE: &str = "node.toml";
+/// Images of the batch on which a transformed network must compute the same function.
+const PROBE: usize = 64;
+
+/// One line of metrics.jsonl.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochLine {
+    /// Epochs of the schedule finished.
+    pub epoch: u64,
+    /// Global steps finished.
+    pub step: u64,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean training loss.
+    pub loss: f64,
+    /// Training accuracy, a fraction.
+    pub accuracy: f64,
+}
+
+/// Carries out a plan in a run directory.
+#[derive(Debug)]
+pub struct Executor<'a> {
+    /// Data, network, settings.
+    pub experiment: &'a Experiment,
+    /// The work.
+    pub plan: &'a Plan,
+    /// Where results go.
+    pub run: &'a RunDir,
+    /// Asked after every step.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Executor<'_> {
+    /// The directory of a node.
+    ///
+    /// # Errors
+    /// When the name cannot be a directory's.
+    pub fn dir(&self, node: &PlannedNode) -> Result<NodeDir> {
+        Ok(self.run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?)
+    }
+
+    /// Carries out every node that is not done, inputs first.
+    ///
+    /// # Errors
+    /// The first failure; what was finished stays finished.
+    pub fn run(&self, progress: &mut Progress) -> Result<()> {
+        for node in &self.plan.nodes {
+            let dir = self.dir(node)?;
+            if dir.is_done()? {
+                continue;
+            }
+            self.interrupt.check()?;
+            let started = Instant::now();
+            self.journal(node, "start", None)?;
+            self.carry_out(node, &dir, progress).with_context(|| format!("node {}", dir.name()))?;
+            self.journal(node, "done", Some(started.elapsed().as_secs_f64()))?;
+        }
+        Ok(())
+    }
+
+    fn journal(&self, node: &PlannedNode, event: &str, seconds: Option<f64>) -> Result<()> {
+        let line = serde_json::json!({
+            "event": event, "node": node.name, "seed": node.seed, "key": node.key.to_string(), "seconds": seconds,
+        });
+        Ok(self.run.journal().append(&line)?)
+    }
+
+    fn carry_out(&self, node: &PlannedNode, dir: &NodeDir, progress: &mut Progress) -> Result<()> {
+        dir.write(NODE, self.describe(node).as_bytes())?;
+        match &node.work {
+            PlannedWork::Init { path } => {
+                let params = self.experiment.network.init(&self.experiment.seeds(node.seed).path(path));
+                self.finish(dir, params, &[])
+            }
+            PlannedWork::Transform { operation, inputs, path } => {
+                let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
+                let borrowed: Vec<&Params> = inputs.iter().collect();
+                let seed = self.experiment.seeds(node.seed).path(path);
+                let result = operation.apply(&borrowed, &seed)?;
+                if let Some(original) = operation.preserves() {
+                    self.assert_same_function(&inputs[original], &result)?;
+                }
+                self.finish(dir, result, &[])
+            }
+            PlannedWork::Train { trajectory, from, teacher, start, end } => {
+                let recipe = self.recipe(node, trajectory, *teacher)?;
+                let state = self.start(dir, *from, *start, progress)?;
+                let per_epoch = self.experiment.steps_per_epoch();
+                let (first, steps) = (start * per_epoch, (end - start) * per_epoch);
+                let checkpoint = Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
+                let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
+                let mut observer =
+                    Observer { dir, task, first, interrupt: self.interrupt, checkpoint, kept: Instant::now() };
+                let segment = Segment { state, end_epoch: *end };
+                match basin_train::run(&self.experiment.network, &recipe, segment, &mut observer)? {
+                    Outcome::Interrupted => Err(exit::Interrupted.into()),
+                    Outcome::Finished(state) => {
+                        write_rows(dir, &state)?;
+                        let velocity = TensorFile { params: state.velocity, ..Default::default() };
+                        dir.write(VELOCITY, &velocity.encode())?;
+                        self.finish(dir, state.params, &[VELOCITY, METRICS])
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(&self, dir: &NodeDir, params: Params, others: &[&str]) -> Result<()> {
+        dir.write(FINAL, &TensorFile { params, ..Default::default() }.encode())?;
+        let files: Vec<&str> = [NODE, FINAL].into_iter().chain(others.iter().copied()).collect();
+        dir.finish(&files)?;
+        Ok(dir.clear_states()?)
+    }
+
+    /// The parameters of a finished node, in the network's order.
+    ///
+    /// # Errors
+    /// When a file is damaged or does not fit the network.
+    pub fn params(&self, node: NodeIndex) -> Result<Params> {
+        let dir = self.dir(&self.plan.nodes[node])?;
+        self.read(&dir, FINAL)
+    }
+
+    fn read(&self, dir: &NodeDir, file: &str) -> Result<Params> {
+        let bytes = dir.read_verified(file)?;
+        let decoded = TensorFile::decode(&bytes).with_context(|| format!("{}/{file}", dir.path().display()))?;
+        Ok(self.experiment.network.check(&decoded.params)?)
+    }
+
+    /// The newest good rolling state of a node, or the state of the node that it continues.
+    fn start(&self, dir: &NodeDir, from: NodeIndex, epoch: u64, progress: &Progress) -> Result<TrainState> {
+        dir.broken_states()?.iter().for_each(|note| progress.line(note));
+        if let Some((_, bytes, notes)) = dir.load_state()? {
+            notes.iter().for_each(|note| progress.line(note));
+            let layout = self.experiment.network.layout().shapes();
+            return TrainState::decode(&bytes, &layout).with_context(|| dir.path().display().to_string());
+        }
+        let mut state = TrainState::new(self.params(from)?, epoch * self.experiment.steps_per_epoch());
+        if let PlannedWork::Train { .. } = self.plan.nodes[from].work {
+            state.velocity = self.read(&self.dir(&self.plan.nodes[from])?, VELOCITY)?;
+        }
+        Ok(state)
+    }
+
+    fn recipe(&self, node: &PlannedNode, trajectory: &Trajectory, teacher: Option<NodeIndex>) -> Result<Recipe> {
+        let Experiment { network, train, augment, normalisation, .. } = self.experiment;
+        let weights = match teacher {
+            Some(teacher) => Some(Arc::new(network.weights(&self.params(teacher)?, false)?)),
+            None => None,
+        };
+        let teaching = match (&trajectory.objective, weights) {
+            (Objective::CrossEntropy, _) => Teaching::Labels,
+            (Objective::Distillation { label_weight, temperature, .. }, Some(weights)) => {
+                Teaching::Teacher { weights, label_weight: *label_weight, temperature: *temperature }
+            }
+            (Objective::Distillation { .. }, None) => anyhow::bail!("{} has no teacher", node.name),
+            (Objective::Custom { objective, .. }, weights) => Teaching::Custom { objective: objective.clone(), weights },
+        };
+        Ok(Recipe {
+            examples: Examples { images: train.clone(), augment: *augment, normalisation: *normalisation },
+            batch: self.experiment.batch(),
+            optimiser: self.experiment.optimiser(),
+            schedule: trajectory.schedule.clone(),
+            order: self.experiment.seeds(node.seed).path(&trajectory.order),
+            teaching,
+        })
+    }
+
+    /// Invariant: a function-preserving operation preserves the function, on training images (the test split
+    /// takes no part in making a network).
+    fn assert_same_function(&self, original: &Params, result: &Params) -> Result<()> {
+        let Experiment { network, train, normalisation, .. } = self.experiment;
+        let n = PROBE.min(train.len());
+        let mut images = vec![0.0; n * train.size() * train.size() * 3];
+        fill_plain(train, 0..n, normalisation, &mut images);
+        let (before, after) = (network.logits(original, &images)?, network.logits(result, &images)?);
+        let largest = before.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let differences = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs());
+        let worst = differences.fold(0.0f32, f32::max);
+        ensure!(
+            worst <= 1e-4 * largest,
+            "the permuted network does not compute the same function: logits differ by {worst} of {largest}, expected \
+             at most 1e-4 of it. The permutation spec does not fit the network"
+        );
+        Ok(())
+    }
+
+    fn describe(&self, node: &PlannedNode) -> String {
+        let inputs: Vec<String> = node.inputs().iter().map(|&i| self.plan.nodes[i].key.to_string()).collect();
+        let work = match &node.work {
+            PlannedWork::Init { path } => format!("work = \"init\"\nseed_path = {path:?}\n"),
+            PlannedWork::Transform { operation, path, .. } => {
+                format!("work = \"transform\"\noperation = {:?}\nseed_path = {path:?}\n", operation.id())
+            }
+            PlannedWork::Train { trajectory, start, end, .. } => format!(
+                "work = \"train\"\nepochs = [{start}, {end}]\nschedule = {:?}\norder = {:?}\nobjective = {:?}\n",
+                trajectory.schedule.id(),
+                trajectory.order,
+                node.objective()
+            ),
+        };
+        let setting = self.experiment.setting(node.seed);
+        format!("name = {:?}\nkey = \"{}\"\ninputs = {inputs:?}\n{work}setting = {setting:?}\n", node.name, node.key)
+    }
+}
+
+fn write_rows(dir: &NodeDir, state: &TrainState) -> Result<(), basin_store::StoreError> {
+    let line = |r: &basin_train::EpochRow| EpochLine {
+        epoch: r.epoch,
+        step: r.step,
+        learning_rate: r.learning_rate,
+        loss: r.loss,
+        accuracy: r.accuracy,
+    };
+    dir.write_rows(METRICS, &state.rows.iter().map(line).collect::<Vec<_>>())
+}
+
+struct Observer<'a, 'p> {
+    dir: &'a NodeDir,
+    task: Task<'p>,
+    first: u64,
+    interrupt: &'a Interrupt,
+    checkpoint: Duration,
+    kept: Instant,
+}
+
+impl SegmentObserver for Observer<'_, '_> {
+    fn step(&mut self, step: u64) -> bool {
+        self.task.step(step - self.first);
+        self.interrupt.requested()
+    }
+
+    fn checkpoint_due(&mut self) -> bool {
+        self.kept.elapsed() >= self.checkpoint
+    }
+
+    fn checkpoint(&mut self, state: &TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        write_rows(self.dir, state)?;
+        self.dir.save_state(state.step, &state.encode())?;
+        self.kept = Instant::now();
+        Ok(())
+    }
+}

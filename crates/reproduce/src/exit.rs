@@ -1,0 +1,89 @@
+//! Exit codes of the `basin` binary, one constant per meaning. Documented in docs/exit-codes.md.
+
+use basin_data::DataError;
+use basin_models::ModelError;
+use basin_store::StoreError;
+use basin_train::{StateError, TrainError};
+
+/// Everything asked for is done.
+pub const OK: u8 = 0;
+/// A bug or something not foreseen.
+pub const UNEXPECTED: u8 = 1;
+/// Bad usage or configuration; nothing was started.
+pub const USAGE: u8 = 2;
+/// A data set is missing or corrupt.
+pub const DATA: u8 = 3;
+/// A checkpoint or imported file does not fit.
+pub const CHECKPOINT: u8 = 4;
+/// Training diverged to NaN or infinity; the last good state is kept.
+pub const NUMERICAL: u8 = 6;
+/// The device is not available.
+pub const DEVICE: u8 = 7;
+/// Storage failed: full, not permitted, or the run directory is in use.
+pub const STORAGE: u8 = 8;
+/// Interrupted; the same command continues.
+pub const INTERRUPTED: u8 = 75;
+
+/// The run was stopped by a signal and can be continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted; the same command continues where it stopped")]
+pub struct Interrupted;
+
+/// The asked-for device is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("device {asked} is not available: this build runs on the CPU only; use --device cpu")]
+pub struct NoDevice {
+    /// The device asked for.
+    pub asked: String,
+}
+
+/// A checkpoint file cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("checkpoint {path} cannot be read: {reason}; give a safetensors file such as a node's final.safetensors")]
+pub struct Checkpoint {
+    path: String,
+    reason: String,
+}
+
+impl Checkpoint {
+    /// Names the file and what happened.
+    pub fn new(path: &std::path::Path, reason: String) -> Self {
+        Self { path: path.display().to_string(), reason }
+    }
+}
+
+/// Bad usage that is found after the command line was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// The code for an error: that of the first known kind in its chain of causes.
+pub fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(known).unwrap_or(UNEXPECTED)
+}
+
+fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    // A kept checkpoint that failed to be written is a storage failure: its cause is further down the chain.
+    if let Some(error) = cause.downcast_ref::<TrainError>() {
+        return match error {
+            TrainError::NonFinite { .. } => Some(NUMERICAL),
+            TrainError::Batch { .. } => Some(USAGE),
+            TrainError::Checkpoint { source, .. } => source.downcast_ref::<StoreError>().map(|_| STORAGE),
+            _ => None,
+        };
+    }
+    let is = [
+        (cause.is::<Interrupted>(), INTERRUPTED),
+        (cause.is::<NoDevice>(), DEVICE),
+        (cause.is::<Usage>(), USAGE),
+        (cause.is::<crate::config::ConfigError>(), USAGE),
+        (cause.is::<basin_ensemble::RecipeError>(), USAGE),
+        (matches!(cause.downcast_ref(), Some(DataError::Setting { .. })), USAGE),
+        (cause.is::<DataError>(), DATA),
+        (matches!(cause.downcast_ref(), Some(ModelError::Tensors(_))), CHECKPOINT),
+        (cause.is::<ModelError>(), USAGE),
+        (cause.is::<Checkpoint>() || cause.is::<StateError>() || cause.is::<basin_core::TensorFileError>(), CHECKPOINT),
+        (cause.is::<StoreError>(), STORAGE),
+    ];
+    is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
+}

@@ -1,0 +1,125 @@
+//! What all stages of a run share: data, network and the settings that shape training.
+
+use crate::config::Config;
+use anyhow::{Context, Result};
+use basin_core::{Labels, SeedTree};
+use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
+use basin_ensemble::{PlanContext, WarmupCosine};
+use basin_models::{Architecture, Network};
+use basin_train::Optimiser;
+use std::sync::Arc;
+
+/// Loaded data and the built network of one configuration.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The configuration.
+    pub config: Config,
+    /// The network.
+    pub network: Network,
+    /// Training images.
+    pub train: Arc<ImageSet>,
+    /// Test images; never seen by training.
+    pub test: ImageSet,
+    /// The test images' labels.
+    pub test_labels: Labels,
+    /// Pixel normalisation.
+    pub normalisation: Normalisation,
+    /// Training augmentation.
+    pub augment: AugmentConfig,
+    identity: String,
+}
+
+impl Experiment {
+    /// Loads the data and builds the network.
+    ///
+    /// # Errors
+    /// With the file or key, what was expected and what was found.
+    pub fn load(config: Config) -> Result<Self> {
+        let dataset: DatasetId = config.text("data.dataset").parse()?;
+        let source = source(&config, dataset);
+        let load = |split, key: &str| -> Result<ImageSet> {
+            let set = source.load(split)?;
+            match config.int(key) as usize {
+                0 => Ok(set),
+                n => set.take(n).with_context(|| format!("{key} = {n}")),
+            }
+        };
+        let train = load(Split::Train, "data.train_images")?;
+        let test = load(Split::Test, "data.test_images")?;
+        let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
+        let network = architecture.build(train.size(), train.classes())?;
+        let augment = augment(&config);
+        augment.check()?;
+        let identity = format!(
+            "basin training 1\n{}train set {}\n",
+            config.training_identity(),
+            train.digest()
+        );
+        let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
+        let normalisation = dataset.normalisation();
+        Ok(Self { config, network, train: Arc::new(train), test, test_labels, normalisation, augment, identity })
+    }
+
+    /// Everything outside a recipe that determines a node's result, for one seed.
+    pub fn setting(&self, seed: u64) -> String {
+        format!("{}seed {seed}\n", self.identity)
+    }
+
+    /// The root of one seed's randomness.
+    pub fn seeds(&self, seed: u64) -> SeedTree {
+        SeedTree::root(seed)
+    }
+
+    /// Ensemble seeds in the order given.
+    pub fn seed_list(&self) -> Vec<u64> {
+        self.config.list("ensemble.seeds").iter().filter_map(|s| s.parse().ok()).collect()
+    }
+
+    /// What methods may know when they plan.
+    pub fn plan_context(&self) -> PlanContext {
+        let (epochs, peak) = (self.config.int("train.epochs"), self.config.float("train.peak_lr"));
+        let schedule = WarmupCosine { peak, epochs, warmup: self.config.float("train.warmup"), floor: None };
+        PlanContext { members: self.config.int("ensemble.members") as usize, epochs, schedule: Arc::new(schedule) }
+    }
+
+    /// Steps of one epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        (self.train.len() / self.batch().max(1)) as u64
+    }
+
+    /// Images per step.
+    pub fn batch(&self) -> usize {
+        self.config.int("train.batch") as usize
+    }
+
+    /// Momentum and L2.
+    pub fn optimiser(&self) -> Optimiser {
+        Optimiser { momentum: self.config.float("train.momentum"), l2: self.config.float("train.l2") }
+    }
+}
+
+/// Where the configured data set comes from.
+pub(crate) fn source(config: &Config, dataset: DatasetId) -> Source {
+    let seed = config.int("data.seed");
+    match config.text("data.dir") {
+        "" => Source { dataset, ..Source::synthetic(seed) },
+        dir => Source { dir: Some(dir.into()), dataset, ..Source::synthetic(seed) },
+    }
+}
+
+fn augment(config: &Config) -> AugmentConfig {
+    let at = |name: &str| config.float(&format!("augment.{name}"));
+    let zoom = (at("zoom_low"), at("zoom_high"));
+    AugmentConfig {
+        flip: at("flip"),
+        crop_padding: config.int("augment.crop_padding") as usize,
+        jitter: Jitter {
+            brightness: at("brightness"),
+            contrast: at("contrast"),
+            saturation: at("saturation"),
+            hue: at("hue"),
+        },
+        zoom: (zoom != (1.0, 1.0)).then_some(zoom),
+        rotation_degrees: at("rotation"),
+    }
+}

@@ -1,0 +1,248 @@
+//! Measures ensembles: members' logits once per member, then every metric, kept with the hash of what it came from.
+
+use crate::Experiment;
+use crate::execute::Executor;
+use crate::plan::{NodeIndex, PlannedEnsemble, PlannedNode};
+use crate::progress::Progress;
+use anyhow::{Context, Result};
+use basin_core::{Digest, Logits, Params, Probs, Simplex, TensorFile, digest};
+use basin_data::ImageSet;
+use basin_metrics::{
+    Combine, accuracy, brier, choose_pairs, combine, disagreement, ece, joint_connectivity, jsd_one_vs_all,
+    member_accuracies, nll, pairwise_connectivity, true_class_variance,
+};
+use basin_report::{PairwiseLine, Row};
+use basin_train::Evaluator;
+use serde::{Deserialize, Serialize};
+
+/// Logits of the test split, `[n, classes]`, in a member's directory.
+pub const LOGITS: &str = "logits-test.safetensors";
+const MEASURED: &str = "measured.json";
+
+/// Everything measured of one ensemble.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The ensemble's row of the results.
+    pub row: Row,
+    /// Connectivity along lines between pairs of members.
+    pub lines: Vec<PairwiseLine>,
+}
+
+/// Measures the plan's ensembles.
+#[derive(Debug)]
+pub struct Measurer<'a> {
+    executor: &'a Executor<'a>,
+    /// Test images for connectivity: a prefix of the test split.
+    probe: ImageSet,
+}
+
+impl<'a> Measurer<'a> {
+    /// A measurer for the executor's experiment.
+    ///
+    /// # Errors
+    /// When fewer test images exist than `metrics.connectivity_images` asks for.
+    pub fn new(executor: &'a Executor<'a>) -> Result<Self> {
+        let test = &executor.experiment.test;
+        let probe = match executor.experiment.config.int("metrics.connectivity_images") as usize {
+            0 => test.clone(),
+            n => test.take(n).context("metrics.connectivity_images")?,
+        };
+        Ok(Self { executor, probe })
+    }
+
+    /// Units of work of one ensemble, in passes over the training set (a forward pass is a third of one).
+    pub fn units(&self) -> f64 {
+        images_of(self.executor.experiment) / 3.0 / self.executor.experiment.train.len() as f64
+    }
+
+    /// Whether an ensemble was measured before.
+    ///
+    /// # Errors
+    /// When the disk does not tell.
+    pub fn is_done(&self, ensemble: &PlannedEnsemble) -> Result<bool> {
+        Ok(self.dir(ensemble)?.is_done()?)
+    }
+
+    /// Measures an ensemble, or reads what was measured before.
+    ///
+    /// # Errors
+    /// When files are damaged, parameters do not fit, or the run was interrupted.
+    pub fn measure(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
+        let dir = self.dir(ensemble)?;
+        if dir.is_done()? {
+            let bytes = dir.read_verified(MEASURED)?;
+            return serde_json::from_slice(&bytes).with_context(|| format!("{}/{MEASURED}", dir.path().display()));
+        }
+        let measured = self.compute(ensemble, progress)?;
+        dir.write(MEASURED, &serde_json::to_vec_pretty(&measured)?)?;
+        dir.finish(&[MEASURED])?;
+        Ok(measured)
+    }
+
+    fn dir(&self, ensemble: &PlannedEnsemble) -> Result<basin_store::NodeDir> {
+        let key = self.key(ensemble).short();
+        Ok(self.executor.run.node(&format!("s{}-measure-{}", ensemble.seed, ensemble.method), &key)?)
+    }
+
+    /// Digest of the members, the test images and all settings of the metrics.
+    fn key(&self, ensemble: &PlannedEnsemble) -> Digest {
+        let experiment = self.executor.experiment;
+        let config = &experiment.config;
+        let members: Vec<_> = ensemble.members.iter().map(|&m| *self.node(m).key.bytes()).collect();
+        let int = |key: &str| config.int(key).to_string();
+        let settings = [
+            "measure 1".into(),
+            ensemble.method.clone(),
+            config.text("metrics.combine").into(),
+            int("metrics.draws"),
+            int("metrics.pairs"),
+            int("metrics.line_points"),
+            int("metrics.ece_bins"),
+            self.probe.len().to_string(),
+            experiment.test.digest().to_string(),
+        ];
+        digest(members.iter().map(|m| &m[..]).chain(settings.iter().map(|s| s.as_bytes())))
+    }
+
+    fn node(&self, index: NodeIndex) -> &PlannedNode {
+        &self.executor.plan.nodes[index]
+    }
+
+    fn compute(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
+        let experiment = self.executor.experiment;
+        let (config, labels) = (&experiment.config, &experiment.test_labels);
+        let members = ensemble.members.iter().map(|&m| self.executor.params(m)).collect::<Result<Vec<_>>>()?;
+        let logits = ensemble
+            .members
+            .iter()
+            .zip(&members)
+            .map(|(&m, params)| self.logits(m, params))
+            .collect::<Result<Vec<_>>>()?;
+        let probs: Vec<Probs> = logits.iter().map(|l| l.softmax(1.0)).collect();
+        let how: Combine = config.text("metrics.combine").parse()?;
+        let together = combine(&logits, how)?;
+        let accuracies = member_accuracies(&probs, labels)?;
+
+        let (points, pairs) = (config.int("metrics.line_points"), config.int("metrics.pairs") as usize);
+        let seeds = experiment.seeds(ensemble.seed).child("metrics");
+        let pairs = choose_pairs(members.len(), pairs, &seeds.child("pairs"));
+        let draws = config.int("metrics.draws") as usize;
+        let steps = draws as u64 + pairs.len() as u64 * (points - 2);
+        let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(), steps, 0);
+        let mut step = 0;
+        let mut evaluate = |networks: &[&Params], weights: &Simplex| -> Result<f64> {
+            self.executor.interrupt.check()?;
+            let result = self.accuracy_at(networks, weights)?;
+            step += 1;
+            task.step(step);
+            Ok(result)
+        };
+
+        let on_probe = self.member_accuracies_on_probe(&logits)?;
+        let all: Vec<&Params> = members.iter().collect();
+        let connectivity =
+            joint_connectivity(&on_probe, draws, &seeds.child("lambda"), |weights| evaluate(&all, weights))
+                .map_err(unwrap_connectivity)?;
+        let alphas: Vec<f64> = (0..points).map(|i| i as f64 / (points - 1) as f64).collect();
+        let mut lines = Vec::new();
+        for &(i, j) in &pairs {
+            let curve = pairwise_connectivity(on_probe[i], on_probe[j], &alphas, |weights| {
+                evaluate(&[&members[i], &members[j]], weights)
+            })
+            .map_err(unwrap_connectivity)?;
+            let (method, seed) = (ensemble.method.clone(), ensemble.seed);
+            lines.push(PairwiseLine { method, seed, pair: (i, j), alphas: curve.alphas, q: curve.q });
+        }
+        let row = Row {
+            dataset: config.text("data.dataset").into(),
+            model: config.text("model.name").into(),
+            method: ensemble.method.clone(),
+            seed: ensemble.seed,
+            members: members.len(),
+            ensemble_accuracy: accuracy(&together, labels)?,
+            mean_member_accuracy: basin_metrics::stats::mean(&accuracies)?,
+            joint_connectivity: connectivity.mean,
+            joint_connectivity_sd: connectivity.sd,
+            nll: nll(&together, labels)?,
+            brier: brier(&together, labels)?,
+            ece: ece(&together, labels, config.int("metrics.ece_bins") as usize)?,
+            jsd_one_vs_all: jsd_one_vs_all(&probs)?,
+            true_class_variance: true_class_variance(&probs, labels)?,
+            disagreement: disagreement(&probs)?,
+            member_accuracies: accuracies,
+        };
+        Ok(Measured { row, lines })
+    }
+
+    /// A member's logits on the test split, from its directory or computed and kept there.
+    fn logits(&self, member: NodeIndex, params: &Params) -> Result<Logits> {
+        let experiment = self.executor.experiment;
+        let dir = self.executor.dir(self.node(member))?;
+        let file = format!("{}-{LOGITS}", experiment.test.digest().short());
+        if let Some(bytes) = dir.read_derived(&file)? {
+            let decoded = TensorFile::decode(&bytes)?;
+            let logits = decoded.params.get("logits").context("a logits file without logits")?;
+            return Ok(Logits::new(experiment.network.classes(), logits.data().to_vec())?);
+        }
+        self.executor.interrupt.check()?;
+        let logits = self.evaluator(&experiment.test).logits(params)?;
+        dir.write_derived(&file, &encode_logits(&logits)?)?;
+        Ok(logits)
+    }
+
+    fn evaluator<'s>(&'s self, images: &'s ImageSet) -> Evaluator<'s> {
+        let experiment = self.executor.experiment;
+        Evaluator { network: &experiment.network, images, normalisation: &experiment.normalisation }
+    }
+
+    fn accuracy_at(&self, networks: &[&Params], weights: &Simplex) -> Result<f64> {
+        let params = Params::convex_combination(networks, weights)?;
+        let probs = self.evaluator(&self.probe).logits(&params)?.softmax(1.0);
+        Ok(accuracy(&probs, &self.probe_labels()?)?)
+    }
+
+    fn probe_labels(&self) -> Result<basin_core::Labels> {
+        Ok(basin_core::Labels::new(self.probe.classes(), self.probe.labels().to_vec())?)
+    }
+
+    /// Accuracies of the members on the probe images, from their cached logits.
+    fn member_accuracies_on_probe(&self, logits: &[Logits]) -> Result<Vec<f64>> {
+        let labels = self.probe_labels()?;
+        let prefix = |l: &Logits| {
+            let values = l.values()[..self.probe.len() * l.classes()].to_vec();
+            Ok(Logits::new(l.classes(), values)?.softmax(1.0))
+        };
+        let probs = logits.iter().map(prefix).collect::<Result<Vec<_>>>()?;
+        Ok(member_accuracies(&probs, &labels)?)
+    }
+}
+
+/// Safetensors with one tensor `logits` `[n, classes]`.
+///
+/// # Errors
+/// Never: the shape follows from the logits.
+pub(crate) fn encode_logits(logits: &Logits) -> Result<Vec<u8>> {
+    let mut params = Params::new();
+    let shape = vec![logits.len(), logits.classes()];
+    params.insert("logits", basin_core::Array::new(shape, logits.values().to_vec())?);
+    Ok(TensorFile { params, ..Default::default() }.encode())
+}
+
+/// Images that pass forward to measure one ensemble's connectivity.
+pub(crate) fn images_of(experiment: &Experiment) -> f64 {
+    let config = &experiment.config;
+    let probe = match config.int("metrics.connectivity_images") {
+        0 => experiment.test.len() as u64,
+        n => n,
+    };
+    let members = config.int("ensemble.members");
+    let pairs = config.int("metrics.pairs").min(members * (members - 1) / 2);
+    ((config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2)) * probe) as f64
+}
+
+fn unwrap_connectivity(error: basin_metrics::ConnectivityError<anyhow::Error>) -> anyhow::Error {
+    match error {
+        basin_metrics::ConnectivityError::Evaluation { source, .. } => source,
+        other => anyhow::anyhow!("{other}"),
+    }
+}

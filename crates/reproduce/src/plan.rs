@@ -1,0 +1,258 @@
+//! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
+
+use crate::{Experiment, Registry};
+use anyhow::{Result, ensure};
+use basin_core::{Citation, Digest};
+use basin_ensemble::{EnsembleMethod, Objective, ParamOp, Recipe, Trajectory, Work, keys, trajectory_keys};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A node of the plan, by its place in [`Plan::nodes`].
+pub type NodeIndex = usize;
+
+/// One piece of work.
+#[derive(Clone, Debug)]
+pub struct PlannedNode {
+    /// Readable name, for example `deep-1` or `deep-1-epoch-2`.
+    pub name: String,
+    /// Digest of everything that determines the result.
+    pub key: Digest,
+    /// Root seed.
+    pub seed: u64,
+    /// What is done.
+    pub work: PlannedWork,
+    /// Whether an ensemble has it as a member, so that its logits are needed.
+    pub member: bool,
+}
+
+/// What a node does, with its inputs resolved.
+#[derive(Clone, Debug)]
+pub enum PlannedWork {
+    /// Fresh parameters from a seed path.
+    Init {
+        /// The path.
+        path: String,
+    },
+    /// A stretch of a trajectory, from an earlier state of it or from where it starts.
+    Train {
+        /// The trajectory.
+        trajectory: Trajectory,
+        /// The node whose state it continues.
+        from: NodeIndex,
+        /// The teacher.
+        teacher: Option<NodeIndex>,
+        /// First epoch of this stretch.
+        start: u64,
+        /// Epoch after which it ends.
+        end: u64,
+    },
+    /// An operation on parameters.
+    Transform {
+        /// The operation.
+        operation: Arc<dyn ParamOp>,
+        /// Its inputs.
+        inputs: Vec<NodeIndex>,
+        /// Seed path.
+        path: String,
+    },
+}
+
+/// One ensemble to measure.
+#[derive(Clone, Debug)]
+pub struct PlannedEnsemble {
+    /// Method id.
+    pub method: String,
+    /// Root seed.
+    pub seed: u64,
+    /// Member nodes in order.
+    pub members: Vec<NodeIndex>,
+}
+
+/// The whole run.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// All nodes, inputs first.
+    pub nodes: Vec<PlannedNode>,
+    /// All ensembles, by seed, then in the order of the methods.
+    pub ensembles: Vec<PlannedEnsemble>,
+    /// Works behind the methods used.
+    pub citations: Vec<Citation>,
+    /// Epochs that the methods would need if each trained all it uses by itself.
+    pub epochs_unshared: u64,
+}
+
+impl Plan {
+    /// Plans every method and seed of the configuration.
+    ///
+    /// # Errors
+    /// When a method is unknown or refuses its parameters.
+    pub fn new(experiment: &Experiment, registry: &Registry) -> Result<Self> {
+        let context = experiment.plan_context();
+        let mut plan = Plan::default();
+        for seed in experiment.seed_list() {
+            let mut wanted = Vec::new();
+            for id in experiment.config.list("ensemble.methods") {
+                let method = registry.method(id, &experiment.config)?;
+                let recipe = method.plan(&context)?;
+                ensure!(recipe.members().len() == context.members, "{id} planned {} members", recipe.members().len());
+                wanted.push((method, recipe));
+            }
+            plan.merge(seed, &experiment.setting(seed), wanted)?;
+        }
+        Ok(plan)
+    }
+
+    fn merge(&mut self, seed: u64, setting: &str, wanted: Vec<(Box<dyn EnsembleMethod>, Recipe)>) -> Result<()> {
+        let mut merging = Merging { seed, setting, ..Default::default() };
+        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|(_, recipe)| merging.collect(recipe)).collect();
+        for ((method, recipe), keys) in wanted.iter().zip(&keyed) {
+            self.citations.extend(method.citations());
+            self.epochs_unshared += unshared_epochs(recipe, &trajectory_keys(recipe, setting));
+            let members: Vec<NodeIndex> =
+                recipe.members().iter().map(|m| merging.emit(keys[m.index()], &mut self.nodes)).collect();
+            members.iter().for_each(|&m| self.nodes[m].member = true);
+            self.ensembles.push(PlannedEnsemble { method: method.id().to_owned(), seed, members });
+        }
+        Ok(())
+    }
+
+    /// The plan as data: what a run directory keeps of it.
+    pub fn to_json(&self) -> serde_json::Value {
+        let key = |i: &NodeIndex| self.nodes[*i].key.to_string();
+        let node = |n: &PlannedNode| {
+            let inputs: Vec<_> = n.inputs().iter().map(key).collect();
+            serde_json::json!({
+                "name": n.name, "key": n.key.to_string(), "seed": n.seed, "epochs": n.epochs(), "inputs": inputs,
+                "objective": n.objective(),
+            })
+        };
+        let ensemble = |e: &PlannedEnsemble| {
+            let members: Vec<_> = e.members.iter().map(key).collect();
+            serde_json::json!({ "method": e.method, "seed": e.seed, "members": members })
+        };
+        serde_json::json!({
+            "nodes": self.nodes.iter().map(node).collect::<Vec<_>>(),
+            "ensembles": self.ensembles.iter().map(ensemble).collect::<Vec<_>>(),
+            "epochs": self.epochs(),
+            "epochs_if_each_method_trained_alone": self.epochs_unshared,
+        })
+    }
+
+    /// Epochs of training in the plan.
+    pub fn epochs(&self) -> u64 {
+        self.nodes.iter().map(PlannedNode::epochs).sum()
+    }
+}
+
+impl PlannedNode {
+    /// Epochs that this node trains.
+    pub fn epochs(&self) -> u64 {
+        match self.work {
+            PlannedWork::Train { start, end, .. } => end - start,
+            _ => 0,
+        }
+    }
+
+    /// Cost in passes over the training set, a forward and backward pass counting 1 and a teacher's forward
+    /// pass 1/3.
+    pub fn passes(&self) -> f64 {
+        let teacher = match &self.work {
+            PlannedWork::Train { teacher: Some(_), .. } => 1.0 / 3.0,
+            _ => 0.0,
+        };
+        self.epochs() as f64 * (1.0 + teacher)
+    }
+
+    /// Nodes that must be done before.
+    pub fn inputs(&self) -> Vec<NodeIndex> {
+        match &self.work {
+            PlannedWork::Init { .. } => Vec::new(),
+            PlannedWork::Train { from, teacher, .. } => [*from].into_iter().chain(*teacher).collect(),
+            PlannedWork::Transform { inputs, .. } => inputs.clone(),
+        }
+    }
+
+    /// The loss in words.
+    pub fn objective(&self) -> &'static str {
+        match &self.work {
+            PlannedWork::Train { trajectory, .. } => match trajectory.objective {
+                Objective::CrossEntropy => "cross-entropy",
+                Objective::Distillation { .. } => "distillation",
+                Objective::Custom { .. } => "custom",
+            },
+            _ => "",
+        }
+    }
+}
+
+/// The needed work of one seed, by digest, and what of it stands in the plan already.
+#[derive(Default)]
+struct Merging<'a> {
+    seed: u64,
+    setting: &'a str,
+    wanted: BTreeMap<Digest, Wanted>,
+    /// States of one trajectory, by epoch: each continues the one before it.
+    states: BTreeMap<Digest, BTreeMap<u64, Digest>>,
+    placed: BTreeMap<Digest, NodeIndex>,
+}
+
+struct Wanted {
+    work: Work,
+    trajectory: Option<Digest>,
+    inputs: Vec<Digest>,
+}
+
+impl Merging<'_> {
+    /// Notes what a recipe's members need; returns the digest of each of its nodes.
+    fn collect(&mut self, recipe: &Recipe) -> Vec<Digest> {
+        let (keys, trajectories) = (keys(recipe, self.setting), trajectory_keys(recipe, self.setting));
+        for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| recipe.needed()[*i]) {
+            if let (Work::Train { epoch, .. }, Some(trajectory)) = (work, trajectories[i]) {
+                self.states.entry(trajectory).or_default().insert(*epoch, keys[i]);
+            }
+            let inputs = work.inputs().iter().map(|id| keys[id.index()]).collect();
+            let wanted = || Wanted { work: work.clone(), trajectory: trajectories[i], inputs };
+            self.wanted.entry(keys[i]).or_insert_with(wanted);
+        }
+        keys
+    }
+
+    /// Puts a node into the plan after everything it needs, once.
+    fn emit(&mut self, key: Digest, nodes: &mut Vec<PlannedNode>) -> NodeIndex {
+        if let Some(&at) = self.placed.get(&key) {
+            return at;
+        }
+        let Wanted { work, trajectory, inputs } = &self.wanted[&key];
+        let (work, inputs) = (work.clone(), inputs.clone());
+        let states = trajectory.and_then(|t| self.states.get(&t)).cloned().unwrap_or_default();
+        let planned = match &work {
+            Work::Init { seed } => PlannedWork::Init { path: seed.clone() },
+            Work::Train { trajectory, epoch } => {
+                let earlier = states.range(..epoch).next_back().map(|(e, k)| (*e, *k));
+                let (start, from) = earlier.unwrap_or((trajectory.start_epoch, inputs[0]));
+                let from = self.emit(from, nodes);
+                let teacher = inputs.get(1).map(|&teacher| self.emit(teacher, nodes));
+                PlannedWork::Train { trajectory: trajectory.clone(), from, teacher, start, end: *epoch }
+            }
+            Work::Transform { operation, seed, .. } => {
+                let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();
+                PlannedWork::Transform { operation: operation.clone(), inputs, path: seed.clone() }
+            }
+        };
+        nodes.push(PlannedNode { name: work.name(), key, seed: self.seed, work: planned, member: false });
+        self.placed.insert(key, nodes.len() - 1);
+        nodes.len() - 1
+    }
+}
+
+/// Epochs if one method trained everything it uses by itself, each trajectory once.
+fn unshared_epochs(recipe: &Recipe, trajectories: &[Option<Digest>]) -> u64 {
+    let mut longest: BTreeMap<Digest, u64> = BTreeMap::new();
+    for ((work, trajectory), _) in recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n) {
+        if let (Work::Train { trajectory: t, epoch }, Some(key)) = (work, trajectory) {
+            let epochs = epoch - t.start_epoch;
+            longest.entry(*key).and_modify(|e| *e = epochs.max(*e)).or_insert(epochs);
+        }
+    }
+    longest.values().sum()
+}

@@ -1,0 +1,33 @@
+//! Predictions of one checkpoint on one split, without augmentation.
+
+use crate::config::Config;
+use crate::experiment::source;
+use crate::measure::encode_logits;
+use anyhow::{Context, Result};
+use basin_core::{Array, TensorFile};
+use basin_data::{DatasetId, Split};
+use basin_models::Architecture;
+use basin_store::{RealFs, write_atomic};
+use basin_train::Evaluator;
+use std::path::Path;
+
+/// Writes `logits` `[n, classes]` and `labels` `[n]` (as f32) to `out`.
+///
+/// # Errors
+/// When the checkpoint does not fit the network (all problems at once), or data or files fail.
+pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> Result<usize> {
+    let bytes = std::fs::read(checkpoint).map_err(|e| crate::exit::Checkpoint::new(checkpoint, e.to_string()))?;
+    let file = TensorFile::decode(&bytes).with_context(|| checkpoint.display().to_string())?;
+    let dataset: DatasetId = config.text("data.dataset").parse()?;
+    let images = source(config, dataset).load(split)?;
+    let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
+    let network = architecture.build(images.size(), images.classes())?;
+    let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
+    let normalisation = dataset.normalisation();
+    let logits = Evaluator { network: &network, images: &images, normalisation: &normalisation }.logits(&params)?;
+    let mut file = TensorFile::decode(&encode_logits(&logits)?)?;
+    let labels = images.labels().iter().map(|&label| label as f32).collect();
+    file.params.insert("labels", Array::new(vec![images.len()], labels)?);
+    write_atomic(&RealFs, out, &file.encode())?;
+    Ok(images.len())
+}

@@ -1,0 +1,135 @@
+//! What the user sees while a run works: two bars on a terminal, plain lines elsewhere.
+
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Plain lines about one piece of work come at most this often.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Progress of the plan (in units of work done) and of the piece of work in hand.
+#[derive(Debug)]
+pub struct Progress {
+    bars: Option<(MultiProgress, ProgressBar)>,
+    total: f64,
+    done: f64,
+    /// Work done in this process and when it began: the estimate of what is left rests on these alone.
+    worked: f64,
+    started: Instant,
+}
+
+impl Progress {
+    /// `total` units of work, `done` of them finished earlier.
+    pub fn new(total: f64, done: f64) -> Self {
+        let bars = std::io::stderr().is_terminal().then(|| {
+            let bars = MultiProgress::new();
+            let plan = bars.add(ProgressBar::new(1000));
+            plan.set_style(style("{prefix:>12.bold} {wide_bar} {percent:>3} %  {msg}"));
+            plan.set_prefix("plan");
+            (bars, plan)
+        });
+        let progress = Self { bars, total, done, worked: 0.0, started: Instant::now() };
+        progress.show();
+        progress
+    }
+
+    /// Begins a piece of work of `units` in `steps` steps, `at` of them done earlier.
+    pub fn begin(&mut self, name: &str, units: f64, steps: u64, at: u64) -> Task<'_> {
+        let bar = self.bars.as_ref().map(|(bars, _)| {
+            let bar = bars.add(ProgressBar::new(steps));
+            bar.set_style(style("{prefix:>12} {wide_bar} {pos}/{len}  {msg}"));
+            bar.set_prefix(name.to_owned());
+            bar.set_position(at);
+            bar
+        });
+        let now = Instant::now();
+        let task = Task { progress: self, name: name.to_owned(), bar, units, steps, first: at, at, began: now, line: now };
+        if task.bar.is_none() {
+            let resumed = if at > 0 { format!(", going on at {at}") } else { String::new() };
+            task.progress.line(&format!("{name}: {steps} steps{resumed}"));
+        }
+        task
+    }
+
+    /// Says something without disturbing the bars.
+    pub fn line(&self, text: &str) {
+        match &self.bars {
+            // A terminal that went away is no reason to stop working.
+            Some((bars, _)) => drop(bars.println(text)),
+            None => drop(writeln!(std::io::stderr(), "{text}")),
+        }
+    }
+
+    /// Counts work finished outside of a [`Task`].
+    pub fn advance(&mut self, units: f64) {
+        self.done += units;
+        self.worked += units;
+        self.show();
+    }
+
+    fn left(&self) -> String {
+        let left = (self.total - self.done).max(0.0);
+        match self.worked > 0.0 {
+            true => {
+                let seconds = self.started.elapsed().as_secs_f64() * left / self.worked;
+                format!("{} left", HumanDuration(Duration::from_secs_f64(seconds)))
+            }
+            false => String::new(),
+        }
+    }
+
+    fn show(&self) {
+        if let Some((_, plan)) = &self.bars {
+            plan.set_position((1000.0 * self.done / self.total.max(f64::MIN_POSITIVE)) as u64);
+            plan.set_message(self.left());
+        }
+    }
+}
+
+/// The piece of work in hand.
+#[derive(Debug)]
+pub struct Task<'a> {
+    progress: &'a mut Progress,
+    name: String,
+    bar: Option<ProgressBar>,
+    units: f64,
+    steps: u64,
+    first: u64,
+    at: u64,
+    began: Instant,
+    line: Instant,
+}
+
+impl Task<'_> {
+    /// `at` steps are done now.
+    pub fn step(&mut self, at: u64) {
+        let gained = (at - self.at) as f64 / self.steps.max(1) as f64 * self.units;
+        self.at = at;
+        self.progress.done += gained;
+        self.progress.worked += gained;
+        let seconds = self.began.elapsed().as_secs_f64() * (self.steps - at) as f64 / (at - self.first).max(1) as f64;
+        let left = HumanDuration(Duration::from_secs_f64(seconds));
+        if let Some(bar) = &self.bar {
+            bar.set_position(at);
+            bar.set_message(format!("{left} left"));
+            self.progress.show();
+        } else if self.line.elapsed() >= LINE_EVERY {
+            self.line = Instant::now();
+            let all = 100.0 * self.progress.done / self.progress.total.max(f64::MIN_POSITIVE);
+            let text = format!("{}: {at}/{}, {left} left; plan {all:.0} %, {}", self.name, self.steps, self.progress.left());
+            self.progress.line(&text);
+        }
+    }
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

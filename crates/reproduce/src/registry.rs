@@ -1,0 +1,73 @@
+//! The methods that a run can name: one line each.
+
+use crate::config::Config;
+use anyhow::{Context, Result, bail};
+use basin_ensemble::EnsembleMethod;
+use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
+use basin_models::Architecture;
+use std::fmt::Debug;
+use weight_matching::PermutationSpec;
+
+type Make = fn(&Config) -> Result<Box<dyn EnsembleMethod>>;
+
+/// Method ids with what makes them from a configuration.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    entries: Vec<(&'static str, Make)>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+            .with("deep", |_| Ok(Box::new(Deep)))
+            .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.int("ensemble.split_epoch") })))
+            .with("swe", |c| Ok(Box::new(swe(c))))
+            .with("permuted", |c| Ok(Box::new(permuted(c)?)))
+            .with("distilled", |c| Ok(Box::new(distilled(c))))
+            .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
+    }
+}
+
+impl Registry {
+    /// Adds a method, for example one from another crate.
+    #[must_use]
+    pub fn with(mut self, id: &'static str, make: Make) -> Self {
+        self.entries.push((id, make));
+        self
+    }
+
+    /// The method of that id.
+    ///
+    /// # Errors
+    /// When the id is unknown or the configuration does not fit it.
+    pub fn method(&self, id: &str, config: &Config) -> Result<Box<dyn EnsembleMethod>> {
+        match self.entries.iter().find(|(known, _)| *known == id) {
+            Some((_, make)) => make(config),
+            None => {
+                let known: Vec<_> = self.entries.iter().map(|(id, _)| *id).collect();
+                bail!("unknown method {id}, expected one of {}", known.join(", "))
+            }
+        }
+    }
+}
+
+fn swe(config: &Config) -> Swe {
+    let (peak, warmup) = (config.float("train.peak_lr"), config.float("train.warmup"));
+    Swe { peak, warmup, floor: config.float("ensemble.swe_floor") }
+}
+
+fn distillation(config: &Config) -> Distillation {
+    let label_weight = config.float("ensemble.label_weight");
+    Distillation { label_weight, temperature: config.float("ensemble.temperature") }
+}
+
+fn distilled(config: &Config) -> Distilled {
+    Distilled { split_epoch: config.int("ensemble.split_epoch"), distillation: distillation(config) }
+}
+
+fn permuted(config: &Config) -> Result<Permuted> {
+    let name = config.text("model.name");
+    let depth = Architecture::from_name(name, config.float("model.width"))?.depth();
+    let spec = PermutationSpec::resnet(depth).with_context(|| format!("no permutation spec for {name}"))?;
+    Ok(Permuted { spec, spec_name: name.to_owned() })
+}

@@ -1,0 +1,170 @@
+//! One run from configuration to report.
+
+use crate::config::Config;
+use crate::execute::{EpochLine, Executor, METRICS};
+use crate::interrupt::Interrupt;
+use crate::measure::{Measured, Measurer};
+use crate::plan::{Plan, PlannedWork};
+use crate::progress::Progress;
+use crate::{Experiment, Registry, dry_run, environment};
+use anyhow::{Context, Result};
+use basin_core::Citation;
+use basin_report::{Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
+use basin_store::{RealFs, RunDir};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to run and where to put it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The resolved configuration.
+    pub config: Config,
+    /// Folder of all runs.
+    pub runs: PathBuf,
+    /// Name of this run's folder.
+    pub name: String,
+}
+
+/// What a finished run has to show.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// The table for the terminal.
+    pub table: String,
+}
+
+/// Runs or continues to the end.
+///
+/// # Errors
+/// Typed causes, which [`crate::exit::code`] maps to exit codes.
+pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) -> Result<Finished> {
+    let experiment = Experiment::load(request.config.clone())?;
+    let plan = Plan::new(&experiment, registry)?;
+    check_batch(&experiment)?;
+    let run = RunDir::open(&request.runs, &request.name, Arc::new(RealFs))?;
+    run.write("config.resolved.toml", experiment.config.to_toml().as_bytes())?;
+    run.write("plan.json", &serde_json::to_vec_pretty(&plan.to_json())?)?;
+    run.write("environment.json", &serde_json::to_vec_pretty(&environment::describe())?)?;
+    let executor = Executor { experiment: &experiment, plan: &plan, run: &run, interrupt };
+    let measurer = Measurer::new(&executor)?;
+
+    let mut done = 0.0;
+    let mut total = 0.0;
+    for node in &plan.nodes {
+        total += node.passes();
+        done += if executor.dir(node)?.is_done()? { node.passes() } else { 0.0 };
+    }
+    for ensemble in &plan.ensembles {
+        total += measurer.units();
+        done += if measurer.is_done(ensemble)? { measurer.units() } else { 0.0 };
+    }
+    let mut progress = Progress::new(total, done);
+    progress.line(&format!("run directory {}", run.path().display()));
+    let result = finish(&executor, &measurer, &mut progress, request);
+    drop(progress);
+    result
+}
+
+fn finish(executor: &Executor<'_>, measurer: &Measurer<'_>, progress: &mut Progress, request: &Request) -> Result<Finished> {
+    let (experiment, plan, run) = (executor.experiment, executor.plan, executor.run);
+    executor.run(progress)?;
+    let mut measured = Vec::new();
+    for ensemble in &plan.ensembles {
+        executor.interrupt.check()?;
+        let what = format!("measuring {} of seed {}", ensemble.method, ensemble.seed);
+        measured.push(measurer.measure(ensemble, progress).context(what)?);
+    }
+    let results = results(executor, measured, request)?;
+    for artifact in render(&results, &citations(plan))? {
+        run.write(&artifact.path, &artifact.bytes)?;
+    }
+    let _ = experiment;
+    Ok(Finished { dir: run.path().to_owned(), table: terminal_table(&results, 80)? })
+}
+
+/// Prices the run: every node with its state, epochs, time on this machine, disk.
+///
+/// # Errors
+/// As [`reproduce`], except that nothing is written.
+pub fn price(request: &Request, registry: &Registry) -> Result<String> {
+    let experiment = Experiment::load(request.config.clone())?;
+    let plan = Plan::new(&experiment, registry)?;
+    check_batch(&experiment)?;
+    dry_run::table(&experiment, &plan, &request.runs, &request.name)
+}
+
+fn check_batch(experiment: &Experiment) -> Result<()> {
+    let (batch, images) = (experiment.batch(), experiment.train.len());
+    if batch > images {
+        return Err(basin_train::TrainError::Batch { batch, images }.into());
+    }
+    Ok(())
+}
+
+/// Works to cite: the paper, the methods', the metrics'.
+fn citations(plan: &Plan) -> Vec<Citation> {
+    let metrics = basin_metrics::CITATIONS.iter().map(|(_, citation)| *citation);
+    let mut all: Vec<_> =
+        [Citation::SINGLE_BASIN].into_iter().chain(plan.citations.iter().copied()).chain(metrics).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn results(executor: &Executor<'_>, measured: Vec<Measured>, request: &Request) -> Result<Results> {
+    let (experiment, plan) = (executor.experiment, executor.plan);
+    let images = plan.epochs() * experiment.steps_per_epoch() * experiment.batch() as u64;
+    let (rows, lines): (Vec<_>, Vec<_>) = measured.into_iter().map(|m| (m.row, m.lines)).unzip();
+    Ok(Results {
+        name: request.name.clone(),
+        config: experiment.config.to_json(),
+        rows,
+        training: training_curves(executor)?,
+        pairwise: lines.into_iter().flatten().collect(),
+        cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor)? },
+        environment: environment::describe(),
+    })
+}
+
+/// Seconds of all finished nodes, from the journal: interrupted attempts do not count.
+fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
+    let lines: Vec<serde_json::Value> = executor.run.journal().read()?;
+    let mut seconds = std::collections::BTreeMap::new();
+    for line in &lines {
+        if let (Some(key), Some(time)) = (line["key"].as_str(), line["seconds"].as_f64()) {
+            *seconds.entry(key.to_owned()).or_insert(0.0) += time;
+        }
+    }
+    let wanted = executor.plan.nodes.iter().map(|node| node.key.to_string());
+    Ok(wanted.filter_map(|key| seconds.get(&key)).sum())
+}
+
+/// One curve per trained node; a stretch that continues another begins with the other's epochs.
+fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
+    let mut curves = Vec::new();
+    for node in &executor.plan.nodes {
+        let PlannedWork::Train { trajectory, .. } = &node.work else { continue };
+        let lines: Vec<EpochLine> = executor.dir(node)?.read_rows(METRICS)?;
+        let point = |l: &EpochLine| TrainingPoint {
+            epoch: l.epoch as f64,
+            loss: l.loss,
+            accuracy: l.accuracy,
+            learning_rate: l.learning_rate,
+        };
+        let method = trajectory.name.rsplit_once('-').map_or(trajectory.name.as_str(), |(method, _)| method);
+        let method = method.strip_suffix("-epoch").and_then(|m| m.rsplit_once('-')).map_or(method, |(m, _)| m);
+        curves.push(TrainingCurve {
+            node: node.name.clone(),
+            method: method.to_owned(),
+            seed: node.seed,
+            points: lines.iter().map(point).collect(),
+        });
+    }
+    Ok(curves)
+}
+
+/// Where a run of this name is kept.
+pub fn run_path(runs: &Path, name: &str) -> PathBuf {
+    runs.join(name)
+}

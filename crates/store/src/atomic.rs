@@ -1,0 +1,160 @@
+//! Writing a file so that a reader, or a crash at any moment, meets the old content or the new, never a part.
+
+use crate::{Fs, StoreError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const TEMP_PREFIX: &str = ".basin-tmp-";
+
+/// Writes a file in one step: a temporary sibling is created, written, flushed to the disk and measured,
+/// then takes the file's name, and the directory is flushed. The directory must exist. A symbolic link of
+/// that name is replaced, not followed. Costs two flushes, some milliseconds on most disks.
+///
+/// # Errors
+/// [`StoreError::Io`] with the step that failed; the temporary file is removed and the old content stands,
+/// except when only the last flush failed: then the new content stands but may not outlive a power cut.
+pub fn write_atomic(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let directory = parent(path);
+    let temp = write_temp(fs, directory, bytes)?;
+    if let Err(cause) = fs.rename(&temp, path) {
+        // A temporary file that cannot be removed now is removed when the run is opened again.
+        let _ = fs.remove(&temp);
+        return Err(StoreError::io("replace", path)(cause));
+    }
+    fs.sync_dir(directory).map_err(StoreError::io("flush", directory))
+}
+
+/// A temporary file in the directory, complete and on the disk.
+fn write_temp(fs: &dyn Fs, directory: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let (temp, mut file) = loop {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let temp = directory.join(format!("{TEMP_PREFIX}{}-{number}", std::process::id()));
+        match fs.create_new(&temp) {
+            Ok(file) => break (temp, file),
+            // Left by a killed process of the same number, which is common in containers.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(StoreError::io("create", &temp)(error)),
+        }
+    };
+    let mut fill = || -> Result<(), StoreError> {
+        write_all(&mut |rest| file.write(rest), bytes).map_err(StoreError::io("write", &temp))?;
+        file.sync().map_err(StoreError::io("flush", &temp))?;
+        let size = fs.size(&temp).map_err(StoreError::io("measure", &temp))?;
+        if size != bytes.len() as u64 {
+            let lost = format!("{size} of {} bytes arrived", bytes.len());
+            return Err(StoreError::io("write", &temp)(io::Error::new(io::ErrorKind::WriteZero, lost)));
+        }
+        Ok(())
+    };
+    let filled = fill();
+    drop(file);
+    match filled {
+        Ok(()) => Ok(temp),
+        Err(error) => {
+            let _ = fs.remove(&temp);
+            Err(error)
+        }
+    }
+}
+
+fn write_all(write: &mut dyn FnMut(&[u8]) -> io::Result<usize>, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        match write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => rest = &rest[n..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The directory a file is in; `.` for a bare name.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+/// Creates the directory `base/below`, where `base` exists, and flushes every name on the way.
+pub(crate) fn create_dirs(fs: &dyn Fs, base: &Path, below: &Path) -> Result<(), StoreError> {
+    let full = base.join(below);
+    fs.create_dir_all(&full).map_err(StoreError::io("create the directory", &full))?;
+    for level in full.ancestors().skip(1).take(below.components().count()) {
+        fs.sync_dir(level).map_err(StoreError::io("flush", level))?;
+    }
+    Ok(())
+}
+
+/// Removes what writers that were killed left below the directory; nothing else is touched.
+/// Only whoever holds the lock may call this.
+pub(crate) fn remove_orphans(fs: &dyn Fs, directory: &Path) -> Result<(), StoreError> {
+    for entry in fs.list(directory).map_err(StoreError::io("list", directory))? {
+        let path = directory.join(&entry.name);
+        if entry.is_dir {
+            remove_orphans(fs, &path)?;
+        } else if is_temp(&entry.name) {
+            fs.remove(&path).map_err(StoreError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_temp(name: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    name.strip_prefix(TEMP_PREFIX)
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(pid, count)| number(pid) && number(count))
+}
+
+/// The content of a file, `None` when there is none.
+pub(crate) fn read_if_there(fs: &dyn Fs, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs.read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("read", path)(error)),
+    }
+}
+
+/// Removes a file; one that is not there is fine.
+pub(crate) fn remove_if_there(fs: &dyn Fs, path: &Path) -> Result<(), StoreError> {
+    match fs.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faulty::FaultyFs;
+
+    #[test]
+    fn content_is_flushed_before_it_takes_the_name_and_the_name_is_flushed_last() {
+        let (dir, fs) = (tempfile::tempdir().unwrap(), FaultyFs::default());
+        write_atomic(&fs, &dir.path().join("a"), b"content").unwrap();
+        assert_eq!(fs.trace(), ["create_new", "write", "sync", "size", "rename", "sync_dir"]);
+    }
+
+    #[test]
+    fn a_temporary_name_that_is_taken_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..200 {
+            let taken = format!("{TEMP_PREFIX}{}-{number}", std::process::id());
+            std::fs::write(dir.path().join(taken), "left behind").unwrap();
+        }
+        write_atomic(&crate::RealFs, &dir.path().join("a"), b"content").unwrap();
+        assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"content");
+    }
+
+    #[test]
+    fn only_the_stores_own_temporary_names_count_as_such() {
+        assert!(is_temp(".basin-tmp-12-0"));
+        for other in [".basin-tmp-", ".basin-tmp-12", ".basin-tmp-12-x", ".basin-tmp-notes.txt", "x-1-2"] {
+            assert!(!is_temp(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What can go wrong with files, one variant per thing the user can do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why the store could not do what was asked. Whatever the variant, finished work is untouched.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process works in the run directory: wait for it, or choose another name.
+    #[error("run directory {} is in use by {}; wait for it to end or choose another run name",
+        path.display(), holder(*pid))]
+    InUse {
+        /// The run directory.
+        path: PathBuf,
+        /// The process that holds the lock, where the lock file tells.
+        pid: Option<u32>,
+    },
+    /// The operating system refused a file operation: the message tells what to do for its kind.
+    /// The cause is part of the message, so it is not repeated as a source.
+    #[error("cannot {operation} {}: {cause}; {}", path.display(), next_step(cause.kind()))]
+    Io {
+        /// What was attempted, a verb such as `rename`.
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The reason the operating system gave.
+        cause: io::Error,
+    },
+    /// A finished node's file changed on the disk: delete its node directory and run again.
+    #[error("{} is not what was written: expected SHA-256 {expected}, found {found}; \
+        delete the directory {} and run the same command again", path.display(), node.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// The node directory to delete.
+        node: PathBuf,
+        /// SHA-256 when it was written, 64 hexadecimal digits.
+        expected: String,
+        /// SHA-256 of what is there now.
+        found: String,
+    },
+    /// A file that should be there is not: delete the node directory and run again.
+    #[error("{} is missing; delete the directory {} and run the same command again",
+        path.display(), node.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The node directory to delete.
+        node: PathBuf,
+    },
+    /// A line of a JSON-lines file cannot be read: repair or delete that line.
+    #[error("{} line {line} cannot be read: {reason}; delete the line and run the same command again",
+        path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the parser found.
+        reason: String,
+    },
+    /// A name cannot name a run, a node or a file: choose another.
+    #[error("{name:?} cannot be used as a name: it {why}; choose another")]
+    BadName {
+        /// The name as given.
+        name: String,
+        /// What is wrong with it, to be read after "it".
+        why: &'static str,
+    },
+    /// A relative path would leave the run directory: give one below it.
+    #[error("{} leads out of the run directory; give a relative path without `..`", path.display())]
+    Escapes {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// There is no run of that name: check the name, or start the run first.
+    #[error("there is no run at {}; check the name or start the run first", path.display())]
+    NoSuchRun {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The run was opened for reading: open it for writing instead.
+    #[error("{} was opened for reading; open the run for writing to change it", path.display())]
+    ReadOnly {
+        /// What was to be written.
+        path: PathBuf,
+    },
+    /// The node is finished, and finished nodes never change: delete its directory to compute it again.
+    #[error("node {} is finished and does not change; delete the directory to compute it again",
+        node.display())]
+    Finished {
+        /// The node directory.
+        node: PathBuf,
+    },
+    /// The node is not finished, so nothing can be taken from it: run it first.
+    #[error("node {} is not finished ({why}); run the same command again to compute it", node.display())]
+    NotFinished {
+        /// The node directory.
+        node: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// A value has no JSON form, for example a map whose keys are not text: change its type.
+    #[error("a record for {} has no JSON form: {reason}; give it another type", path.display())]
+    Encode {
+        /// The file it was meant for.
+        path: PathBuf,
+        /// What the serialiser found.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// For `map_err`: an [`StoreError::Io`] that knows what was attempted and where.
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| Self::Io { operation, path, cause }
+    }
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+fn next_step(kind: io::ErrorKind) -> &'static str {
+    use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match kind {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            "free some space and run the same command again; nothing finished is lost"
+        }
+        PermissionDenied | ReadOnlyFilesystem => {
+            "make the directory writable or choose another, then run the same command again"
+        }
+        _ => "run the same command again and check the disk if it persists; nothing finished is lost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_path_cause_and_next_step() {
+        let error = StoreError::io("write", Path::new("runs/a/x"))(io::ErrorKind::StorageFull.into());
+        assert_eq!(
+            error.to_string(),
+            "cannot write runs/a/x: no storage space; \
+             free some space and run the same command again; nothing finished is lost"
+        );
+    }
+
+    #[test]
+    fn a_run_in_use_is_told_with_its_process() {
+        let error = StoreError::InUse { path: "runs/a".into(), pid: Some(7) };
+        assert_eq!(
+            error.to_string(),
+            "run directory runs/a is in use by process 7; wait for it to end or choose another run name"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! The history of a run: one JSON object per line, only ever added to.
+
+use crate::atomic::{read_if_there, write_atomic};
+use crate::run::Inner;
+use crate::{StoreError, names};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+/// The journal of a run. It is history, not truth: no result depends on it.
+///
+/// A line is one write, so lines of several threads do not mix and a killed process loses at most the
+/// line it was writing. Lines are not flushed one by one: a power cut may take the last seconds.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    run: Arc<Inner>,
+    path: PathBuf,
+}
+
+impl Journal {
+    pub(crate) fn new(run: Arc<Inner>) -> Self {
+        let path = run.path.join(names::JOURNAL);
+        Self { run, path }
+    }
+
+    /// Adds a line. A line that a killed writer left unfinished is taken away first.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], [`StoreError::Encode`], [`StoreError::Io`]; readers never see a part of
+    /// a line that failed.
+    pub fn append(&self, event: &impl Serialize) -> Result<(), StoreError> {
+        self.run.check_writable(&self.path)?;
+        let line = to_line(event, &self.path)?;
+        let mut whole = self.run.journal_is_whole.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*whole {
+            self.remove_torn_line()?;
+        }
+        *whole = false;
+        let written =
+            self.run.fs.append(&self.path, &line).map_err(StoreError::io("append to", &self.path))?;
+        if written < line.len() {
+            let cause = format!("{written} of {} bytes arrived", line.len());
+            let cause = io::Error::new(io::ErrorKind::WriteZero, cause);
+            return Err(StoreError::io("append to", &self.path)(cause));
+        }
+        *whole = true;
+        Ok(())
+    }
+
+    /// All whole lines in order; none when there is no journal. An unfinished last line is left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Line`] for a whole line that is no `T`, [`StoreError::Io`].
+    pub fn read<T: DeserializeOwned>(&self) -> Result<Vec<T>, StoreError> {
+        let bytes = read_if_there(&*self.run.fs, &self.path)?.unwrap_or_default();
+        parse_lines(&bytes[..whole_lines(&bytes)], &self.path)
+    }
+
+    fn remove_torn_line(&self) -> Result<(), StoreError> {
+        let bytes = read_if_there(&*self.run.fs, &self.path)?.unwrap_or_default();
+        match whole_lines(&bytes) {
+            whole if whole < bytes.len() => write_atomic(&*self.run.fs, &self.path, &bytes[..whole]),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many bytes belong to lines that are finished.
+fn whole_lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|&b| b == b'\n').map_or(0, |last| last + 1)
+}
+
+/// A value as one line of JSON.
+pub(crate) fn to_line(value: &impl Serialize, path: &Path) -> Result<Vec<u8>, StoreError> {
+    let encode = |e: serde_json::Error| StoreError::Encode { path: path.to_owned(), reason: e.to_string() };
+    let mut line = serde_json::to_vec(value).map_err(encode)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The values of a JSON-lines file.
+pub(crate) fn parse_lines<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<Vec<T>, StoreError> {
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parse = |(index, line)| {
+        serde_json::from_slice(line).map_err(|error: serde_json::Error| StoreError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            reason: error.to_string(),
+        })
+    };
+    lines.split(|&b| b == b'\n').enumerate().map(parse).collect()
+}

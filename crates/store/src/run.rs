@@ -1,0 +1,117 @@
+//! A run directory: one process writes it, anybody reads it, and it survives both being killed.
+
+use crate::atomic::{create_dirs, parent, read_if_there, remove_orphans, write_atomic};
+use crate::lock::{self, Lock};
+use crate::{Fs, Journal, NodeDir, StoreError, names};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// A run directory, opened. The lock is held until this, its clones, nodes and journals are all dropped.
+#[derive(Clone, Debug)]
+pub struct RunDir {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) path: PathBuf,
+    /// Whether the journal is known to end with a whole line.
+    pub(crate) journal_is_whole: Mutex<bool>,
+    lock: Option<Lock>,
+}
+
+impl Inner {
+    /// Refuses when the run was opened for reading.
+    pub(crate) fn check_writable(&self, path: &Path) -> Result<(), StoreError> {
+        if self.lock.is_some() { Ok(()) } else { Err(StoreError::ReadOnly { path: path.to_owned() }) }
+    }
+}
+
+impl RunDir {
+    /// Opens the run `root/name` for writing, alone: creates it if need be, locks it, and removes the
+    /// temporary files of writers that were killed. The lock is the operating system's and ends with the
+    /// process. Cost: one listing per directory of the run.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`], [`StoreError::InUse`] when another opening holds the lock,
+    /// [`StoreError::Io`] when the directory cannot be written.
+    pub fn open(root: &Path, name: &str, fs: Arc<dyn Fs>) -> Result<Self, StoreError> {
+        names::check_name(name)?;
+        let path = root.join(name);
+        fs.create_dir_all(&path).map_err(StoreError::io("create the directory", &path))?;
+        let above = parent(&path);
+        fs.sync_dir(above).map_err(StoreError::io("flush", above))?;
+        let lock = lock::acquire(&*fs, &path)?;
+        remove_orphans(&*fs, &path)?;
+        Ok(Self::new(fs, path, Some(lock)))
+    }
+
+    /// Opens the run `root/name` for reading: no lock, nothing is created, and every write is refused.
+    /// Works while another process writes, and on a read-only disk.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`], [`StoreError::NoSuchRun`], [`StoreError::Io`].
+    pub fn open_read_only(root: &Path, name: &str, fs: Arc<dyn Fs>) -> Result<Self, StoreError> {
+        names::check_name(name)?;
+        let path = root.join(name);
+        match fs.list(&path) {
+            Ok(_) => Ok(Self::new(fs, path, None)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StoreError::NoSuchRun { path }),
+            Err(error) => Err(StoreError::io("list", &path)(error)),
+        }
+    }
+
+    fn new(fs: Arc<dyn Fs>, path: PathBuf, lock: Option<Lock>) -> Self {
+        Self { inner: Arc::new(Inner { fs, path, journal_is_whole: Mutex::new(false), lock }) }
+    }
+
+    /// The directory, as `root/name`.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Writes a file below the run in one step, creating directories on the way. See [`write_atomic`].
+    ///
+    /// # Errors
+    /// [`StoreError::Escapes`], [`StoreError::BadName`] for the store's own files,
+    /// [`StoreError::ReadOnly`], [`StoreError::Io`].
+    pub fn write(&self, relative: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StoreError> {
+        let relative = relative.as_ref();
+        names::check_relative_for_writing(relative)?;
+        let path = self.inner.path.join(relative);
+        self.inner.check_writable(&path)?;
+        match relative.parent() {
+            Some(below) if !below.as_os_str().is_empty() => {
+                create_dirs(&*self.inner.fs, &self.inner.path, below)?;
+            }
+            _ => {}
+        }
+        write_atomic(&*self.inner.fs, &path, bytes)
+    }
+
+    /// The content of a file below the run, `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Escapes`], [`StoreError::BadName`], [`StoreError::Io`].
+    pub fn read(&self, relative: impl AsRef<Path>) -> Result<Option<Vec<u8>>, StoreError> {
+        names::check_relative(relative.as_ref())?;
+        read_if_there(&*self.inner.fs, &self.inner.path.join(relative))
+    }
+
+    /// The node `nodes/<readable>.<hash8>`; its directory is created by the first write.
+    /// `readable` is for people, `hash8` are the first eight hexadecimal digits of the node's hash.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`].
+    pub fn node(&self, readable: &str, hash8: &str) -> Result<NodeDir, StoreError> {
+        names::check_name(readable)?;
+        names::check_hash8(hash8)?;
+        Ok(NodeDir::new(Arc::clone(&self.inner), &format!("{readable}.{hash8}")))
+    }
+
+    /// The run's history, `journal.jsonl`.
+    pub fn journal(&self) -> Journal {
+        Journal::new(Arc::clone(&self.inner))
+    }
+}

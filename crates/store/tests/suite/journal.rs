@@ -1,0 +1,81 @@
+//! The journal: whole lines, whatever happened to the last one.
+
+use crate::{open, open_on};
+use basin_store::faulty::{Failure, Fault, FaultyFs};
+use basin_store::{RealFs, RunDir, StoreError};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Event {
+    node: String,
+    epoch: u32,
+}
+
+fn event(epoch: u32) -> Event {
+    Event { node: "line\nbreak and “quotes”".into(), epoch }
+}
+
+#[test]
+fn events_come_back_in_order_over_several_openings() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(open(root.path()).journal().read::<Event>().unwrap(), []);
+    for epoch in 0..3 {
+        open(root.path()).journal().append(&event(epoch)).unwrap();
+    }
+    let journal = RunDir::open_read_only(root.path(), "run", Arc::new(RealFs)).unwrap().journal();
+    assert_eq!(journal.read::<Event>().unwrap(), [event(0), event(1), event(2)]);
+}
+
+#[test]
+fn a_line_torn_at_any_byte_is_ignored_and_does_not_harm_the_next() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run").join("journal.jsonl");
+    open(root.path()).journal().append(&event(0)).unwrap();
+    let first = std::fs::read(&path).unwrap();
+    for torn in 0..first.len() {
+        let mut bytes = first.clone();
+        bytes.extend_from_slice(&first[..torn]);
+        std::fs::write(&path, bytes).unwrap();
+        let journal = open(root.path()).journal();
+        assert_eq!(journal.read::<Event>().unwrap(), [event(0)], "torn after {torn} bytes");
+        journal.append(&event(1)).unwrap();
+        assert_eq!(journal.read::<Event>().unwrap(), [event(0), event(1)], "torn after {torn} bytes");
+    }
+}
+
+#[test]
+fn a_line_whose_write_failed_is_absent_and_the_next_one_is_whole() {
+    for failure in [Failure::DiskFull, Failure::Device, Failure::Denied, Failure::ShortWrite] {
+        for at in 1..8 {
+            let root = tempfile::tempdir().unwrap();
+            let fs = FaultyFs::default();
+            let journal = open_on(root.path(), Arc::new(fs.clone())).unwrap().journal();
+            fs.set(Some(Fault::once(at, failure)));
+            let kept: Vec<u32> = (0..5).filter(|&epoch| journal.append(&event(epoch)).is_ok()).collect();
+            fs.set(None);
+            let read: Vec<u32> = journal.read::<Event>().unwrap().iter().map(|e| e.epoch).collect();
+            assert_eq!(read, kept, "{failure:?} at operation {at}");
+            assert!(kept.len() >= 4, "{failure:?} at operation {at}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_line_that_cannot_be_read_is_told_by_its_number() {
+    let root = tempfile::tempdir().unwrap();
+    let journal = open(root.path()).journal();
+    journal.append(&event(0)).unwrap();
+    journal.append(&"something else").unwrap();
+    let error = journal.read::<Event>().unwrap_err();
+    assert!(matches!(error, StoreError::Line { line: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_record_without_a_json_form_is_refused_and_nothing_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let journal = open(root.path()).journal();
+    let keys_are_not_text = std::collections::BTreeMap::from([(vec![1], 2)]);
+    assert!(matches!(journal.append(&keys_are_not_text), Err(StoreError::Encode { .. })));
+    assert!(!root.path().join("run").join("journal.jsonl").exists());
+}

@@ -1,0 +1,163 @@
+//! Nodes: unfinished until DONE holds, unchanged from then on.
+
+use crate::{node_of, open};
+use basin_store::{NodeDir, NodeStatus, StoreError};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+fn finished(root: &Path) -> NodeDir {
+    let node = node_of(&open(root));
+    node.write("final", b"weights").unwrap();
+    node.finish(&["final"]).unwrap();
+    node
+}
+
+fn why(node: &NodeDir) -> String {
+    match node.status().unwrap() {
+        NodeStatus::ToDo { why } => why,
+        NodeStatus::Done => panic!("{node:?} is done"),
+    }
+}
+
+#[test]
+fn a_node_is_to_do_until_done_and_the_reason_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let node = node_of(&open(root.path()));
+    assert_eq!(why(&node), "not finished yet");
+    node.write("final", b"weights").unwrap();
+    assert_eq!(why(&node), "not finished yet");
+    assert!(matches!(node.read_verified("final"), Err(StoreError::NotFinished { .. })));
+    assert!(matches!(node.write_derived("logits", b""), Err(StoreError::NotFinished { .. })));
+    node.finish(&["final"]).unwrap();
+    assert!(node.is_done().unwrap());
+    std::fs::write(node.path().join("final"), b"weigh").unwrap();
+    assert_eq!(why(&node), "final has 5 bytes, DONE says 7");
+    std::fs::remove_file(node.path().join("final")).unwrap();
+    assert_eq!(why(&node), "final is missing");
+    std::fs::write(node.path().join("DONE"), b"").unwrap();
+    assert!(why(&node).starts_with("DONE cannot be read: "));
+}
+
+#[test]
+fn a_finished_node_does_not_change() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    assert!(matches!(node.write("final", b"others."), Err(StoreError::Finished { .. })));
+    assert!(matches!(node.save_state(1, b"x"), Err(StoreError::Finished { .. })));
+    assert!(matches!(node.write_derived("final", b"x"), Err(StoreError::BadName { .. })));
+    assert!(matches!(node.finish(&[]), Err(StoreError::Finished { .. })));
+    node.finish(&["final"]).unwrap();
+    assert_eq!(node.read_verified("final").unwrap(), b"weights");
+}
+
+#[test]
+fn a_flipped_bit_in_a_result_is_told_with_both_hashes_and_the_directory_to_delete() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    std::fs::write(node.path().join("final"), b"weightr").unwrap();
+    assert!(node.is_done().unwrap(), "sizes alone cannot tell");
+    for error in [node.verify().unwrap_err(), node.read_verified("final").unwrap_err()] {
+        let StoreError::Corrupt { path, node: directory, expected, found } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!((path.clone(), directory.as_path()), (node.path().join("final"), node.path()));
+        assert!(expected.len() == 64 && found.len() == 64 && expected != found);
+        let action = format!("delete the directory {} and run the same command again", node.path().display());
+        assert!(error.to_string().ends_with(&action), "{error}");
+    }
+}
+
+#[test]
+fn what_the_disk_changed_before_finish_is_not_certified() {
+    let root = tempfile::tempdir().unwrap();
+    let node = node_of(&open(root.path()));
+    node.write("final", b"weights").unwrap();
+    std::fs::write(node.path().join("final"), b"weightr").unwrap();
+    assert!(matches!(node.finish(&["final"]), Err(StoreError::Corrupt { .. })));
+    assert!(!node.is_done().unwrap());
+}
+
+#[test]
+fn a_file_that_was_never_written_cannot_be_finished_with() {
+    let root = tempfile::tempdir().unwrap();
+    let node = node_of(&open(root.path()));
+    assert!(matches!(node.finish(&["final"]), Err(StoreError::Missing { .. })));
+    assert!(!node.is_done().unwrap());
+}
+
+#[test]
+fn a_derived_file_that_is_cut_or_flipped_is_computed_again() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    let logits = b"0.25 0.5 0.125";
+    node.write_derived("logits", logits).unwrap();
+    assert_eq!(node.read_derived("logits").unwrap().unwrap(), logits);
+    let path = node.path().join("logits");
+    for length in 0..logits.len() {
+        std::fs::write(&path, &logits[..length]).unwrap();
+        assert_eq!(node.read_derived("logits").unwrap(), None, "cut to {length} bytes");
+    }
+    for bit in 0..8 * logits.len() {
+        let mut bytes = logits.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(node.read_derived("logits").unwrap(), None, "bit {bit} flipped");
+    }
+    node.write_derived("logits", logits).unwrap();
+    assert_eq!(node.read_derived("logits").unwrap().unwrap(), logits);
+}
+
+#[test]
+fn a_derived_file_does_not_outlive_the_weights_it_came_from() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    node.write_derived("logits", b"of the old weights").unwrap();
+    std::fs::remove_file(node.path().join("final")).unwrap();
+    assert_eq!(node.read_derived("logits").unwrap(), None);
+    node.write("final", b"others!").unwrap();
+    node.finish(&["final"]).unwrap();
+    assert_eq!(node.read_derived("logits").unwrap(), None);
+}
+
+#[test]
+fn rows_come_back_and_those_after_a_resume_replace_the_lost_future() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Row {
+        step: u64,
+        loss: f64,
+    }
+    let root = tempfile::tempdir().unwrap();
+    let node = node_of(&open(root.path()));
+    assert_eq!(node.read_rows::<Row>("metrics.jsonl").unwrap(), []);
+    let row = |step| Row { step, loss: 1.0 / (step + 1) as f64 };
+    node.write_rows("metrics.jsonl", &(0..10).map(row).collect::<Vec<_>>()).unwrap();
+    let mut rows: Vec<Row> = node.read_rows("metrics.jsonl").unwrap();
+    rows.retain(|row| row.step <= 4);
+    rows.push(row(5));
+    node.write_rows("metrics.jsonl", &rows).unwrap();
+    let expected: Vec<Row> = (0..6).map(row).collect();
+    assert_eq!(node.read_rows::<Row>("metrics.jsonl").unwrap(), expected);
+}
+
+#[test]
+fn a_hundred_nodes_are_written_by_several_threads_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let run = open(root.path());
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let run = run.clone();
+            scope.spawn(move || {
+                for i in 0..25 {
+                    let node = run.node("n", &format!("{:08x}", thread * 25 + i)).unwrap();
+                    node.write("final", &[i as u8; 100]).unwrap();
+                    node.finish(&["final"]).unwrap();
+                    run.journal().append(&(thread, i)).unwrap();
+                }
+            });
+        }
+    });
+    for id in 0..100 {
+        run.node("n", &format!("{id:08x}")).unwrap().verify().unwrap();
+    }
+    assert_eq!(run.journal().read::<(u32, u32)>().unwrap().len(), 100);
+}

@@ -1,0 +1,170 @@
+//! The step loop of one segment of a trajectory, from a state to a step.
+
+use crate::step::Batch;
+use crate::{EpochRow, Examples, Optimiser, Stepper, Teaching, TrainState};
+use basin_core::SeedTree;
+use basin_data::batch_order;
+use basin_ensemble::Schedule;
+use basin_kernels::Sgd;
+use basin_models::Network;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What stays the same along a trajectory.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Images, augmentation, normalisation.
+    pub examples: Examples,
+    /// Images per step; the rest of an epoch that does not fill a batch is left out.
+    pub batch: usize,
+    /// Momentum and L2.
+    pub optimiser: Optimiser,
+    /// Learning rate by global step.
+    pub schedule: Arc<dyn Schedule>,
+    /// Place of batch order and augmentation in the seed tree.
+    pub order: SeedTree,
+    /// Labels or teacher.
+    pub teaching: Teaching,
+}
+
+/// A stretch of a trajectory.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Where to begin or go on.
+    pub state: TrainState,
+    /// Epoch of the schedule after which to end.
+    pub end_epoch: u64,
+}
+
+/// What the loop reports and asks.
+pub trait SegmentObserver {
+    /// After every step: global steps done, and whether to stop here.
+    fn step(&mut self, step: u64) -> bool;
+
+    /// Whether a checkpoint is due (asked after every step; must not influence results).
+    fn checkpoint_due(&mut self) -> bool;
+
+    /// Keeps a state.
+    ///
+    /// # Errors
+    /// When it cannot be kept; training stops.
+    fn checkpoint(&mut self, state: &TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// How a segment ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// At its last epoch.
+    Finished(TrainState),
+    /// Stopped by the observer; the state was handed to [`SegmentObserver::checkpoint`].
+    Interrupted,
+}
+
+/// Why a segment failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The batch is larger than the training set.
+    #[error("batch of {batch} images from a training set of {images}, expected 1 ≤ batch ≤ {images}")]
+    Batch {
+        /// Images per step.
+        batch: usize,
+        /// Images there are.
+        images: usize,
+    },
+    /// The state lies beyond the segment's end.
+    #[error("the state is at step {step}, the segment ends at step {end}")]
+    Beyond {
+        /// Steps done.
+        step: u64,
+        /// Steps at the end.
+        end: u64,
+    },
+    /// Loss or gradient became NaN or infinite; the state before that step was kept.
+    #[error(
+        "loss or gradient is not finite at step {step} (epoch {epoch}, learning rate {rate}); the state before it is \
+         kept. Lower the peak learning rate or lengthen the warm-up"
+    )]
+    NonFinite {
+        /// The step that failed.
+        step: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// Its learning rate.
+        rate: f64,
+    },
+    /// A checkpoint could not be kept.
+    #[error("checkpoint at step {step}")]
+    Checkpoint {
+        /// Steps done.
+        step: u64,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A kernel refused its arguments.
+    #[error(transparent)]
+    Kernel(#[from] candle_core::Error),
+}
+
+/// Trains until the end of the segment or until the observer stops it. The final state is a pure function of
+/// recipe, starting state and end; interruptions and threads leave no trace.
+///
+/// # Errors
+/// [`TrainError`].
+pub fn run(
+    network: &Network,
+    recipe: &Recipe,
+    segment: Segment,
+    observer: &mut dyn SegmentObserver,
+) -> Result<Outcome, TrainError> {
+    let (images, batch) = (recipe.examples.images.len(), recipe.batch);
+    if batch == 0 || batch > images {
+        return Err(TrainError::Batch { batch, images });
+    }
+    let per_epoch = (images / batch) as u64;
+    let end = segment.end_epoch * per_epoch;
+    let mut state = segment.state;
+    if state.step > end {
+        return Err(TrainError::Beyond { step: state.step, end });
+    }
+    let mut stepper = Stepper::new(network, &state.params, &state.velocity)?;
+    let mut order: Option<(u64, Vec<u32>)> = None;
+    while state.step < end {
+        let (epoch, within) = (state.step / per_epoch, (state.step % per_epoch) as usize);
+        if order.as_ref().is_none_or(|(e, _)| *e != epoch) {
+            order = Some((epoch, batch_order(&recipe.order, epoch, images)));
+        }
+        let indices = order.as_ref().map(|(_, o)| &o[within * batch..][..batch]).unwrap_or_default();
+        let rate = recipe.schedule.rate(state.step, per_epoch);
+        let Optimiser { momentum, l2 } = recipe.optimiser;
+        let next = Batch { indices, order: &recipe.order, epoch };
+        let sum = stepper.step(&recipe.examples, next, &recipe.teaching, Sgd { rate, momentum, l2 })?;
+        if !sum.finite {
+            keep(&mut state, &stepper, observer)?;
+            return Err(TrainError::NonFinite { step: state.step, epoch, rate });
+        }
+        state.step += 1;
+        state.loss_sum += sum.loss;
+        state.correct += sum.correct;
+        if state.step.is_multiple_of(per_epoch) {
+            let seen = per_epoch as f64 * batch as f64;
+            let (loss, accuracy) = (state.loss_sum / seen, state.correct as f64 / seen);
+            state.rows.push(EpochRow { epoch: epoch + 1, step: state.step, learning_rate: rate, loss, accuracy });
+            (state.loss_sum, state.correct) = (0.0, 0);
+        }
+        let stop = observer.step(state.step) && state.step < end;
+        if stop || (observer.checkpoint_due() && state.step < end) {
+            keep(&mut state, &stepper, observer)?;
+        }
+        if stop {
+            return Ok(Outcome::Interrupted);
+        }
+    }
+    (state.params, state.velocity) = stepper.tables()?;
+    Ok(Outcome::Finished(state))
+}
+
+fn keep(state: &mut TrainState, stepper: &Stepper<'_>, observer: &mut dyn SegmentObserver) -> Result<(), TrainError> {
+    (state.params, state.velocity) = stepper.tables()?;
+    observer.checkpoint(state).map_err(|source| TrainError::Checkpoint { step: state.step, source })
+}

@@ -1,0 +1,171 @@
+//! Everything a trajectory needs to go on: parameters, velocity, the global step, and what was logged.
+
+use basin_core::{Params, TensorFile, TensorFileError};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// One finished epoch, as logged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochRow {
+    /// Epochs of the schedule finished.
+    pub epoch: u64,
+    /// Global steps finished.
+    pub step: u64,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean training loss over the epoch, on augmented images.
+    pub loss: f64,
+    /// Training accuracy over the epoch, a fraction.
+    pub accuracy: f64,
+}
+
+/// The state of a trajectory between two steps. Order, augmentation and learning rate are functions of the
+/// step, so nothing else is needed to continue bit for bit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainState {
+    /// Parameters in PyTorch's shapes.
+    pub params: Params,
+    /// Momentum buffers, same layout.
+    pub velocity: Params,
+    /// Global steps done, counted from the start of the schedule.
+    pub step: u64,
+    /// Sum of losses in the unfinished epoch.
+    pub loss_sum: f64,
+    /// Correctly classified training images in the unfinished epoch.
+    pub correct: u64,
+    /// Finished epochs of this trajectory.
+    pub rows: Vec<EpochRow>,
+}
+
+/// Why bytes are not a training state.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// Not a whole safetensors file.
+    #[error(transparent)]
+    Tensors(#[from] TensorFileError),
+    /// The header lacks an entry or holds something else.
+    #[error("training state: header entry {key} is {found:?}, expected {expected}")]
+    Header {
+        /// The entry.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
+}
+
+const FORMAT: &str = "basin training state 1";
+
+impl TrainState {
+    /// A start from parameters alone: zero velocity, at the given step.
+    pub fn new(params: Params, step: u64) -> Self {
+        let velocity = params.map(|_, values| vec![0.0; values.len()]);
+        Self { params, velocity, step, loss_sum: 0.0, correct: 0, rows: Vec::new() }
+    }
+
+    /// Safetensors bytes: `params/…`, `velocity/…`, counters in the header.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut params = Params::new();
+        for (prefix, table) in [("params", &self.params), ("velocity", &self.velocity)] {
+            table.iter().for_each(|(name, array)| params.insert(format!("{prefix}/{name}"), array.clone()));
+        }
+        let row = |r: &EpochRow| {
+            format!("{} {} {:?} {:?} {:?}", r.epoch, r.step, r.learning_rate, r.loss, r.accuracy)
+        };
+        let metadata = BTreeMap::from([
+            ("format".into(), FORMAT.into()),
+            ("step".into(), self.step.to_string()),
+            ("loss_sum".into(), format!("{:?}", self.loss_sum)),
+            ("correct".into(), self.correct.to_string()),
+            ("rows".into(), self.rows.iter().map(row).collect::<Vec<_>>().join(";")),
+        ]);
+        TensorFile { params, metadata }.encode()
+    }
+
+    /// Reads what [`TrainState::encode`] wrote. Arrays come back in the order of `layout`.
+    ///
+    /// # Errors
+    /// [`StateError`] for foreign or damaged bytes, or another network's state.
+    pub fn decode(bytes: &[u8], layout: &[(String, Vec<usize>)]) -> Result<Self, StateError> {
+        let file = TensorFile::decode(bytes)?;
+        let entry = |key: &'static str, expected: &'static str| {
+            let found = file.metadata.get(key).cloned().unwrap_or_default();
+            (key, found, expected)
+        };
+        let header = |(key, found, expected)| StateError::Header { key, found, expected };
+        let number = |key| {
+            let (key, found, expected) = entry(key, "a whole number");
+            found.parse::<u64>().map_err(|_| header((key, found, expected)))
+        };
+        let format = entry("format", FORMAT);
+        if format.1 != FORMAT {
+            return Err(header(format));
+        }
+        let (key, found, expected) = entry("loss_sum", "a number");
+        let loss_sum = found.parse().map_err(|_| header((key, found, expected)))?;
+        let (key, found, expected) = entry("rows", "rows of five numbers");
+        let rows = found.split(';').filter(|row| !row.is_empty()).map(parse_row).collect::<Option<Vec<_>>>();
+        let rows = rows.ok_or_else(|| header((key, found.clone(), expected)))?;
+        let table = |prefix: &str| {
+            let expected: Vec<_> = layout.iter().map(|(n, s)| (format!("{prefix}/{n}"), s.clone())).collect();
+            let own: Params = file
+                .params
+                .iter()
+                .filter(|(name, _)| name.starts_with(&format!("{prefix}/")))
+                .map(|(name, array)| (name.to_owned(), array.clone()))
+                .collect();
+            let ordered = basin_core::expect_layout(&own, &expected)?;
+            let strip = |(name, array): (&str, &basin_core::Array)| (name[prefix.len() + 1..].to_owned(), array.clone());
+            Ok::<Params, TensorFileError>(ordered.iter().map(strip).collect())
+        };
+        Ok(Self {
+            params: table("params")?,
+            velocity: table("velocity")?,
+            step: number("step")?,
+            loss_sum,
+            correct: number("correct")?,
+            rows,
+        })
+    }
+}
+
+fn parse_row(text: &str) -> Option<EpochRow> {
+    let [epoch, step, learning_rate, loss, accuracy] = text.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    Some(EpochRow {
+        epoch: epoch.parse().ok()?,
+        step: step.parse().ok()?,
+        learning_rate: learning_rate.parse().ok()?,
+        loss: loss.parse().ok()?,
+        accuracy: accuracy.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basin_core::Array;
+
+    fn state() -> TrainState {
+        let mut params = Params::new();
+        params.insert("z.weight", Array::new(vec![2], vec![0.1, f32::MIN_POSITIVE]).unwrap());
+        params.insert("a.weight", Array::new(vec![1, 1], vec![-3.0]).unwrap());
+        let rows = vec![EpochRow { epoch: 1, step: 7, learning_rate: 0.1, loss: 1.0 / 3.0, accuracy: 0.25 }];
+        TrainState { loss_sum: 0.1 + 0.2, correct: 3, rows, ..TrainState::new(params, 9) }
+    }
+
+    #[test]
+    fn a_state_survives_bytes_bit_for_bit() {
+        let layout = [("z.weight".to_owned(), vec![2]), ("a.weight".to_owned(), vec![1, 1])];
+        assert_eq!(TrainState::decode(&state().encode(), &layout).unwrap(), state());
+    }
+
+    #[test]
+    fn a_foreign_file_is_refused() {
+        let bytes = TensorFile { params: state().params, ..Default::default() }.encode();
+        assert!(matches!(TrainState::decode(&bytes, &[]), Err(StateError::Header { key: "format", .. })));
+    }
+}

@@ -1,0 +1,135 @@
+//! The linear assignment problem: which row goes with which column so that the total is best.
+
+use crate::shortest_path;
+use thiserror::Error;
+
+/// Whether the total of the chosen entries is to be small or large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Objective {
+    /// Smallest total cost.
+    Minimise,
+    /// Largest total gain.
+    Maximise,
+}
+
+/// Largest magnitude of an entry; sums along any path of an assignment then stay finite.
+const LARGEST: f64 = 1e300;
+
+/// Why a matrix is not an assignment problem.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum AssignmentError {
+    /// Number of entries and shape disagree.
+    #[error("a matrix of {rows} x {cols} has {expected} entries, found {found}", expected = rows.saturating_mul(*cols))]
+    Shape {
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        cols: usize,
+        /// Number of entries given.
+        found: usize,
+    },
+    /// An entry is NaN, infinite or larger than 1e300 in magnitude.
+    #[error("entry ({row}, {col}) is {value}, expected a finite number of magnitude at most 1e300")]
+    Entry {
+        /// Its row.
+        row: usize,
+        /// Its column.
+        col: usize,
+        /// Its value.
+        value: f64,
+    },
+}
+
+/// An optimal assignment together with the dual values that prove it optimal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    pairs: Vec<(usize, usize)>,
+    value: f64,
+    row_duals: Vec<f64>,
+    column_duals: Vec<f64>,
+}
+
+impl Assignment {
+    /// The `min(rows, cols)` chosen (row, column), by row. Each row and column occurs at most once.
+    pub fn pairs(&self) -> &[(usize, usize)] {
+        &self.pairs
+    }
+
+    /// Sum of the chosen entries, in the order of the rows.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Dual values `u`, `[rows]`. When minimising, `u[i] + v[j] <= cost[i][j]` up to rounding, with equality
+    /// on the chosen pairs, and 0 for rows left over (all others then are <= 0); when maximising the
+    /// inequalities turn round. The sum of all duals is the value.
+    pub fn row_duals(&self) -> &[f64] {
+        &self.row_duals
+    }
+
+    /// Dual values `v`, `[cols]`; see [`Assignment::row_duals`].
+    pub fn column_duals(&self) -> &[f64] {
+        &self.column_duals
+    }
+}
+
+/// Solves the linear assignment problem exactly: over all ways to pick `min(rows, cols)` entries with no two
+/// in a row or column, the one of best sum.
+///
+/// `cost` is row-major, `[rows, cols]`, either may be the larger. Row-reduction by bidding followed by shortest
+/// augmenting paths (Jonker & Volgenant 1987; rectangular form of Crouse 2016), O(n³) at worst, in f64.
+/// Among equal optima the result is some fixed one: it depends on the entries alone.
+///
+/// ```
+/// use weight_matching::{Objective, linear_sum_assignment};
+/// let cost = [4.0, 1.0, 3.0, 2.0, 0.0, 5.0, 3.0, 2.0, 2.0];
+/// let best = linear_sum_assignment(&cost, 3, 3, Objective::Minimise)?;
+/// assert_eq!((best.pairs(), best.value()), (&[(0, 1), (1, 0), (2, 2)][..], 5.0));
+/// # Ok::<(), weight_matching::AssignmentError>(())
+/// ```
+///
+/// # Errors
+/// [`AssignmentError::Shape`] when the entries do not fill the matrix, [`AssignmentError::Entry`] at the
+/// first entry that is NaN, infinite or beyond 1e300.
+pub fn linear_sum_assignment(
+    cost: &[f64],
+    rows: usize,
+    cols: usize,
+    objective: Objective,
+) -> Result<Assignment, AssignmentError> {
+    if rows.checked_mul(cols) != Some(cost.len()) {
+        return Err(AssignmentError::Shape { rows, cols, found: cost.len() });
+    }
+    if let Some(index) = first_unusable(cost) {
+        return Err(AssignmentError::Entry { row: index / cols, col: index % cols, value: cost[index] });
+    }
+    let transposed: Vec<f64>;
+    let (wide, short, long) = if rows <= cols {
+        (cost, rows, cols)
+    } else {
+        transposed = (0..cost.len()).map(|k| cost[(k % rows) * cols + k / rows]).collect();
+        (&transposed[..], cols, rows)
+    };
+    let solution = match objective {
+        Objective::Minimise => shortest_path::solve::<false>(wide, short, long),
+        Objective::Maximise => shortest_path::solve::<true>(wide, short, long),
+    };
+    let mut pairs: Vec<(usize, usize)> = solution.column_of.iter().copied().enumerate().collect();
+    let (mut row_duals, mut column_duals) = (solution.row_duals, solution.column_duals);
+    if rows > cols {
+        pairs.iter_mut().for_each(|pair| *pair = (pair.1, pair.0));
+        pairs.sort_unstable();
+        std::mem::swap(&mut row_duals, &mut column_duals);
+    }
+    let value = pairs.iter().map(|&(i, j)| cost[i * cols + j]).sum();
+    Ok(Assignment { pairs, value, row_duals, column_duals })
+}
+
+/// Position of the first entry outside ±1e300, NaN included. The fold has no branches, so it runs at the
+/// speed of memory; the search starts only when there is something to find.
+fn first_unusable(cost: &[f64]) -> Option<usize> {
+    let usable = |c: &f64| c.abs() <= LARGEST;
+    let all = |chunk: &[f64]| chunk.iter().fold(true, |all, c| all & usable(c));
+    if cost.chunks(4096).all(all) { None } else { cost.iter().position(|c| !usable(c)) }
+}

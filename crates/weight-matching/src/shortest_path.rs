@@ -1,0 +1,214 @@
+//! Shortest augmenting paths: the solver behind [`crate::linear_sum_assignment`], for rows <= columns.
+//!
+//! Duals v (columns) and u (rows) keep u\[i\] + v\[j\] <= c\[i\]\[j\], v <= 0, and v = 0 on columns not yet taken; each
+//! step keeps these and raises the number of assigned rows, so that at the end the assignment is optimal.
+//! The inner loops run over whole contiguous rows without branches, eight lanes at a time.
+
+const LANES: usize = 8;
+const FREE: usize = usize::MAX;
+
+/// Bids per row before the rest is left to shortest paths. More bids leave fewer rows but fight longer over
+/// the same columns; 4 is the measured optimum for Gaussian matrices of 64 to 4096 rows.
+const BIDS_PER_ROW: usize = 4;
+
+/// Column of each row, and the duals, in the sign of the caller's matrix.
+pub(crate) struct Solution {
+    pub(crate) column_of: Vec<usize>,
+    pub(crate) row_duals: Vec<f64>,
+    pub(crate) column_duals: Vec<f64>,
+}
+
+/// Minimises (or, with `MAXIMISE`, maximises) over a matrix of finite entries with `rows <= cols`.
+pub(crate) fn solve<const MAXIMISE: bool>(cost: &[f64], rows: usize, cols: usize) -> Solution {
+    let mut state = State::<MAXIMISE> {
+        cost,
+        cols,
+        v: vec![0.0; cols],
+        row_of: vec![FREE; cols],
+        column_of: vec![FREE; rows],
+    };
+    let free = state.bid();
+    state.augment(&free);
+    let State { v, column_of, .. } = state;
+    let dual = |(i, &j): (usize, &usize)| signed::<MAXIMISE>(reduced::<MAXIMISE>(cost[i * cols + j], v[j]));
+    Solution {
+        row_duals: column_of.iter().enumerate().map(dual).collect(),
+        column_duals: v.iter().map(|&v| signed::<MAXIMISE>(v)).collect(),
+        column_of,
+    }
+}
+
+struct State<'a, const MAXIMISE: bool> {
+    cost: &'a [f64],
+    cols: usize,
+    v: Vec<f64>,
+    row_of: Vec<usize>,
+    column_of: Vec<usize>,
+}
+
+impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
+    fn row(&self, i: usize) -> &'a [f64] {
+        &self.cost[i * self.cols..][..self.cols]
+    }
+
+    /// Augmenting row reduction: a free row takes its cheapest column and lowers that column's dual until
+    /// the second cheapest is as good; a displaced row bids next. Returns the rows still without a column.
+    fn bid(&mut self) -> Vec<usize> {
+        let mut bidders: Vec<usize> = (0..self.column_of.len()).rev().collect();
+        let mut free = Vec::new();
+        let mut bids = BIDS_PER_ROW * bidders.len();
+        while let Some(i) = bidders.pop() {
+            if bids == 0 {
+                free.push(i);
+                continue;
+            }
+            bids -= 1;
+            let (first, second, j) = two_smallest::<MAXIMISE>(self.row(i), &self.v);
+            let displaced = self.row_of[j];
+            // With a single column there is no second; the dual then stays.
+            let lowered = if second.is_finite() { self.v[j] - (second - first) } else { self.v[j] };
+            if displaced != FREE {
+                // A tie would only swap one free row for another.
+                if lowered >= self.v[j] {
+                    free.push(i);
+                    continue;
+                }
+                self.column_of[displaced] = FREE;
+                bidders.push(displaced);
+            }
+            self.v[j] = lowered;
+            self.row_of[j] = i;
+            self.column_of[i] = j;
+        }
+        free
+    }
+
+    /// Dijkstra's algorithm from each free row over reduced costs to the nearest column that nobody has, then
+    /// everyone along the path moves on by one.
+    fn augment(&mut self, free: &[usize]) {
+        let mut distance = vec![0.0; self.cols];
+        let mut from = vec![0u64; self.cols];
+        let mut open_v = vec![0.0; self.cols];
+        let mut settled: Vec<(usize, f64)> = Vec::new();
+        for &start in free {
+            distance.fill(f64::INFINITY);
+            open_v.copy_from_slice(&self.v);
+            settled.clear();
+            let (mut i, mut offset) = (start, 0.0);
+            let (sink, length) = loop {
+                let row = self.row(i);
+                let near = relax::<MAXIMISE>(row, &open_v, offset, i as u64, &mut distance, &mut from);
+                let j = self.nearest(&distance, near);
+                if self.row_of[j] == FREE {
+                    break (j, near);
+                }
+                settled.push((j, near));
+                // An infinite dual puts the column out of reach of every later row.
+                distance[j] = f64::INFINITY;
+                open_v[j] = f64::NEG_INFINITY;
+                i = self.row_of[j];
+                offset = near - reduced::<MAXIMISE>(self.row(i)[j], self.v[j]);
+            };
+            settled.iter().for_each(|&(j, near)| self.v[j] += near - length);
+            let mut j = sink;
+            loop {
+                let i = from[j] as usize;
+                self.row_of[j] = i;
+                let previous = std::mem::replace(&mut self.column_of[i], j);
+                if i == start {
+                    break;
+                }
+                j = previous;
+            }
+        }
+    }
+
+    /// A column at distance `near`: the first that nobody has, which ends the search, else the first.
+    fn nearest(&self, distance: &[f64], near: f64) -> usize {
+        let mut first = None;
+        for (k, block) in distance.chunks(LANES).enumerate() {
+            if block.iter().fold(false, |any, &d| any | (d == near)) {
+                for (j, _) in (k * LANES..).zip(block).filter(|(_, d)| **d == near) {
+                    if self.row_of[j] == FREE {
+                        return j;
+                    }
+                    first = first.or(Some(j));
+                }
+            }
+        }
+        first.expect("some column is at the least distance, all entries being finite")
+    }
+}
+
+#[inline(always)]
+fn signed<const MAXIMISE: bool>(x: f64) -> f64 {
+    if MAXIMISE { -x } else { x }
+}
+
+#[inline(always)]
+fn reduced<const MAXIMISE: bool>(c: f64, v: f64) -> f64 {
+    signed::<MAXIMISE>(c) - v
+}
+
+/// The smallest and the second smallest reduced cost of a row (infinite if there is no second), and the
+/// first column of the smallest.
+fn two_smallest<const MAXIMISE: bool>(row: &[f64], v: &[f64]) -> (f64, f64, usize) {
+    let ((row8, row1), (v8, v1)) = (row.as_chunks::<LANES>(), v.as_chunks::<LANES>());
+    let mut first = [f64::INFINITY; LANES];
+    let mut second = [f64::INFINITY; LANES];
+    let mut at = [0u64; LANES];
+    for (k, (c, v)) in (0u64..).zip(row8.iter().zip(v8)) {
+        for l in 0..LANES {
+            let r = reduced::<MAXIMISE>(c[l], v[l]);
+            let larger = if r > first[l] { r } else { first[l] };
+            second[l] = if larger < second[l] { larger } else { second[l] };
+            at[l] = if r < first[l] { k } else { at[l] };
+            first[l] = if r < first[l] { r } else { first[l] };
+        }
+    }
+    let mut best = (f64::INFINITY, f64::INFINITY, 0);
+    let mut merge = |r: f64, runner_up: f64, j: usize| {
+        if r < best.0 || (r == best.0 && j < best.2) {
+            best = (r, best.0.min(runner_up), j);
+        } else {
+            best.1 = best.1.min(r);
+        }
+    };
+    (0..LANES).for_each(|l| merge(first[l], second[l], at[l] as usize * LANES + l));
+    let rest = row8.len() * LANES..;
+    rest.zip(row1.iter().zip(v1))
+        .for_each(|(j, (c, v))| merge(reduced::<MAXIMISE>(*c, *v), f64::INFINITY, j));
+    best
+}
+
+/// Shortens distances by paths through row `i`, whose own distance is `offset`, and returns the least.
+fn relax<const MAXIMISE: bool>(
+    row: &[f64],
+    v: &[f64],
+    offset: f64,
+    i: u64,
+    distance: &mut [f64],
+    from: &mut [u64],
+) -> f64 {
+    let ((row8, row1), (v8, v1)) = (row.as_chunks::<LANES>(), v.as_chunks::<LANES>());
+    let ((d8, d1), (f8, f1)) = (distance.as_chunks_mut::<LANES>(), from.as_chunks_mut::<LANES>());
+    let mut least = [f64::INFINITY; LANES];
+    for (((c, v), d), f) in row8.iter().zip(v8).zip(d8).zip(f8) {
+        for l in 0..LANES {
+            let r = reduced::<MAXIMISE>(c[l], v[l]) + offset;
+            let closer = r < d[l];
+            f[l] = if closer { i } else { f[l] };
+            d[l] = if closer { r } else { d[l] };
+            least[l] = if d[l] < least[l] { d[l] } else { least[l] };
+        }
+    }
+    let mut least = least.into_iter().fold(f64::INFINITY, f64::min);
+    for (((c, v), d), f) in row1.iter().zip(v1).zip(d1).zip(f1) {
+        let r = reduced::<MAXIMISE>(*c, *v) + offset;
+        if r < *d {
+            (*d, *f) = (r, i);
+        }
+        least = least.min(*d);
+    }
+    least
+}
