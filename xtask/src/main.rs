@@ -1,1 +1,40 @@
-fn main() {}
+//! Project tasks. `cargo xtask` lists them.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod basin;
+mod checks;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask TASK [arguments]
+
+  reproduce   train, align and distil ensembles, measure them, report (-h for its flags)
+  predict     write a checkpoint's logits and the labels of one split
+  bench       measure throughput
+  keys        list all configuration keys
+  test        all checks that need no network: tidy, unit, golden and end-to-end tests
+  tidy        the house rules: arrows between crates, module heads, file sizes, README links
+  ci          fmt and clippy with warnings denied, then test
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match task.as_str() {
+        "reproduce" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
+        "test" => checks::test(&rest),
+        "tidy" => tidy::run(),
+        "ci" => checks::ci(),
+        "" | "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        other => {
+            eprint!("error: unknown task {other}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,9 +1,15 @@
 //! A data set that needs no files: coloured, textured shapes among clutter, drawn from a seed.
 //!
-//! An image shows an object of its class and, smaller, one of another class; the class is that of the
-//! larger. Classes differ in outline, texture and, weakly, hue. Place, extent, rotation, colours, contrast,
-//! background, occlusion and noise are nuisance. Only + − × ÷ √ touch the pixels, so the bytes are the same
-//! on every machine.
+//! An image shows an object of its class and, smaller, one of another class. Classes differ in the pair of
+//! hues of background and object, in outline and in texture. Place, extent, rotation, brightness, contrast,
+//! occlusion and noise are nuisance. Palettes are learned within a few hundred steps, outlines and textures
+//! take long; palettes of neighbouring classes overlap, so short training ends between the two.
+//! Only + − × ÷ √ touch the pixels, so the bytes are the same on every machine.
+//!
+//! Calibration, for a ResNet20-LN of 8/16/32 channels in PyTorch (2 000 images, 8 epochs, batch 32, SGD 0.1 with
+//! momentum 0.9, warm-up and cosine, flip and padded crop, gradient norm clipped to 0.5): members about 75 % on
+//! 1 000 test images, an ensemble of three about 1.5 points more. Without the clipping this net tends to collapse
+//! to constant outputs at that learning rate.
 
 mod canvas;
 mod object;
@@ -35,12 +41,14 @@ pub(crate) fn generate(classes: usize, seed: u64, split: Split, n: usize) -> Res
 
 /// Draws one image of a class.
 fn draw(classes: usize, class: usize, rng: &mut Rng, out: &mut [u8]) {
-    let mut canvas = Canvas::background(object::hue(classes, class, rng), rng);
+    let [ground, hue] = object::palette(classes, class, rng);
+    let mut canvas = Canvas::background(ground, rng);
     let other = (class + 1 + rng.below(classes as u32 - 1) as usize) % classes;
+    let [_, other_hue] = object::palette(classes, other, rng);
     let radius = range(rng, 10.0, 15.0);
     let distractor = radius * range(rng, 0.3, 0.6);
-    let main = Object::new(classes, class, radius, rng);
-    let small = Object::new(classes, other, distractor, rng);
+    let main = Object::new(class, hue, radius, rng);
+    let small = Object::new(other, other_hue, distractor, rng);
     small.paint(&mut canvas);
     main.paint(&mut canvas);
     canvas.occlude(rng);
@@ -99,6 +107,20 @@ mod tests {
     }
 
     #[test]
+    fn the_published_channel_statistics_are_those_of_the_images() {
+        let set = generate(10, 0, Split::Train, 10_000).unwrap();
+        let expected = crate::Normalisation::SYNTHETIC;
+        for c in 0..CHANNELS {
+            let values = set.images().iter().skip(c).step_by(CHANNELS).map(|&x| f64::from(x) / 255.0);
+            let n = (set.len() * SIZE * SIZE) as f64;
+            let (sum, squares) = values.fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
+            let (mean, std) = (sum / n, (squares / n - (sum / n).powi(2)).sqrt());
+            assert!((mean - f64::from(expected.mean[c])).abs() < 1e-3, "channel {c}: mean {mean}");
+            assert!((std - f64::from(expected.std[c])).abs() < 1e-3, "channel {c}: std {std}");
+        }
+    }
+
+    #[test]
     fn the_wave_has_period_one_and_keeps_to_its_range() {
         assert_eq!([0.0, 0.25, 0.5, 0.75, 1.0].map(wave), [0.0, 1.0, 0.0, -1.0, 0.0]);
         assert_eq!(wave(-0.75), wave(0.25));
@@ -118,6 +140,6 @@ mod tests {
     fn images_keep_their_values() {
         let digests =
             [10, 100].map(|classes| generate(classes, 0, Split::Train, 20).unwrap().digest().short());
-        assert_eq!(digests, ["", ""]);
+        assert_eq!(digests, ["074a339c", "f11cdb3a"]);
     }
 }

@@ -67,7 +67,9 @@ pub enum Work {
 #[non_exhaustive]
 pub enum RecipeError {
     /// A trajectory would have to end before it starts.
-    #[error("{name}: the state after epoch {epoch} was asked for, but the trajectory starts at epoch {start}")]
+    #[error(
+        "{name}: the state after epoch {epoch} was asked for, but the trajectory starts at epoch {start}"
+    )]
     Backwards {
         /// The trajectory.
         name: String,

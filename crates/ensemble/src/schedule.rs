@@ -31,7 +31,10 @@ pub struct WarmupCosine {
 impl Schedule for WarmupCosine {
     fn id(&self) -> String {
         let floor = self.floor.map_or(String::new(), |f| format!(", floor {f:?}"));
-        format!("warmup-cosine 1 (peak {:?}, epochs {}, warmup {:?}{floor})", self.peak, self.epochs, self.warmup)
+        format!(
+            "warmup-cosine 1 (peak {:?}, epochs {}, warmup {:?}{floor})",
+            self.peak, self.epochs, self.warmup
+        )
     }
 
     fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {

@@ -41,10 +41,17 @@ pub fn dense(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
 }
 
 /// Gradients of [`dense`]: returns dx and adds to `dweight` and `dbias`, image by image.
-pub fn dense_gradient(x: &[f32], weight: &[f32], dy: &[f32], dweight: &mut [f32], dbias: &mut [f32]) -> Vec<f32> {
+pub fn dense_gradient(
+    x: &[f32],
+    weight: &[f32],
+    dy: &[f32],
+    dweight: &mut [f32],
+    dbias: &mut [f32],
+) -> Vec<f32> {
     let (outputs, inputs) = (dbias.len(), weight.len() / dbias.len());
     let mut dx = vec![0.0; x.len()];
-    for ((x, dy), dx) in x.chunks_exact(inputs).zip(dy.chunks_exact(outputs)).zip(dx.chunks_exact_mut(inputs)) {
+    for ((x, dy), dx) in x.chunks_exact(inputs).zip(dy.chunks_exact(outputs)).zip(dx.chunks_exact_mut(inputs))
+    {
         for (o, &g) in dy.iter().enumerate() {
             dbias[o] += g;
             let (w, dw) = (&weight[o * inputs..][..inputs], &mut dweight[o * inputs..][..inputs]);

@@ -61,9 +61,8 @@ pub fn loss(logits: &[f32], labels: &[u32], target: Target<'_>, scale: f32) -> L
             Target::Teacher { logits, label_weight: beta, temperature: tau } => {
                 let t = &logits[row * classes..][..classes];
                 let (log_s, log_t) = (softmax(z, tau, &mut student), softmax(t, tau, &mut teacher));
-                let kl: f32 = (0..classes)
-                    .map(|c| teacher[c] * ((t[c] / tau - log_t) - (z[c] / tau - log_s)))
-                    .sum();
+                let kl: f32 =
+                    (0..classes).map(|c| teacher[c] * ((t[c] / tau - log_t) - (z[c] / tau - log_s))).sum();
                 sum.loss += f64::from((1.0 - beta) * tau * tau * kl + beta * cross_entropy);
                 sum.gradient.extend((0..classes).map(|c| {
                     let soft = (1.0 - beta) * tau * (student[c] - teacher[c]);

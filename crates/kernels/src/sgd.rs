@@ -19,7 +19,11 @@ impl Sgd {
     /// # Errors
     /// When the tensors are not contiguous `f32` tensors of one size on the CPU.
     pub fn update(&self, param: &Tensor, velocity: &Tensor, gradient: &Tensor) -> Result<()> {
-        velocity.inplace_op3(gradient, param, &Velocity { momentum: self.momentum as f32, l2: self.l2 as f32 })?;
+        velocity.inplace_op3(
+            gradient,
+            param,
+            &Velocity { momentum: self.momentum as f32, l2: self.l2 as f32 },
+        )?;
         param.inplace_op2(velocity, &Step { rate: self.rate as f32 })
     }
 }

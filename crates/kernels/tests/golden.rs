@@ -93,7 +93,18 @@ fn norms_and_their_gradients_agree_with_pytorch() {
             let (mut dgamma, mut dbeta) = (vec![0.0; c], vec![0.0; c]);
             let rows = len / c / dims[0];
             norm::backward(
-                shape, &x, &y, &statistics, &gamma, &dy, &mut dx, Some(&mut dr), &mut dgamma, &mut dbeta, rows, isa,
+                shape,
+                &x,
+                &y,
+                &statistics,
+                &gamma,
+                &dy,
+                &mut dx,
+                Some(&mut dr),
+                &mut dgamma,
+                &mut dbeta,
+                rows,
+                isa,
             );
             if !no_variance {
                 close(&name, &dx, &numbers(&case["input_gradient"]), tolerance);

@@ -33,7 +33,11 @@ impl Deep {
     }
 
     /// The state of deep member 1 after epoch t: the stability point from which a single basin is explored.
-    pub(crate) fn trunk(recipe: &mut Recipe, cx: &PlanContext, split_epoch: u64) -> Result<NodeId, RecipeError> {
+    pub(crate) fn trunk(
+        recipe: &mut Recipe,
+        cx: &PlanContext,
+        split_epoch: u64,
+    ) -> Result<NodeId, RecipeError> {
         if !(1..cx.epochs).contains(&split_epoch) {
             return Err(RecipeError::Parameter {
                 key: "split_epoch",

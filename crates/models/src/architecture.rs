@@ -15,7 +15,9 @@ pub enum ModelError {
         name: String,
     },
     /// The width gives no whole number of channels.
-    #[error("width {width} gives {channels} channels in the first layer, expected a whole number of at least 1")]
+    #[error(
+        "width {width} gives {channels} channels in the first layer, expected a whole number of at least 1"
+    )]
     Width {
         /// The width multiplier.
         width: f64,

@@ -66,7 +66,11 @@ fn logits_and_gradients_agree_with_pytorch() {
         for (got, want) in logits.iter().zip(&expected) {
             assert!((f64::from(*got) - want).abs() < 5e-6, "{}: {got} against {want}", case["name"]);
         }
-        assert_eq!(net.logits(&params, &x).unwrap().values(), &logits[..], "inference and tape agree bit for bit");
+        assert_eq!(
+            net.logits(&params, &x).unwrap().values(),
+            &logits[..],
+            "inference and tape agree bit for bit"
+        );
 
         let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|y| *y as u32).collect();
         let sum = loss(&logits, &labels, Target::Labels, 1.0 / labels.len() as f32);
@@ -90,7 +94,13 @@ fn logits_and_gradients_agree_with_pytorch() {
             assert!(got.iter().any(|g| *g != 0.0), "{} receives no gradient", entry["name"]);
             for (i, want) in indices.into_iter().zip(values) {
                 let error = (f64::from(got[i]) - want).abs();
-                assert!(error <= 1e-4 * largest, "{} {}[{i}]: {} against {want}", case["name"], entry["name"], got[i]);
+                assert!(
+                    error <= 1e-4 * largest,
+                    "{} {}[{i}]: {} against {want}",
+                    case["name"],
+                    entry["name"],
+                    got[i]
+                );
             }
         }
     }

@@ -125,7 +125,10 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => run_predict(args),
         Command::Bench(Bench::TrainStep { model, width, batch, steps, threads }) => {
             if batch == 0 || steps == 0 {
-                return Err(exit::Usage(format!("batch {batch} and steps {steps}, expected both at least 1")).into());
+                return Err(exit::Usage(format!(
+                    "batch {batch} and steps {steps}, expected both at least 1"
+                ))
+                .into());
             }
             use_threads(threads)?;
             say(&bench::train_step(&model, width, batch, steps)?.to_string())
@@ -141,7 +144,9 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     })?;
     let mut settings = Vec::new();
     for setting in &args.set {
-        let pair = setting.split_once('=').ok_or_else(|| exit::Usage(format!("--set {setting}, expected KEY=VALUE")))?;
+        let pair = setting
+            .split_once('=')
+            .ok_or_else(|| exit::Usage(format!("--set {setting}, expected KEY=VALUE")))?;
         settings.push((pair.0.trim().to_owned(), pair.1.trim().to_owned()));
     }
     let flags = [
@@ -181,7 +186,8 @@ fn run_predict(args: PredictArgs) -> Result<()> {
         ("model.name", Some(args.model)),
         ("model.width", Some(args.width)),
     ];
-    let settings: Vec<_> = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    let settings: Vec<_> =
+        flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
     let preset = Preset::find("quick").context("the quick preset")?;
     let config = Config::resolve(preset, &settings)?;
     let n = predict(&config, &args.checkpoint, split, &args.out)?;

@@ -3,15 +3,16 @@
 use crate::Experiment;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
 use anyhow::Result;
-use basin_kernels::Sgd;
 use basin_store::{NodeStatus, RealFs, RunDir};
-use basin_train::{Stepper, Teaching};
+use basin_train::{Optimiser, Stepper, Teaching};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Steps to measure after one that warms up.
 const STEPS: usize = 3;
+/// Their learning rate; their result is thrown away.
+const RATE: f64 = 1e-6;
 
 /// Every node with its state and price, and the sums.
 pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &str) -> Result<String> {
@@ -37,14 +38,22 @@ pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &st
                 format!("to do: {why}")
             }
         };
-        out += &format!("{:<26} {:>4}  {:<34} {:>6} {:>9}\n", node.name, node.seed, clip(&state, 34), node.epochs(), time(seconds));
+        out += &format!(
+            "{:<26} {:>4}  {:<34} {:>6} {:>9}\n",
+            node.name,
+            node.seed,
+            clip(&state, 34),
+            node.epochs(),
+            time(seconds)
+        );
     }
     let macs = experiment.network.macs() as f64;
     let passes: f64 = plan.nodes.iter().map(PlannedNode::passes).sum();
     let images = (experiment.steps_per_epoch() * experiment.batch() as u64) as f64;
     let measure = crate::measure::images_of(experiment) * plan.ensembles.len() as f64;
     let measure_seconds = measure * seconds_per_image / 3.0;
-    let scalars: usize = experiment.network.layout().shapes().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+    let scalars: usize =
+        experiment.network.layout().shapes().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
     let trained = plan.nodes.iter().filter(|n| matches!(n.work, PlannedWork::Train { .. })).count();
     let disk = (plan.nodes.len() + trained) as f64 * scalars as f64 * 4.0
         + plan.nodes.iter().filter(|n| n.member).count() as f64
@@ -74,8 +83,8 @@ fn seconds_per_image(experiment: &Experiment) -> Result<f64> {
     let train = &experiment.train;
     let mut images = vec![0.0; batch * train.size() * train.size() * 3];
     basin_data::fill_plain(train, 0..batch, &experiment.normalisation, &mut images);
-    let sgd = Sgd { rate: 1e-6, momentum: 0.9, l2: 0.0 };
-    let mut step = || stepper.step_on(&images, &train.labels()[..batch], &Teaching::Labels, sgd);
+    let optimiser = experiment.optimiser();
+    let mut step = || stepper.step_on(&images, &train.labels()[..batch], &Teaching::Labels, optimiser, RATE);
     step()?;
     let start = Instant::now();
     for _ in 0..STEPS {

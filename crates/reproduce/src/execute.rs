@@ -110,10 +110,17 @@ impl Executor<'_> {
                 let state = self.start(dir, *from, *start, progress)?;
                 let per_epoch = self.experiment.steps_per_epoch();
                 let (first, steps) = (start * per_epoch, (end - start) * per_epoch);
-                let checkpoint = Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
+                let checkpoint =
+                    Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
                 let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
-                let mut observer =
-                    Observer { dir, task, first, interrupt: self.interrupt, checkpoint, kept: Instant::now() };
+                let mut observer = Observer {
+                    dir,
+                    task,
+                    first,
+                    interrupt: self.interrupt,
+                    checkpoint,
+                    kept: Instant::now(),
+                };
                 let segment = Segment { state, end_epoch: *end };
                 match basin_train::run(&self.experiment.network, &recipe, segment, &mut observer)? {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
@@ -146,7 +153,8 @@ impl Executor<'_> {
 
     fn read(&self, dir: &NodeDir, file: &str) -> Result<Params> {
         let bytes = dir.read_verified(file)?;
-        let decoded = TensorFile::decode(&bytes).with_context(|| format!("{}/{file}", dir.path().display()))?;
+        let decoded =
+            TensorFile::decode(&bytes).with_context(|| format!("{}/{file}", dir.path().display()))?;
         Ok(self.experiment.network.check(&decoded.params)?)
     }
 
@@ -165,7 +173,12 @@ impl Executor<'_> {
         Ok(state)
     }
 
-    fn recipe(&self, node: &PlannedNode, trajectory: &Trajectory, teacher: Option<NodeIndex>) -> Result<Recipe> {
+    fn recipe(
+        &self,
+        node: &PlannedNode,
+        trajectory: &Trajectory,
+        teacher: Option<NodeIndex>,
+    ) -> Result<Recipe> {
         let Experiment { network, train, augment, normalisation, .. } = self.experiment;
         let weights = match teacher {
             Some(teacher) => Some(Arc::new(network.weights(&self.params(teacher)?, false)?)),
@@ -177,7 +190,9 @@ impl Executor<'_> {
                 Teaching::Teacher { weights, label_weight: *label_weight, temperature: *temperature }
             }
             (Objective::Distillation { .. }, None) => anyhow::bail!("{} has no teacher", node.name),
-            (Objective::Custom { objective, .. }, weights) => Teaching::Custom { objective: objective.clone(), weights },
+            (Objective::Custom { objective, .. }, weights) => {
+                Teaching::Custom { objective: objective.clone(), weights }
+            }
         };
         Ok(Recipe {
             examples: Examples { images: train.clone(), augment: *augment, normalisation: *normalisation },
@@ -223,7 +238,10 @@ impl Executor<'_> {
             ),
         };
         let setting = self.experiment.setting(node.seed);
-        format!("name = {:?}\nkey = \"{}\"\ninputs = {inputs:?}\n{work}setting = {setting:?}\n", node.name, node.key)
+        format!(
+            "name = {:?}\nkey = \"{}\"\ninputs = {inputs:?}\n{work}setting = {setting:?}\n",
+            node.name, node.key
+        )
     }
 }
 

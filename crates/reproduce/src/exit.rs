@@ -39,7 +39,9 @@ pub struct NoDevice {
 
 /// A checkpoint file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("checkpoint {path} cannot be read: {reason}; give a safetensors file such as a node's final.safetensors")]
+#[error(
+    "checkpoint {path} cannot be read: {reason}; give a safetensors file such as a node's final.safetensors"
+)]
 pub struct Checkpoint {
     path: String,
     reason: String,
@@ -82,7 +84,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (cause.is::<DataError>(), DATA),
         (matches!(cause.downcast_ref(), Some(ModelError::Tensors(_))), CHECKPOINT),
         (cause.is::<ModelError>(), USAGE),
-        (cause.is::<Checkpoint>() || cause.is::<StateError>() || cause.is::<basin_core::TensorFileError>(), CHECKPOINT),
+        (
+            cause.is::<Checkpoint>() || cause.is::<StateError>() || cause.is::<basin_core::TensorFileError>(),
+            CHECKPOINT,
+        ),
         (cause.is::<StoreError>(), STORAGE),
     ];
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)

@@ -50,14 +50,25 @@ impl Experiment {
         let network = architecture.build(train.size(), train.classes())?;
         let augment = augment(&config);
         augment.check()?;
-        let identity = format!(
-            "basin training 1\n{}train set {}\n",
-            config.training_identity(),
-            train.digest()
-        );
+        let mut identity =
+            format!("basin training 1\n{}train set {}\n", config.training_identity(), train.digest());
+        // A mechanism that is off leaves no mark, so that a new one does not rename earlier work.
+        let clip = config.float("train.clip_norm");
+        if clip > 0.0 {
+            identity += &format!("clip norm {clip:?}\n");
+        }
         let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
         let normalisation = dataset.normalisation();
-        Ok(Self { config, network, train: Arc::new(train), test, test_labels, normalisation, augment, identity })
+        Ok(Self {
+            config,
+            network,
+            train: Arc::new(train),
+            test,
+            test_labels,
+            normalisation,
+            augment,
+            identity,
+        })
     }
 
     /// Everything outside a recipe that determines a node's result, for one seed.
@@ -79,7 +90,11 @@ impl Experiment {
     pub fn plan_context(&self) -> PlanContext {
         let (epochs, peak) = (self.config.int("train.epochs"), self.config.float("train.peak_lr"));
         let schedule = WarmupCosine { peak, epochs, warmup: self.config.float("train.warmup"), floor: None };
-        PlanContext { members: self.config.int("ensemble.members") as usize, epochs, schedule: Arc::new(schedule) }
+        PlanContext {
+            members: self.config.int("ensemble.members") as usize,
+            epochs,
+            schedule: Arc::new(schedule),
+        }
     }
 
     /// Steps of one epoch.
@@ -92,9 +107,11 @@ impl Experiment {
         self.config.int("train.batch") as usize
     }
 
-    /// Momentum and L2.
+    /// Momentum, L2 and clipping.
     pub fn optimiser(&self) -> Optimiser {
-        Optimiser { momentum: self.config.float("train.momentum"), l2: self.config.float("train.l2") }
+        let float = |key| self.config.float(key);
+        let clip_norm = Some(float("train.clip_norm")).filter(|norm| *norm > 0.0);
+        Optimiser { momentum: float("train.momentum"), l2: float("train.l2"), clip_norm }
     }
 }
 

@@ -22,9 +22,13 @@ impl Interrupt {
         signals.push(signal_hook::consts::SIGUSR2);
         for signal in signals {
             // Registered first, so that it acts only once the flag is already set: on the second signal.
-            signal_hook::flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), flag.0.clone())
-                .and_then(|_| signal_hook::flag::register(signal, flag.0.clone()))
-                .context("installing signal handlers")?;
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                exit::INTERRUPTED.into(),
+                flag.0.clone(),
+            )
+            .and_then(|_| signal_hook::flag::register(signal, flag.0.clone()))
+            .context("installing signal handlers")?;
         }
         Ok(flag)
     }

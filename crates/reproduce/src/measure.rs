@@ -71,7 +71,8 @@ impl<'a> Measurer<'a> {
         let dir = self.dir(ensemble)?;
         if dir.is_done()? {
             let bytes = dir.read_verified(MEASURED)?;
-            return serde_json::from_slice(&bytes).with_context(|| format!("{}/{MEASURED}", dir.path().display()));
+            return serde_json::from_slice(&bytes)
+                .with_context(|| format!("{}/{MEASURED}", dir.path().display()));
         }
         let measured = self.compute(ensemble, progress)?;
         dir.write(MEASURED, &serde_json::to_vec_pretty(&measured)?)?;
@@ -111,7 +112,8 @@ impl<'a> Measurer<'a> {
     fn compute(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
         let experiment = self.executor.experiment;
         let (config, labels) = (&experiment.config, &experiment.test_labels);
-        let members = ensemble.members.iter().map(|&m| self.executor.params(m)).collect::<Result<Vec<_>>>()?;
+        let members =
+            ensemble.members.iter().map(|&m| self.executor.params(m)).collect::<Result<Vec<_>>>()?;
         let logits = ensemble
             .members
             .iter()

@@ -94,7 +94,11 @@ impl Plan {
             for id in experiment.config.list("ensemble.methods") {
                 let method = registry.method(id, &experiment.config)?;
                 let recipe = method.plan(&context)?;
-                ensure!(recipe.members().len() == context.members, "{id} planned {} members", recipe.members().len());
+                ensure!(
+                    recipe.members().len() == context.members,
+                    "{id} planned {} members",
+                    recipe.members().len()
+                );
                 wanted.push((method, recipe));
             }
             plan.merge(seed, &experiment.setting(seed), wanted)?;
@@ -102,7 +106,12 @@ impl Plan {
         Ok(plan)
     }
 
-    fn merge(&mut self, seed: u64, setting: &str, wanted: Vec<(Box<dyn EnsembleMethod>, Recipe)>) -> Result<()> {
+    fn merge(
+        &mut self,
+        seed: u64,
+        setting: &str,
+        wanted: Vec<(Box<dyn EnsembleMethod>, Recipe)>,
+    ) -> Result<()> {
         let mut merging = Merging { seed, setting, ..Default::default() };
         let keyed: Vec<Vec<Digest>> = wanted.iter().map(|(_, recipe)| merging.collect(recipe)).collect();
         for ((method, recipe), keys) in wanted.iter().zip(&keyed) {
@@ -248,7 +257,9 @@ impl Merging<'_> {
 /// Epochs if one method trained everything it uses by itself, each trajectory once.
 fn unshared_epochs(recipe: &Recipe, trajectories: &[Option<Digest>]) -> u64 {
     let mut longest: BTreeMap<Digest, u64> = BTreeMap::new();
-    for ((work, trajectory), _) in recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n) {
+    for ((work, trajectory), _) in
+        recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n)
+    {
         if let (Work::Train { trajectory: t, epoch }, Some(key)) = (work, trajectory) {
             let epochs = epoch - t.start_epoch;
             longest.entry(*key).and_modify(|e| *e = epochs.max(*e)).or_insert(epochs);

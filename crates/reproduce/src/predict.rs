@@ -16,7 +16,8 @@ use std::path::Path;
 /// # Errors
 /// When the checkpoint does not fit the network (all problems at once), or data or files fail.
 pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> Result<usize> {
-    let bytes = std::fs::read(checkpoint).map_err(|e| crate::exit::Checkpoint::new(checkpoint, e.to_string()))?;
+    let bytes =
+        std::fs::read(checkpoint).map_err(|e| crate::exit::Checkpoint::new(checkpoint, e.to_string()))?;
     let file = TensorFile::decode(&bytes).with_context(|| checkpoint.display().to_string())?;
     let dataset: DatasetId = config.text("data.dataset").parse()?;
     let images = source(config, dataset).load(split)?;
@@ -24,7 +25,8 @@ pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> 
     let network = architecture.build(images.size(), images.classes())?;
     let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
     let normalisation = dataset.normalisation();
-    let logits = Evaluator { network: &network, images: &images, normalisation: &normalisation }.logits(&params)?;
+    let logits =
+        Evaluator { network: &network, images: &images, normalisation: &normalisation }.logits(&params)?;
     let mut file = TensorFile::decode(&encode_logits(&logits)?)?;
     let labels = images.labels().iter().map(|&label| label as f32).collect();
     file.params.insert("labels", Array::new(vec![images.len()], labels)?);

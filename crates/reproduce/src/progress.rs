@@ -43,7 +43,17 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        let task = Task { progress: self, name: name.to_owned(), bar, units, steps, first: at, at, began: now, line: now };
+        let task = Task {
+            progress: self,
+            name: name.to_owned(),
+            bar,
+            units,
+            steps,
+            first: at,
+            at,
+            began: now,
+            line: now,
+        };
         if task.bar.is_none() {
             let resumed = if at > 0 { format!(", going on at {at}") } else { String::new() };
             task.progress.line(&format!("{name}: {steps} steps{resumed}"));
@@ -107,7 +117,8 @@ impl Task<'_> {
         self.at = at;
         self.progress.done += gained;
         self.progress.worked += gained;
-        let seconds = self.began.elapsed().as_secs_f64() * (self.steps - at) as f64 / (at - self.first).max(1) as f64;
+        let seconds =
+            self.began.elapsed().as_secs_f64() * (self.steps - at) as f64 / (at - self.first).max(1) as f64;
         let left = HumanDuration(Duration::from_secs_f64(seconds));
         if let Some(bar) = &self.bar {
             bar.set_position(at);
@@ -116,7 +127,12 @@ impl Task<'_> {
         } else if self.line.elapsed() >= LINE_EVERY {
             self.line = Instant::now();
             let all = 100.0 * self.progress.done / self.progress.total.max(f64::MIN_POSITIVE);
-            let text = format!("{}: {at}/{}, {left} left; plan {all:.0} %, {}", self.name, self.steps, self.progress.left());
+            let text = format!(
+                "{}: {at}/{}, {left} left; plan {all:.0} %, {}",
+                self.name,
+                self.steps,
+                self.progress.left()
+            );
             self.progress.line(&text);
         }
     }

@@ -66,7 +66,12 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     result
 }
 
-fn finish(executor: &Executor<'_>, measurer: &Measurer<'_>, progress: &mut Progress, request: &Request) -> Result<Finished> {
+fn finish(
+    executor: &Executor<'_>,
+    measurer: &Measurer<'_>,
+    progress: &mut Progress,
+    request: &Request,
+) -> Result<Finished> {
     let (experiment, plan, run) = (executor.experiment, executor.plan, executor.run);
     executor.run(progress)?;
     let mut measured = Vec::new();
@@ -153,7 +158,8 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
             learning_rate: l.learning_rate,
         };
         let method = trajectory.name.rsplit_once('-').map_or(trajectory.name.as_str(), |(method, _)| method);
-        let method = method.strip_suffix("-epoch").and_then(|m| m.rsplit_once('-')).map_or(method, |(m, _)| m);
+        let method =
+            method.strip_suffix("-epoch").and_then(|m| m.rsplit_once('-')).map_or(method, |(m, _)| m);
         curves.push(TrainingCurve {
             node: node.name.clone(),
             method: method.to_owned(),

@@ -5,7 +5,6 @@ use crate::{EpochRow, Examples, Optimiser, Stepper, Teaching, TrainState};
 use basin_core::SeedTree;
 use basin_data::batch_order;
 use basin_ensemble::Schedule;
-use basin_kernels::Sgd;
 use basin_models::Network;
 use std::sync::Arc;
 use thiserror::Error;
@@ -17,7 +16,7 @@ pub struct Recipe {
     pub examples: Examples,
     /// Images per step; the rest of an epoch that does not fill a batch is left out.
     pub batch: usize,
-    /// Momentum and L2.
+    /// Momentum, L2, clipping.
     pub optimiser: Optimiser,
     /// Learning rate by global step.
     pub schedule: Arc<dyn Schedule>,
@@ -136,9 +135,8 @@ pub fn run(
         }
         let indices = order.as_ref().map(|(_, o)| &o[within * batch..][..batch]).unwrap_or_default();
         let rate = recipe.schedule.rate(state.step, per_epoch);
-        let Optimiser { momentum, l2 } = recipe.optimiser;
         let next = Batch { indices, order: &recipe.order, epoch };
-        let sum = stepper.step(&recipe.examples, next, &recipe.teaching, Sgd { rate, momentum, l2 })?;
+        let sum = stepper.step(&recipe.examples, next, &recipe.teaching, recipe.optimiser, rate)?;
         if !sum.finite {
             keep(&mut state, &stepper, observer)?;
             return Err(TrainError::NonFinite { step: state.step, epoch, rate });
@@ -149,7 +147,13 @@ pub fn run(
         if state.step.is_multiple_of(per_epoch) {
             let seen = per_epoch as f64 * batch as f64;
             let (loss, accuracy) = (state.loss_sum / seen, state.correct as f64 / seen);
-            state.rows.push(EpochRow { epoch: epoch + 1, step: state.step, learning_rate: rate, loss, accuracy });
+            state.rows.push(EpochRow {
+                epoch: epoch + 1,
+                step: state.step,
+                learning_rate: rate,
+                loss,
+                accuracy,
+            });
             (state.loss_sum, state.correct) = (0.0, 0);
         }
         let stop = observer.step(state.step) && state.step < end;
@@ -164,7 +168,11 @@ pub fn run(
     Ok(Outcome::Finished(state))
 }
 
-fn keep(state: &mut TrainState, stepper: &Stepper<'_>, observer: &mut dyn SegmentObserver) -> Result<(), TrainError> {
+fn keep(
+    state: &mut TrainState,
+    stepper: &Stepper<'_>,
+    observer: &mut dyn SegmentObserver,
+) -> Result<(), TrainError> {
     (state.params, state.velocity) = stepper.tables()?;
     observer.checkpoint(state).map_err(|source| TrainError::Checkpoint { step: state.step, source })
 }

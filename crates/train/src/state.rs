@@ -117,7 +117,9 @@ impl TrainState {
                 .map(|(name, array)| (name.to_owned(), array.clone()))
                 .collect();
             let ordered = basin_core::expect_layout(&own, &expected)?;
-            let strip = |(name, array): (&str, &basin_core::Array)| (name[prefix.len() + 1..].to_owned(), array.clone());
+            let strip = |(name, array): (&str, &basin_core::Array)| {
+                (name[prefix.len() + 1..].to_owned(), array.clone())
+            };
             Ok::<Params, TensorFileError>(ordered.iter().map(strip).collect())
         };
         Ok(Self {

@@ -37,6 +37,32 @@ pub struct Optimiser {
     pub momentum: f64,
     /// L2 coefficient λ ≥ 0, on every parameter.
     pub l2: f64,
+    /// Longest gradient, in Euclidean norm over all parameters; longer ones are scaled down to it.
+    pub clip_norm: Option<f64>,
+}
+
+impl Optimiser {
+    /// One update at a learning rate: clips the gradients, then SGD in place.
+    fn update(
+        &self,
+        rate: f64,
+        params: &[Tensor],
+        velocity: &[Tensor],
+        mut gradients: Vec<Vec<f32>>,
+    ) -> Result<()> {
+        if let Some(longest) = self.clip_norm {
+            let norm = gradients.iter().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+            if norm > longest {
+                let scale = (longest / norm) as f32;
+                gradients.iter_mut().flatten().for_each(|g| *g *= scale);
+            }
+        }
+        let sgd = Sgd { rate, momentum: self.momentum, l2: self.l2 };
+        for ((param, velocity), gradient) in params.iter().zip(velocity).zip(gradients) {
+            sgd.update(param, velocity, &tensor(gradient, param.dims())?)?;
+        }
+        Ok(())
+    }
 }
 
 /// What the student is trained towards; teachers come with their packed weights.
@@ -131,17 +157,31 @@ impl<'a> Stepper<'a> {
     ///
     /// # Errors
     /// When shapes do not fit.
-    pub fn step_on(&mut self, images: &[f32], labels: &[u32], teaching: &Teaching, sgd: Sgd) -> Result<StepSum> {
+    pub fn step_on(
+        &mut self,
+        images: &[f32],
+        labels: &[u32],
+        teaching: &Teaching,
+        optimiser: Optimiser,
+        rate: f64,
+    ) -> Result<StepSum> {
         let one = images.len() / labels.len();
-        self.update(labels.len(), teaching, sgd, |range, out, out_labels| {
+        self.update(labels.len(), teaching, (optimiser, rate), |range, out, out_labels| {
             out.copy_from_slice(&images[range.start * one..range.end * one]);
             out_labels.copy_from_slice(&labels[range]);
         })
     }
 
     /// One update on augmented training images.
-    pub(crate) fn step(&mut self, examples: &Examples, batch: Batch<'_>, teaching: &Teaching, sgd: Sgd) -> Result<StepSum> {
-        self.update(batch.indices.len(), teaching, sgd, |range, out, labels| {
+    pub(crate) fn step(
+        &mut self,
+        examples: &Examples,
+        batch: Batch<'_>,
+        teaching: &Teaching,
+        optimiser: Optimiser,
+        rate: f64,
+    ) -> Result<StepSum> {
+        self.update(batch.indices.len(), teaching, (optimiser, rate), |range, out, labels| {
             let indices = &batch.indices[range];
             let Examples { images, augment, normalisation } = examples;
             fill_batch(images, indices, augment, batch.order, batch.epoch, normalisation, out);
@@ -153,7 +193,7 @@ impl<'a> Stepper<'a> {
         &mut self,
         n: usize,
         teaching: &Teaching,
-        sgd: Sgd,
+        (optimiser, rate): (Optimiser, f64),
         fill: impl Fn(std::ops::Range<usize>, &mut [f32], &mut [u32]) + Sync,
     ) -> Result<StepSum> {
         let (network, micro) = (self.network, self.micro_batch);
@@ -186,9 +226,7 @@ impl<'a> Stepper<'a> {
         let gradients = first[0].unpack(&weights);
         total.finite = total.loss.is_finite() && gradients.iter().flatten().all(|g| g.is_finite());
         if total.finite {
-            for ((param, velocity), gradient) in self.params.iter().zip(&self.velocity).zip(gradients) {
-                sgd.update(param, velocity, &tensor(gradient, param.dims())?)?;
-            }
+            optimiser.update(rate, &self.params, &self.velocity, gradients)?;
         }
         Ok(total)
     }
@@ -216,7 +254,12 @@ fn micro_step(
             Teaching::Teacher { weights, label_weight, temperature } => {
                 let target = teacher(weights)?;
                 let (label_weight, temperature) = (*label_weight as f32, *temperature as f32);
-                loss(&logits, labels, Target::Teacher { logits: &floats(&target)?, label_weight, temperature }, scale)
+                loss(
+                    &logits,
+                    labels,
+                    Target::Teacher { logits: &floats(&target)?, label_weight, temperature },
+                    scale,
+                )
             }
             Teaching::Custom { objective, weights } => {
                 let target = weights.as_deref().map(teacher).transpose()?;

@@ -28,12 +28,15 @@ const OUTLINES: [Outline; 5] =
 const TEXTURES: [Texture; 5] =
     [Texture::Plain, Texture::Checks, Texture::Stripes, Texture::Circles, Texture::Dots];
 
-/// The hue of a class in turns, with its spread. Five hues for ten classes, four for a hundred; a triangular
-/// spread lets neighbours overlap.
-pub(super) fn hue(classes: usize, class: usize, rng: &mut Rng) -> f32 {
-    let (centre, spread) =
-        if classes == 10 { ((class % 5) as f32 / 5.0, 0.16) } else { ((class / 25) as f32 / 4.0, 0.2) };
-    1.0 + centre + spread * 0.5 * (range(rng, -1.0, 1.0) + range(rng, -1.0, 1.0))
+/// Hues of background and object in turns: the palette of a class, with its spread.
+///
+/// The palettes of all classes lie evenly on the torus of two hues (the additive sequence of the plastic
+/// number), so neither hue alone tells the class. The spread is triangular, wide enough that neighbours
+/// overlap: for ten classes it reaches 0.2 turns to either side.
+pub(super) fn palette(classes: usize, class: usize, rng: &mut Rng) -> [f32; 2] {
+    const STEPS: [f32; 2] = [0.754_877_7, 0.569_840_3];
+    let reach = if classes == 10 { 0.1 } else { 0.06 };
+    STEPS.map(|step| 1.0 + class as f32 * step + reach * (range(rng, -1.0, 1.0) + range(rng, -1.0, 1.0)))
 }
 
 /// One object with all its nuisance drawn.
@@ -51,11 +54,11 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// An object of a class. Ten classes are 5 outlines × 2 textures; a hundred are 5 × 5 × 4 hues.
-    pub(super) fn new(classes: usize, class: usize, radius: f32, rng: &mut Rng) -> Self {
+    /// An object of a class in a hue. Ten classes differ in outline and texture too; of a hundred, four share
+    /// each pair of outline and texture.
+    pub(super) fn new(class: usize, hue: f32, radius: f32, rng: &mut Rng) -> Self {
         let outline = OUTLINES[class % 5];
         let texture = TEXTURES[class / 5 % 5];
-        let hue = hue(classes, class, rng);
         let (saturation, value) = (range(rng, 0.5, 0.95), range(rng, 0.5, 0.9));
         let light = colour(hue, saturation, value);
         let depth = range(rng, 0.2, 0.6);

@@ -92,7 +92,8 @@ impl PackedConv {
         let in_blocks = Blocks::new(isa, cin);
         let forward = out_blocks.pack(k * k * cin, |row, o| at(o, row % cin, row / (cin * k), row / cin % k));
         let mut phases = Vec::new();
-        for (ry, rx) in (0..stride).flat_map(|y| (0..stride).map(move |x| (y, x))).filter(|_| input_gradient) {
+        for (ry, rx) in (0..stride).flat_map(|y| (0..stride).map(move |x| (y, x))).filter(|_| input_gradient)
+        {
             let (ys, xs) = (shape.taps(ry), shape.taps(rx));
             let weights = in_blocks.pack(ys.len() * xs.len() * cout, |row, c| {
                 let (tap, o) = (row / cout, row % cout);

@@ -95,7 +95,8 @@ impl Lines<'_> {
         // The last element that any tile touches lies inside its buffer.
         let last_x = (n - 1) * x_image + x_start + (height - 1) * x_row + (width - 1) * r.step;
         assert!(r.taps == 0 || last_x + (r.taps - 1) * r.row + r.run <= x.len());
-        let last_out = (n - 1) * out_image + out_start + (height - 1) * self.out_row + (width - 1) * r.out_step;
+        let last_out =
+            (n - 1) * out_image + out_start + (height - 1) * self.out_row + (width - 1) * r.out_step;
         assert!(last_out + blocks.columns <= out.len() && self.weights.len() == blocks.count() * block_len);
         let line = if blocks.two() { line_two } else { line_one };
         for block in 0..blocks.count() {

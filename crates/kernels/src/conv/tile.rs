@@ -100,13 +100,27 @@ unsafe fn line<S: Simd, const V: usize>(
 }
 
 #[inline(always)]
-unsafe fn line_1<S: Simd>(x: *const f32, w: *const f32, out: *mut f32, r: Rows, pixels: usize, columns: usize) {
+unsafe fn line_1<S: Simd>(
+    x: *const f32,
+    w: *const f32,
+    out: *mut f32,
+    r: Rows,
+    pixels: usize,
+    columns: usize,
+) {
     // SAFETY: passed on.
     unsafe { line::<S, 1>(x, w, out, r, pixels, columns) }
 }
 
 #[inline(always)]
-unsafe fn line_2<S: Simd>(x: *const f32, w: *const f32, out: *mut f32, r: Rows, pixels: usize, columns: usize) {
+unsafe fn line_2<S: Simd>(
+    x: *const f32,
+    w: *const f32,
+    out: *mut f32,
+    r: Rows,
+    pixels: usize,
+    columns: usize,
+) {
     // SAFETY: passed on.
     unsafe { line::<S, 2>(x, w, out, r, pixels, columns) }
 }
@@ -138,7 +152,12 @@ pub(crate) struct Outer {
 
 /// `R` inputs × `V` vectors, summed over all output pixels, added to dw.
 #[inline(always)]
-unsafe fn outer<S: Simd, const R: usize, const V: usize>(x: *const f32, dy: *const f32, dw: *mut f32, o: Outer) {
+unsafe fn outer<S: Simd, const R: usize, const V: usize>(
+    x: *const f32,
+    dy: *const f32,
+    dw: *mut f32,
+    o: Outer,
+) {
     // SAFETY: the caller guarantees that x spans R inputs under every output pixel, dy all pixels, dw R rows.
     unsafe {
         let mut acc = [[S::splat(0.0); V]; R];
@@ -171,7 +190,13 @@ unsafe fn outer<S: Simd, const R: usize, const V: usize>(x: *const f32, dy: *con
 
 /// All `run` inputs of one kernel row in blocks.
 #[inline(always)]
-unsafe fn outer_run<S: Simd, const V: usize>(x: *const f32, dy: *const f32, dw: *mut f32, o: Outer, run: usize) {
+unsafe fn outer_run<S: Simd, const V: usize>(
+    x: *const f32,
+    dy: *const f32,
+    dw: *mut f32,
+    o: Outer,
+    run: usize,
+) {
     let widest = if S::LANES == 16 { 24 / V } else { 12 / V };
     let mut done = 0;
     // SAFETY: as for `outer`; blocks cover 0..run exactly.

@@ -99,44 +99,118 @@ const COUNT: Range = Range::Int(1, u64::MAX);
 pub const KEYS: &[Key] = &[
     key("data.dataset", "synthetic", Range::OneOf(DATASETS), "name", "data set").trains(),
     key("data.dir", "", Range::Path, "path", "folder with the official files; synthetic sets need none"),
-    key("data.train_images", "0", Range::Int(0, 1_000_000), "images", "use the first n training images; 0 = all")
-        .trains(),
+    key(
+        "data.train_images",
+        "0",
+        Range::Int(0, 1_000_000),
+        "images",
+        "use the first n training images; 0 = all",
+    )
+    .trains(),
     key("data.test_images", "0", Range::Int(0, 1_000_000), "images", "use the first n test images; 0 = all"),
     key("data.seed", "0", Range::Int(0, u64::MAX), "seed", "seed of a synthetic data set").trains(),
     key("model.name", "resnet20", Range::OneOf(MODELS), "name", "architecture").trains(),
-    key("model.width", "4", Range::Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier").trains(),
+    key("model.width", "4", Range::Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier")
+        .trains(),
     key("train.epochs", "110", Range::Int(2, 1_000_000), "epochs", "length T of one member's training"),
     key("train.batch", "128", Range::Int(1, 65_536), "images", "images per step").trains(),
     key("train.peak_lr", "0.1", POSITIVE, "learning rate", "highest learning rate").alias("lr"),
     key("train.warmup", "0.1", Range::Float(0.0, true, 1.0, false), "share of T", "linear warm-up"),
     key("train.momentum", "0.9", Range::Float(0.0, true, 1.0, false), "", "momentum of SGD").trains(),
-    key("train.l2", "0.0001", Range::Float(0.0, true, 1.0, false), "per step", "L2 coefficient on all parameters")
-        .alias("weight_decay")
-        .trains(),
+    key(
+        "train.l2",
+        "0.0001",
+        Range::Float(0.0, true, 1.0, false),
+        "per step",
+        "L2 coefficient on all parameters",
+    )
+    .alias("weight_decay")
+    .trains(),
+    key(
+        "train.clip_norm",
+        "0",
+        Range::Float(0.0, true, f64::INFINITY, false),
+        "norm",
+        "longest gradient; 0 = no clipping",
+    ),
     key("augment.flip", "0.5", UNIT, "probability", "horizontal flip").trains(),
-    key("augment.crop_padding", "4", Range::Int(0, 32), "pixels", "zero padding before a random crop").trains(),
+    key("augment.crop_padding", "4", Range::Int(0, 32), "pixels", "zero padding before a random crop")
+        .trains(),
     key("augment.brightness", "0.1", STRENGTH, "strength", "colour jitter, factor in 1 ± x").trains(),
     key("augment.contrast", "0.1", STRENGTH, "strength", "colour jitter, factor in 1 ± x").trains(),
     key("augment.saturation", "0.1", STRENGTH, "strength", "colour jitter, factor in 1 ± x").trains(),
-    key("augment.hue", "0.1", Range::Float(0.0, true, 0.5, true), "turns", "colour jitter, shift in ± x").trains(),
-    key("augment.zoom_low", "1", Range::Float(0.1, true, 10.0, true), "factor", "smallest random zoom").trains(),
-    key("augment.zoom_high", "1", Range::Float(0.1, true, 10.0, true), "factor", "largest random zoom").trains(),
-    key("augment.rotation", "0", Range::Float(0.0, true, 180.0, true), "degrees", "random rotation within ± x").trains(),
-    key("ensemble.methods", "deep,constrained,swe,permuted,distilled,distilled-deep", Range::SomeOf(METHODS), "names", "ensembles to build"),
+    key("augment.hue", "0.1", Range::Float(0.0, true, 0.5, true), "turns", "colour jitter, shift in ± x")
+        .trains(),
+    key("augment.zoom_low", "1", Range::Float(0.1, true, 10.0, true), "factor", "smallest random zoom")
+        .trains(),
+    key("augment.zoom_high", "1", Range::Float(0.1, true, 10.0, true), "factor", "largest random zoom")
+        .trains(),
+    key(
+        "augment.rotation",
+        "0",
+        Range::Float(0.0, true, 180.0, true),
+        "degrees",
+        "random rotation within ± x",
+    )
+    .trains(),
+    key(
+        "ensemble.methods",
+        "deep,constrained,swe,permuted,distilled,distilled-deep",
+        Range::SomeOf(METHODS),
+        "names",
+        "ensembles to build",
+    ),
     key("ensemble.members", "5", Range::Int(2, 1000), "members", "ensemble size M").alias("M"),
     key("ensemble.seeds", "0", Range::Seeds, "seeds", "one whole repetition per seed"),
-    key("ensemble.split_epoch", "10", COUNT, "epochs", "epoch t after which constrained and distilled runs split")
-        .alias("t"),
+    key(
+        "ensemble.split_epoch",
+        "10",
+        COUNT,
+        "epochs",
+        "epoch t after which constrained and distilled runs split",
+    )
+    .alias("t"),
     key("ensemble.swe_floor", "0.01", POSITIVE, "learning rate", "rate that SWE holds once reached"),
-    key("ensemble.label_weight", "0.2", UNIT, "", "weight of the labels in the distillation loss").alias("beta"),
+    key("ensemble.label_weight", "0.2", UNIT, "", "weight of the labels in the distillation loss")
+        .alias("beta"),
     key("ensemble.temperature", "3", POSITIVE, "", "temperature of the distillation loss").alias("tau"),
-    key("metrics.combine", "mean-probs", Range::OneOf(&["mean-probs", "mean-logits"]), "name", "how members are averaged"),
-    key("metrics.draws", "50", Range::Int(2, 100_000), "draws", "Dirichlet draws N of the joint connectivity"),
-    key("metrics.connectivity_images", "0", Range::Int(0, 1_000_000), "images", "test images for connectivity; 0 = all"),
+    key(
+        "metrics.combine",
+        "mean-probs",
+        Range::OneOf(&["mean-probs", "mean-logits"]),
+        "name",
+        "how members are averaged",
+    ),
+    key(
+        "metrics.draws",
+        "50",
+        Range::Int(2, 100_000),
+        "draws",
+        "Dirichlet draws N of the joint connectivity",
+    ),
+    key(
+        "metrics.connectivity_images",
+        "0",
+        Range::Int(0, 1_000_000),
+        "images",
+        "test images for connectivity; 0 = all",
+    ),
     key("metrics.pairs", "5", COUNT, "pairs", "random pairs of members to interpolate between"),
     key("metrics.line_points", "11", Range::Int(3, 1001), "points", "points on each line, ends included"),
     key("metrics.ece_bins", "15", Range::Int(1, 10_000), "bins", "bins of the calibration error"),
     key("run.device", "cpu", Range::OneOf(&["cpu", "cuda"]), "name", "where tensors live").alias("device"),
-    key("run.threads", "0", Range::Int(0, 4096), "threads", "worker threads; 0 = all cores. Results do not depend on it"),
-    key("run.checkpoint_seconds", "60", Range::Float(0.0, true, 86_400.0, true), "seconds", "time between checkpoints"),
+    key(
+        "run.threads",
+        "0",
+        Range::Int(0, 4096),
+        "threads",
+        "worker threads; 0 = all cores. Results do not depend on it",
+    ),
+    key(
+        "run.checkpoint_seconds",
+        "60",
+        Range::Float(0.0, true, 86_400.0, true),
+        "seconds",
+        "time between checkpoints",
+    ),
 ];

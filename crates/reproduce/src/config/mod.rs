@@ -57,7 +57,8 @@ impl Config {
             Err(problem) => problems.push(problem),
         };
         // The data set decides which section of the preset applies, so settings are looked at first.
-        let asked = settings.iter().rev().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
+        let asked =
+            settings.iter().rev().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
         let (all, sections) = preset.entries();
         let own = all.iter().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
         let dataset = asked.or(own).unwrap_or_else(|| "synthetic".into());
@@ -78,15 +79,19 @@ impl Config {
         let mut problems = Vec::new();
         let (split, epochs) = (self.int("ensemble.split_epoch"), self.int("train.epochs"));
         if split >= epochs {
-            problems.push(format!("  ensemble.split_epoch is {split}, expected less than train.epochs = {epochs}"));
+            problems.push(format!(
+                "  ensemble.split_epoch is {split}, expected less than train.epochs = {epochs}"
+            ));
         }
         let (floor, peak) = (self.float("ensemble.swe_floor"), self.float("train.peak_lr"));
         if floor >= peak {
-            problems.push(format!("  ensemble.swe_floor is {floor}, expected less than train.peak_lr = {peak}"));
+            problems
+                .push(format!("  ensemble.swe_floor is {floor}, expected less than train.peak_lr = {peak}"));
         }
         let (low, high) = (self.float("augment.zoom_low"), self.float("augment.zoom_high"));
         if low > high {
-            problems.push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
+            problems
+                .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
         problems
     }
@@ -202,9 +207,13 @@ mod tests {
 
     #[test]
     fn all_problems_are_reported_at_once() {
-        let error = resolve(&[("beta", "1.5"), ("tau", "0"), ("members", "1"), ("train.batch", "many")]).unwrap_err();
+        let error =
+            resolve(&[("beta", "1.5"), ("tau", "0"), ("members", "1"), ("train.batch", "many")]).unwrap_err();
         assert_eq!(error.problems.len(), 4, "{error}");
-        assert!(error.to_string().contains("ensemble.label_weight is 1.5, expected a number in 0 ≤ x ≤ 1"), "{error}");
+        assert!(
+            error.to_string().contains("ensemble.label_weight is 1.5, expected a number in 0 ≤ x ≤ 1"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -221,7 +230,10 @@ mod tests {
             }
         }
         for key in KEYS {
-            assert!(!key.doc.is_empty() && !key.unit.is_empty() && key.parse(&key.default().plain()).is_ok(), "{key:?}");
+            assert!(
+                !key.doc.is_empty() && !key.unit.is_empty() && key.parse(&key.default().plain()).is_ok(),
+                "{key:?}"
+            );
         }
     }
 

@@ -70,7 +70,8 @@ impl Range {
         let value = match *self {
             Self::Int(low, high) => text.parse().ok().filter(|x| (low..=high).contains(x)).map(Value::Int),
             Self::Float(low, low_in, high, high_in) => {
-                let inside = |x: &f64| (*x > low || (low_in && *x == low)) && (*x < high || (high_in && *x == high));
+                let inside =
+                    |x: &f64| (*x > low || (low_in && *x == low)) && (*x < high || (high_in && *x == high));
                 text.parse().ok().filter(inside).map(Value::Float)
             }
             Self::OneOf(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
@@ -81,7 +82,8 @@ impl Range {
             }
             Self::Seeds => {
                 let items = items();
-                let numbers = items.iter().all(|item| item.parse::<u64>().is_ok_and(|n| n.to_string() == *item));
+                let numbers =
+                    items.iter().all(|item| item.parse::<u64>().is_ok_and(|n| n.to_string() == *item));
                 (numbers && distinct(&items)).then_some(Value::List(items))
             }
             Self::Path => Some(Value::Text(text.to_owned())),

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-const RED: &[u8] = include_bytes!("fixtures/red.JPEG");
-const GREY: &[u8] = include_bytes!("fixtures/grey.JPEG");
-const SMALL: &[u8] = include_bytes!("fixtures/small.JPEG");
+const RED: &[u8] = include_bytes!("../fixtures/red.JPEG");
+const GREY: &[u8] = include_bytes!("../fixtures/grey.JPEG");
+const SMALL: &[u8] = include_bytes!("../fixtures/small.JPEG");
 
 const WNIDS: [&str; 2] = ["n02000002", "n01000001"];
 

@@ -1,0 +1,45 @@
+//! Learning rates against values computed by PyTorch's schedulers (fixtures/training).
+
+use basin_ensemble::{Schedule, WarmupCosine};
+use serde_json::Value;
+
+#[test]
+fn rates_agree_with_the_golden_schedule() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../fixtures/training/schedule.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let total = case["total_steps"].as_u64().unwrap();
+        // One step per epoch: then epochs are steps.
+        let schedule = WarmupCosine {
+            peak: case["peak"].as_f64().unwrap(),
+            epochs: total,
+            warmup: 0.1,
+            floor: case["floor"].as_f64(),
+        };
+        let steps = case["steps"].as_array().unwrap().iter().map(|s| s.as_u64().unwrap());
+        let rates = case["rates"].as_array().unwrap().iter().map(|r| r.as_f64().unwrap());
+        for (step, rate) in steps.zip(rates) {
+            let got = schedule.rate(step, 1);
+            assert!((got - rate).abs() <= 1e-12 * 0.1, "{} step {step}: {got} against {rate}", case["name"]);
+        }
+    }
+}
+
+#[test]
+fn the_floor_is_held_from_where_the_cosine_reaches_it() {
+    let swe = WarmupCosine { peak: 0.1, epochs: 110, warmup: 0.1, floor: Some(0.01) };
+    let plain = WarmupCosine { floor: None, ..swe };
+    let first = (0..110_000).find(|&s| s > 11_000 && swe.rate(s, 1000) == 0.01).unwrap();
+    // Between epochs 89 and 90 of 110, as 0.8157 T says.
+    assert_eq!(first / 1000, 89);
+    assert!((0..first).all(|s| swe.rate(s, 1000) == plain.rate(s, 1000)));
+    assert!((first..400_000).step_by(997).all(|s| swe.rate(s, 1000) == 0.01));
+    assert_eq!(plain.rate(110_000, 1000), 0.0);
+}
+
+#[test]
+fn steps_per_epoch_only_rescale_the_steps() {
+    let schedule = WarmupCosine { peak: 0.1, epochs: 10, warmup: 0.1, floor: None };
+    let same = WarmupCosine { epochs: 100, ..schedule };
+    assert!((0..100).all(|s| schedule.rate(s, 10) == same.rate(s, 1)));
+}

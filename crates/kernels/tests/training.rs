@@ -1,0 +1,103 @@
+//! Losses and SGD against PyTorch's float64 values (fixtures/training).
+
+use basin_kernels::loss::{Target, loss};
+use basin_kernels::ops::{cross_entropy, distillation};
+use basin_kernels::{Sgd, floats, tensor};
+use candle_core::Var;
+use serde_json::Value;
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn rows(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().flat_map(numbers).map(|x| x as f32).collect()
+}
+
+#[track_caller]
+fn close(what: &str, got: f64, expected: f64, scale: f64) {
+    assert!((got - expected).abs() <= 2e-6 * scale.max(1.0), "{what}: {got} against {expected}");
+}
+
+#[test]
+fn losses_and_their_gradients_agree_with_pytorch() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/training/losses.json")).unwrap();
+    let labels: Vec<u32> = numbers(&golden["labels"]).iter().map(|y| *y as u32).collect();
+    let (student, teacher) = (rows(&golden["student_logits"]), rows(&golden["teacher_logits"]));
+    let classes = student.len() / labels.len();
+    let check = |name: String, case: &Value, target: Target<'_>| {
+        let sum = loss(&student, &labels, target, 1.0 / labels.len() as f32);
+        let expected = case["loss"].as_f64().unwrap();
+        close(&name, sum.loss / labels.len() as f64, expected, expected);
+        let gradient: Vec<f64> =
+            case["student_gradient"].as_array().unwrap().iter().flat_map(numbers).collect();
+        let largest = gradient.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+        for (g, e) in sum.gradient.iter().zip(gradient) {
+            close(&name, f64::from(*g), e, largest);
+        }
+
+        // The same through candle's autograd.
+        let z = Var::from_tensor(&tensor(student.clone(), &[labels.len(), classes]).unwrap()).unwrap();
+        let mean = match target {
+            Target::Labels => cross_entropy(&z, &labels).unwrap(),
+            Target::Teacher { logits, label_weight, temperature } => {
+                let t = tensor(logits.to_vec(), &[labels.len(), classes]).unwrap();
+                distillation(&z, &labels, &t, label_weight, temperature).unwrap()
+            }
+        };
+        let grads = mean.backward().unwrap();
+        assert_eq!(*floats(grads.get(&z).unwrap()).unwrap(), sum.gradient[..], "{name}");
+    };
+    check("cross-entropy".into(), &golden["cross_entropy"], Target::Labels);
+    for case in golden["distillation"].as_array().unwrap() {
+        let number = |key: &str| case[key].as_f64().unwrap() as f32;
+        let (temperature, label_weight) = (number("temperature"), number("label_weight"));
+        let target = Target::Teacher { logits: &teacher, label_weight, temperature };
+        check(format!("τ = {temperature}, β = {label_weight}"), case, target);
+    }
+}
+
+/// The gradient is a formula (see the fixture's README); parameters stay in f32, as in training.
+#[test]
+fn a_hundred_steps_of_sgd_agree_with_pytorch() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/training/sgd.json")).unwrap();
+    let start: Vec<f32> = numbers(&golden["start"]).iter().map(|x| *x as f32).collect();
+    let n = start.len();
+    let (param, velocity) = (tensor(start, &[n]).unwrap(), tensor(vec![0.0; n], &[n]).unwrap());
+    let (steps, warmup) = (golden["steps"].as_u64().unwrap(), golden["warmup_steps"].as_u64().unwrap());
+    let (peak, momentum) = (golden["peak"].as_f64().unwrap(), golden["momentum"].as_f64().unwrap());
+    let l2 = golden["l2"].as_f64().unwrap();
+    for step in 0..steps {
+        let rate = if step < warmup {
+            peak * (step + 1) as f64 / warmup as f64
+        } else {
+            let progress = (step - warmup) as f64 / (steps - warmup) as f64;
+            peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+        };
+        let values: Vec<f64> = floats(&param).unwrap().iter().map(|p| f64::from(*p)).collect();
+        let gradient = tensor(gradient(&values, step), &[n]).unwrap();
+        Sgd { rate, momentum, l2 }.update(&param, &velocity, &gradient).unwrap();
+        for state in golden["states"].as_array().unwrap() {
+            if state["after_steps"].as_u64() == Some(step + 1) {
+                for (got, expected) in floats(&param).unwrap().iter().zip(numbers(&state["parameters"])) {
+                    // Rounding to f32 at each of up to 100 steps.
+                    let error = (f64::from(*got) - expected).abs();
+                    assert!(error <= 5e-6 * expected.abs().max(0.1), "step {step}: {got} against {expected}");
+                }
+            }
+        }
+    }
+}
+
+/// gᵢ = Σⱼ Aᵢⱼ pⱼ + 0.5 sin(1.3 pᵢ + 0.7 s + i), Aᵢⱼ = 0.2 cos(0.9 i − 1.1 j) + (1 + 0.3 i if i = j).
+fn gradient(p: &[f64], step: u64) -> Vec<f32> {
+    let entry = |i: usize, j: usize| {
+        let diagonal = if i == j { 1.0 + 0.3 * i as f64 } else { 0.0 };
+        0.2 * (0.9 * i as f64 - 1.1 * j as f64).cos() + diagonal
+    };
+    let row = |i: usize| {
+        let linear: f64 = p.iter().enumerate().map(|(j, p)| entry(i, j) * p).sum();
+        (linear + 0.5 * (1.3 * p[i] + 0.7 * step as f64 + i as f64).sin()) as f32
+    };
+    (0..p.len()).map(row).collect()
+}

@@ -1,0 +1,95 @@
+//! Every method passes the conformance kit, and together they share what the paper's table lets them share.
+
+use basin_ensemble::conformance::assert_method_conforms;
+use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Work, keys, trajectory_keys};
+use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
+use std::collections::{BTreeMap, BTreeSet};
+use weight_matching::PermutationSpec;
+
+const PAPER: Distillation = Distillation { label_weight: 0.2, temperature: 3.0 };
+
+fn cx() -> PlanContext {
+    PlanContext::new(5, 110, 0.1)
+}
+
+fn all() -> Vec<(Box<dyn EnsembleMethod>, u64)> {
+    let spec = PermutationSpec::resnet(20).unwrap();
+    vec![
+        (Box::new(Deep), 550),
+        (Box::new(Constrained { split_epoch: 10 }), 510),
+        (Box::new(Swe { peak: 0.1, warmup: 0.1, floor: 0.01 }), 550),
+        (Box::new(Permuted { spec, spec_name: "resnet20".into() }), 550),
+        (Box::new(Distilled { split_epoch: 10, distillation: PAPER }), 1050),
+        (Box::new(DistilledDeep { distillation: PAPER }), 1100),
+    ]
+}
+
+#[test]
+fn every_method_conforms() {
+    for (method, epochs) in all() {
+        assert_method_conforms(method.as_ref(), &cx(), epochs);
+    }
+}
+
+#[test]
+fn together_they_need_2650_epochs_instead_of_4310() {
+    let (mut shared, mut alone) = (BTreeMap::new(), 0);
+    for (method, _) in all() {
+        let recipe = method.plan(&cx()).unwrap();
+        let mut own = BTreeMap::new();
+        for ((work, key), needed) in
+            recipe.nodes().iter().zip(trajectory_keys(&recipe, "cifar10, seed 0")).zip(recipe.needed())
+        {
+            if let (Work::Train { trajectory, epoch }, true) = (work, needed) {
+                let epochs = epoch - trajectory.start_epoch;
+                for table in [&mut shared, &mut own] {
+                    table.entry(key).and_modify(|e: &mut u64| *e = epochs.max(*e)).or_insert(epochs);
+                }
+            }
+        }
+        alone += own.values().sum::<u64>();
+    }
+    assert_eq!((shared.values().sum::<u64>(), alone), (2650, 4310));
+}
+
+#[test]
+fn distilled_and_constrained_members_differ_in_the_objective_alone() {
+    let describe = |method: &dyn EnsembleMethod| {
+        let recipe = method.plan(&cx()).unwrap();
+        let member = |id: &basin_ensemble::NodeId| match &recipe.nodes()[id.index()] {
+            Work::Train { trajectory: t, epoch } => (t.start_epoch, t.order.clone(), t.schedule.id(), *epoch),
+            other => panic!("{other:?}"),
+        };
+        recipe.members().iter().map(member).collect::<Vec<_>>()
+    };
+    let constrained = describe(&Constrained { split_epoch: 10 });
+    assert_eq!(constrained, describe(&Distilled { split_epoch: 10, distillation: PAPER }));
+    let orders: BTreeSet<_> = constrained.iter().map(|m| &m.1).collect();
+    assert_eq!(orders.len(), 5, "each run has a batch order of its own");
+}
+
+#[test]
+fn the_reference_of_the_permuted_ensemble_is_the_deep_member_itself() {
+    let spec = PermutationSpec::resnet(20).unwrap();
+    let permuted = Permuted { spec, spec_name: "resnet20".into() }.plan(&cx()).unwrap();
+    let deep = Deep.plan(&cx()).unwrap();
+    let key = |recipe: &basin_ensemble::Recipe| keys(recipe, "s")[recipe.members()[0].index()];
+    assert_eq!(key(&permuted), key(&deep));
+}
+
+#[test]
+fn parameters_out_of_range_are_refused_by_name() {
+    let key = |result: Result<_, RecipeError>| match result {
+        Err(RecipeError::Parameter { key, .. }) => key,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(key(Constrained { split_epoch: 110 }.plan(&cx())), "split_epoch");
+    assert_eq!(key(Constrained { split_epoch: 0 }.plan(&cx())), "split_epoch");
+    let wrong = |label_weight, temperature| {
+        DistilledDeep { distillation: Distillation { label_weight, temperature } }.plan(&cx())
+    };
+    assert_eq!(key(wrong(1.5, 3.0)), "label_weight");
+    assert_eq!(key(wrong(f64::NAN, 3.0)), "label_weight");
+    assert_eq!(key(wrong(0.2, 0.0)), "temperature");
+    assert_eq!(key(Swe { peak: 0.1, warmup: 0.1, floor: 0.1 }.plan(&cx())), "swe_floor");
+}

@@ -1,0 +1,85 @@
+//! The tape against candle's own autograd, and both against what every network must do.
+
+use basin_core::SeedTree;
+use basin_kernels::loss::{Target, loss};
+use basin_kernels::ops::cross_entropy;
+use basin_kernels::{Accumulators, Autograd, Tape, floats};
+use basin_models::Architecture;
+use candle_core::{Tensor, Var};
+
+fn images(n: usize, side: usize) -> Vec<f32> {
+    let mut rng = SeedTree::root(5).rng();
+    (0..n * side * side * 3).map(|_| rng.normal() as f32).collect()
+}
+
+#[test]
+fn the_tape_and_candles_autograd_give_the_same_gradients() {
+    let net = Architecture::from_name("resnet20", 0.5).unwrap().build(16, 10).unwrap();
+    let params = net.init(&SeedTree::root(1));
+    let (x, labels) = (images(4, 16), [1, 2, 3, 9]);
+
+    let weights = net.weights(&params, true).unwrap();
+    let mut tape = Tape::new(&weights);
+    let input = tape.input(net.input(&x).unwrap());
+    let output = net.forward(&mut tape, &input).unwrap();
+    let sum = loss(&floats(tape.value(output).unwrap()).unwrap(), &labels, Target::Labels, 0.25);
+    let mut gradients = Accumulators::new(&weights);
+    tape.backward(output, sum.gradient, &mut gradients).unwrap();
+
+    let vars: Vec<Var> = params
+        .iter()
+        .map(|(_, a)| Var::from_slice(a.data(), a.shape(), &candle_core::Device::Cpu).unwrap())
+        .collect();
+    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    let mut graph = Autograd::new(&tensors, &net.layout().roles());
+    let logits = net.forward(&mut graph, &net.input(&x).unwrap()).unwrap();
+    let store = cross_entropy(&logits, &labels).unwrap().backward().unwrap();
+
+    for ((var, got), (name, _)) in vars.iter().zip(gradients.unpack(&weights)).zip(params.iter()) {
+        let expected =
+            floats(store.get(var).unwrap_or_else(|| panic!("{name} has no gradient"))).unwrap().to_vec();
+        let largest = expected.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+        assert!(largest > 0.0, "{name} receives no gradient");
+        for (a, b) in got.iter().zip(&expected) {
+            assert!((a - b).abs() <= 2e-5 * largest, "{name}: {a} against {b}, largest {largest}");
+        }
+    }
+}
+
+#[test]
+fn gradients_do_not_depend_on_how_images_are_grouped() {
+    let net = Architecture::from_name("resnet20", 0.5).unwrap().build(16, 10).unwrap();
+    let weights = net.weights(&net.init(&SeedTree::root(1)), true).unwrap();
+    let (x, labels) = (images(6, 16), [1, 2, 3, 9, 0, 4]);
+    let grouped = |sizes: &[usize]| {
+        let mut gradients = Accumulators::new(&weights);
+        let mut at = 0;
+        for &n in sizes {
+            let mut tape = Tape::new(&weights);
+            let input = tape.input(net.input(&x[at * 768..(at + n) * 768]).unwrap());
+            let output = net.forward(&mut tape, &input).unwrap();
+            let logits = floats(tape.value(output).unwrap()).unwrap().to_vec();
+            let sum = loss(&logits, &labels[at..at + n], Target::Labels, 1.0 / 6.0);
+            tape.backward(output, sum.gradient, &mut gradients).unwrap();
+            at += n;
+        }
+        gradients.unpack(&weights)
+    };
+    assert_eq!(grouped(&[6]), grouped(&[1, 2, 3]));
+}
+
+#[test]
+fn a_fresh_network_is_a_function_of_its_seed() {
+    for name in Architecture::NAMES {
+        let net = Architecture::from_name(name, 0.25).unwrap().build(32, 10).unwrap();
+        let logits = net.logits(&net.init(&SeedTree::root(0)), &images(4, 32)).unwrap();
+        assert!(logits.values().iter().all(|z| z.is_finite()), "{name}");
+        // Each block adds a normalised branch to the stream, so logits of fresh nets grow with depth.
+        let mean = loss(logits.values(), &[0, 1, 2, 3], Target::Labels, 1.0).loss / 4.0;
+        assert!(name != "resnet20" || (mean - 10f64.ln()).abs() < 2.0, "{name}: {mean}");
+    }
+    let net = Architecture::from_name("resnet20", 0.25).unwrap().build(32, 10).unwrap();
+    let hash = |seed| net.init(&SeedTree::root(seed)).content_hash();
+    assert_eq!(hash(0), hash(0));
+    assert_ne!(hash(0), hash(1));
+}

@@ -1,0 +1,128 @@
+//! A trajectory is a pure function of its recipe: stopping and going on leaves no trace, at any step.
+
+use basin_core::SeedTree;
+use basin_data::{AugmentConfig, DatasetId, Source, Split};
+use basin_ensemble::WarmupCosine;
+use basin_models::{Architecture, Network};
+use basin_train::{
+    Examples, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainError, TrainState, run,
+};
+use std::sync::Arc;
+
+const EPOCHS: u64 = 3;
+const PER_EPOCH: u64 = 5;
+
+fn network() -> Network {
+    Architecture::from_name("resnet20", 0.25).unwrap().build(32, 10).unwrap()
+}
+
+fn recipe(peak: f64) -> Recipe {
+    // 42 images in batches of 8: the last two of each epoch's order are left out.
+    let images = Source { train_images: 42, ..Source::synthetic(3) }.load(Split::Train).unwrap();
+    assert_eq!(images.len() as u64 / 8, PER_EPOCH);
+    Recipe {
+        examples: Examples {
+            images: Arc::new(images),
+            augment: AugmentConfig::paper(),
+            normalisation: DatasetId::Synthetic10.normalisation(),
+        },
+        batch: 8,
+        optimiser: Optimiser { momentum: 0.9, l2: 1e-4, clip_norm: Some(1.0) },
+        schedule: Arc::new(WarmupCosine { peak, epochs: EPOCHS, warmup: 0.1, floor: None }),
+        order: SeedTree::root(0).child("order"),
+        teaching: Teaching::Labels,
+    }
+}
+
+/// Stops after a given number of global steps and keeps what it is handed.
+#[derive(Default)]
+struct StopAt {
+    step: u64,
+    kept: Option<TrainState>,
+}
+
+impl SegmentObserver for StopAt {
+    fn step(&mut self, step: u64) -> bool {
+        step == self.step
+    }
+    fn checkpoint_due(&mut self) -> bool {
+        false
+    }
+    fn checkpoint(&mut self, state: &TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.kept = Some(state.clone());
+        Ok(())
+    }
+}
+
+fn finish(net: &Network, recipe: &Recipe, state: TrainState, end_epoch: u64) -> TrainState {
+    match run(net, recipe, Segment { state, end_epoch }, &mut StopAt::default()).unwrap() {
+        Outcome::Finished(state) => state,
+        Outcome::Interrupted => panic!("nobody interrupted"),
+    }
+}
+
+#[test]
+fn interrupted_after_any_step_a_run_ends_with_the_same_state() {
+    let (net, recipe) = (network(), recipe(0.05));
+    let start = || TrainState::new(net.init(&SeedTree::root(1)), 0);
+    let whole = finish(&net, &recipe, start(), EPOCHS);
+    assert_eq!((whole.step, whole.rows.len() as u64), (EPOCHS * PER_EPOCH, EPOCHS));
+    for stop in 1..EPOCHS * PER_EPOCH {
+        let mut observer = StopAt { step: stop, kept: None };
+        let outcome =
+            run(&net, &recipe, Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
+        assert_eq!(outcome, Outcome::Interrupted);
+        let bytes = observer.kept.unwrap().encode();
+        let restored = TrainState::decode(&bytes, &net.layout().shapes()).unwrap();
+        assert_eq!(restored.step, stop);
+        assert!(finish(&net, &recipe, restored, EPOCHS) == whole, "stopped after step {stop}");
+    }
+}
+
+#[test]
+fn two_segments_are_one_trajectory() {
+    let (net, recipe) = (network(), recipe(0.05));
+    let start = TrainState::new(net.init(&SeedTree::root(1)), 0);
+    let whole = finish(&net, &recipe, start.clone(), EPOCHS);
+    let first = finish(&net, &recipe, start, 1);
+    let second = finish(&net, &recipe, first, EPOCHS);
+    assert_eq!(second.params.content_hash(), whole.params.content_hash());
+    assert_eq!(second.velocity.content_hash(), whole.velocity.content_hash());
+}
+
+#[test]
+fn threads_leave_no_trace() {
+    let (net, recipe) = (network(), Recipe { batch: 40, ..recipe(0.05) });
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let start = TrainState::new(net.init(&SeedTree::root(1)), 0);
+        pool.install(|| finish(&net, &recipe, start, EPOCHS))
+    };
+    let one = on(1);
+    assert!(on(2) == one && on(8) == one);
+}
+
+#[test]
+fn a_non_finite_step_updates_nothing_and_keeps_the_state_before_it() {
+    let (net, recipe) = (network(), recipe(0.05));
+    let mut state = TrainState::new(net.init(&SeedTree::root(1)), 0);
+    if let Some((_, array)) = state.params.iter_mut().next() {
+        array.data_mut()[0] = f32::NAN;
+    }
+    let before = state.params.content_hash();
+    let mut observer = StopAt::default();
+    let error = run(&net, &recipe, Segment { state, end_epoch: 1 }, &mut observer).unwrap_err();
+    assert!(matches!(error, TrainError::NonFinite { step: 0, .. }), "{error}");
+    assert_eq!(observer.kept.unwrap().params.content_hash(), before);
+}
+
+#[test]
+fn a_few_images_are_learnt_by_heart() {
+    let (net, recipe) = (network(), Recipe { batch: 32, ..recipe(0.05) });
+    let examples = Examples { augment: AugmentConfig::none(), ..recipe.examples.clone() };
+    let schedule = Arc::new(WarmupCosine { peak: 0.05, epochs: 150, warmup: 0.1, floor: None });
+    let recipe = Recipe { examples, schedule, ..recipe };
+    let end = finish(&net, &recipe, TrainState::new(net.init(&SeedTree::root(2)), 0), 150);
+    let last = end.rows.last().unwrap();
+    assert!(last.accuracy > 0.9, "{last:?}");
+}

@@ -1,0 +1,34 @@
+//! Damaged data sets end the run before it starts, with the data code.
+
+use crate::{expect_code, stderr, tiny};
+use std::path::Path;
+
+fn records(folder: &Path, file: &str, count: usize, label: u8, length: usize) {
+    let record: Vec<u8> = std::iter::once(label).chain(std::iter::repeat_n(7, length - 1)).collect();
+    std::fs::write(folder.join(file), record.repeat(count)).unwrap();
+}
+
+#[track_caller]
+fn refused(dataset: &str, folder: &Path, words: &[&str]) {
+    let runs = tempfile::tempdir().unwrap();
+    let output = tiny(runs.path(), &["--dataset", dataset, "--data-dir", folder.to_str().unwrap()]);
+    expect_code(&output, 3);
+    for word in words {
+        assert!(stderr(&output).contains(word), "{word} in {}", stderr(&output));
+    }
+    assert!(!runs.path().join("run").exists(), "something was written");
+}
+
+#[test]
+fn missing_truncated_and_foreign_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    refused("cifar10", folder.path(), &["data_batch_1.bin"]);
+    for i in 1..=5 {
+        records(folder.path(), &format!("data_batch_{i}.bin"), 10_000, 3, 3073);
+    }
+    records(folder.path(), "test_batch.bin", 9_999, 3, 3073);
+    refused("cifar10", folder.path(), &["test_batch.bin", "30730000", "30726927"]);
+    records(folder.path(), "data_batch_2.bin", 10_000, 10, 3073);
+    refused("cifar10", folder.path(), &["data_batch_2.bin", "label 10"]);
+    refused("tiny-imagenet", folder.path(), &["wnids.txt"]);
+}

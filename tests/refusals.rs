@@ -1,0 +1,112 @@
+//! Bad configurations and files are refused before any work, with a message that names the way out.
+
+use crate::{expect_code, run, stderr, tiny};
+use basin_core::{Array, Params, TensorFile};
+
+#[track_caller]
+fn refused(more: &[&str], code: i32, words: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tiny(folder.path(), more);
+    expect_code(&output, code);
+    for word in words {
+        assert!(stderr(&output).contains(word), "{word} in {}", stderr(&output));
+    }
+    assert!(!folder.path().join("run").exists(), "something was written");
+}
+
+#[test]
+fn values_out_of_range_are_refused_with_key_range_and_value() {
+    refused(&["--set", "beta=1.2"], 2, &["ensemble.label_weight is 1.2", "0 ≤ x ≤ 1"]);
+    refused(&["--set", "tau=0"], 2, &["ensemble.temperature is 0", "0 < x"]);
+    refused(&["--set", "split_epoch=3"], 2, &["ensemble.split_epoch is 3", "train.epochs = 3"]);
+    refused(&["--members", "1"], 2, &["ensemble.members is 1"]);
+    refused(&["--seeds", "1,1"], 2, &["ensemble.seeds"]);
+    refused(&["--set", "train.batch=97"], 2, &["batch of 97 images from a training set of 96"]);
+    refused(&["--width", "0.3"], 2, &["width 0.3", "whole number"]);
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_known_ones() {
+    refused(&["--set", "train.bach=8"], 2, &["unknown key train.bach", "train.batch"]);
+    refused(&["--methods", "deep,sweep"], 2, &["ensemble.methods", "distilled-deep"]);
+    refused(&["--preset", "large"], 2, &["unknown preset large", "paper-resnet20"]);
+    refused(&["--dataset", "mnist"], 2, &["data.dataset is mnist", "cifar10"]);
+}
+
+#[test]
+fn several_problems_are_reported_together() {
+    refused(&["--set", "beta=2", "--set", "nonsense=1"], 2, &["label_weight", "unknown key nonsense"]);
+}
+
+#[test]
+fn a_missing_device_is_no_silent_fall_back() {
+    refused(&["--device", "cuda"], 7, &["cuda", "--device cpu"]);
+}
+
+#[test]
+fn divergence_stops_with_its_own_code_and_keeps_the_last_good_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tiny(folder.path(), &["--methods", "deep", "--set", "lr=1e30", "--set", "swe_floor=1"]);
+    expect_code(&output, 6);
+    assert!(stderr(&output).contains("not finite at step"), "{}", stderr(&output));
+    let nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap();
+    let mut files = nodes.flat_map(|node| std::fs::read_dir(node.unwrap().path()).unwrap());
+    assert!(files.any(|f| f.unwrap().file_name().to_str().unwrap().starts_with("state-")));
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_lists_every_tensor() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bad, out) = (folder.path().join("bad.safetensors"), folder.path().join("out.safetensors"));
+    let mut params = Params::new();
+    params.insert("conv1.weight", Array::full(vec![4, 3, 3], 0.0));
+    params.insert("fc.weight", Array::full(vec![10, 4], 0.0));
+    std::fs::write(&bad, TensorFile { params, ..Default::default() }.encode()).unwrap();
+    let predict = |file: &std::path::Path| {
+        let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+        run(&["predict", "--checkpoint", file, "--width", "0.25", "--dataset", "synthetic", "--out", out])
+    };
+    let output = predict(&bad);
+    expect_code(&output, 4);
+    for words in
+        ["conv1.weight is [4, 3, 3], expected [4, 3, 3, 3]", "missing dense.bias", "unexpected fc.weight"]
+    {
+        assert!(stderr(&output).contains(words), "{words} in {}", stderr(&output));
+    }
+    std::fs::write(&bad, b"not safetensors").unwrap();
+    expect_code(&predict(&bad), 4);
+    expect_code(&predict(&folder.path().join("absent")), 4);
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_members_checkpoint_predicts_as_in_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    expect_code(&tiny(folder.path(), &["--methods", "deep"]), 0);
+    let nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap();
+    let member =
+        nodes.map(|n| n.unwrap().path()).find(|p| p.to_str().unwrap().contains("s0-deep-1.")).unwrap();
+    let out = folder.path().join("preds.safetensors");
+    let checkpoint = member.join("final.safetensors");
+    let (checkpoint, out_text) = (checkpoint.to_str().unwrap(), out.to_str().unwrap());
+    let output = run(&[
+        "predict",
+        "--checkpoint",
+        checkpoint,
+        "--width",
+        "0.25",
+        "--dataset",
+        "synthetic",
+        "--out",
+        out_text,
+    ]);
+    expect_code(&output, 0);
+    let predictions = TensorFile::decode(&std::fs::read(&out).unwrap()).unwrap().params;
+    let (logits, labels) = (predictions.get("logits").unwrap(), predictions.get("labels").unwrap());
+    assert_eq!((logits.shape()[1], logits.shape()[0]), (10, labels.shape()[0]));
+    // The run used the first 60 test images and kept its logits.
+    let mut files = std::fs::read_dir(&member).unwrap().map(|f| f.unwrap().path());
+    let kept = files.find(|p| p.to_str().unwrap().ends_with("logits-test.safetensors")).unwrap();
+    let kept = TensorFile::decode(&std::fs::read(kept).unwrap()).unwrap().params;
+    assert_eq!(kept.get("logits").unwrap().data(), &logits.data()[..600]);
+}

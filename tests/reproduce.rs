@@ -1,0 +1,104 @@
+//! What a run writes, and that it depends on nothing but its configuration.
+
+use crate::{artefacts, expect_code, stderr, tiny};
+use serde_json::Value;
+
+fn results(run: &std::path::Path) -> Value {
+    serde_json::from_slice(&std::fs::read(run.join("results.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_trains_measures_and_reports_all_six_ensembles() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tiny(folder.path(), &[]);
+    expect_code(&output, 0);
+    let run = folder.path().join("run");
+    let results = results(&run);
+    let rows = results["rows"].as_array().unwrap();
+    let methods: Vec<_> = rows.iter().map(|row| row["method"].as_str().unwrap()).collect();
+    assert_eq!(methods, ["deep", "constrained", "swe", "permuted", "distilled", "distilled-deep"]);
+    for row in rows {
+        for key in ["ensemble_accuracy", "mean_member_accuracy", "joint_connectivity", "nll", "brier", "ece"]
+        {
+            assert!(row[key].is_f64(), "{key} of {row}");
+        }
+        assert_eq!(row["members"], 2);
+    }
+    // Permuting units changes no prediction: the permuted ensemble is the deep one, up to rounding.
+    for key in ["ensemble_accuracy", "nll", "brier"] {
+        let (deep, permuted) = (rows[0][key].as_f64().unwrap(), rows[3][key].as_f64().unwrap());
+        assert!((deep - permuted).abs() < 1e-4, "{key}: {deep} against {permuted}");
+    }
+    for file in ["results.csv", "report/tables.md", "report/index.html", "report/references.bib", "plan.json"]
+    {
+        assert!(run.join(file).is_file(), "{file}");
+    }
+    assert!(String::from_utf8_lossy(&output.stdout).contains("report"));
+    // Two members of three epochs each, split after one: deep 6, constrained 4, swe 6, distilled 4, control 6.
+    assert_eq!(results["cost"]["epochs"].as_f64(), Some(26.0));
+}
+
+#[test]
+fn one_and_two_threads_give_the_same_bytes() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    expect_code(&tiny(one.path(), &["--set", "run.threads=1"]), 0);
+    expect_code(&tiny(two.path(), &["--set", "run.threads=2"]), 0);
+    let mut pair = [one, two].map(|folder| artefacts(&folder.path().join("run")));
+    // The resolved configuration names the number of threads.
+    pair.iter_mut().for_each(|files| files.retain(|(path, _)| !path.ends_with("config.resolved.toml")));
+    for (a, b) in pair[0].iter().zip(&pair[1]) {
+        assert!(a == b, "{} differs", a.0.display());
+    }
+    assert_eq!(pair[0].len(), pair[1].len());
+}
+
+#[test]
+fn a_label_weight_of_one_is_the_constrained_ensemble_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    expect_code(&tiny(folder.path(), &["--methods", "constrained,distilled", "--set", "beta=1"]), 0);
+    let read = |method: &str, member: u32| {
+        let nodes = folder.path().join("run/nodes");
+        let name = format!("s0-{method}-{member}.");
+        let mut found = std::fs::read_dir(nodes).unwrap().map(|e| e.unwrap().path());
+        let node = found.find(|p| p.file_name().unwrap().to_str().unwrap().starts_with(&name)).unwrap();
+        std::fs::read(node.join("final.safetensors")).unwrap()
+    };
+    for member in [1, 2] {
+        assert!(read("constrained", member) == read("distilled", member), "member {member}");
+    }
+    assert!(read("constrained", 1) != read("constrained", 2));
+}
+
+#[test]
+fn a_second_start_does_nothing_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = tiny(folder.path(), &["--methods", "deep"]);
+    expect_code(&first, 0);
+    let before = artefacts(&folder.path().join("run"));
+    let second = tiny(folder.path(), &["--methods", "deep"]);
+    expect_code(&second, 0);
+    assert_eq!(first.stdout, second.stdout);
+    assert!(before == artefacts(&folder.path().join("run")));
+    assert!(!stderr(&second).contains("deep-1"), "{}", stderr(&second));
+}
+
+#[test]
+fn a_dry_run_prices_every_node_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tiny(folder.path(), &["--dry-run"]);
+    expect_code(&output, 0);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for name in [
+        "deep-1",
+        "deep-1-epoch-1",
+        "constrained-2",
+        "swe-2",
+        "permuted-2",
+        "distilled-1",
+        "distilled-deep-2",
+    ] {
+        assert!(text.contains(name), "{name} in\n{text}");
+    }
+    assert!(text.contains("training 26 epochs, 26 to do (44 if each method trained alone)"), "{text}");
+    assert!(!folder.path().join("run").exists());
+}

@@ -1,0 +1,38 @@
+//! Tests and lints, all with the one release profile, so that nothing heavy compiles twice.
+
+use crate::tidy;
+use std::process::{Command, ExitCode};
+
+/// Runs cargo; true when it succeeded.
+pub(crate) fn cargo(arguments: &[&str]) -> bool {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    match Command::new(program).args(arguments).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            eprintln!("error: cargo cannot be run: {error}");
+            false
+        }
+    }
+}
+
+/// The house rules, then every test of the workspace.
+pub(crate) fn test(arguments: &[String]) -> ExitCode {
+    if tidy::run() != ExitCode::SUCCESS {
+        return ExitCode::from(1);
+    }
+    // The end-to-end tests drive the binary itself.
+    let mut test = vec!["test", "--release", "--workspace"];
+    test.extend(arguments.iter().map(String::as_str));
+    verdict(cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"]) && cargo(&test))
+}
+
+/// What every change must pass.
+pub(crate) fn ci() -> ExitCode {
+    let lints = cargo(&["fmt", "--all", "--check"])
+        && cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    if lints { test(&[]) } else { ExitCode::from(1) }
+}
+
+fn verdict(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}

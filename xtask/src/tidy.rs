@@ -1,0 +1,141 @@
+//! The house rules that a machine can check, each with the reason it gives when broken.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// For each crate, the crates of this workspace it may depend on (development dependencies are free).
+const ARROWS: &[(&str, &[&str])] = &[
+    ("basin-core", &[]),
+    ("basin-data", &["basin-core"]),
+    ("basin-ensemble", &["basin-core"]),
+    ("basin-kernels", &[]),
+    ("basin-metrics", &["basin-core"]),
+    ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
+    ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),
+    ("basin-report", &["basin-core", "basin-metrics"]),
+    ("basin-store", &["basin-core"]),
+    ("basin-train", &["basin-core", "basin-data", "basin-ensemble", "basin-kernels", "basin-models"]),
+    ("weight-matching", &["basin-core"]),
+    (
+        "basin-reproduce",
+        &[
+            "basin-core",
+            "basin-data",
+            "basin-ensemble",
+            "basin-kernels",
+            "basin-methods",
+            "basin-metrics",
+            "basin-models",
+            "basin-report",
+            "basin-store",
+            "basin-train",
+            "weight-matching",
+        ],
+    ),
+    ("basin-tests", &[]),
+    ("xtask", &[]),
+];
+
+/// Crates in which the tensor framework may appear.
+const FRAMEWORK: &[&str] = &["basin-kernels", "basin-models", "basin-train", "basin-reproduce"];
+
+/// Longest file without a word of excuse, in lines.
+const LONGEST: usize = 400;
+
+/// Runs all rules and prints what is broken.
+pub(crate) fn run() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut broken = Vec::new();
+    arrows(&root, &mut broken);
+    sources(&root, &mut broken);
+    for problem in &broken {
+        eprintln!("tidy: {problem}");
+    }
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Dependencies against the table, from `cargo metadata`.
+fn arrows(root: &Path, broken: &mut Vec<String>) {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program)
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(root)
+        .output();
+    let metadata: Value = match output.map(|o| serde_json::from_slice(&o.stdout)) {
+        Ok(Ok(metadata)) => metadata,
+        other => return broken.push(format!("cargo metadata failed: {other:?}")),
+    };
+    let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    let empty = Vec::new();
+    for package in metadata["packages"].as_array().unwrap_or(&empty) {
+        let name = package["name"].as_str().unwrap_or_default();
+        let Some(targets) = allowed.get(name) else {
+            broken.push(format!("crate {name} has no line in the table of arrows (xtask/src/tidy.rs)"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().unwrap_or(&empty) {
+            let target = dependency["name"].as_str().unwrap_or_default();
+            if dependency["kind"].as_str() == Some("dev") {
+                continue;
+            }
+            if allowed.contains_key(target) && !targets.contains(&target) {
+                broken.push(format!("{name} depends on {target}, which is no arrow of the house"));
+            }
+            if target.starts_with("candle") && !FRAMEWORK.contains(&name) {
+                broken.push(format!("{name} depends on {target}; only {} may", FRAMEWORK.join(", ")));
+            }
+        }
+        let manifest =
+            fs::read_to_string(package["manifest_path"].as_str().unwrap_or_default()).unwrap_or_default();
+        if !manifest.contains("[lints") {
+            broken.push(format!("{name} does not take part in the workspace's lints"));
+        }
+    }
+}
+
+/// Heads, lengths and names of source files.
+fn sources(root: &Path, broken: &mut Vec<String>) {
+    let mut files = Vec::new();
+    ["crates", "xtask", "tests"].iter().for_each(|folder| rust_files(&root.join(folder), &mut files));
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+        if !(text.starts_with("//!") || text.starts_with("#![doc")) {
+            broken.push(format!("{shown} does not open with a line that says what it is for"));
+        }
+        if text.lines().count() > LONGEST {
+            broken.push(format!(
+                "{shown} has {} lines, more than {LONGEST}: a room that wants walls",
+                text.lines().count()
+            ));
+        }
+        let stem = file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        if ["utils", "util", "helpers", "helper", "common", "misc", "manager"].contains(&stem) {
+            broken.push(format!("{shown} has a name that says nothing"));
+        }
+        let in_kernels = shown.starts_with("crates/kernels");
+        if text.contains("unsafe {")
+            && !in_kernels
+            && !shown.ends_with("tidy.rs")
+            && !text.contains("SAFETY:")
+        {
+            broken.push(format!("{shown} has unsafe code without its reason"));
+        }
+    }
+}
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for path in entries {
+        match path.extension().and_then(|e| e.to_str()) {
+            _ if path.is_dir() && path.file_name().is_some_and(|n| n != "target") => rust_files(&path, files),
+            Some("rs") => files.push(path),
+            _ => {}
+        }
+    }
+}
