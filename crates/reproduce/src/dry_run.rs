@@ -4,7 +4,7 @@ use crate::Experiment;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
 use anyhow::Result;
 use basin_store::{NodeStatus, RealFs, RunDir};
-use basin_train::{Optimiser, Stepper, Teaching};
+use basin_train::{Stepper, Teaching};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;

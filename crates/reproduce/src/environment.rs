@@ -3,7 +3,7 @@
 use basin_kernels::Isa;
 
 /// Version, processor and threads as JSON.
-pub fn describe() -> serde_json::Value {
+pub(crate) fn describe() -> serde_json::Value {
     let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         line.split_once(':').map(|(_, name)| name.trim().to_owned())

@@ -19,7 +19,7 @@ pub const FINAL: &str = "final.safetensors";
 /// Momentum after the node's training, for trajectories that go on.
 const VELOCITY: &str = "velocity.safetensors";
 /// One line per epoch.
-pub const METRICS: &str = "metrics.jsonl";
+pub(crate) const METRICS: &str = "metrics.jsonl";
 /// What the node is.
 const NODE: &str = "node.toml";
 /// Images of the batch on which a transformed network must compute the same function.

@@ -16,7 +16,7 @@ use basin_train::Evaluator;
 use serde::{Deserialize, Serialize};
 
 /// Logits of the test split, `[n, classes]`, in a member's directory.
-pub const LOGITS: &str = "logits-test.safetensors";
+const LOGITS: &str = "logits-test.safetensors";
 const MEASURED: &str = "measured.json";
 
 /// Everything measured of one ensemble.

@@ -4,14 +4,15 @@ use crate::config::Config;
 use crate::execute::{EpochLine, Executor, METRICS};
 use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Measurer};
-use crate::plan::{Plan, PlannedWork};
+use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Experiment, Registry, dry_run, environment};
 use anyhow::{Context, Result};
 use basin_core::Citation;
 use basin_report::{Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
 use basin_store::{RealFs, RunDir};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What to run and where to put it.
@@ -72,7 +73,7 @@ fn finish(
     progress: &mut Progress,
     request: &Request,
 ) -> Result<Finished> {
-    let (experiment, plan, run) = (executor.experiment, executor.plan, executor.run);
+    let (plan, run) = (executor.plan, executor.run);
     executor.run(progress)?;
     let mut measured = Vec::new();
     for ensemble in &plan.ensembles {
@@ -84,7 +85,6 @@ fn finish(
     for artifact in render(&results, &citations(plan))? {
         run.write(&artifact.path, &artifact.bytes)?;
     }
-    let _ = experiment;
     Ok(Finished { dir: run.path().to_owned(), table: terminal_table(&results, 80)? })
 }
 
@@ -135,7 +135,7 @@ fn results(executor: &Executor<'_>, measured: Vec<Measured>, request: &Request) 
 /// Seconds of all finished nodes, from the journal: interrupted attempts do not count.
 fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
     let lines: Vec<serde_json::Value> = executor.run.journal().read()?;
-    let mut seconds = std::collections::BTreeMap::new();
+    let mut seconds = BTreeMap::new();
     for line in &lines {
         if let (Some(key), Some(time)) = (line["key"].as_str(), line["seconds"].as_f64()) {
             *seconds.entry(key.to_owned()).or_insert(0.0) += time;
@@ -145,32 +145,45 @@ fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
     Ok(wanted.filter_map(|key| seconds.get(&key)).sum())
 }
 
-/// One curve per trained node; a stretch that continues another begins with the other's epochs.
+/// One curve per trajectory that nothing continues.
 fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
+    let nodes = &executor.plan.nodes;
+    let continued: BTreeSet<NodeIndex> = nodes.iter().filter_map(continues).collect();
     let mut curves = Vec::new();
-    for node in &executor.plan.nodes {
-        let PlannedWork::Train { trajectory, .. } = &node.work else { continue };
-        let lines: Vec<EpochLine> = executor.dir(node)?.read_rows(METRICS)?;
-        let point = |l: &EpochLine| TrainingPoint {
-            epoch: l.epoch as f64,
-            loss: l.loss,
-            accuracy: l.accuracy,
-            learning_rate: l.learning_rate,
-        };
-        let method = trajectory.name.rsplit_once('-').map_or(trajectory.name.as_str(), |(method, _)| method);
-        let method =
-            method.strip_suffix("-epoch").and_then(|m| m.rsplit_once('-')).map_or(method, |(m, _)| m);
-        curves.push(TrainingCurve {
-            node: node.name.clone(),
-            method: method.to_owned(),
-            seed: node.seed,
-            points: lines.iter().map(point).collect(),
-        });
+    for (i, node) in nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)) {
+        if let PlannedWork::Train { trajectory, .. } = &node.work {
+            let number = trajectory.name.find(|c: char| c.is_ascii_digit()).unwrap_or(trajectory.name.len());
+            curves.push(TrainingCurve {
+                node: node.name.clone(),
+                method: trajectory.name[..number].trim_end_matches('-').to_owned(),
+                seed: node.seed,
+                points: training_points(executor, i)?,
+            });
+        }
     }
     Ok(curves)
 }
 
-/// Where a run of this name is kept.
-pub fn run_path(runs: &Path, name: &str) -> PathBuf {
-    runs.join(name)
+/// The earlier state of the same trajectory that a node goes on from.
+fn continues(node: &PlannedNode) -> Option<NodeIndex> {
+    match &node.work {
+        PlannedWork::Train { trajectory, from, start, .. } if *start > trajectory.start_epoch => Some(*from),
+        _ => None,
+    }
+}
+
+fn training_points(executor: &Executor<'_>, node: NodeIndex) -> Result<Vec<TrainingPoint>> {
+    let planned = &executor.plan.nodes[node];
+    let mut points = match continues(planned) {
+        Some(before) => training_points(executor, before)?,
+        None => Vec::new(),
+    };
+    let lines: Vec<EpochLine> = executor.dir(planned)?.read_rows(METRICS)?;
+    points.extend(lines.iter().map(|line| TrainingPoint {
+        epoch: line.epoch as f64,
+        loss: line.loss,
+        accuracy: line.accuracy,
+        learning_rate: line.learning_rate,
+    }));
+    Ok(points)
 }

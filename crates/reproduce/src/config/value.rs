@@ -47,7 +47,7 @@ impl Value {
 
 /// What a key accepts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Range {
+pub(super) enum Range {
     /// Whole numbers from the first to the second.
     Int(u64, u64),
     /// Numbers; each end with whether it belongs.
@@ -92,7 +92,7 @@ impl Range {
     }
 
     /// The range in words.
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match *self {
             Self::Int(low, u64::MAX) => format!("a whole number ≥ {low}"),
             Self::Int(low, high) => format!("a whole number in {low} to {high}"),
