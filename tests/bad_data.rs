@@ -22,7 +22,7 @@ fn refused(dataset: &str, folder: &Path, words: &[&str]) {
 #[test]
 fn missing_truncated_and_foreign_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    refused("cifar10", folder.path(), &["data_batch_1.bin"]);
+    refused("cifar10", folder.path(), &["cifar-10-batches-bin is missing", "cifar-10-binary.tar.gz"]);
     for i in 1..=5 {
         records(folder.path(), &format!("data_batch_{i}.bin"), 10_000, 3, 3073);
     }

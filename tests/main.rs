@@ -25,26 +25,16 @@ fn basin() -> PathBuf {
 
 /// A run so small that it takes about a second: 96 images, a quarter-width net, two members.
 const TINY: &[&str] = &[
-    "--width",
-    "0.25",
-    "--members",
-    "2",
-    "--set",
-    "data.train_images=96",
-    "--set",
-    "data.test_images=60",
-    "--set",
-    "train.epochs=3",
-    "--set",
-    "train.batch=16",
-    "--set",
-    "split_epoch=1",
-    "--set",
-    "draws=4",
-    "--set",
-    "line_points=3",
-    "--set",
-    "connectivity_images=40",
+    "--set=model.width=0.25",
+    "--set=ensemble.members=2",
+    "--set=data.train_images=96",
+    "--set=data.test_images=60",
+    "--set=train.epochs=3",
+    "--set=train.batch=16",
+    "--set=split_epoch=1",
+    "--set=draws=4",
+    "--set=line_points=3",
+    "--set=connectivity_images=40",
 ];
 
 fn run(arguments: &[&str]) -> Output {

@@ -18,7 +18,7 @@ fn refused(more: &[&str], code: i32, words: &[&str]) {
 fn values_out_of_range_are_refused_with_key_range_and_value() {
     refused(&["--set", "beta=1.2"], 2, &["ensemble.label_weight is 1.2", "0 ≤ x ≤ 1"]);
     refused(&["--set", "tau=0"], 2, &["ensemble.temperature is 0", "0 < x"]);
-    refused(&["--set", "split_epoch=3"], 2, &["ensemble.split_epoch is 3", "train.epochs = 3"]);
+    refused(&["--set", "split_epoch=3"], 2, &["split_epoch is 3", "1 ≤ t < T = 3 epochs"]);
     refused(&["--members", "1"], 2, &["ensemble.members is 1"]);
     refused(&["--seeds", "1,1"], 2, &["ensemble.seeds"]);
     refused(&["--set", "train.batch=97"], 2, &["batch of 97 images from a training set of 96"]);
@@ -46,7 +46,7 @@ fn a_missing_device_is_no_silent_fall_back() {
 #[test]
 fn divergence_stops_with_its_own_code_and_keeps_the_last_good_state() {
     let folder = tempfile::tempdir().unwrap();
-    let output = tiny(folder.path(), &["--methods", "deep", "--set", "lr=1e30", "--set", "swe_floor=1"]);
+    let output = tiny(folder.path(), &["--methods", "deep", "--set", "lr=1e30"]);
     expect_code(&output, 6);
     assert!(stderr(&output).contains("not finite at step"), "{}", stderr(&output));
     let nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap();

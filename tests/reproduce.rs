@@ -99,6 +99,6 @@ fn a_dry_run_prices_every_node_and_writes_nothing() {
     ] {
         assert!(text.contains(name), "{name} in\n{text}");
     }
-    assert!(text.contains("training 26 epochs, 26 to do (44 if each method trained alone)"), "{text}");
+    assert!(text.contains("training 26 epochs, 26 to do (45 if each method trained alone)"), "{text}");
     assert!(!folder.path().join("run").exists());
 }

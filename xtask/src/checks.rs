@@ -1,4 +1,4 @@
-//! Tests and lints, all with the one release profile, so that nothing heavy compiles twice.
+//! Tests, all with the one release profile, so that nothing heavy compiles twice.
 
 use crate::tidy;
 use std::process::{Command, ExitCode};
@@ -24,13 +24,6 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     let mut test = vec!["test", "--release", "--workspace"];
     test.extend(arguments.iter().map(String::as_str));
     verdict(cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"]) && cargo(&test))
-}
-
-/// What every change must pass.
-pub(crate) fn ci() -> ExitCode {
-    let lints = cargo(&["fmt", "--all", "--check"])
-        && cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
-    if lints { test(&[]) } else { ExitCode::from(1) }
 }
 
 fn verdict(passed: bool) -> ExitCode {

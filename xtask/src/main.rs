@@ -3,6 +3,7 @@
 
 mod basin;
 mod checks;
+mod readme;
 mod tidy;
 
 use std::process::ExitCode;
@@ -15,8 +16,8 @@ cargo xtask TASK [arguments]
   bench       measure throughput
   keys        list all configuration keys
   test        all checks that need no network: tidy, unit, golden and end-to-end tests
-  tidy        the house rules: arrows between crates, module heads, file sizes, README links
-  ci          fmt and clippy with warnings denied, then test
+  tidy        the house rules: arrows between crates, module heads, file sizes, README's results
+  readme      write the committed results into README.md
 ";
 
 fn main() -> ExitCode {
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         "reproduce" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
         "test" => checks::test(&rest),
         "tidy" => tidy::run(),
-        "ci" => checks::ci(),
+        "readme" => readme::run(),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
             ExitCode::SUCCESS

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-kernels", &[]),
     ("basin-metrics", &["basin-core"]),
     ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
-    ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),
+    ("basin-models", &["basin-core", "basin-kernels"]),
     ("basin-report", &["basin-core", "basin-metrics"]),
     ("basin-store", &["basin-core"]),
     ("basin-train", &["basin-core", "basin-data", "basin-ensemble", "basin-kernels", "basin-models"]),
@@ -51,6 +51,7 @@ pub(crate) fn run() -> ExitCode {
     let mut broken = Vec::new();
     arrows(&root, &mut broken);
     sources(&root, &mut broken);
+    broken.extend(crate::readme::check().err().map(|problem| format!("README.md: {problem}")));
     for problem in &broken {
         eprintln!("tidy: {problem}");
     }

@@ -32,7 +32,10 @@ pub fn mean_pool_gradient(dy: &[f32], pixels: usize, c: usize) -> Vec<f32> {
 /// When lengths disagree.
 pub fn dense(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
-    assert_eq!(weight.len(), outputs * inputs);
+    assert!(
+        weight.len() == outputs * inputs && x.len().is_multiple_of(inputs),
+        "dense layer {outputs}×{inputs}"
+    );
     let row = |x: &[f32], o: usize| {
         let w = &weight[o * inputs..][..inputs];
         bias[o] + x.iter().zip(w).map(|(a, b)| a * b).sum::<f32>()
@@ -41,6 +44,9 @@ pub fn dense(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
 }
 
 /// Gradients of [`dense`]: returns dx and adds to `dweight` and `dbias`, image by image.
+///
+/// # Panics
+/// When lengths disagree.
 pub fn dense_gradient(
     x: &[f32],
     weight: &[f32],
@@ -49,6 +55,8 @@ pub fn dense_gradient(
     dbias: &mut [f32],
 ) -> Vec<f32> {
     let (outputs, inputs) = (dbias.len(), weight.len() / dbias.len());
+    assert!(weight.len() == outputs * inputs && dweight.len() == weight.len());
+    assert_eq!(x.len() / inputs * outputs, dy.len(), "dense layer {outputs}×{inputs}");
     let mut dx = vec![0.0; x.len()];
     for ((x, dy), dx) in x.chunks_exact(inputs).zip(dy.chunks_exact(outputs)).zip(dx.chunks_exact_mut(inputs))
     {

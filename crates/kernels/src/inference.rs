@@ -20,8 +20,11 @@ impl<'w> Inference<'w> {
 }
 
 pub(crate) fn conv_forward(weights: &Weights, x: &Tensor, id: ParamId) -> Result<Tensor> {
-    let (n, h, w, _) = x.dims4()?;
+    let (n, h, w, cin) = x.dims4()?;
     let packed = weights.conv(id)?;
+    if cin != packed.shape.cin {
+        candle_core::bail!("a convolution of {} channels was given {:?}", packed.shape.cin, x.dims());
+    }
     let dims = [n, packed.shape.output(h), packed.shape.output(w), packed.shape.cout];
     let mut out = vec![0.0; dims.iter().product()];
     conv::forward(packed, &floats(x)?, h, w, &mut out);
@@ -42,6 +45,10 @@ pub(crate) fn norm_forward(
     let shape = NormShape { channels, epsilon: n.epsilon, relu: n.relu };
     let shortcut = shortcut.map(floats).transpose()?;
     let (gamma, beta) = (floats(weights.tensor(n.scale))?, floats(weights.tensor(n.shift))?);
+    let fits = gamma.len() == channels && beta.len() == channels && channels > 0;
+    if !fits || shortcut.as_ref().is_some_and(|s| s.len() != values.len()) {
+        candle_core::bail!("a norm of {} channels with its shortcut was given {:?}", gamma.len(), x.dims());
+    }
     norm::forward(shape, &values, shortcut.as_deref(), &gamma, &beta, &mut y, &mut statistics, weights.isa());
     Ok((tensor(y, x.dims())?, statistics))
 }
@@ -52,8 +59,11 @@ pub(crate) fn pool_forward(x: &Tensor) -> Result<Tensor> {
 }
 
 pub(crate) fn dense_forward(weights: &Weights, x: &Tensor, weight: ParamId, bias: ParamId) -> Result<Tensor> {
-    let (n, _) = x.dims2()?;
+    let (n, inputs) = x.dims2()?;
     let (w, b) = (floats(weights.tensor(weight))?, floats(weights.tensor(bias))?);
+    if w.len() != inputs * b.len() {
+        candle_core::bail!("a dense layer {:?} was given {:?}", weights.tensor(weight).dims(), x.dims());
+    }
     tensor(head::dense(&floats(x)?, &w, &b), &[n, b.len()])
 }
 

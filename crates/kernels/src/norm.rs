@@ -206,7 +206,8 @@ unsafe fn forward_rows<S: Simd, const V: usize>(job: Forward) {
                     y = y.add(S::load(job.shortcut.add(at)));
                 }
                 if job.shape.relu {
-                    y = y.max(zero);
+                    // In this order NaN stays NaN, as in PyTorch.
+                    y = zero.max(y);
                 }
                 y.store(job.y.add(at));
             }
@@ -275,7 +276,7 @@ unsafe fn forward_scalar(job: Forward) {
             for i in 0..c {
                 let shortcut = if job.shortcut.is_null() { 0.0 } else { *job.shortcut.add(row * c + i) };
                 let value = (x[i] - mean) * rstd * gamma[i] + beta[i] + shortcut;
-                y[i] = if job.shape.relu { value.max(0.0) } else { value };
+                y[i] = if job.shape.relu && value < 0.0 { 0.0 } else { value };
             }
         }
     }

@@ -6,9 +6,13 @@
 
 use std::sync::OnceLock;
 
-/// An instruction set that the kernels are compiled for.
+/// An instruction set that the kernels are compiled for. Values exist only for sets that this processor has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Isa(pub(crate) Set);
+
+/// The sets there are kernels for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isa {
+pub(crate) enum Set {
     /// 16 lanes, fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -31,39 +35,47 @@ impl Isa {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
-                sets.push(Self::Avx512);
+            if is_x86_feature_detected!("avx512f") && has_avx2() {
+                sets.push(Self(Set::Avx512));
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                sets.push(Self::Avx2);
+            if has_avx2() {
+                sets.push(Self(Set::Avx2));
             }
         }
-        sets.push(Self::Portable);
+        sets.push(Self(Set::Portable));
         sets
     }
 
-    /// The set to use where rows are `channels` long: the widest one whose vector is not longer.
-    pub fn for_channels(self, channels: usize) -> Self {
-        match self {
+    /// The set to use where rows are `channels` long: half-empty vectors of 16 give way to those of 8.
+    pub(crate) fn for_channels(self, channels: usize) -> Self {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if channels <= 8 && is_x86_feature_detected!("fma") => Self::Avx2,
-            other => {
-                let _ = channels;
-                other
-            }
+            Set::Avx512 if channels <= 8 => Self(Set::Avx2),
+            _ => self,
         }
     }
 
     /// Lanes of one vector.
-    pub fn lanes(self) -> usize {
-        match self {
+    pub(crate) fn lanes(self) -> usize {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => 16,
+            Set::Avx512 => 16,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => 8,
-            Self::Portable => 8,
+            Set::Avx2 => 8,
+            Set::Portable => 8,
         }
     }
+}
+
+impl std::fmt::Debug for Isa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
 /// One vector register's worth of `f32`.
@@ -80,6 +92,7 @@ pub(crate) trait Simd: Copy {
     unsafe fn add(self, o: Self) -> Self;
     unsafe fn sub(self, o: Self) -> Self;
     unsafe fn mul(self, o: Self) -> Self;
+    /// The larger one, `o` where either is NaN.
     unsafe fn max(self, o: Self) -> Self;
     /// `self · a + b`.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
@@ -289,12 +302,12 @@ macro_rules! dispatch {
             // SAFETY: `Isa` values for a set exist only where the processor has it (`Isa::available`); the
             // rest of the contract is the caller's.
             unsafe {
-                match isa {
+                match isa.0 {
                     #[cfg(target_arch = "x86_64")]
-                    $crate::simd::Isa::Avx512 => avx512($($arg),*),
+                    $crate::simd::Set::Avx512 => avx512($($arg),*),
                     #[cfg(target_arch = "x86_64")]
-                    $crate::simd::Isa::Avx2 => avx2($($arg),*),
-                    $crate::simd::Isa::Portable => $body::<$crate::simd::Lanes8>($($arg),*),
+                    $crate::simd::Set::Avx2 => avx2($($arg),*),
+                    $crate::simd::Set::Portable => $body::<$crate::simd::Lanes8>($($arg),*),
                 }
             }
         }

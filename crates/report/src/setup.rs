@@ -6,6 +6,21 @@ use serde_json::Value;
 /// Width multiplier of the paper's ResNet20 (Appendix C: 64, 128 and 256 channels).
 const WIDTH: f64 = 4.0;
 
+/// The rest of the recipe (Appendix C): keys, the paper's values, and how to say them; compared where the
+/// configuration has them. No subset of the images and no gradient clipping are what the paper does not
+/// mention.
+const RECIPE: &[(&str, f64, &str)] = &[
+    ("batch", 128.0, "batch"),
+    ("peak_lr", 0.1, "peak learning rate"),
+    ("momentum", 0.9, "momentum"),
+    ("warmup", 0.1, "warm-up"),
+    ("temperature", 3.0, "temperature"),
+    ("label_weight", 0.2, "label weight"),
+    ("swe_floor", 0.01, "SWE floor"),
+    ("train_images", 0.0, "training images"),
+    ("clip_norm", 0.0, "gradient norm clipped at"),
+];
+
 /// The sentence a table opens with. It always says what the paper's numbers are for.
 pub(crate) fn sentence(paper: &Paper, config: &Value, dataset: &str, model: &str, members: usize) -> String {
     let vit = model.to_ascii_lowercase().starts_with("vit");
@@ -40,6 +55,12 @@ pub(crate) fn sentence(paper: &Paper, config: &Value, dataset: &str, model: &str
         compare("epochs", epochs, &|e| format!("{e} epochs"));
         wanted.push(format!("{epochs} epochs"));
     }
+    for (key, want, what) in RECIPE {
+        if let Some(have) = number(config, key).filter(|have| have != want) {
+            differs = true;
+            found.push(format!("{what} {have}"));
+        }
+    }
     let full = format!("{theirs} at full length ({})", wanted.join(", "));
     if differs {
         format!(
@@ -70,6 +91,13 @@ mod tests {
 
     fn say(config: &Value, dataset: &str, members: usize) -> String {
         sentence(&Paper::published().unwrap(), config, dataset, "resnet20", members)
+    }
+
+    #[test]
+    fn another_recipe_is_not_the_papers_set_up() {
+        let config = json!({"model": {"width": 4}, "train": {"epochs": 110, "batch": 32, "clip_norm": 0.5}});
+        let text = say(&config, "cifar10", 5);
+        assert!(text.contains("this run has batch 32, gradient norm clipped at 0.5"), "{text}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ struct ReproduceArgs {
     /// Folder of all runs
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
-    /// Name of this run [default: the preset]
+    /// Name of this run [default: the preset, with the data set where it is not the preset's own]
     #[arg(long)]
     name: Option<String>,
     /// Any key, e.g. --set train.batch=64 (see `basin keys`)
@@ -92,9 +92,12 @@ struct PredictArgs {
     /// train or test
     #[arg(long, default_value = "test")]
     split: String,
-    /// Safetensors file to write
+    /// Safetensors file to write: logits [n, classes] and labels [n], both f32
     #[arg(long)]
     out: PathBuf,
+    /// Any key, e.g. --set data.seed=1 for another synthetic set
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,13 +145,7 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         let known: Vec<_> = PRESETS.iter().map(|p| format!("  {:<15} {}", p.name, p.summary)).collect();
         exit::Usage(format!("unknown preset {}, expected one of\n{}", args.preset, known.join("\n")))
     })?;
-    let mut settings = Vec::new();
-    for setting in &args.set {
-        let pair = setting
-            .split_once('=')
-            .ok_or_else(|| exit::Usage(format!("--set {setting}, expected KEY=VALUE")))?;
-        settings.push((pair.0.trim().to_owned(), pair.1.trim().to_owned()));
-    }
+    let mut settings = parse_settings(&args.set)?;
     let flags = [
         ("data.dataset", args.dataset),
         ("data.dir", args.data_dir),
@@ -165,7 +162,8 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         return Err(exit::NoDevice { asked: config.text("run.device").to_owned() }.into());
     }
     use_threads(config.int("run.threads") as usize)?;
-    let request = Request { config, runs: args.runs, name: args.name.unwrap_or(args.preset) };
+    let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));
+    let request = Request { config, runs: args.runs, name };
     if args.dry_run {
         return say(&price(&request, &Registry::default())?);
     }
@@ -186,12 +184,21 @@ fn run_predict(args: PredictArgs) -> Result<()> {
         ("model.name", Some(args.model)),
         ("model.width", Some(args.width)),
     ];
-    let settings: Vec<_> =
-        flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    let mut settings = parse_settings(&args.set)?;
+    settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let preset = Preset::find("quick").context("the quick preset")?;
     let config = Config::resolve(preset, &settings)?;
     let n = predict(&config, &args.checkpoint, split, &args.out)?;
     say(&format!("{n} predictions in {}", args.out.display()))
+}
+
+/// `KEY=VALUE` arguments as pairs.
+fn parse_settings(arguments: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |setting: &String| match setting.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        None => Err(exit::Usage(format!("--set {setting}, expected KEY=VALUE")).into()),
+    };
+    arguments.iter().map(pair).collect()
 }
 
 /// Results do not depend on the number of threads; speed does.

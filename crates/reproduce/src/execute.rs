@@ -5,12 +5,13 @@ use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::{Progress, Task};
 use crate::{Experiment, exit};
 use anyhow::{Context, Result, ensure};
-use basin_core::{Params, TensorFile};
+use basin_core::{Digest, Params, TensorFile};
 use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
 use basin_store::{NodeDir, RunDir};
-use basin_train::{Examples, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState};
+use basin_train::{EpochRow, Examples, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState};
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,13 @@ pub struct EpochLine {
     pub loss: f64,
     /// Training accuracy, a fraction.
     pub accuracy: f64,
+}
+
+impl EpochLine {
+    fn row(self) -> EpochRow {
+        let Self { epoch, step, learning_rate, loss, accuracy } = self;
+        EpochRow { epoch, step, learning_rate, loss, accuracy }
+    }
 }
 
 /// Carries out a plan in a run directory.
@@ -73,22 +81,30 @@ impl Executor<'_> {
                 continue;
             }
             self.interrupt.check()?;
-            let started = Instant::now();
-            self.journal(node, "start", None)?;
-            self.carry_out(node, &dir, progress).with_context(|| format!("node {}", dir.name()))?;
-            self.journal(node, "done", Some(started.elapsed().as_secs_f64()))?;
+            let clock = Stopwatch::start();
+            self.journal(&node.name, &node.key, "start", None)?;
+            let result = self.carry_out(node, &dir, progress, &clock);
+            let event = if result.is_ok() { "done" } else { "stop" };
+            self.journal(&node.name, &node.key, event, Some(clock.lap()))?;
+            result.with_context(|| format!("node {}", dir.name()))?;
         }
         Ok(())
     }
 
-    fn journal(&self, node: &PlannedNode, event: &str, seconds: Option<f64>) -> Result<()> {
-        let line = serde_json::json!({
-            "event": event, "node": node.name, "seed": node.seed, "key": node.key.to_string(), "seconds": seconds,
-        });
+    /// Notes an event; `seconds` are those worked since the piece of work's last line.
+    pub(crate) fn journal(&self, name: &str, key: &Digest, event: &str, seconds: Option<f64>) -> Result<()> {
+        let line =
+            serde_json::json!({ "event": event, "name": name, "key": key.to_string(), "seconds": seconds });
         Ok(self.run.journal().append(&line)?)
     }
 
-    fn carry_out(&self, node: &PlannedNode, dir: &NodeDir, progress: &mut Progress) -> Result<()> {
+    fn carry_out(
+        &self,
+        node: &PlannedNode,
+        dir: &NodeDir,
+        progress: &mut Progress,
+        clock: &Stopwatch,
+    ) -> Result<()> {
         dir.write(NODE, self.describe(node).as_bytes())?;
         match &node.work {
             PlannedWork::Init { path } => {
@@ -107,20 +123,14 @@ impl Executor<'_> {
             }
             PlannedWork::Train { trajectory, from, teacher, start, end } => {
                 let recipe = self.recipe(node, trajectory, *teacher)?;
-                let state = self.start(dir, *from, *start, progress)?;
+                let same_trajectory = *start > trajectory.start_epoch;
+                let state = self.start(dir, (*from, same_trajectory), *start, progress)?;
                 let per_epoch = self.experiment.steps_per_epoch();
                 let (first, steps) = (start * per_epoch, (end - start) * per_epoch);
                 let checkpoint =
                     Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
                 let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
-                let mut observer = Observer {
-                    dir,
-                    task,
-                    first,
-                    interrupt: self.interrupt,
-                    checkpoint,
-                    kept: Instant::now(),
-                };
+                let mut observer = Observer { executor: self, node, dir, task, first, checkpoint, clock };
                 let segment = Segment { state, end_epoch: *end };
                 match basin_train::run(&self.experiment.network, &recipe, segment, &mut observer)? {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
@@ -158,17 +168,37 @@ impl Executor<'_> {
         Ok(self.experiment.network.check(&decoded.params)?)
     }
 
-    /// The newest good rolling state of a node, or the state of the node that it continues.
-    fn start(&self, dir: &NodeDir, from: NodeIndex, epoch: u64, progress: &Progress) -> Result<TrainState> {
-        dir.broken_states()?.iter().for_each(|note| progress.line(note));
-        if let Some((_, bytes, notes)) = dir.load_state()? {
-            notes.iter().for_each(|note| progress.line(note));
-            let layout = self.experiment.network.layout().shapes();
-            return TrainState::decode(&bytes, &layout).with_context(|| dir.path().display().to_string());
+    /// The newest good rolling state of a node, or the state of the node that it continues; the log of a
+    /// trajectory goes on where it is one trajectory, so that a node's files depend on its key alone.
+    fn start(
+        &self,
+        dir: &NodeDir,
+        (from, same_trajectory): (NodeIndex, bool),
+        epoch: u64,
+        progress: &Progress,
+    ) -> Result<TrainState> {
+        let first = epoch * self.experiment.steps_per_epoch();
+        match dir.load_state()? {
+            Some((_, bytes, notes)) => {
+                notes.iter().for_each(|note| progress.line(note));
+                let layout = self.experiment.network.layout().shapes();
+                let state =
+                    TrainState::decode(&bytes, &layout).with_context(|| dir.path().display().to_string())?;
+                // A state from before a later plan split this trajectory may lie behind the split.
+                if state.step >= first {
+                    return Ok(state);
+                }
+            }
+            None => dir.broken_states()?.iter().for_each(|note| progress.line(note)),
         }
-        let mut state = TrainState::new(self.params(from)?, epoch * self.experiment.steps_per_epoch());
+        let mut state = TrainState::new(self.params(from)?, first);
         if let PlannedWork::Train { .. } = self.plan.nodes[from].work {
-            state.velocity = self.read(&self.dir(&self.plan.nodes[from])?, VELOCITY)?;
+            let before = self.dir(&self.plan.nodes[from])?;
+            state.velocity = self.read(&before, VELOCITY)?;
+            if same_trajectory {
+                state.rows =
+                    before.read_rows::<EpochLine>(METRICS)?.into_iter().map(EpochLine::row).collect();
+            }
         }
         Ok(state)
     }
@@ -246,7 +276,7 @@ impl Executor<'_> {
 }
 
 fn write_rows(dir: &NodeDir, state: &TrainState) -> Result<(), basin_store::StoreError> {
-    let line = |r: &basin_train::EpochRow| EpochLine {
+    let line = |r: &EpochRow| EpochLine {
         epoch: r.epoch,
         step: r.step,
         learning_rate: r.learning_rate,
@@ -256,29 +286,49 @@ fn write_rows(dir: &NodeDir, state: &TrainState) -> Result<(), basin_store::Stor
     dir.write_rows(METRICS, &state.rows.iter().map(line).collect::<Vec<_>>())
 }
 
+/// Time worked, told in laps, so that an interrupted attempt counts up to its last line in the journal.
+#[derive(Debug)]
+pub(crate) struct Stopwatch(Cell<Instant>);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Cell::new(Instant::now()))
+    }
+
+    /// Seconds since the last lap.
+    pub(crate) fn lap(&self) -> f64 {
+        self.0.replace(Instant::now()).elapsed().as_secs_f64()
+    }
+
+    fn since_lap(&self) -> Duration {
+        self.0.get().elapsed()
+    }
+}
+
 struct Observer<'a, 'p> {
+    executor: &'a Executor<'a>,
+    node: &'a PlannedNode,
     dir: &'a NodeDir,
     task: Task<'p>,
     first: u64,
-    interrupt: &'a Interrupt,
     checkpoint: Duration,
-    kept: Instant,
+    clock: &'a Stopwatch,
 }
 
 impl SegmentObserver for Observer<'_, '_> {
     fn step(&mut self, step: u64) -> bool {
         self.task.step(step - self.first);
-        self.interrupt.requested()
+        self.executor.interrupt.requested()
     }
 
     fn checkpoint_due(&mut self) -> bool {
-        self.kept.elapsed() >= self.checkpoint
+        self.clock.since_lap() >= self.checkpoint
     }
 
     fn checkpoint(&mut self, state: &TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         write_rows(self.dir, state)?;
         self.dir.save_state(state.step, &state.encode())?;
-        self.kept = Instant::now();
-        Ok(())
+        let Observer { executor, node, clock, .. } = self;
+        Ok(executor.journal(&node.name, &node.key, "checkpoint", Some(clock.lap()))?)
     }
 }

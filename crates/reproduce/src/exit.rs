@@ -83,7 +83,13 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (matches!(cause.downcast_ref(), Some(DataError::Setting { .. })), USAGE),
         (cause.is::<DataError>(), DATA),
         (matches!(cause.downcast_ref(), Some(ModelError::Tensors(_))), CHECKPOINT),
-        (cause.is::<ModelError>(), USAGE),
+        (
+            matches!(
+                cause.downcast_ref(),
+                Some(ModelError::Unknown { .. } | ModelError::Width { .. } | ModelError::Side { .. })
+            ),
+            USAGE,
+        ),
         (
             cause.is::<Checkpoint>() || cause.is::<StateError>() || cause.is::<basin_core::TensorFileError>(),
             CHECKPOINT,

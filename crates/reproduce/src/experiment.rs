@@ -1,7 +1,8 @@
 //! What all stages of a run share: data, network and the settings that shape training.
 
 use crate::config::Config;
-use anyhow::{Context, Result};
+use crate::exit::Usage;
+use anyhow::Result;
 use basin_core::{Labels, SeedTree};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{PlanContext, WarmupCosine};
@@ -41,11 +42,16 @@ impl Experiment {
             let set = source.load(split)?;
             match config.int(key) as usize {
                 0 => Ok(set),
-                n => set.take(n).with_context(|| format!("{key} = {n}")),
+                n if n > set.len() => Err(too_many(key, n, set.len()).into()),
+                n => Ok(set.take(n)?),
             }
         };
         let train = load(Split::Train, "data.train_images")?;
         let test = load(Split::Test, "data.test_images")?;
+        let probe = config.int("metrics.connectivity_images") as usize;
+        if probe > test.len() {
+            return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
+        }
         let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
         let network = architecture.build(train.size(), train.classes())?;
         let augment = augment(&config);
@@ -117,11 +123,22 @@ impl Experiment {
 
 /// Where the configured data set comes from.
 pub(crate) fn source(config: &Config, dataset: DatasetId) -> Source {
-    let seed = config.int("data.seed");
-    match config.text("data.dir") {
-        "" => Source { dataset, ..Source::synthetic(seed) },
-        dir => Source { dir: Some(dir.into()), dataset, ..Source::synthetic(seed) },
+    let standard = Source::synthetic(config.int("data.seed"));
+    let count = |key, standard| match config.int(key) as usize {
+        0 => standard,
+        n => n,
+    };
+    Source {
+        dataset,
+        dir: Some(config.text("data.dir")).filter(|dir| !dir.is_empty()).map(Into::into),
+        train_images: count("data.train_images", standard.train_images),
+        test_images: count("data.test_images", standard.test_images),
+        ..standard
     }
+}
+
+fn too_many(key: &str, found: usize, there: usize) -> Usage {
+    Usage(format!("{key} is {found}, expected at most {there}, the images there are; 0 takes them all"))
 }
 
 fn augment(config: &Config) -> AugmentConfig {

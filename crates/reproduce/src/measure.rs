@@ -1,7 +1,7 @@
 //! Measures ensembles: members' logits once per member, then every metric, kept with the hash of what it came from.
 
 use crate::Experiment;
-use crate::execute::Executor;
+use crate::execute::{Executor, Stopwatch};
 use crate::plan::{NodeIndex, PlannedEnsemble, PlannedNode};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
@@ -74,7 +74,11 @@ impl<'a> Measurer<'a> {
             return serde_json::from_slice(&bytes)
                 .with_context(|| format!("{}/{MEASURED}", dir.path().display()));
         }
-        let measured = self.compute(ensemble, progress)?;
+        let clock = Stopwatch::start();
+        let result = self.compute(ensemble, progress);
+        let (name, event) = (dir.name(), if result.is_ok() { "done" } else { "stop" });
+        self.executor.journal(name, &self.key(ensemble), event, Some(clock.lap()))?;
+        let measured = result?;
         dir.write(MEASURED, &serde_json::to_vec_pretty(&measured)?)?;
         dir.finish(&[MEASURED])?;
         Ok(measured)
@@ -86,7 +90,7 @@ impl<'a> Measurer<'a> {
     }
 
     /// Digest of the members, the test images and all settings of the metrics.
-    fn key(&self, ensemble: &PlannedEnsemble) -> Digest {
+    pub(crate) fn key(&self, ensemble: &PlannedEnsemble) -> Digest {
         let experiment = self.executor.experiment;
         let config = &experiment.config;
         let members: Vec<_> = ensemble.members.iter().map(|&m| *self.node(m).key.bytes()).collect();

@@ -42,6 +42,7 @@ impl Progress {
             bar.set_position(at);
             bar
         });
+        self.done += units * at as f64 / steps.max(1) as f64;
         let now = Instant::now();
         let task = Task {
             progress: self,
@@ -68,13 +69,6 @@ impl Progress {
             Some((bars, _)) => drop(bars.println(text)),
             None => drop(writeln!(std::io::stderr(), "{text}")),
         }
-    }
-
-    /// Counts work finished outside of a [`Task`].
-    pub fn advance(&mut self, units: f64) {
-        self.done += units;
-        self.worked += units;
-        self.show();
     }
 
     fn left(&self) -> String {

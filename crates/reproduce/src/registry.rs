@@ -1,7 +1,8 @@
 //! The methods that a run can name: one line each.
 
 use crate::config::Config;
-use anyhow::{Context, Result, bail};
+use crate::exit::Usage;
+use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
 use basin_models::Architecture;
@@ -45,7 +46,8 @@ impl Registry {
             Some((_, make)) => make(config),
             None => {
                 let known: Vec<_> = self.entries.iter().map(|(id, _)| *id).collect();
-                bail!("unknown method {id}, expected one of {}", known.join(", "))
+                Err(Usage(format!("ensemble.methods names {id:?}, expected some of {}", known.join(", ")))
+                    .into())
             }
         }
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use basin_core::Citation;
 use basin_report::{Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
 use basin_store::{RealFs, RunDir};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ fn finish(
         let what = format!("measuring {} of seed {}", ensemble.method, ensemble.seed);
         measured.push(measurer.measure(ensemble, progress).context(what)?);
     }
-    let results = results(executor, measured, request)?;
+    let results = results(executor, measurer, measured, request)?;
     for artifact in render(&results, &citations(plan))? {
         run.write(&artifact.path, &artifact.bytes)?;
     }
@@ -117,7 +117,12 @@ fn citations(plan: &Plan) -> Vec<Citation> {
     all
 }
 
-fn results(executor: &Executor<'_>, measured: Vec<Measured>, request: &Request) -> Result<Results> {
+fn results(
+    executor: &Executor<'_>,
+    measurer: &Measurer<'_>,
+    measured: Vec<Measured>,
+    request: &Request,
+) -> Result<Results> {
     let (experiment, plan) = (executor.experiment, executor.plan);
     let images = plan.epochs() * experiment.steps_per_epoch() * experiment.batch() as u64;
     let (rows, lines): (Vec<_>, Vec<_>) = measured.into_iter().map(|m| (m.row, m.lines)).unzip();
@@ -127,22 +132,20 @@ fn results(executor: &Executor<'_>, measured: Vec<Measured>, request: &Request) 
         rows,
         training: training_curves(executor)?,
         pairwise: lines.into_iter().flatten().collect(),
-        cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor)? },
+        cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor, measurer)? },
         environment: environment::describe(),
     })
 }
 
-/// Seconds of all finished nodes, from the journal: interrupted attempts do not count.
-fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
+/// Seconds worked on everything in the plan, from the journal: attempts that were stopped count up to their
+/// last line there.
+fn wall_seconds(executor: &Executor<'_>, measurer: &Measurer<'_>) -> Result<f64> {
+    let nodes = executor.plan.nodes.iter().map(|node| node.key);
+    let measured = executor.plan.ensembles.iter().map(|ensemble| measurer.key(ensemble));
+    let wanted: BTreeSet<String> = nodes.chain(measured).map(|key| key.to_string()).collect();
     let lines: Vec<serde_json::Value> = executor.run.journal().read()?;
-    let mut seconds = BTreeMap::new();
-    for line in &lines {
-        if let (Some(key), Some(time)) = (line["key"].as_str(), line["seconds"].as_f64()) {
-            *seconds.entry(key.to_owned()).or_insert(0.0) += time;
-        }
-    }
-    let wanted = executor.plan.nodes.iter().map(|node| node.key.to_string());
-    Ok(wanted.filter_map(|key| seconds.get(&key)).sum())
+    let ours = lines.iter().filter(|line| line["key"].as_str().is_some_and(|key| wanted.contains(key)));
+    Ok(ours.filter_map(|line| line["seconds"].as_f64()).sum())
 }
 
 /// One curve per trajectory that nothing continues.
@@ -150,14 +153,14 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
     let nodes = &executor.plan.nodes;
     let continued: BTreeSet<NodeIndex> = nodes.iter().filter_map(continues).collect();
     let mut curves = Vec::new();
-    for (i, node) in nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)) {
+    for (_, node) in nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)) {
         if let PlannedWork::Train { trajectory, .. } = &node.work {
             let number = trajectory.name.find(|c: char| c.is_ascii_digit()).unwrap_or(trajectory.name.len());
             curves.push(TrainingCurve {
                 node: node.name.clone(),
                 method: trajectory.name[..number].trim_end_matches('-').to_owned(),
                 seed: node.seed,
-                points: training_points(executor, i)?,
+                points: training_points(executor, node)?,
             });
         }
     }
@@ -172,18 +175,13 @@ fn continues(node: &PlannedNode) -> Option<NodeIndex> {
     }
 }
 
-fn training_points(executor: &Executor<'_>, node: NodeIndex) -> Result<Vec<TrainingPoint>> {
-    let planned = &executor.plan.nodes[node];
-    let mut points = match continues(planned) {
-        Some(before) => training_points(executor, before)?,
-        None => Vec::new(),
-    };
-    let lines: Vec<EpochLine> = executor.dir(planned)?.read_rows(METRICS)?;
-    points.extend(lines.iter().map(|line| TrainingPoint {
+fn training_points(executor: &Executor<'_>, node: &PlannedNode) -> Result<Vec<TrainingPoint>> {
+    let lines: Vec<EpochLine> = executor.dir(node)?.read_rows(METRICS)?;
+    let point = |line: &EpochLine| TrainingPoint {
         epoch: line.epoch as f64,
         loss: line.loss,
         accuracy: line.accuracy,
         learning_rate: line.learning_rate,
-    }));
-    Ok(points)
+    };
+    Ok(lines.iter().map(point).collect())
 }

@@ -79,10 +79,10 @@ pub enum TrainError {
         /// Steps at the end.
         end: u64,
     },
-    /// Loss or gradient became NaN or infinite; the state before that step was kept.
+    /// Loss, gradient or update became NaN or infinite; the last good state was kept.
     #[error(
-        "loss or gradient is not finite at step {step} (epoch {epoch}, learning rate {rate}); the state before it is \
-         kept. Lower the peak learning rate or lengthen the warm-up"
+        "loss, gradient or update is not finite at step {step} (epoch {epoch}, learning rate {rate}); the last good \
+         state is kept. Lower the peak learning rate or lengthen the warm-up"
     )]
     NonFinite {
         /// The step that failed.
@@ -137,8 +137,12 @@ pub fn run(
         let rate = recipe.schedule.rate(state.step, per_epoch);
         let next = Batch { indices, order: &recipe.order, epoch };
         let sum = stepper.step(&recipe.examples, next, &recipe.teaching, recipe.optimiser, rate)?;
-        if !sum.finite {
-            keep(&mut state, &stepper, observer)?;
+        if !(sum.finite && sum.usable) {
+            // A step that was refused left the state before it whole; one that overflowed did not, and the
+            // last checkpoint is the last good state.
+            if sum.usable {
+                keep(&mut state, &stepper, observer)?;
+            }
             return Err(TrainError::NonFinite { step: state.step, epoch, rate });
         }
         state.step += 1;

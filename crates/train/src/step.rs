@@ -97,6 +97,8 @@ pub struct StepSum {
     pub correct: u64,
     /// Whether loss and all gradients were finite; if not, nothing was updated.
     pub finite: bool,
+    /// Whether parameters and momentum are finite after the update; if not, they are of no use any more.
+    pub usable: bool,
 }
 
 /// A network in training: parameters and velocity as tensors that are updated in place.
@@ -225,8 +227,12 @@ impl<'a> Stepper<'a> {
         rest.iter().for_each(|shard| first[0].add(shard));
         let gradients = first[0].unpack(&weights);
         total.finite = total.loss.is_finite() && gradients.iter().flatten().all(|g| g.is_finite());
+        total.usable = true;
         if total.finite {
             optimiser.update(rate, &self.params, &self.velocity, gradients)?;
+            for array in self.params.iter().chain(&self.velocity) {
+                total.usable &= floats(array)?.iter().all(|x| x.is_finite());
+            }
         }
         Ok(total)
     }

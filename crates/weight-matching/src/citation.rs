@@ -5,7 +5,7 @@ use basin_core::Citation;
 /// Ainsworth, Hayase, Srinivasa: "Git Re-Basin", whose weight matching (Section 3.2, Algorithm 1) this
 /// crate implements.
 pub const CITATION: Citation = Citation {
-    key: "ainsworth2023gitrebasin",
+    key: "ainsworth2023rebasin",
     authors: "Ainsworth, Samuel K. and Hayase, Jonathan and Srinivasa, Siddhartha",
     title: "Git Re-Basin: Merging Models modulo Permutation Symmetries",
     year: 2023,

@@ -2,6 +2,7 @@
 
 use super::Value;
 use super::value::Range;
+use basin_models::Architecture;
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +57,17 @@ impl Key {
         self.range.parse(text).map_err(|expected| format!("  {} is {text}, expected {expected}", self.name))
     }
 
+    /// Edit distance from the nearest of the key's spellings: in full, by its last part, by its alias.
+    fn distance(&self, name: &str) -> usize {
+        let last = self.name.rsplit('.').next();
+        [Some(self.name), last, self.alias]
+            .into_iter()
+            .flatten()
+            .map(|known| distance(known, name))
+            .min()
+            .unwrap_or(0)
+    }
+
     /// The key of that name: in full, by alias, or by its last part where that is unambiguous.
     pub(super) fn find(name: &str) -> Result<&'static Key, String> {
         let short = |key: &&Key| key.name.rsplit('.').next() == Some(name);
@@ -65,14 +77,13 @@ impl Key {
             by_last.next().filter(|_| by_last.next().is_none())
         });
         found.ok_or_else(|| {
-            let names = KEYS.iter().flat_map(|key| [Some(key.name), key.alias]).flatten();
-            let nearest = names.min_by_key(|known| distance(known, name)).unwrap_or_default();
+            let nearest = KEYS.iter().min_by_key(|key| key.distance(name)).map_or("", |key| key.name);
             format!("  unknown key {name}; did you mean {nearest}?")
         })
     }
 }
 
-/// Edit distance of Levenshtein, the last section name being free.
+/// Edit distance of Levenshtein.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -87,9 +98,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-const METHODS: &[&str] = &["deep", "constrained", "swe", "permuted", "distilled", "distilled-deep"];
 const DATASETS: &[&str] = &["synthetic", "synthetic-100", "cifar10", "cifar100", "tiny-imagenet"];
-const MODELS: &[&str] = &["resnet20", "resnet32", "resnet44", "resnet56", "resnet110"];
 const UNIT: Range = Range::Float(0.0, true, 1.0, true);
 const POSITIVE: Range = Range::Float(0.0, false, f64::INFINITY, false);
 const STRENGTH: Range = Range::Float(0.0, true, 10.0, true);
@@ -108,15 +117,15 @@ pub const KEYS: &[Key] = &[
     )
     .trains(),
     key("data.test_images", "0", Range::Int(0, 1_000_000), "images", "use the first n test images; 0 = all"),
-    key("data.seed", "0", Range::Int(0, u64::MAX), "seed", "seed of a synthetic data set").trains(),
-    key("model.name", "resnet20", Range::OneOf(MODELS), "name", "architecture").trains(),
+    key("data.seed", "0", Range::Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set").trains(),
+    key("model.name", "resnet20", Range::OneOf(&Architecture::NAMES), "name", "architecture").trains(),
     key("model.width", "4", Range::Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier")
         .trains(),
     key("train.epochs", "110", Range::Int(2, 1_000_000), "epochs", "length T of one member's training"),
     key("train.batch", "128", Range::Int(1, 65_536), "images", "images per step").trains(),
     key("train.peak_lr", "0.1", POSITIVE, "learning rate", "highest learning rate").alias("lr"),
     key("train.warmup", "0.1", Range::Float(0.0, true, 1.0, false), "share of T", "linear warm-up"),
-    key("train.momentum", "0.9", Range::Float(0.0, true, 1.0, false), "", "momentum of SGD").trains(),
+    key("train.momentum", "0.9", Range::Float(0.0, true, 1.0, false), "factor", "momentum of SGD").trains(),
     key(
         "train.l2",
         "0.0001",
@@ -156,7 +165,7 @@ pub const KEYS: &[Key] = &[
     key(
         "ensemble.methods",
         "deep,constrained,swe,permuted,distilled,distilled-deep",
-        Range::SomeOf(METHODS),
+        Range::Words,
         "names",
         "ensembles to build",
     ),
@@ -171,9 +180,10 @@ pub const KEYS: &[Key] = &[
     )
     .alias("t"),
     key("ensemble.swe_floor", "0.01", POSITIVE, "learning rate", "rate that SWE holds once reached"),
-    key("ensemble.label_weight", "0.2", UNIT, "", "weight of the labels in the distillation loss")
+    key("ensemble.label_weight", "0.2", UNIT, "share", "weight of the labels in the distillation loss")
         .alias("beta"),
-    key("ensemble.temperature", "3", POSITIVE, "", "temperature of the distillation loss").alias("tau"),
+    key("ensemble.temperature", "3", POSITIVE, "divisor of logits", "temperature of the distillation loss")
+        .alias("tau"),
     key(
         "metrics.combine",
         "mean-probs",

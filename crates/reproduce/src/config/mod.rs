@@ -67,33 +67,16 @@ impl Config {
             put(key, text, Origin::Preset(preset.name));
         }
         settings.iter().for_each(|(key, text)| put(key, text, Origin::CommandLine));
-        let config = Self { values };
-        if problems.is_empty() {
-            problems.extend(config.contradictions());
-        }
-        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
-    }
-
-    /// Checks between keys; single ranges were checked when the values were read.
-    fn contradictions(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let (split, epochs) = (self.int("ensemble.split_epoch"), self.int("train.epochs"));
-        if split >= epochs {
-            problems.push(format!(
-                "  ensemble.split_epoch is {split}, expected less than train.epochs = {epochs}"
-            ));
-        }
-        let (floor, peak) = (self.float("ensemble.swe_floor"), self.float("train.peak_lr"));
-        if floor >= peak {
-            problems
-                .push(format!("  ensemble.swe_floor is {floor}, expected less than train.peak_lr = {peak}"));
-        }
-        let (low, high) = (self.float("augment.zoom_low"), self.float("augment.zoom_high"));
+        let number = |name: &str| match &values[name].0 {
+            Value::Float(x) => *x,
+            other => panic!("{name} is {other:?}"),
+        };
+        let (low, high) = (number("augment.zoom_low"), number("augment.zoom_high"));
         if low > high {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
-        problems
+        if problems.is_empty() { Ok(Self { values }) } else { Err(ConfigError { problems }) }
     }
 
     /// A whole number. Panics when the key is unknown or of another type: a bug, not an input.
@@ -217,9 +200,29 @@ mod tests {
     }
 
     #[test]
-    fn the_split_must_come_before_the_end() {
-        let error = resolve(&[("train.epochs", "4"), ("split_epoch", "4")]).unwrap_err();
-        assert_eq!(error.problems, ["  ensemble.split_epoch is 4, expected less than train.epochs = 4"]);
+    fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
+        for key in ["data.dataset", "dataset"] {
+            let preset = Preset::find("paper-resnet20").unwrap();
+            let config = Config::resolve(preset, &[(key.into(), "cifar100".into())]).unwrap();
+            assert_eq!((config.int("train.epochs"), config.int("ensemble.split_epoch")), (190, 40));
+        }
+    }
+
+    #[test]
+    fn short_misspellings_find_their_key() {
+        for (typed, meant) in
+            [("bach", "train.batch"), ("temprature", "ensemble.temperature"), ("epoch", "train.epochs")]
+        {
+            let error = resolve(&[(typed, "3")]).unwrap_err();
+            assert_eq!(error.problems, [format!("  unknown key {typed}; did you mean {meant}?")]);
+        }
+    }
+
+    #[test]
+    fn data_sets_are_those_that_can_be_loaded() {
+        let known: Vec<String> = basin_data::DatasetId::ALL.iter().map(ToString::to_string).collect();
+        let key = Key::find("data.dataset").unwrap();
+        assert_eq!(key.allowed(), format!("one of {}", known.join(", ")));
     }
 
     #[test]

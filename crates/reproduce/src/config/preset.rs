@@ -21,7 +21,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "small",
-        summary: "CIFAR-10, ResNet20 ×1, 3 members, under 2 hours on 2 cores (needs --data-dir)",
+        summary: "CIFAR-10, ResNet20 ×0.5, 3 members, under an hour on 2 cores (needs --data-dir)",
         text: include_str!("../../presets/small.toml"),
     },
     Preset {
@@ -37,6 +37,15 @@ impl Preset {
     /// The preset of that name.
     pub fn find(name: &str) -> Option<&'static Self> {
         PRESETS.iter().find(|preset| preset.name == name)
+    }
+
+    /// The default name of a run: the preset's, with the data set where that is not the preset's own.
+    pub fn run_name(&self, dataset: &str) -> String {
+        let own = self.entries().0.into_iter().find(|(key, _)| key == "data.dataset");
+        match own {
+            Some((_, own)) if own == dataset => self.name.to_owned(),
+            _ => format!("{}-{dataset}", self.name),
+        }
     }
 
     /// Values for all data sets, and per data set those that differ (`[dataset.NAME.section]`).

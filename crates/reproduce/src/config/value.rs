@@ -16,12 +16,13 @@ pub enum Value {
 impl Value {
     /// As TOML.
     pub fn toml(&self) -> String {
-        match self {
-            Self::Int(x) => x.to_string(),
-            Self::Float(x) => format!("{x:?}"),
-            Self::Text(x) => format!("{x:?}"),
-            Self::List(x) => format!("{x:?}"),
-        }
+        let value = match self {
+            Self::Int(x) => toml::Value::Integer(i64::try_from(*x).unwrap_or(i64::MAX)),
+            Self::Float(x) => toml::Value::Float(*x),
+            Self::Text(x) => toml::Value::String(x.clone()),
+            Self::List(x) => toml::Value::Array(x.iter().cloned().map(toml::Value::String).collect()),
+        };
+        value.to_string()
     }
 
     /// As one types it after `--set key=`.
@@ -54,8 +55,8 @@ pub(super) enum Range {
     Float(f64, bool, f64, bool),
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A non-empty list of different words among these.
-    SomeOf(&'static [&'static str]),
+    /// A non-empty list of different words; what they name is checked where they are used.
+    Words,
     /// A non-empty list of different whole numbers.
     Seeds,
     /// Any text.
@@ -75,15 +76,14 @@ impl Range {
                 text.parse().ok().filter(inside).map(Value::Float)
             }
             Self::OneOf(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
-            Self::SomeOf(words) => {
-                let items = items();
-                let known = items.iter().all(|item| words.contains(&item.as_str()));
-                (known && distinct(&items)).then_some(Value::List(items))
-            }
+            Self::Words => Some(items())
+                .filter(|items| distinct(items) && items.iter().all(|item| !item.is_empty()))
+                .map(Value::List),
             Self::Seeds => {
                 let items = items();
-                let numbers =
-                    items.iter().all(|item| item.parse::<u64>().is_ok_and(|n| n.to_string() == *item));
+                let numbers = items
+                    .iter()
+                    .all(|item| item.parse::<i64>().is_ok_and(|n| n >= 0 && n.to_string() == *item));
                 (numbers && distinct(&items)).then_some(Value::List(items))
             }
             Self::Path => Some(Value::Text(text.to_owned())),
@@ -94,7 +94,7 @@ impl Range {
     /// The range in words.
     pub(super) fn describe(&self) -> String {
         match *self {
-            Self::Int(low, u64::MAX) => format!("a whole number ≥ {low}"),
+            Self::Int(low, high) if high >= i64::MAX as u64 => format!("a whole number ≥ {low}"),
             Self::Int(low, high) => format!("a whole number in {low} to {high}"),
             Self::Float(low, low_in, high, high_in) => {
                 let sign = |inside| if inside { "≤" } else { "<" };
@@ -104,7 +104,7 @@ impl Range {
                 }
             }
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
-            Self::SomeOf(words) => format!("different words, comma-separated, of {}", words.join(", ")),
+            Self::Words => "different words, comma-separated".into(),
             Self::Seeds => "different whole numbers, comma-separated".into(),
             Self::Path => "a path".into(),
         }
