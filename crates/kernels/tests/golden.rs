@@ -117,3 +117,19 @@ fn norms_and_their_gradients_agree_with_pytorch() {
         }
     }
 }
+
+#[test]
+fn nan_is_not_hidden_by_the_relu() {
+    for isa in Isa::available() {
+        for channels in [3, 8, 16, 32] {
+            let shape = NormShape { channels, epsilon: 1e-6, relu: true };
+            let mut x = array(1, 2 * channels, 1.0, 0.0);
+            x[0] = f32::NAN;
+            let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
+            let (mut y, mut statistics) = (vec![0.0; x.len()], vec![0.0; 4]);
+            norm::forward(shape, &x, None, &ones, &zeros, &mut y, &mut statistics, isa);
+            assert!(y[..channels].iter().all(|v| v.is_nan()), "{channels} channels on {isa:?}: {y:?}");
+            assert!(y[channels..].iter().all(|v| v.is_finite()), "{channels} channels on {isa:?}: {y:?}");
+        }
+    }
+}

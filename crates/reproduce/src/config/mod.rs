@@ -15,6 +15,8 @@ pub use value::Value;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
+const DATA_DIR: &str = "data.dir";
+
 /// Why a configuration is refused: every problem, one per line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the configuration is refused:\n{}", .problems.join("\n"))]
@@ -123,11 +125,12 @@ impl Config {
         }
     }
 
-    /// As TOML, one line per key with its origin, in the order of [`KEYS`].
+    /// As TOML, one line per key with its origin, in the order of [`KEYS`]. Where the data lies is left out:
+    /// it is a fact of the machine, not of the run.
     pub fn to_toml(&self) -> String {
         let mut out = String::from("# Every value of this run and where it came from.\n");
         let mut section = "";
-        for key in KEYS {
+        for key in KEYS.iter().filter(|key| key.name != DATA_DIR) {
             let (value, origin) = &self.values[key.name];
             let (head, name) = key.name.split_once('.').unwrap_or(("", key.name));
             if head != section {
@@ -144,10 +147,10 @@ impl Config {
         out
     }
 
-    /// As JSON, nested by section.
+    /// As JSON, nested by section, without the place of the data.
     pub fn to_json(&self) -> serde_json::Value {
         let mut root = serde_json::Map::new();
-        for (name, (value, _)) in &self.values {
+        for (name, (value, _)) in self.values.iter().filter(|(name, _)| **name != DATA_DIR) {
             let (head, tail) = name.split_once('.').unwrap_or(("", name));
             let section = root.entry(head).or_insert_with(|| serde_json::json!({}));
             section[tail] = value.json();
