@@ -24,7 +24,7 @@ impl Progress {
         let bars = std::io::stderr().is_terminal().then(|| {
             let bars = MultiProgress::new();
             let plan = bars.add(ProgressBar::new(1000));
-            plan.set_style(style("{prefix:>12.bold} {wide_bar} {percent:>3} %  {msg}"));
+            plan.set_style(style("{prefix:>18.bold} {wide_bar} {percent:>3} %  {msg}"));
             plan.set_prefix("plan");
             (bars, plan)
         });
@@ -37,7 +37,7 @@ impl Progress {
     pub fn begin(&mut self, name: &str, units: f64, steps: u64, at: u64) -> Task<'_> {
         let bar = self.bars.as_ref().map(|(bars, _)| {
             let bar = bars.add(ProgressBar::new(steps));
-            bar.set_style(style("{prefix:>12} {wide_bar} {pos}/{len}  {msg}"));
+            bar.set_style(style("{prefix:>18} {wide_bar} {pos}/{len}  {msg}"));
             bar.set_prefix(name.to_owned());
             bar.set_position(at);
             bar

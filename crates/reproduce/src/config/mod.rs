@@ -59,8 +59,8 @@ impl Config {
             Err(problem) => problems.push(problem),
         };
         // The data set decides which section of the preset applies, so settings are looked at first.
-        let asked =
-            settings.iter().rev().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
+        let names_it = |key: &str| Key::find(key).is_ok_and(|key| key.name == "data.dataset");
+        let asked = settings.iter().rev().find(|(key, _)| names_it(key)).map(|(_, value)| value.clone());
         let (all, sections) = preset.entries();
         let own = all.iter().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
         let dataset = asked.or(own).unwrap_or_else(|| "synthetic".into());
