@@ -118,9 +118,9 @@ fn a_non_finite_step_updates_nothing_and_keeps_the_state_before_it() {
 
 #[test]
 fn a_few_images_are_learnt_by_heart() {
-    let (net, recipe) = (network(), Recipe { batch: 32, ..recipe(0.05) });
+    let (net, recipe) = (network(), Recipe { batch: 14, ..recipe(0.05) });
     let examples = Examples { augment: AugmentConfig::none(), ..recipe.examples.clone() };
-    let schedule = Arc::new(WarmupCosine { peak: 0.05, epochs: 150, warmup: 0.1, floor: None });
+    let schedule = Arc::new(WarmupCosine { peak: 0.02, epochs: 150, warmup: 0.1, floor: None });
     let recipe = Recipe { examples, schedule, ..recipe };
     let end = finish(&net, &recipe, TrainState::new(net.init(&SeedTree::root(2)), 0), 150);
     let last = end.rows.last().unwrap();
