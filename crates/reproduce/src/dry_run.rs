@@ -25,17 +25,28 @@ pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &st
     let mut out = format!("{:<26} {:>4}  {:<34} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
     let (mut left, mut epochs_left) = (0.0, 0);
     for node in &plan.nodes {
-        let status = match &run {
-            Some(run) => run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?.status()?,
+        let dir = match &run {
+            Some(run) => Some(run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?),
+            None => None,
+        };
+        let status = match &dir {
+            Some(dir) => dir.status()?,
             None => NodeStatus::ToDo { why: "not started".into() },
         };
-        let seconds = node.passes() * epoch;
+        let mut seconds = node.passes() * epoch;
         let state = match status {
             NodeStatus::Done => "done".to_owned(),
             NodeStatus::ToDo { why } => {
+                let kept =
+                    dir.and_then(|dir| dir.load_state().transpose()).transpose()?.map(|(step, ..)| step);
+                let share = kept.map_or(0.0, |step| share_done(node, step, experiment.steps_per_epoch()));
+                seconds *= 1.0 - share;
                 left += seconds;
                 epochs_left += node.epochs();
-                format!("to do: {why}")
+                match share > 0.0 {
+                    true => format!("to do: {:.0} % are done", 100.0 * share),
+                    false => format!("to do: {why}"),
+                }
             }
         };
         out += &format!(
@@ -72,6 +83,16 @@ pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &st
         runs.join(name).display()
     );
     Ok(out)
+}
+
+/// Share of a node's steps that a kept state has behind it.
+fn share_done(node: &PlannedNode, step: u64, per_epoch: u64) -> f64 {
+    match node.work {
+        PlannedWork::Train { start, end, .. } if step >= start * per_epoch => {
+            (step - start * per_epoch) as f64 / ((end - start) * per_epoch).max(1) as f64
+        }
+        _ => 0.0,
+    }
 }
 
 /// Measures a few real steps on the first training images.
