@@ -11,7 +11,7 @@ mod tensors;
 
 pub use cite::{Citation, bibtex};
 pub use digest::{Digest, digest};
-pub use params::{Array, Params, ParamsError};
+pub use params::{Array, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};
 pub use rng::Rng;
 pub use seed::SeedTree;

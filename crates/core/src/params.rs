@@ -178,12 +178,11 @@ impl Params {
             networks[0].check_same_layout(other)?;
         }
         Ok(networks[0].map(|name, values| {
-            let mut sum = vec![0.0f64; values.len()];
-            for (network, &weight) in networks.iter().zip(weights.weights()) {
-                let array = network.get(name).expect("layouts were compared above");
-                sum.iter_mut().zip(&array.data).for_each(|(s, &x)| *s += weight * f64::from(x));
-            }
-            sum.into_iter().map(|s| s as f32).collect()
+            let arrays = networks.iter().map(|network| network.get(name).expect("layouts were compared above"));
+            let slices: Vec<&[f32]> = arrays.map(|array| &array.data[..]).collect();
+            let mut sum = vec![0.0; values.len()];
+            mix(&slices, weights.weights(), &mut sum);
+            sum
         }))
     }
 
@@ -222,6 +221,23 @@ impl FromIterator<(String, Array)> for Params {
         let mut params = Params::new();
         entries.into_iter().for_each(|(name, array)| params.insert(name, array));
         params
+    }
+}
+
+/// Σ weightᵢ · sliceᵢ, summed in f64 in the order given, into a buffer that is written in full.
+///
+/// # Panics
+/// When a slice is not as long as `out`, or there are not as many weights as slices.
+pub fn mix(slices: &[&[f32]], weights: &[f64], out: &mut [f32]) {
+    assert!(slices.len() == weights.len() && slices.iter().all(|slice| slice.len() == out.len()));
+    const STRETCH: usize = 256;
+    for (stretch, out) in out.chunks_mut(STRETCH).enumerate() {
+        let mut sums = [0.0f64; STRETCH];
+        for (slice, weight) in slices.iter().zip(weights) {
+            let values = &slice[stretch * STRETCH..][..out.len()];
+            sums.iter_mut().zip(values).for_each(|(s, &x)| *s += weight * f64::from(x));
+        }
+        out.iter_mut().zip(sums).for_each(|(o, s)| *o = s as f32);
     }
 }
 

@@ -1,22 +1,35 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attention;
 mod autograd;
+pub mod bias;
+mod buffer;
 pub mod conv;
+pub mod dropout;
+mod exp;
+pub mod gelu;
 mod graph;
 pub mod head;
 mod inference;
+mod layers;
 pub mod loss;
 pub mod norm;
 pub mod ops;
-mod sgd;
+mod optim;
+pub mod peak;
+mod product;
 mod simd;
 mod tape;
 mod tensor;
+pub mod tokens;
+mod weights;
 
 pub use autograd::Autograd;
-pub use graph::{Graph, Norm, ParamId, Role, Weights};
+pub use buffer::{Activation, Buffer, Dims};
+pub use graph::{Dense, Graph, Norm};
 pub use inference::Inference;
-pub use sgd::Sgd;
+pub use optim::{Adam, Sgd};
 pub use simd::Isa;
 pub use tape::{Accumulators, Tape, VarId};
 pub use tensor::{Floats, floats, tensor};
+pub use weights::{ParamId, Role, Weights};

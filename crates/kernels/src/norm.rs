@@ -4,6 +4,7 @@
 //! passes over the row (which sits in registers). Backward recomputes x̂ from the saved μ and 1/√(σ² + ε).
 #![allow(clippy::too_many_arguments)]
 
+use crate::buffer::Buffer;
 use crate::simd::{Isa, Simd, dispatch};
 
 /// What a normalisation does besides normalising.
@@ -31,26 +32,33 @@ pub fn forward(
     statistics: &mut [f32],
     isa: Isa,
 ) {
-    let c = shape.channels;
-    let rows = x.len() / c;
-    assert!(x.len() == rows * c && y.len() == x.len() && statistics.len() == 2 * rows);
-    assert!(gamma.len() == c && beta.len() == c && shortcut.is_none_or(|s| s.len() == x.len()));
-    let job = Forward {
-        x: x.as_ptr(),
-        shortcut: shortcut.map_or(std::ptr::null(), <[f32]>::as_ptr),
-        gamma: gamma.as_ptr(),
-        beta: beta.as_ptr(),
-        y: y.as_mut_ptr(),
-        statistics: statistics.as_mut_ptr(),
-        rows,
-        shape,
-    };
+    assert!(y.len() == x.len() && statistics.len() * shape.channels == 2 * x.len());
+    let job = Forward::new(shape, x.as_ptr(), x.len(), shortcut, gamma, beta);
+    let job = Forward { y: y.as_mut_ptr(), statistics: statistics.as_mut_ptr(), ..job };
     // SAFETY: all lengths were checked; the set comes from `Isa::available`.
-    unsafe { forward_on(isa.for_channels(c), job) }
+    unsafe { forward_on(isa.for_channels(shape.channels), job) }
 }
 
-/// Gradients: writes `dx`, writes the shortcut's gradient to `dshortcut` where given, and adds the sums of
-/// each image's rows to `dgamma` and `dbeta`, image by image.
+/// As [`forward`], in place and without statistics: for evaluation.
+///
+/// # Panics
+/// When lengths disagree.
+pub fn forward_in_place(
+    shape: NormShape,
+    x: &mut [f32],
+    shortcut: Option<&[f32]>,
+    gamma: &[f32],
+    beta: &[f32],
+    isa: Isa,
+) {
+    let at = x.as_mut_ptr();
+    let job = Forward { y: at, ..Forward::new(shape, at, x.len(), shortcut, gamma, beta) };
+    // SAFETY: as for `forward`; every row is read before it is written.
+    unsafe { forward_on(isa.for_channels(shape.channels), job) }
+}
+
+/// Gradients: writes `dx`, replaces `dy` by the shortcut's gradient (the part of `dy` that passes the ReLU), and
+/// adds the sums over rows to `dgamma` and `dbeta`.
 ///
 /// # Panics
 /// When lengths disagree.
@@ -60,43 +68,32 @@ pub fn backward(
     y: &[f32],
     statistics: &[f32],
     gamma: &[f32],
-    dy: &[f32],
+    dy: &mut [f32],
     dx: &mut [f32],
-    dshortcut: Option<&mut [f32]>,
     dgamma: &mut [f32],
     dbeta: &mut [f32],
-    rows_per_image: usize,
     isa: Isa,
 ) {
     let c = shape.channels;
     let rows = x.len() / c;
     assert!(x.len() == rows * c && y.len() == x.len() && dy.len() == x.len() && dx.len() == x.len());
     assert!(statistics.len() == 2 * rows && gamma.len() == c && dgamma.len() == c && dbeta.len() == c);
-    assert!(dshortcut.as_ref().is_none_or(|s| s.len() == x.len()) && rows.is_multiple_of(rows_per_image));
-    let shortcut = dshortcut.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr);
-    let mut sums = vec![0.0f32; 2 * c];
-    for image in 0..rows / rows_per_image {
-        sums.fill(0.0);
-        let at = image * rows_per_image;
-        // SAFETY: all lengths were checked; offsets stay inside because image · rows_per_image < rows.
-        unsafe {
-            let job = Backward {
-                x: x.as_ptr().add(at * c),
-                y: y.as_ptr().add(at * c),
-                statistics: statistics.as_ptr().add(2 * at),
-                gamma: gamma.as_ptr(),
-                dy: dy.as_ptr().add(at * c),
-                dx: dx.as_mut_ptr().add(at * c),
-                dshortcut: if shortcut.is_null() { shortcut } else { shortcut.add(at * c) },
-                sums: sums.as_mut_ptr(),
-                rows: rows_per_image,
-                shape,
-            };
-            backward_on(isa.for_channels(c), job);
-        }
-        dgamma.iter_mut().zip(&sums[..c]).for_each(|(total, s)| *total += s);
-        dbeta.iter_mut().zip(&sums[c..]).for_each(|(total, s)| *total += s);
-    }
+    let mut sums = Buffer::zeroed(2 * c);
+    let job = Backward {
+        x: x.as_ptr(),
+        y: y.as_ptr(),
+        statistics: statistics.as_ptr(),
+        gamma: gamma.as_ptr(),
+        dy: dy.as_mut_ptr(),
+        dx: dx.as_mut_ptr(),
+        sums: sums.as_mut_ptr(),
+        rows,
+        shape,
+    };
+    // SAFETY: all lengths were checked; the set comes from `Isa::available`.
+    unsafe { backward_on(isa.for_channels(c), job) }
+    dgamma.iter_mut().zip(&sums[..c]).for_each(|(total, s)| *total += s);
+    dbeta.iter_mut().zip(&sums[c..]).for_each(|(total, s)| *total += s);
 }
 
 #[derive(Clone, Copy)]
@@ -111,15 +108,47 @@ struct Forward {
     shape: NormShape,
 }
 
+impl Forward {
+    /// A job without its results' places.
+    fn new(
+        shape: NormShape,
+        x: *const f32,
+        len: usize,
+        shortcut: Option<&[f32]>,
+        gamma: &[f32],
+        beta: &[f32],
+    ) -> Self {
+        let c = shape.channels;
+        let rows = len / c;
+        assert!(len == rows * c && gamma.len() == c && beta.len() == c);
+        assert!(shortcut.is_none_or(|s| s.len() == len));
+        let (gamma, beta) = (gamma.as_ptr(), beta.as_ptr());
+        let shortcut = shortcut.map_or(std::ptr::null(), <[f32]>::as_ptr);
+        let (y, statistics) = (std::ptr::null_mut(), std::ptr::null_mut());
+        Self { x, shortcut, gamma, beta, y, statistics, rows, shape }
+    }
+
+    /// Keeps a row's mean and reciprocal deviation, where they are wanted.
+    #[inline(always)]
+    unsafe fn keep(&self, row: usize, mean: f32, rstd: f32) {
+        if !self.statistics.is_null() {
+            // SAFETY: `forward` checked that there are two per row.
+            unsafe {
+                *self.statistics.add(2 * row) = mean;
+                *self.statistics.add(2 * row + 1) = rstd;
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Backward {
     x: *const f32,
     y: *const f32,
     statistics: *const f32,
     gamma: *const f32,
-    dy: *const f32,
+    dy: *mut f32,
     dx: *mut f32,
-    dshortcut: *mut f32,
     sums: *mut f32,
     rows: usize,
     shape: NormShape,
@@ -139,6 +168,7 @@ macro_rules! by_vectors {
             4 => $body::<$s, 4>(job),
             8 => $body::<$s, 8>(job),
             16 => $body::<$s, 16>(job),
+            32 => $body::<$s, 32>(job),
             _ => $scalar(job),
         }
     }};
@@ -197,8 +227,7 @@ unsafe fn forward_rows<S: Simd, const V: usize>(job: Forward) {
                 square[v] = x[v].mul(x[v]);
             }
             let rstd = 1.0 / (total(&square) * scale + job.shape.epsilon).sqrt();
-            *job.statistics.add(2 * row) = mean;
-            *job.statistics.add(2 * row + 1) = rstd;
+            job.keep(row, mean, rstd);
             for v in 0..V {
                 let at = row * c + v * S::LANES;
                 let mut y = x[v].mul(S::splat(rstd)).fma(gamma[v], beta[v]);
@@ -231,11 +260,7 @@ unsafe fn backward_rows<S: Simd, const V: usize>(job: Backward) {
                 let y = load::<S, V>(job.y.add(row * c));
                 for v in 0..V {
                     g[v] = g[v].where_positive(y[v]);
-                }
-            }
-            if !job.dshortcut.is_null() {
-                for v in 0..V {
-                    g[v].store(job.dshortcut.add(row * c + v * S::LANES));
+                    g[v].store(job.dy.add(row * c + v * S::LANES));
                 }
             }
             let mut product = [S::splat(0.0); V];
@@ -266,17 +291,16 @@ unsafe fn forward_scalar(job: Forward) {
         let gamma = std::slice::from_raw_parts(job.gamma, c);
         let beta = std::slice::from_raw_parts(job.beta, c);
         for row in 0..job.rows {
-            let x = std::slice::from_raw_parts(job.x.add(row * c), c);
-            let y = std::slice::from_raw_parts_mut(job.y.add(row * c), c);
-            let mean = x.iter().sum::<f32>() / c as f32;
-            let variance = x.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / c as f32;
+            // Not slices: x and y may be the same row.
+            let (x, y) = (job.x.add(row * c), job.y.add(row * c));
+            let mean = (0..c).map(|i| *x.add(i)).sum::<f32>() / c as f32;
+            let variance = (0..c).map(|i| (*x.add(i) - mean).powi(2)).sum::<f32>() / c as f32;
             let rstd = 1.0 / (variance + job.shape.epsilon).sqrt();
-            *job.statistics.add(2 * row) = mean;
-            *job.statistics.add(2 * row + 1) = rstd;
+            job.keep(row, mean, rstd);
             for i in 0..c {
                 let shortcut = if job.shortcut.is_null() { 0.0 } else { *job.shortcut.add(row * c + i) };
-                let value = (x[i] - mean) * rstd * gamma[i] + beta[i] + shortcut;
-                y[i] = if job.shape.relu && value < 0.0 { 0.0 } else { value };
+                let value = (*x.add(i) - mean) * rstd * gamma[i] + beta[i] + shortcut;
+                *y.add(i) = if job.shape.relu && value < 0.0 { 0.0 } else { value };
             }
         }
     }
@@ -299,9 +323,7 @@ unsafe fn backward_scalar(job: Backward) {
             let (mut mean_g, mut mean_gx) = (0.0, 0.0);
             for i in 0..c {
                 let g = gradient(i);
-                if !job.dshortcut.is_null() {
-                    *job.dshortcut.add(at + i) = g;
-                }
+                *job.dy.add(at + i) = g;
                 sums[i] += g * xhat(i);
                 sums[c + i] += g;
                 mean_g += g * gamma[i] / c as f32;

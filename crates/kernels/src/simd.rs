@@ -94,12 +94,42 @@ pub(crate) trait Simd: Copy {
     unsafe fn mul(self, o: Self) -> Self;
     /// The larger one, `o` where either is NaN.
     unsafe fn max(self, o: Self) -> Self;
+    /// The smaller one, `o` where either is NaN.
+    unsafe fn min(self, o: Self) -> Self;
+    unsafe fn abs(self) -> Self;
+    /// The lanes' bits moved up by 23 places: where the low bits of a lane hold a biased exponent, the power of two.
+    unsafe fn low_bits_to_exponent(self) -> Self;
     /// `self · a + b`.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
     /// `self` where `gate > 0`, zero elsewhere.
     unsafe fn where_positive(self, gate: Self) -> Self;
     unsafe fn sum(self) -> f32;
+
+    /// The first `count ≤ LANES` elements at `p`, zeros in the other lanes; reads nothing else.
+    #[inline(always)]
+    unsafe fn load_first(p: *const f32, count: usize) -> Self {
+        let mut lanes = [0.0f32; MOST_LANES];
+        // SAFETY: the caller vouches for `count` elements, and no set has more than `MOST_LANES` lanes.
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), count);
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `count ≤ LANES` lanes to `p` and nothing else.
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, count: usize) {
+        let mut lanes = [0.0f32; MOST_LANES];
+        // SAFETY: as in `load_first`.
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, count);
+        }
+    }
 }
+
+/// Lanes of the widest set.
+pub(crate) const MOST_LANES: usize = 16;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{F32x8, F32x16};
@@ -142,6 +172,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn max(self, o: Self) -> Self {
             unsafe { Self(_mm512_max_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, o: Self) -> Self {
+            unsafe { Self(_mm512_min_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn abs(self) -> Self {
+            unsafe { Self(_mm512_abs_ps(self.0)) }
+        }
+        #[inline(always)]
+        unsafe fn low_bits_to_exponent(self) -> Self {
+            unsafe { Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(self.0)))) }
         }
         #[inline(always)]
         unsafe fn fma(self, a: Self, b: Self) -> Self {
@@ -193,6 +235,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn max(self, o: Self) -> Self {
             unsafe { Self(_mm256_max_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn min(self, o: Self) -> Self {
+            unsafe { Self(_mm256_min_ps(self.0, o.0)) }
+        }
+        #[inline(always)]
+        unsafe fn abs(self) -> Self {
+            unsafe { Self(_mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0)) }
+        }
+        #[inline(always)]
+        unsafe fn low_bits_to_exponent(self) -> Self {
+            unsafe { Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self.0)))) }
         }
         #[inline(always)]
         unsafe fn fma(self, a: Self, b: Self) -> Self {
@@ -263,6 +317,18 @@ impl Simd for Lanes8 {
     #[inline(always)]
     unsafe fn max(self, o: Self) -> Self {
         lanewise!(self, o, |x, y| if x > y { x } else { y })
+    }
+    #[inline(always)]
+    unsafe fn min(self, o: Self) -> Self {
+        lanewise!(self, o, |x, y| if x < y { x } else { y })
+    }
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        lanewise!(self, self, |x, _y| x.abs())
+    }
+    #[inline(always)]
+    unsafe fn low_bits_to_exponent(self) -> Self {
+        lanewise!(self, self, |x, _y| f32::from_bits(x.to_bits() << 23))
     }
     #[inline(always)]
     unsafe fn fma(self, a: Self, b: Self) -> Self {

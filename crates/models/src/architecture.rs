@@ -1,6 +1,6 @@
 //! Architectures by name.
 
-use crate::{Network, ResNet};
+use crate::{Network, VitConfig};
 use basin_core::{PredictionError, TensorFileError};
 use thiserror::Error;
 
@@ -14,21 +14,33 @@ pub enum ModelError {
         /// The name asked for.
         name: String,
     },
-    /// The width gives no whole number of channels.
-    #[error(
-        "width {width} gives {channels} channels in the first layer, expected a whole number of at least 1"
-    )]
+    /// The width gives no usable number of channels.
+    #[error("width {width} gives {channels} channels in the first layer, expected a whole multiple of {unit}")]
     Width {
         /// The width multiplier.
         width: f64,
-        /// 16 × width.
+        /// Channels it gives.
         channels: f64,
+        /// What they must be a multiple of.
+        unit: usize,
     },
-    /// The image is too small for the strides.
-    #[error("images of side {side}, expected at least 4 pixels")]
+    /// The image does not fit the strides or patches.
+    #[error("images of side {side}, expected {expected}")]
     Side {
         /// Side of the images.
         side: usize,
+        /// What the architecture takes.
+        expected: &'static str,
+    },
+    /// Dropout is not a probability below 1, or the architecture has none.
+    #[error("dropout {rate} for {model}, expected {expected}")]
+    Dropout {
+        /// The rate asked for.
+        rate: f64,
+        /// The architecture's family.
+        model: &'static str,
+        /// What it takes.
+        expected: &'static str,
     },
     /// Parameters do not have the network's layout.
     #[error(transparent)]
@@ -42,21 +54,43 @@ pub enum ModelError {
 }
 
 /// An architecture before it is given an input size and classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Architecture {
-    depth: usize,
-    base: usize,
+    family: Family,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Family {
+    ResNet { depth: usize, base: usize },
+    Vit(VitConfig),
+}
+
+/// The paper's transformer (Lippe's): its sizes at width 1.
+const VIT: VitConfig = VitConfig { patch: 4, dim: 256, hidden: 512, heads: 8, layers: 6, dropout: 0.0 };
 
 impl Architecture {
     /// Known names.
-    pub const NAMES: [&'static str; 5] = ["resnet20", "resnet32", "resnet44", "resnet56", "resnet110"];
+    pub const NAMES: [&'static str; 6] = ["resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "vit"];
 
-    /// The architecture of that name; `width` multiplies the 16/32/64 channels (the paper's ResNet20 has 4).
+    /// The architecture of that name; `width` multiplies the 16/32/64 channels of a ResNet (the paper's ResNet20
+    /// has 4) or the 256 and 512 of the transformer (the paper's has 1).
     ///
     /// # Errors
     /// [`ModelError::Unknown`] or [`ModelError::Width`].
     pub fn from_name(name: &str, width: f64) -> Result<Self, ModelError> {
+        let channels = |base: f64, unit: usize| {
+            let channels = base * width;
+            let whole = (1.0..=65536.0).contains(&channels) && channels.fract() == 0.0;
+            match whole && (channels as usize).is_multiple_of(unit) {
+                true => Ok(channels as usize),
+                false => Err(ModelError::Width { width, channels, unit }),
+            }
+        };
+        if name == "vit" {
+            let dim = channels(VIT.dim as f64, VIT.heads)?;
+            let config = VitConfig { dim, hidden: 2 * dim, ..VIT };
+            return Ok(Self { family: Family::Vit(config) });
+        }
         let depth = match name {
             "resnet20" => 20,
             "resnet32" => 32,
@@ -65,16 +99,33 @@ impl Architecture {
             "resnet110" => 110,
             _ => return Err(ModelError::Unknown { name: name.to_owned() }),
         };
-        let channels = 16.0 * width;
-        if !(1.0..=65536.0).contains(&channels) || channels.fract() != 0.0 {
-            return Err(ModelError::Width { width, channels });
-        }
-        Ok(Self { depth, base: channels as usize })
+        Ok(Self { family: Family::ResNet { depth, base: channels(16.0, 1)? } })
     }
 
-    /// The depth of the ResNet, for its permutation spec.
-    pub fn depth(&self) -> usize {
-        self.depth
+    /// The same with dropout; only the transformer has any.
+    ///
+    /// # Errors
+    /// [`ModelError::Dropout`].
+    pub fn with_dropout(mut self, rate: f64) -> Result<Self, ModelError> {
+        match &mut self.family {
+            Family::Vit(config) if (0.0..1.0).contains(&rate) => config.dropout = rate as f32,
+            Family::Vit(_) => {
+                return Err(ModelError::Dropout { rate, model: "vit", expected: "0 ≤ rate < 1" });
+            }
+            Family::ResNet { .. } if rate == 0.0 => {}
+            Family::ResNet { .. } => {
+                return Err(ModelError::Dropout { rate, model: "a ResNet", expected: "0, it has no dropout" });
+            }
+        }
+        Ok(self)
+    }
+
+    /// The depth of a ResNet, for its permutation spec; none for other families.
+    pub fn resnet_depth(&self) -> Option<usize> {
+        match self.family {
+            Family::ResNet { depth, .. } => Some(depth),
+            Family::Vit(_) => None,
+        }
     }
 
     /// The network for square images of `side` pixels.
@@ -82,9 +133,13 @@ impl Architecture {
     /// # Errors
     /// [`ModelError::Side`].
     pub fn build(&self, side: usize, classes: usize) -> Result<Network, ModelError> {
-        if side < 4 {
-            return Err(ModelError::Side { side });
+        match self.family {
+            Family::ResNet { depth, base } if side >= 4 => Ok(Network::resnet(depth, base, side, classes)),
+            Family::ResNet { .. } => Err(ModelError::Side { side, expected: "at least 4 pixels" }),
+            Family::Vit(config) if side > 0 && side.is_multiple_of(config.patch) => {
+                Ok(Network::vit(config, side, classes))
+            }
+            Family::Vit(_) => Err(ModelError::Side { side, expected: "a multiple of the patches' 4 pixels" }),
         }
-        Ok(Network::new(ResNet::new(self.depth, self.base, classes), side, classes))
     }
 }

@@ -7,6 +7,8 @@ use basin_core::Rng;
 pub(crate) enum Init {
     /// Normal of variance 1/fan_in truncated at two standard deviations, as flax's `lecun_normal`.
     LecunNormal,
+    /// Standard normal.
+    Normal,
     /// One value.
     Constant(f32),
 }
@@ -19,6 +21,7 @@ impl Init {
         let len: usize = shape.iter().product();
         match self {
             Self::Constant(value) => vec![value; len],
+            Self::Normal => (0..len).map(|_| rng.normal() as f32).collect(),
             Self::LecunNormal => {
                 let fan_in: usize = shape[1..].iter().product();
                 let sd = (1.0 / fan_in as f64).sqrt() / TRUNCATED_SD;

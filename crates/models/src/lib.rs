@@ -4,7 +4,9 @@ mod architecture;
 mod init;
 mod network;
 mod resnet;
+mod vit;
 
 pub use architecture::{Architecture, ModelError};
 pub use network::{Layout, Network, ParamSpec};
 pub use resnet::ResNet;
+pub use vit::{Vit, VitConfig};

@@ -1,10 +1,11 @@
 //! A network: an ordered layout of parameters and a forward pass over any executor.
 
 use crate::init::Init;
-use crate::{ModelError, ResNet};
+use crate::{ModelError, ResNet, Vit};
 use basin_core::{Array, Logits, Params, SeedTree, expect_layout};
-use basin_kernels::{Graph, Inference, Role, Weights, floats, tensor};
-use candle_core::{Result, Tensor};
+use basin_kernels::{Activation, Buffer, Dims, Graph, Inference, ParamId, Role, Weights};
+use candle_core::Result;
+use std::rc::Rc;
 
 /// One parameter: its name, PyTorch shape, use, and initial distribution.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    pub(crate) fn push(&mut self, name: impl Into<String>, shape: Vec<usize>, role: Role, init: Init) -> ParamId {
+        self.params.push(ParamSpec { name: name.into(), shape, role, init });
+        ParamId(self.params.len() - 1)
+    }
+
     /// Names and shapes, as [`expect_layout`] takes them.
     pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         self.params.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
@@ -37,22 +43,38 @@ impl Layout {
     }
 }
 
+/// The models there are; a new one adds its file and a line at each place below.
+#[derive(Clone, Debug)]
+enum Model {
+    ResNet(ResNet),
+    Vit(Vit),
+}
+
 /// A network with its input size and number of classes.
 #[derive(Clone, Debug)]
 pub struct Network {
-    model: ResNet,
+    model: Model,
     side: usize,
     classes: usize,
 }
 
 impl Network {
-    pub(crate) fn new(model: ResNet, side: usize, classes: usize) -> Self {
-        Self { model, side, classes }
+    /// A ResNet for images of `side` pixels.
+    pub fn resnet(depth: usize, base: usize, side: usize, classes: usize) -> Self {
+        Self { model: Model::ResNet(ResNet::new(depth, base, classes)), side, classes }
+    }
+
+    /// A Vision Transformer for images of `side` pixels, a multiple of its patches' side.
+    pub fn vit(config: crate::VitConfig, side: usize, classes: usize) -> Self {
+        Self { model: Model::Vit(Vit::new(config, side, classes)), side, classes }
     }
 
     /// The parameters' names, shapes and roles.
     pub fn layout(&self) -> &Layout {
-        self.model.layout()
+        match &self.model {
+            Model::ResNet(net) => net.layout(),
+            Model::Vit(net) => net.layout(),
+        }
     }
 
     /// Side of the square input images, in pixels.
@@ -65,10 +87,13 @@ impl Network {
         self.classes
     }
 
-    /// Multiply-adds of one image's forward pass (convolutions and the dense layer). A training step does three
-    /// times as many.
+    /// Multiply-adds of one image's forward pass (convolutions, dense layers, attention). A training step does
+    /// three times as many.
     pub fn macs(&self) -> u64 {
-        self.model.macs(self.side)
+        match &self.model {
+            Model::ResNet(net) => net.macs(self.side),
+            Model::Vit(net) => net.macs(),
+        }
     }
 
     /// Fresh parameters: each array from the stream of its own name, so that adding a layer changes no other.
@@ -88,24 +113,46 @@ impl Network {
         Ok(expect_layout(params, &self.layout().shapes())?)
     }
 
-    /// The parameters as tensors, packed for the kernels. `training` also packs for the reverse pass.
+    /// The parameters packed for the kernels. `training` also packs for the reverse pass.
     ///
     /// # Errors
     /// When the parameters do not have this network's layout (see [`Network::check`]).
     pub fn weights(&self, params: &Params, training: bool) -> Result<Weights> {
-        let tensors = self.layout().params.iter().map(|p| match params.get(&p.name) {
-            Some(array) => tensor(array.data().to_vec(), array.shape()),
-            None => candle_core::bail!("parameter {} is missing", p.name),
-        });
-        Weights::new(tensors.collect::<Result<_>>()?, &self.layout().roles(), training)
+        Weights::new(&self.slices(params)?, &self.layout().roles(), training)
     }
 
-    /// Logits `[n, classes]` of normalised images `[n, side, side, 3]`, on any executor.
+    /// The parameters' values in this network's order.
+    ///
+    /// # Errors
+    /// When a parameter is missing or has another size.
+    pub fn slices<'p>(&self, params: &'p Params) -> Result<Vec<&'p [f32]>> {
+        let slice = |p: &ParamSpec| match params.get(&p.name) {
+            Some(array) if array.shape() == p.shape => Ok(array.data()),
+            Some(array) => {
+                candle_core::bail!("parameter {}: shape {:?}, expected {:?}", p.name, array.shape(), p.shape)
+            }
+            None => candle_core::bail!("parameter {} is missing", p.name),
+        };
+        self.layout().params.iter().map(slice).collect()
+    }
+
+    /// Probability with which training drops values; where it is not 0, tapes need seeds.
+    pub fn dropout(&self) -> f32 {
+        match &self.model {
+            Model::ResNet(_) => 0.0,
+            Model::Vit(net) => net.dropout(),
+        }
+    }
+
+    /// Logits `[n, 1, 1, classes]` of normalised images `[n, side, side, 3]`, on any executor.
     ///
     /// # Errors
     /// When shapes do not fit.
     pub fn forward<G: Graph>(&self, graph: &mut G, x: &G::Value) -> Result<G::Value> {
-        self.model.forward(graph, x)
+        match &self.model {
+            Model::ResNet(net) => net.forward(graph, x),
+            Model::Vit(net) => net.forward(graph, x),
+        }
     }
 
     /// Logits of normalised NHWC images, on the calling thread without a graph.
@@ -121,20 +168,20 @@ impl Network {
     /// # Errors
     /// As [`Network::logits`].
     pub fn logits_with(&self, weights: &Weights, images: &[f32]) -> std::result::Result<Logits, ModelError> {
-        let out = self.forward(&mut Inference::new(weights), &self.input(images)?)?;
-        let values = floats(&out)?.to_vec();
-        Ok(Logits::new(self.classes, values)?)
+        let out = self.forward(&mut Inference::new(weights), &Rc::new(self.input(images)?))?;
+        Ok(Logits::new(self.classes, out.data.to_vec())?)
     }
 
-    /// A batch of normalised NHWC images as a tensor.
+    /// A batch of normalised NHWC images, in a buffer of the calling thread.
     ///
     /// # Errors
     /// When the number of values is not a whole number of images.
-    pub fn input(&self, images: &[f32]) -> Result<Tensor> {
+    pub fn input(&self, images: &[f32]) -> Result<Activation> {
         let one = self.side * self.side * 3;
         if !images.len().is_multiple_of(one) {
             candle_core::bail!("{} values are not images of {}×{}×3", images.len(), self.side, self.side);
         }
-        tensor(images.to_vec(), &[images.len() / one, self.side, self.side, 3])
+        let dims = Dims::new(images.len() / one, self.side, self.side, 3);
+        Activation::new(dims, Buffer::copied(images))
     }
 }

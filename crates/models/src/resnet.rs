@@ -1,9 +1,9 @@
 //! ResNet for small images with LayerNorm (He et al. 2015, §4.2; LayerNorm form of Ainsworth et al. 2022).
 
 use crate::init::Init;
-use crate::network::{Layout, ParamSpec};
+use crate::network::Layout;
 use basin_kernels::conv::ConvShape;
-use basin_kernels::{Graph, Norm, ParamId, Role};
+use basin_kernels::{Dense, Graph, Norm, ParamId, Role};
 use candle_core::Result;
 
 /// ε of every normalisation, flax's default.
@@ -15,7 +15,7 @@ const EPSILON: f32 = 1e-6;
 pub struct ResNet {
     stem: ConvNorm,
     blocks: Vec<Block>,
-    dense: (ParamId, ParamId),
+    dense: Dense,
     head: (usize, usize),
     layout: Layout,
 }
@@ -58,9 +58,10 @@ impl ResNet {
                 cin = cout;
             }
         }
-        let weight = layout.push("dense.weight", vec![classes, cin], Role::Plain, Init::LecunNormal);
+        let role = Role::Conv { shape: ConvShape::dense(cin, classes), input_gradient: true };
+        let weight = layout.push("dense.weight", vec![classes, cin], role, Init::LecunNormal);
         let bias = layout.push("dense.bias", vec![classes], Role::Plain, Init::Constant(0.0));
-        Self { stem, blocks, dense: (weight, bias), head: (cin, classes), layout }
+        Self { stem, blocks, dense: Dense::new(weight, bias), head: (cin, classes), layout }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -78,7 +79,7 @@ impl ResNet {
             x = block.second.forward(g, &y, Some(&shortcut), true)?;
         }
         let pooled = g.mean_pool(&x)?;
-        g.dense(&pooled, self.dense.0, self.dense.1)
+        g.dense(&pooled, self.dense, None)
     }
 
     /// Multiply-adds of one image of `side × side` pixels.
@@ -112,15 +113,8 @@ impl ConvNorm {
         shortcut: Option<&G::Value>,
         relu: bool,
     ) -> Result<G::Value> {
-        let y = g.conv(x, self.weight)?;
-        g.norm(&y, shortcut, Norm { scale: self.scale, shift: self.shift, epsilon: EPSILON, relu })
-    }
-}
-
-impl Layout {
-    fn push(&mut self, name: impl Into<String>, shape: Vec<usize>, role: Role, init: Init) -> ParamId {
-        self.params.push(ParamSpec { name: name.into(), shape, role, init });
-        ParamId(self.params.len() - 1)
+        let norm = Norm { scale: self.scale, shift: self.shift, epsilon: EPSILON, relu };
+        g.conv_norm(x, self.weight, shortcut, norm)
     }
 }
 

@@ -1,12 +1,13 @@
-//! ResNet20 against PyTorch's float64 values: logits, loss and every parameter's gradient.
+//! Networks against PyTorch's float64 values: logits, loss and every parameter's gradient.
 
 use basin_core::{Array, Params};
 use basin_kernels::loss::{Target, loss};
-use basin_kernels::{Accumulators, Tape, floats};
-use basin_models::{Architecture, Network};
+use basin_kernels::{Accumulators, Tape};
+use basin_models::{Architecture, Network, VitConfig};
 use serde_json::Value;
 
-const GOLDEN: &str = include_str!("../../../fixtures/resnet20/resnet20.json");
+const RESNET: &str = include_str!("../../../fixtures/resnet20/resnet20.json");
+const VIT: &str = include_str!("../../../fixtures/vit/vit.json");
 
 /// The hash that fills the fixtures' arrays (see their README).
 fn u(stream: u32, k: u32) -> f64 {
@@ -24,11 +25,24 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-fn network(case: &Value) -> Network {
+fn resnet(case: &Value) -> Network {
     let shape = numbers(&case["input_shape"]);
     let width = numbers(&case["channels"])[0] / 16.0;
     let classes = case["classes"].as_u64().unwrap() as usize;
     Architecture::from_name("resnet20", width).unwrap().build(shape[1] as usize, classes).unwrap()
+}
+
+fn vit(case: &Value) -> Network {
+    let number = |key: &str| case[key].as_u64().unwrap() as usize;
+    let config = VitConfig {
+        patch: number("patch"),
+        dim: number("dim"),
+        hidden: number("hidden"),
+        heads: number("heads"),
+        layers: number("layers"),
+        dropout: 0.0,
+    };
+    Network::vit(config, number("side"), number("classes"))
 }
 
 fn params(case: &Value, net: &Network) -> Params {
@@ -47,8 +61,17 @@ fn params(case: &Value, net: &Network) -> Params {
 }
 
 #[test]
-fn logits_and_gradients_agree_with_pytorch() {
-    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
+fn resnets_agree_with_pytorch() {
+    agree(RESNET, resnet);
+}
+
+#[test]
+fn transformers_agree_with_pytorch() {
+    agree(VIT, vit);
+}
+
+fn agree(golden: &str, network: impl Fn(&Value) -> Network) {
+    let golden: Value = serde_json::from_str(golden).unwrap();
     for case in golden["cases"].as_array().unwrap() {
         let net = network(case);
         let params = params(case, &net);
@@ -61,7 +84,7 @@ fn logits_and_gradients_agree_with_pytorch() {
         let mut tape = Tape::new(&weights);
         let input = tape.input(net.input(&x).unwrap());
         let output = net.forward(&mut tape, &input).unwrap();
-        let logits = floats(tape.value(output).unwrap()).unwrap().to_vec();
+        let logits = tape.value(output).unwrap().data.to_vec();
         let expected: Vec<f64> = case["logits"].as_array().unwrap().iter().flat_map(numbers).collect();
         for (got, want) in logits.iter().zip(&expected) {
             assert!((f64::from(*got) - want).abs() < 5e-6, "{}: {got} against {want}", case["name"]);
@@ -77,8 +100,10 @@ fn logits_and_gradients_agree_with_pytorch() {
         assert!((sum.loss / labels.len() as f64 - case["loss"].as_f64().unwrap()).abs() < 5e-6);
 
         let mut gradients = Accumulators::new(&weights);
-        tape.backward(output, sum.gradient, &mut gradients).unwrap();
-        for (entry, got) in case["parameters"].as_array().unwrap().iter().zip(gradients.unpack(&weights)) {
+        tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+        let entries = case["parameters"].as_array().unwrap();
+        assert_eq!(entries.len(), net.layout().params.len());
+        for (at, (entry, got)) in entries.iter().zip(gradients.unpack(&weights)).enumerate() {
             let expected = &entry["gradient"];
             let (indices, values) = match expected.get("full") {
                 Some(full) => ((0..got.len()).collect(), numbers(full)),
@@ -92,6 +117,7 @@ fn logits_and_gradients_agree_with_pytorch() {
                 None => values.iter().fold(0.0f64, |m, v| m.max(v.abs())),
             };
             assert!(got.iter().any(|g| *g != 0.0), "{} receives no gradient", entry["name"]);
+            assert_eq!(entry["name"], net.layout().params[at].name);
             for (i, want) in indices.into_iter().zip(values) {
                 let error = (f64::from(got[i]) - want).abs();
                 assert!(

@@ -22,9 +22,8 @@ enum Command {
     Reproduce(ReproduceArgs),
     /// Write a checkpoint's logits and the labels of one split
     Predict(PredictArgs),
-    /// Measure throughput; prints one JSON line
-    #[command(subcommand)]
-    Bench(Bench),
+    /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
+    Bench(bench::Options),
     /// List all configuration keys with default, range and unit
     Keys,
 }
@@ -100,41 +99,14 @@ struct PredictArgs {
     set: Vec<String>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Bench {
-    /// Images per second of one training step
-    TrainStep {
-        /// Architecture
-        #[arg(long, default_value = "resnet20")]
-        model: String,
-        /// Width multiplier
-        #[arg(long, default_value_t = 1.0)]
-        width: f64,
-        /// Images per step
-        #[arg(long, default_value_t = 128)]
-        batch: usize,
-        /// Steps to take the median of
-        #[arg(long, default_value_t = 5)]
-        steps: usize,
-        /// Worker threads; 0 = all cores
-        #[arg(long, default_value_t = 0)]
-        threads: usize,
-    },
-}
-
 pub(crate) fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Reproduce(args) => run_reproduce(args),
         Command::Predict(args) => run_predict(args),
-        Command::Bench(Bench::TrainStep { model, width, batch, steps, threads }) => {
-            if batch == 0 || steps == 0 {
-                return Err(exit::Usage(format!(
-                    "batch {batch} and steps {steps}, expected both at least 1"
-                ))
-                .into());
-            }
-            use_threads(threads)?;
-            say(&bench::train_step(&model, width, batch, steps)?.to_string())
+        Command::Bench(options) => {
+            options.check()?;
+            use_threads(options.threads)?;
+            bench::run(&options, &mut |line| say(line))
         }
         Command::Keys => say(&basin_reproduce::config::describe_keys()),
     }

@@ -4,7 +4,7 @@ use crate::Experiment;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
 use anyhow::Result;
 use basin_store::{NodeStatus, RealFs, RunDir};
-use basin_train::{Stepper, Teaching};
+use basin_train::{Batch, Moments, Stepper, Teaching};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,13 +99,13 @@ fn share_done(node: &PlannedNode, step: u64, per_epoch: u64) -> f64 {
 fn seconds_per_image(experiment: &Experiment) -> Result<f64> {
     let (network, batch) = (&experiment.network, experiment.batch());
     let params = network.init(&basin_core::SeedTree::root(0));
-    let velocity = params.map(|_, values| vec![0.0; values.len()]);
-    let mut stepper = Stepper::new(network, &params, &velocity)?;
+    let mut stepper = Stepper::new(network, &params, &Moments::default(), experiment.optimiser())?;
     let train = &experiment.train;
     let mut images = vec![0.0; batch * train.size() * train.size() * 3];
     basin_data::fill_plain(train, 0..batch, &experiment.normalisation, &mut images);
-    let optimiser = experiment.optimiser();
-    let mut step = || stepper.step_on(&images, &train.labels()[..batch], &Teaching::Labels, optimiser, RATE);
+    let dropout_seeds = if network.dropout() > 0.0 { vec![0; batch] } else { Vec::new() };
+    let examples = Batch { images: &images, labels: &train.labels()[..batch], dropout_seeds: &dropout_seeds };
+    let mut step = || stepper.step(examples, &Teaching::Labels, RATE);
     step()?;
     let start = Instant::now();
     for _ in 0..STEPS {

@@ -9,7 +9,7 @@ use basin_core::{Digest, Params, TensorFile};
 use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
 use basin_store::{NodeDir, RunDir};
-use basin_train::{EpochRow, Examples, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState};
+use basin_train::{EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Parameters after the node's work, names and shapes as in PyTorch.
 pub const FINAL: &str = "final.safetensors";
 /// Momentum after the node's training, for trajectories that go on.
-const VELOCITY: &str = "velocity.safetensors";
+const MOMENTS: &str = "moments.safetensors";
 /// One line per epoch.
 pub(crate) const METRICS: &str = "metrics.jsonl";
 /// What the node is.
@@ -136,9 +136,8 @@ impl Executor<'_> {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
                     Outcome::Finished(state) => {
                         write_rows(dir, &state)?;
-                        let velocity = TensorFile { params: state.velocity, ..Default::default() };
-                        dir.write(VELOCITY, &velocity.encode())?;
-                        self.finish(dir, state.params, &[VELOCITY, METRICS])
+                        dir.write(MOMENTS, &state.moments.encode())?;
+                        self.finish(dir, state.params, &[MOMENTS, METRICS])
                     }
                 }
             }
@@ -194,7 +193,9 @@ impl Executor<'_> {
         let mut state = TrainState::new(self.params(from)?, first);
         if let PlannedWork::Train { .. } = self.plan.nodes[from].work {
             let before = self.dir(&self.plan.nodes[from])?;
-            state.velocity = self.read(&before, VELOCITY)?;
+            let layout = self.experiment.network.layout().shapes();
+            state.moments = Moments::decode(&before.read_verified(MOMENTS)?, &layout)
+                .with_context(|| format!("{}/{MOMENTS}", before.path().display()))?;
             if same_trajectory {
                 state.rows =
                     before.read_rows::<EpochLine>(METRICS)?.into_iter().map(EpochLine::row).collect();

@@ -7,7 +7,7 @@ use basin_core::{Labels, SeedTree};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{PlanContext, WarmupCosine};
 use basin_models::{Architecture, Network};
-use basin_train::Optimiser;
+use basin_train::{Optimiser, Rule};
 use std::sync::Arc;
 
 /// Loaded data and the built network of one configuration.
@@ -52,7 +52,7 @@ impl Experiment {
         if probe > test.len() {
             return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
         }
-        let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
+        let architecture = architecture(&config)?;
         let network = architecture.build(train.size(), train.classes())?;
         let augment = augment(&config);
         augment.check()?;
@@ -62,6 +62,15 @@ impl Experiment {
         let clip = config.float("train.clip_norm");
         if clip > 0.0 {
             identity += &format!("clip norm {clip:?}\n");
+        }
+        if config.text("train.optimiser") != "sgd" {
+            let float = |key| config.float(key);
+            let (b1, b2, epsilon) =
+                (float("train.adam_beta1"), float("train.adam_beta2"), float("train.adam_epsilon"));
+            identity += &format!("{} {b1:?} {b2:?} {epsilon:?}\n", config.text("train.optimiser"));
+        }
+        if network.dropout() > 0.0 {
+            identity += &format!("dropout {:?}\n", network.dropout());
         }
         let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
         let normalisation = dataset.normalisation();
@@ -113,12 +122,31 @@ impl Experiment {
         self.config.int("train.batch") as usize
     }
 
-    /// Momentum, L2 and clipping.
+    /// Update rule and clipping.
     pub fn optimiser(&self) -> Optimiser {
         let float = |key| self.config.float(key);
         let clip_norm = Some(float("train.clip_norm")).filter(|norm| *norm > 0.0);
-        Optimiser { momentum: float("train.momentum"), l2: float("train.l2"), clip_norm }
+        let l2 = float("train.l2");
+        let adam = |l2, weight_decay| Rule::Adam {
+            beta1: float("train.adam_beta1"),
+            beta2: float("train.adam_beta2"),
+            epsilon: float("train.adam_epsilon"),
+            l2,
+            weight_decay,
+        };
+        let rule = match self.config.text("train.optimiser") {
+            "adam" => adam(l2, 0.0),
+            "adamw" => adam(0.0, l2),
+            _ => Rule::Sgd { momentum: float("train.momentum"), l2 },
+        };
+        Optimiser { rule, clip_norm }
     }
+}
+
+/// The configured architecture.
+pub(crate) fn architecture(config: &Config) -> Result<Architecture, basin_models::ModelError> {
+    let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
+    architecture.with_dropout(config.float("model.dropout"))
 }
 
 /// Where the configured data set comes from.

@@ -136,9 +136,12 @@ impl<'a> Measurer<'a> {
         let steps = draws as u64 + pairs.len() as u64 * (points - 2);
         let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(), steps, 0);
         let mut step = 0;
+        let mut evaluator = self.evaluator(&self.probe);
+        let probe_labels = self.probe_labels()?;
         let mut evaluate = |networks: &[&Params], weights: &Simplex| -> Result<f64> {
             self.executor.interrupt.check()?;
-            let result = self.accuracy_at(networks, weights)?;
+            let probs = evaluator.logits_between(networks, weights)?.softmax(1.0);
+            let result = accuracy(&probs, &probe_labels)?;
             step += 1;
             task.step(step);
             Ok(result)
@@ -198,13 +201,7 @@ impl<'a> Measurer<'a> {
 
     fn evaluator<'s>(&'s self, images: &'s ImageSet) -> Evaluator<'s> {
         let experiment = self.executor.experiment;
-        Evaluator { network: &experiment.network, images, normalisation: &experiment.normalisation }
-    }
-
-    fn accuracy_at(&self, networks: &[&Params], weights: &Simplex) -> Result<f64> {
-        let params = Params::convex_combination(networks, weights)?;
-        let probs = self.evaluator(&self.probe).logits(&params)?.softmax(1.0);
-        Ok(accuracy(&probs, &self.probe_labels()?)?)
+        Evaluator::new(&experiment.network, images, &experiment.normalisation)
     }
 
     fn probe_labels(&self) -> Result<basin_core::Labels> {

@@ -1,12 +1,11 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::experiment::source;
+use crate::experiment::{architecture, source};
 use crate::measure::encode_logits;
 use anyhow::{Context, Result};
 use basin_core::{Array, TensorFile};
 use basin_data::{DatasetId, Split};
-use basin_models::Architecture;
 use basin_store::{RealFs, write_atomic};
 use basin_train::Evaluator;
 use std::path::Path;
@@ -21,12 +20,10 @@ pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> 
     let file = TensorFile::decode(&bytes).with_context(|| checkpoint.display().to_string())?;
     let dataset: DatasetId = config.text("data.dataset").parse()?;
     let images = source(config, dataset).load(split)?;
-    let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
-    let network = architecture.build(images.size(), images.classes())?;
+    let network = architecture(config)?.build(images.size(), images.classes())?;
     let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
     let normalisation = dataset.normalisation();
-    let logits =
-        Evaluator { network: &network, images: &images, normalisation: &normalisation }.logits(&params)?;
+    let logits = Evaluator::new(&network, &images, &normalisation).logits(&params)?;
     let mut file = TensorFile::decode(&encode_logits(&logits)?)?;
     let labels = images.labels().iter().map(|&label| label as f32).collect();
     file.params.insert("labels", Array::new(vec![images.len()], labels)?);

@@ -1,11 +1,11 @@
 //! The methods that a run can name: one line each.
 
 use crate::config::Config;
+use crate::experiment::architecture;
 use crate::exit::Usage;
 use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
-use basin_models::Architecture;
 use std::fmt::Debug;
 use weight_matching::PermutationSpec;
 
@@ -69,7 +69,9 @@ fn distilled(config: &Config) -> Distilled {
 
 fn permuted(config: &Config) -> Result<Permuted> {
     let name = config.text("model.name");
-    let depth = Architecture::from_name(name, config.float("model.width"))?.depth();
-    let spec = PermutationSpec::resnet(depth).with_context(|| format!("no permutation spec for {name}"))?;
+    let depth = architecture(config)?.resnet_depth();
+    let spec = depth.and_then(|depth| PermutationSpec::resnet(depth).ok()).with_context(|| {
+        format!("no permutation spec for model.name {name:?} yet: leave \"permuted\" out of ensemble.methods")
+    })?;
     Ok(Permuted { spec, spec_name: name.to_owned() })
 }

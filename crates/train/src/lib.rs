@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod evaluate;
+mod optimiser;
 mod segment;
 mod state;
 mod step;
+mod teach;
 
-pub use evaluate::{Evaluator, logits};
+pub use batch::{Batch, Examples};
+pub use evaluate::Evaluator;
+pub use optimiser::{Moments, Optimiser, Rule};
 pub use segment::{Outcome, Recipe, Segment, SegmentObserver, TrainError, run};
 pub use state::{EpochRow, StateError, TrainState};
-pub use step::{Examples, Optimiser, StepSum, Stepper, Teaching};
+pub use step::{StepSum, Stepper};
+pub use teach::Teaching;

@@ -1,9 +1,8 @@
 //! The step loop of one segment of a trajectory, from a state to a step.
 
-use crate::step::Batch;
+use crate::batch::supply;
 use crate::{EpochRow, Examples, Optimiser, Stepper, Teaching, TrainState};
 use basin_core::SeedTree;
-use basin_data::batch_order;
 use basin_ensemble::Schedule;
 use basin_models::Network;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ pub struct Recipe {
     pub examples: Examples,
     /// Images per step; the rest of an epoch that does not fill a batch is left out.
     pub batch: usize,
-    /// Momentum, L2, clipping.
+    /// Update rule and clipping.
     pub optimiser: Optimiser,
     /// Learning rate by global step.
     pub schedule: Arc<dyn Schedule>,
@@ -92,6 +91,12 @@ pub enum TrainError {
         /// Its learning rate.
         rate: f64,
     },
+    /// The thread that assembles batches died.
+    #[error("no batch for step {step}: the thread that assembles them ended early")]
+    Assembly {
+        /// Steps done.
+        step: u64,
+    },
     /// A checkpoint could not be kept.
     #[error("checkpoint at step {step}")]
     Checkpoint {
@@ -126,50 +131,52 @@ pub fn run(
     if state.step > end {
         return Err(TrainError::Beyond { step: state.step, end });
     }
-    let mut stepper = Stepper::new(network, &state.params, &state.velocity)?;
-    let mut order: Option<(u64, Vec<u32>)> = None;
-    while state.step < end {
-        let (epoch, within) = (state.step / per_epoch, (state.step % per_epoch) as usize);
-        if order.as_ref().is_none_or(|(e, _)| *e != epoch) {
-            order = Some((epoch, batch_order(&recipe.order, epoch, images)));
-        }
-        let indices = order.as_ref().map(|(_, o)| &o[within * batch..][..batch]).unwrap_or_default();
-        let rate = recipe.schedule.rate(state.step, per_epoch);
-        let next = Batch { indices, order: &recipe.order, epoch };
-        let sum = stepper.step(&recipe.examples, next, &recipe.teaching, recipe.optimiser, rate)?;
-        if !(sum.finite && sum.usable) {
-            // A step that was refused left the state before it whole; one that overflowed did not, and the
-            // last checkpoint is the last good state.
-            if sum.usable {
+    let mut stepper = Stepper::new(network, &state.params, &state.moments, recipe.optimiser)?;
+    std::thread::scope(|scope| {
+        let supply = supply(scope, recipe, state.step..end, network.dropout() > 0.0);
+        while state.step < end {
+            let epoch = state.step / per_epoch;
+            let rate = recipe.schedule.rate(state.step, per_epoch);
+            let Ok(assembled) = supply.ready.recv() else {
+                return Err(TrainError::Assembly { step: state.step });
+            };
+            let sum = stepper.step(assembled.batch(), &recipe.teaching, rate)?;
+            // The thread that assembles may have ended; then the buffer is simply freed.
+            let _ = supply.used.try_send(assembled);
+            if !(sum.finite && sum.usable) {
+                // A step that was refused left the state before it whole; one that overflowed did not, and the
+                // last checkpoint is the last good state.
+                if sum.usable {
+                    keep(&mut state, &stepper, observer)?;
+                }
+                return Err(TrainError::NonFinite { step: state.step, epoch, rate });
+            }
+            state.step += 1;
+            state.loss_sum += sum.loss;
+            state.correct += sum.correct;
+            if state.step.is_multiple_of(per_epoch) {
+                let seen = per_epoch as f64 * batch as f64;
+                let (loss, accuracy) = (state.loss_sum / seen, state.correct as f64 / seen);
+                state.rows.push(EpochRow {
+                    epoch: epoch + 1,
+                    step: state.step,
+                    learning_rate: rate,
+                    loss,
+                    accuracy,
+                });
+                (state.loss_sum, state.correct) = (0.0, 0);
+            }
+            let stop = observer.step(state.step) && state.step < end;
+            if stop || (observer.checkpoint_due() && state.step < end) {
                 keep(&mut state, &stepper, observer)?;
             }
-            return Err(TrainError::NonFinite { step: state.step, epoch, rate });
+            if stop {
+                return Ok(Outcome::Interrupted);
+            }
         }
-        state.step += 1;
-        state.loss_sum += sum.loss;
-        state.correct += sum.correct;
-        if state.step.is_multiple_of(per_epoch) {
-            let seen = per_epoch as f64 * batch as f64;
-            let (loss, accuracy) = (state.loss_sum / seen, state.correct as f64 / seen);
-            state.rows.push(EpochRow {
-                epoch: epoch + 1,
-                step: state.step,
-                learning_rate: rate,
-                loss,
-                accuracy,
-            });
-            (state.loss_sum, state.correct) = (0.0, 0);
-        }
-        let stop = observer.step(state.step) && state.step < end;
-        if stop || (observer.checkpoint_due() && state.step < end) {
-            keep(&mut state, &stepper, observer)?;
-        }
-        if stop {
-            return Ok(Outcome::Interrupted);
-        }
-    }
-    (state.params, state.velocity) = stepper.tables()?;
-    Ok(Outcome::Finished(state))
+        (state.params, state.moments) = stepper.tables()?;
+        Ok(Outcome::Finished(state))
+    })
 }
 
 fn keep(
@@ -177,6 +184,6 @@ fn keep(
     stepper: &Stepper<'_>,
     observer: &mut dyn SegmentObserver,
 ) -> Result<(), TrainError> {
-    (state.params, state.velocity) = stepper.tables()?;
+    (state.params, state.moments) = stepper.tables()?;
     observer.checkpoint(state).map_err(|source| TrainError::Checkpoint { step: state.step, source })
 }

@@ -1,5 +1,6 @@
-//! Everything a trajectory needs to go on: parameters, velocity, the global step, and what was logged.
+//! Everything a trajectory needs to go on: parameters, moments, the global step, and what was logged.
 
+use crate::Moments;
 use basin_core::{Params, TensorFile, TensorFileError};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -25,8 +26,8 @@ pub struct EpochRow {
 pub struct TrainState {
     /// Parameters in PyTorch's shapes.
     pub params: Params,
-    /// Momentum buffers, same layout.
-    pub velocity: Params,
+    /// The optimiser's moments.
+    pub moments: Moments,
     /// Global steps done, counted from the start of the schedule.
     pub step: u64,
     /// Sum of losses in the unfinished epoch.
@@ -56,31 +57,32 @@ pub enum StateError {
     },
 }
 
-const FORMAT: &str = "basin training state 1";
+const FORMAT: &str = "basin training state 2";
 
 impl TrainState {
-    /// A start from parameters alone: zero velocity, at the given step.
+    /// A start from parameters alone: moments of zero, at the given step.
     pub fn new(params: Params, step: u64) -> Self {
-        let velocity = params.map(|_, values| vec![0.0; values.len()]);
-        Self { params, velocity, step, loss_sum: 0.0, correct: 0, rows: Vec::new() }
+        Self { params, moments: Moments::default(), step, loss_sum: 0.0, correct: 0, rows: Vec::new() }
     }
 
-    /// Safetensors bytes: `params/…`, `velocity/…`, counters in the header.
+    /// Safetensors bytes: `params/…`, the moments, counters in the header.
     pub fn encode(&self) -> Vec<u8> {
         let mut params = Params::new();
-        for (prefix, table) in [("params", &self.params), ("velocity", &self.velocity)] {
-            table.iter().for_each(|(name, array)| params.insert(format!("{prefix}/{name}"), array.clone()));
-        }
+        self.params
+            .iter()
+            .for_each(|(name, array)| params.insert(format!("params/{name}"), array.clone()));
+        self.moments.store(&mut params);
         let row = |r: &EpochRow| {
             format!("{} {} {:?} {:?} {:?}", r.epoch, r.step, r.learning_rate, r.loss, r.accuracy)
         };
-        let metadata = BTreeMap::from([
+        let mut metadata = BTreeMap::from([
             ("format".into(), FORMAT.into()),
             ("step".into(), self.step.to_string()),
             ("loss_sum".into(), format!("{:?}", self.loss_sum)),
             ("correct".into(), self.correct.to_string()),
             ("rows".into(), self.rows.iter().map(row).collect::<Vec<_>>().join(";")),
         ]);
+        metadata.extend(self.moments.header());
         TensorFile { params, metadata }.encode()
     }
 
@@ -90,47 +92,44 @@ impl TrainState {
     /// [`StateError`] for foreign or damaged bytes, or another network's state.
     pub fn decode(bytes: &[u8], layout: &[(String, Vec<usize>)]) -> Result<Self, StateError> {
         let file = TensorFile::decode(bytes)?;
-        let entry = |key: &'static str, expected: &'static str| {
-            let found = file.metadata.get(key).cloned().unwrap_or_default();
-            (key, found, expected)
-        };
-        let header = |(key, found, expected)| StateError::Header { key, found, expected };
-        let number = |key| {
-            let (key, found, expected) = entry(key, "a whole number");
-            found.parse::<u64>().map_err(|_| header((key, found, expected)))
-        };
-        let format = entry("format", FORMAT);
-        if format.1 != FORMAT {
-            return Err(header(format));
-        }
-        let (key, found, expected) = entry("loss_sum", "a number");
-        let loss_sum = found.parse().map_err(|_| header((key, found, expected)))?;
-        let (key, found, expected) = entry("rows", "rows of five numbers");
-        let rows = found.split(';').filter(|row| !row.is_empty()).map(parse_row).collect::<Option<Vec<_>>>();
-        let rows = rows.ok_or_else(|| header((key, found.clone(), expected)))?;
-        let table = |prefix: &str| {
-            let expected: Vec<_> = layout.iter().map(|(n, s)| (format!("{prefix}/{n}"), s.clone())).collect();
-            let own: Params = file
-                .params
-                .iter()
-                .filter(|(name, _)| name.starts_with(&format!("{prefix}/")))
-                .map(|(name, array)| (name.to_owned(), array.clone()))
-                .collect();
-            let ordered = basin_core::expect_layout(&own, &expected)?;
-            let strip = |(name, array): (&str, &basin_core::Array)| {
-                (name[prefix.len() + 1..].to_owned(), array.clone())
-            };
-            Ok::<Params, TensorFileError>(ordered.iter().map(strip).collect())
-        };
+        entry(&file, "format", FORMAT, |text| (text == FORMAT).then_some(()))?;
+        let rows = |text: &str| text.split(';').filter(|row| !row.is_empty()).map(parse_row).collect();
         Ok(Self {
-            params: table("params")?,
-            velocity: table("velocity")?,
-            step: number("step")?,
-            loss_sum,
-            correct: number("correct")?,
-            rows,
+            params: table(&file, "params", layout)?,
+            moments: Moments::load(&file, layout)?,
+            step: number(&file, "step")?,
+            loss_sum: entry(&file, "loss_sum", "a number", |text| text.parse().ok())?,
+            correct: number(&file, "correct")?,
+            rows: entry(&file, "rows", "rows of five numbers", rows)?,
         })
     }
+}
+
+/// A header entry as `parse` understands it.
+fn entry<T>(
+    file: &TensorFile,
+    key: &'static str,
+    expected: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, StateError> {
+    let found = file.metadata.get(key).cloned().unwrap_or_default();
+    parse(&found).ok_or(StateError::Header { key, found, expected })
+}
+
+pub(crate) fn number(file: &TensorFile, key: &'static str) -> Result<u64, StateError> {
+    entry(file, key, "a whole number", |text| text.parse().ok())
+}
+
+/// The arrays under a prefix, in the order of `layout`.
+pub(crate) fn table(
+    file: &TensorFile,
+    prefix: &str,
+    layout: &[(String, Vec<usize>)],
+) -> Result<Params, StateError> {
+    let strip = |name: &str| name.strip_prefix(prefix).and_then(|n| n.strip_prefix('/')).map(str::to_owned);
+    let own: Params =
+        file.params.iter().filter_map(|(name, array)| Some((strip(name)?, array.clone()))).collect();
+    Ok(basin_core::expect_layout(&own, layout)?)
 }
 
 fn parse_row(text: &str) -> Option<EpochRow> {
@@ -156,7 +155,8 @@ mod tests {
         params.insert("z.weight", Array::new(vec![2], vec![0.1, f32::MIN_POSITIVE]).unwrap());
         params.insert("a.weight", Array::new(vec![1, 1], vec![-3.0]).unwrap());
         let rows = vec![EpochRow { epoch: 1, step: 7, learning_rate: 0.1, loss: 1.0 / 3.0, accuracy: 0.25 }];
-        TrainState { loss_sum: 0.1 + 0.2, correct: 3, rows, ..TrainState::new(params, 9) }
+        let moments = Moments { tables: vec![params.clone(), params.map(|_, v| vec![0.5; v.len()])], updates: 4 };
+        TrainState { moments, loss_sum: 0.1 + 0.2, correct: 3, rows, ..TrainState::new(params, 9) }
     }
 
     #[test]

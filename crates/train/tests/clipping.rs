@@ -1,19 +1,18 @@
 //! Gradient clipping: long gradients are scaled to the limit, short ones are left alone.
 
-use basin_core::{Params, SeedTree};
+use basin_core::SeedTree;
 use basin_models::Architecture;
-use basin_train::{Optimiser, Stepper, Teaching};
+use basin_train::{Batch, Moments, Optimiser, Stepper, Teaching};
 
 /// Euclidean length of the first step at learning rate 1 without momentum: that of the gradient used.
 fn step_length(clip_norm: Option<f64>) -> f64 {
     let net = Architecture::from_name("resnet20", 0.25).unwrap().build(16, 10).unwrap();
     let params = net.init(&SeedTree::root(1));
-    let zeros: Params = params.map(|_, values| vec![0.0; values.len()]);
-    let mut stepper = Stepper::new(&net, &params, &zeros).unwrap();
+    let optimiser = Optimiser { clip_norm, ..Optimiser::sgd(0.0, 0.0) };
+    let mut stepper = Stepper::new(&net, &params, &Moments::default(), optimiser).unwrap();
     let mut rng = SeedTree::root(2).rng();
     let images: Vec<f32> = (0..4 * 16 * 16 * 3).map(|_| rng.normal() as f32).collect();
-    let optimiser = Optimiser { momentum: 0.0, l2: 0.0, clip_norm };
-    stepper.step_on(&images, &[0, 1, 2, 3], &Teaching::Labels, optimiser, 1.0).unwrap();
+    stepper.step(Batch::new(&images, &[0, 1, 2, 3]), &Teaching::Labels, 1.0).unwrap();
     stepper.tables().unwrap().0.l2_distance(&params).unwrap()
 }
 

@@ -17,6 +17,11 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
+    /// A dense layer: a kernel of one pixel.
+    pub fn dense(inputs: usize, outputs: usize) -> Self {
+        Self { cin: inputs, cout: outputs, kernel: 1, stride: 1 }
+    }
+
     /// Output side for an input side.
     pub fn output(&self, side: usize) -> usize {
         side.div_ceil(self.stride)
@@ -31,6 +36,19 @@ impl ConvShape {
     /// Multiply-adds of one pass over one image of `h × w` pixels.
     pub fn macs(&self, h: usize, w: usize) -> usize {
         self.output(h) * self.output(w) * self.kernel * self.kernel * self.cin * self.cout
+    }
+
+    /// Number of weights.
+    pub fn weights(&self) -> usize {
+        self.cout * self.cin * self.kernel * self.kernel
+    }
+
+    /// `(n, h, w)` for the inner loops: to a kernel of one pixel all pixels are one long line.
+    pub(crate) fn flatten(&self, (n, h, w): (usize, usize, usize)) -> (usize, usize, usize) {
+        match self.kernel == 1 && self.stride == 1 {
+            true => (1, 1, n * h * w),
+            false => (n, h, w),
+        }
     }
 
     /// One dimension of the input gradient: the kernel taps that reach input positions `i` with

@@ -1,42 +1,7 @@
 //! Images with a zero border, the form in which the kernel rows of a pixel are contiguous.
 
-use std::cell::RefCell;
-
-/// A buffer that a thread keeps between calls, so that hot loops do not fault in fresh pages.
-pub(crate) struct Scratch(Vec<f32>);
-
-thread_local! {
-    static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Scratch {
-    /// A zeroed buffer of `len` elements from this thread's store.
-    pub(crate) fn zeroed(len: usize) -> Self {
-        let mut buffer = FREE.with(|free| free.borrow_mut().pop()).unwrap_or_default();
-        buffer.clear();
-        buffer.resize(len, 0.0);
-        Self(buffer)
-    }
-}
-
-impl std::ops::Deref for Scratch {
-    type Target = [f32];
-    fn deref(&self) -> &[f32] {
-        &self.0
-    }
-}
-
-impl std::ops::DerefMut for Scratch {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        FREE.with(|free| free.borrow_mut().push(std::mem::take(&mut self.0)));
-    }
-}
+use crate::buffer::Buffer;
+use std::ops::Range;
 
 /// Border of a padded image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +14,7 @@ pub(crate) struct Border {
 
 /// `n` images `[h, w, c]`, each with a zero border.
 pub(crate) struct Padded {
-    data: Scratch,
+    data: Buffer,
     /// Elements from one row to the next.
     pub(crate) row: usize,
     /// Elements from one image to the next.
@@ -61,11 +26,16 @@ impl Padded {
         let row = (border.left + w + border.right) * c;
         let image = (border.top + h + border.bottom) * row;
         let n = x.len() / (h * w * c);
-        let mut data = Scratch::zeroed(n * image);
-        for (i, source) in x.chunks_exact(h * w * c).enumerate() {
-            let start = i * image + border.top * row + border.left * c;
-            for (y, line) in source.chunks_exact(w * c).enumerate() {
-                data[start + y * row..][..w * c].copy_from_slice(line);
+        let mut data = Buffer::stale(n * image);
+        let inside: Range<usize> = border.left * c..(border.left + w) * c;
+        for (source, target) in x.chunks_exact(h * w * c).zip(data.chunks_exact_mut(image)) {
+            target[..border.top * row].fill(0.0);
+            target[(border.top + h) * row..].fill(0.0);
+            let lines = target[border.top * row..].chunks_exact_mut(row);
+            for (from, to) in source.chunks_exact(w * c).zip(lines) {
+                to[..inside.start].fill(0.0);
+                to[inside.clone()].copy_from_slice(from);
+                to[inside.end..].fill(0.0);
             }
         }
         Self { data, row, image }
@@ -75,13 +45,4 @@ impl Padded {
     pub(crate) fn data(&self) -> &[f32] {
         &self.data
     }
-}
-
-/// Rows of `c` elements copied into rows of `padded` elements, the rest zero.
-pub(crate) fn pad_channels(x: &[f32], c: usize, padded: usize) -> Scratch {
-    let mut out = Scratch::zeroed(x.len() / c * padded);
-    for (to, from) in out.chunks_exact_mut(padded).zip(x.chunks_exact(c)) {
-        to[..c].copy_from_slice(from);
-    }
-    out
 }

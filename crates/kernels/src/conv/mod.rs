@@ -1,16 +1,85 @@
-//! Convolution on NHWC images: forward, input gradient and weight gradient as implicit matrix products.
-//!
-//! An image is copied once into a buffer with a zero border. Then, for one output pixel and one kernel
-//! row, the `kw · cin` inputs under the kernel are contiguous in memory, and the product with packed
-//! weights needs no im2col buffer. Weights are packed once per step ([`PackedConv`]) and shared by all
-//! threads; every function here works on a few images on the calling thread.
+#![doc = include_str!("DESIGN.md")]
 
+mod direct;
 mod geometry;
 mod image;
 mod pack;
-mod passes;
-mod tile;
+mod winograd;
 
 pub use geometry::ConvShape;
-pub use pack::PackedConv;
-pub use passes::{forward, input_gradient, weight_gradient};
+pub use pack::{Algorithm, PackedConv};
+
+use pack::Form;
+
+/// Output `[n, h', w', cout]` for input `[n, h, w, cin]`; every element of `out` is written.
+///
+/// # Panics
+/// When a length does not fit `h`, `w` and the packed shape.
+pub fn forward(conv: &PackedConv, x: &[f32], h: usize, w: usize, out: &mut [f32]) {
+    forward_then(conv, x, h, w, out, |_, _| {});
+}
+
+/// As [`forward`]; `finished(first, pixels)` is called with every run of finished output pixels (`first` counts
+/// pixels from the start of `out`), while they are still in cache.
+///
+/// # Panics
+/// As [`forward`].
+pub fn forward_then(
+    conv: &PackedConv,
+    x: &[f32],
+    h: usize,
+    w: usize,
+    out: &mut [f32],
+    finished: impl FnMut(usize, &mut [f32]),
+) {
+    let s = conv.shape;
+    let n = x.len() / (h * w * s.cin);
+    let outputs = n * s.output(h) * s.output(w) * s.cout;
+    assert_eq!((x.len(), out.len()), (n * h * w * s.cin, outputs), "{s:?} at {h}x{w}");
+    match &conv.form {
+        Form::Direct(direct) => direct.forward(s, x, (n, h, w), out, finished),
+        Form::Winograd(winograd) => winograd.forward(x, (n, h, w), out, finished),
+    }
+}
+
+/// Gradient with respect to the input, `[n, h, w, cin]`, for the output gradient `[n, h', w', cout]`;
+/// added to `dx` where `add`, otherwise every element of `dx` is written.
+///
+/// # Panics
+/// When a length does not fit, or the weights were packed without the input gradient.
+pub fn input_gradient(conv: &PackedConv, dy: &[f32], h: usize, w: usize, dx: &mut [f32], add: bool) {
+    let s = conv.shape;
+    let n = dx.len() / (h * w * s.cin);
+    let outputs = n * s.output(h) * s.output(w) * s.cout;
+    assert_eq!((dx.len(), dy.len()), (n * h * w * s.cin, outputs), "{s:?} at {h}x{w}");
+    assert!(conv.has_input_gradient(), "packed without the input gradient");
+    match &conv.form {
+        Form::Direct(direct) => direct.input_gradient(s, dy, (n, h, w), dx, add),
+        Form::Winograd(winograd) => winograd.input_gradient(dy, (n, h, w), dx, add),
+    }
+}
+
+/// The weight gradient summed over `n` images, in packed order (`[kh, kw, cin, padded cout]`, see
+/// [`PackedConv::gradient_len`]); added to `dw` where `add`, otherwise written.
+///
+/// # Panics
+/// When a length does not fit.
+pub fn weight_gradient(
+    conv: &PackedConv,
+    x: &[f32],
+    dy: &[f32],
+    h: usize,
+    w: usize,
+    dw: &mut [f32],
+    add: bool,
+) {
+    let s = conv.shape;
+    let n = x.len() / (h * w * s.cin);
+    let outputs = n * s.output(h) * s.output(w) * s.cout;
+    assert_eq!((x.len(), dy.len()), (n * h * w * s.cin, outputs), "{s:?} at {h}x{w}");
+    assert_eq!(dw.len(), conv.gradient_len());
+    match &conv.form {
+        Form::Direct(direct) => direct.weight_gradient(s, x, dy, (n, h, w), dw, add),
+        Form::Winograd(winograd) => winograd.weight_gradient(x, dy, (n, h, w), dw, add),
+    }
+}

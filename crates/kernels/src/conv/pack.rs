@@ -1,6 +1,8 @@
 //! Weights in the order in which the inner loops read them.
 
 use super::ConvShape;
+use super::direct::Direct;
+use super::winograd::Winograd;
 use crate::simd::Isa;
 
 /// Columns of a matrix grouped into blocks of one or two vectors, zero-padded at the end.
@@ -31,79 +33,117 @@ impl Blocks {
         self.count() * self.width
     }
 
-    /// Whether a block is two vectors wide.
-    pub(crate) fn two(&self) -> bool {
-        self.width == 2 * self.isa.lanes()
+    /// Vectors of a block.
+    pub(crate) fn vectors(&self) -> usize {
+        self.width / self.isa.lanes()
+    }
+
+    /// Real columns of one block.
+    pub(crate) fn used(&self, block: usize) -> usize {
+        self.width.min(self.columns - block * self.width)
     }
 
     /// Lays out `[rows, columns]`, given as a function, block by block: `[block, rows, width]`.
-    fn pack(&self, rows: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-        let mut out = vec![0.0; self.count() * rows * self.width];
+    pub(crate) fn pack(&self, rows: usize, out: &mut Vec<f32>, value: impl Fn(usize, usize) -> f32) {
+        out.resize(self.count() * rows * self.width, 0.0);
         for block in 0..self.count() {
-            let first = block * self.width;
-            let used = self.width.min(self.columns - first);
+            let (first, used) = (block * self.width, self.used(block));
             for row in 0..rows {
                 let to = &mut out[(block * rows + row) * self.width..][..used];
                 to.iter_mut().enumerate().for_each(|(c, slot)| *slot = value(row, first + c));
             }
         }
-        out
     }
 }
 
-/// One phase of the input gradient: the taps that reach input positions of one residue.
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Implicit matrix product, any shape.
+    Direct,
+    /// Winograd's F(4×4, 3×3): 3×3 kernels at stride 1 whose channels fill whole vectors.
+    Winograd,
+}
+
+impl Algorithm {
+    /// The faster one for a shape, as measured: Winograd saves up to three quarters of the multiplications but
+    /// moves more data, which pays from 64 channels on.
+    pub fn fastest(shape: ConvShape, isa: Isa) -> Self {
+        match Self::Winograd.fits(shape, isa) && shape.cin >= 16 && shape.cout >= 16 {
+            true => Self::Winograd,
+            false => Self::Direct,
+        }
+    }
+
+    /// Whether the algorithm can compute the shape.
+    pub fn fits(self, shape: ConvShape, isa: Isa) -> bool {
+        let whole = |channels: usize| channels.is_multiple_of(isa.lanes());
+        self == Self::Direct
+            || (shape.kernel == 3 && shape.stride == 1 && whole(shape.cin) && whole(shape.cout))
+    }
+}
+
 #[derive(Clone, Debug)]
-pub(crate) struct Phase {
-    /// Residue of the padded input row and column.
-    pub(crate) residue: (usize, usize),
-    /// Number of kernel rows and columns that reach it.
-    pub(crate) taps: (usize, usize),
-    /// The largest of them.
-    pub(crate) largest: (usize, usize),
-    /// Packed weights `[block of cin, rows, columns · cout, width]`.
-    pub(crate) weights: Vec<f32>,
+pub(crate) enum Form {
+    Direct(Direct),
+    Winograd(Winograd),
 }
 
 /// The weights of one convolution, packed for the forward pass and for the input gradient.
-///
-/// Made from PyTorch's `[out, in, kh, kw]`; costs two passes over the weights.
 #[derive(Clone, Debug)]
 pub struct PackedConv {
     /// Sizes of the convolution.
     pub shape: ConvShape,
-    pub(crate) forward: Vec<f32>,
-    pub(crate) out_blocks: Blocks,
-    pub(crate) in_blocks: Blocks,
-    pub(crate) phases: Vec<Phase>,
+    pub(crate) form: Form,
+    out_blocks: Blocks,
+    input_gradient: bool,
 }
 
 impl PackedConv {
-    /// Packs weights `[out, in, kh, kw]`.
+    /// Packs weights `[out, in, kh, kw]` for the fastest algorithm. Costs two passes over the weights.
     ///
     /// The input gradient is packed only when asked for: the first layer and evaluation never need it.
     ///
     /// # Panics
     /// When the number of weights does not fit the shape.
     pub fn new(shape: ConvShape, weights: &[f32], input_gradient: bool, isa: Isa) -> Self {
-        let ConvShape { cin, cout, kernel: k, stride } = shape;
-        assert_eq!(weights.len(), cout * cin * k * k, "weights of {shape:?}");
-        let at = |o: usize, c: usize, y: usize, x: usize| weights[((o * cin + c) * k + y) * k + x];
-        let out_blocks = Blocks::new(isa, cout);
-        let in_blocks = Blocks::new(isa, cin);
-        let forward = out_blocks.pack(k * k * cin, |row, o| at(o, row % cin, row / (cin * k), row / cin % k));
-        let mut phases = Vec::new();
-        for (ry, rx) in (0..stride).flat_map(|y| (0..stride).map(move |x| (y, x))).filter(|_| input_gradient)
-        {
-            let (ys, xs) = (shape.taps(ry), shape.taps(rx));
-            let weights = in_blocks.pack(ys.len() * xs.len() * cout, |row, c| {
-                let (tap, o) = (row / cout, row % cout);
-                at(o, c, ys[tap / xs.len()], xs[tap % xs.len()])
-            });
-            // Without a tap (a 1×1 kernel at stride 2) the gradient of these positions is zero.
-            let largest = (ys.first().copied().unwrap_or(0), xs.first().copied().unwrap_or(0));
-            phases.push(Phase { residue: (ry, rx), taps: (ys.len(), xs.len()), largest, weights });
+        let mut packed = Self::empty(shape, input_gradient, isa);
+        packed.pack(weights);
+        packed
+    }
+
+    /// Buffers without weights yet, for [`PackedConv::pack`].
+    pub fn empty(shape: ConvShape, input_gradient: bool, isa: Isa) -> Self {
+        Self::with_algorithm(shape, Algorithm::fastest(shape, isa), input_gradient, isa)
+    }
+
+    /// As [`PackedConv::empty`] for a given algorithm.
+    ///
+    /// # Panics
+    /// When the algorithm does not [fit](Algorithm::fits) the shape.
+    pub fn with_algorithm(shape: ConvShape, algorithm: Algorithm, input_gradient: bool, isa: Isa) -> Self {
+        assert!(algorithm.fits(shape, isa), "{algorithm:?} cannot compute {shape:?}");
+        let form = match algorithm {
+            Algorithm::Direct => Form::Direct(Direct::new(shape, isa)),
+            Algorithm::Winograd => Form::Winograd(Winograd::new(shape, isa)),
+        };
+        Self { shape, form, out_blocks: Blocks::new(isa, shape.cout), input_gradient }
+    }
+
+    /// Packs weights `[out, in, kh, kw]` into the buffers of the ones before.
+    ///
+    /// # Panics
+    /// When the number of weights does not fit the shape.
+    pub fn pack(&mut self, weights: &[f32]) {
+        assert_eq!(weights.len(), self.shape.weights(), "weights of {:?}", self.shape);
+        match &mut self.form {
+            Form::Direct(direct) => direct.pack(self.shape, weights, self.input_gradient),
+            Form::Winograd(winograd) => winograd.pack(weights, self.input_gradient),
         }
-        Self { shape, forward, out_blocks, in_blocks, phases }
+    }
+
+    pub(crate) fn has_input_gradient(&self) -> bool {
+        self.input_gradient
     }
 
     /// Elements of a weight-gradient accumulator: `[kh, kw, cin, padded cout]`.
@@ -114,18 +154,19 @@ impl PackedConv {
     /// An accumulated weight gradient in PyTorch's `[out, in, kh, kw]`.
     ///
     /// # Panics
-    /// When the accumulator's length is not [`PackedConv::gradient_len`].
-    pub fn unpack_gradient(&self, accumulator: &[f32]) -> Vec<f32> {
+    /// When a length is not [`PackedConv::gradient_len`] or the number of weights.
+    pub fn unpack_gradient(&self, accumulator: &[f32], out: &mut [f32]) {
         let ConvShape { cin, cout, kernel: k, .. } = self.shape;
-        assert_eq!(accumulator.len(), self.gradient_len());
-        let padded = self.out_blocks.padded();
-        let mut out = vec![0.0; cout * cin * k * k];
-        for (row, values) in accumulator.chunks_exact(padded).enumerate() {
-            let (tap, c) = (row / cin, row % cin);
-            for (o, value) in values[..cout].iter().enumerate() {
-                out[(o * cin + c) * k * k + tap] = *value;
+        assert_eq!((accumulator.len(), out.len()), (self.gradient_len(), self.shape.weights()));
+        let (padded, taps) = (self.out_blocks.padded(), k * k);
+        // Sixteen output channels at a time: their lines of `out` stay in cache while the taps pass.
+        for first in (0..cout).step_by(16) {
+            for (row, values) in accumulator.chunks_exact(padded).enumerate() {
+                let (tap, c) = (row / cin, row % cin);
+                for o in first..cout.min(first + 16) {
+                    out[(o * cin + c) * taps + tap] = values[o];
+                }
             }
         }
-        out
     }
 }

@@ -85,26 +85,23 @@ impl ChannelNorm {
         let rows = values.len() / shape.channels;
         let (mut again, mut statistics) = (vec![0.0; values.len()], vec![0.0; 2 * rows]);
         forward(shape, &values, None, gamma, beta, &mut again, &mut statistics, Isa::detect());
-        let mut dx = vec![0.0; values.len()];
-        let mut dshortcut = shortcut.then(|| vec![0.0; values.len()]);
+        let (mut dx, mut dshortcut) = (vec![0.0; values.len()], dy.to_vec());
         let mut daffine = vec![0.0; 2 * shape.channels];
         let (dgamma, dbeta) = daffine.split_at_mut(shape.channels);
-        let rows_per_image = rows / x.dims()[0].max(1);
+        let isa = Isa::detect();
         backward(
             shape,
             &values,
             &y,
             &statistics,
             gamma,
-            &dy,
+            &mut dshortcut,
             &mut dx,
-            dshortcut.as_deref_mut(),
             dgamma,
             dbeta,
-            if x.dims().len() > 1 { rows_per_image } else { rows },
-            Isa::detect(),
+            isa,
         );
-        let dshortcut = dshortcut.map(|d| tensor(d, x.dims())).transpose()?;
+        let dshortcut = shortcut.then(|| tensor(dshortcut, x.dims())).transpose()?;
         Ok((tensor(dx, x.dims())?, dshortcut, tensor(daffine, affine.dims())?))
     }
 }

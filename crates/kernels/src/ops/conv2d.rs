@@ -6,7 +6,7 @@ use crate::tensor::{floats, slice, tensor};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-/// Images of one task of the weight gradient; fixes the order of summation, whatever the threads.
+/// Images of one task; in the weight gradient it fixes the order of summation, whatever the threads.
 const CHUNK: usize = 8;
 
 /// Convolves `[n, h, w, cin]` with `[cout, cin, k, k]` to `[n, ⌈h/s⌉, ⌈w/s⌉, cout]`. On all cores;
@@ -51,10 +51,9 @@ impl CustomOp2 for Conv2d {
         let packed = PackedConv::new(shape, slice(weight, weight_layout)?, false, Isa::detect());
         let dims = [n, shape.output(h), shape.output(w), shape.cout];
         let mut y = vec![0.0; dims.iter().product()];
-        let images = slice(x, x_layout)?.par_chunks(h * w * shape.cin);
-        images
-            .zip(y.par_chunks_mut(dims[1] * dims[2] * dims[3]))
-            .for_each(|(x, y)| forward(&packed, x, h, w, y));
+        let images = slice(x, x_layout)?.par_chunks(CHUNK * h * w * shape.cin);
+        let outputs = y.par_chunks_mut(CHUNK * dims[1] * dims[2] * dims[3]);
+        images.zip(outputs).for_each(|(x, y)| forward(&packed, x, h, w, y));
         Ok((CpuStorage::F32(y), Shape::from_dims(&dims)))
     }
 
@@ -73,20 +72,21 @@ impl CustomOp2 for Conv2d {
         let (one_in, one_out) = (h * w * shape.cin, shape.output(h) * shape.output(w) * shape.cout);
 
         let mut dx = vec![0.0; images.len()];
-        let pairs = dx.par_chunks_mut(one_in).zip(gradients.par_chunks(one_out));
-        pairs.for_each(|(dx, dy)| input_gradient(&packed, dy, h, w, dx));
+        let pairs = dx.par_chunks_mut(CHUNK * one_in).zip(gradients.par_chunks(CHUNK * one_out));
+        pairs.for_each(|(dx, dy)| input_gradient(&packed, dy, h, w, dx, false));
 
         let chunks = images.par_chunks(CHUNK * one_in).zip(gradients.par_chunks(CHUNK * one_out));
         let partial: Vec<Vec<f32>> = chunks
             .map(|(x, dy)| {
                 let mut dw = vec![0.0; packed.gradient_len()];
-                weight_gradient(&packed, x, dy, h, w, &mut dw);
+                weight_gradient(&packed, x, dy, h, w, &mut dw, false);
                 dw
             })
             .collect();
         let mut sum = vec![0.0; packed.gradient_len()];
         partial.iter().for_each(|part| sum.iter_mut().zip(part).for_each(|(s, p)| *s += p));
-        let dw = packed.unpack_gradient(&sum);
+        let mut dw = vec![0.0; shape.weights()];
+        packed.unpack_gradient(&sum, &mut dw);
         Ok((Some(tensor(dx, x.dims())?), Some(tensor(dw, weight.dims())?)))
     }
 }

@@ -5,8 +5,10 @@
 
 mod channel_norm;
 mod conv2d;
+mod edit;
 mod losses;
 
 pub use channel_norm::{channel_norm, channel_norm_add};
 pub use conv2d::conv2d;
+pub use edit::edit;
 pub use losses::{cross_entropy, distillation};

@@ -121,20 +121,31 @@ pub const KEYS: &[Key] = &[
     key("model.name", "resnet20", Range::OneOf(&Architecture::NAMES), "name", "architecture").trains(),
     key("model.width", "4", Range::Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier")
         .trains(),
+    key(
+        "model.dropout",
+        "0",
+        Range::Float(0.0, true, 1.0, false),
+        "probability",
+        "dropout of the transformer; ResNets have none",
+    ),
     key("train.epochs", "110", Range::Int(2, 1_000_000), "epochs", "length T of one member's training"),
     key("train.batch", "128", Range::Int(1, 65_536), "images", "images per step").trains(),
     key("train.peak_lr", "0.1", POSITIVE, "learning rate", "highest learning rate").alias("lr"),
     key("train.warmup", "0.1", Range::Float(0.0, true, 1.0, false), "share of T", "linear warm-up"),
+    key("train.optimiser", "sgd", Range::OneOf(&["sgd", "adam", "adamw"]), "name", "update rule"),
     key("train.momentum", "0.9", Range::Float(0.0, true, 1.0, false), "factor", "momentum of SGD").trains(),
     key(
         "train.l2",
         "0.0001",
         Range::Float(0.0, true, 1.0, false),
         "per step",
-        "L2 coefficient on all parameters",
+        "L2 coefficient on all parameters; with adamw the decoupled weight decay",
     )
     .alias("weight_decay")
     .trains(),
+    key("train.adam_beta1", "0.9", Range::Float(0.0, true, 1.0, false), "factor", "decay of Adam's mean"),
+    key("train.adam_beta2", "0.999", Range::Float(0.0, true, 1.0, false), "factor", "decay of Adam's square"),
+    key("train.adam_epsilon", "1e-8", POSITIVE, "gradient", "added to the root of Adam's square"),
     key(
         "train.clip_norm",
         "0",

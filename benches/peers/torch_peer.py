@@ -1,0 +1,318 @@
+"""The PyTorch side of `basin bench`: the same networks and operations, measured when asked.
+
+`basin bench SUITE --peer PYTHON` runs this program and talks to it line by line, so that both sides take
+turns and each idles while the other works:
+
+    < {"program": "PyTorch 2.15.0", "threads": 2}                   once, when it is ready
+    > case {"suite": "train-step", "model": "resnet20", ...}        build, compile, warm up
+    < {"layouts": ["contiguous", ...], "skipped": {"compiled": "why"}}
+    > round 5                                                       one unmeasured step, then 5 measured
+    < {"layout": "contiguous", "seconds": [0.21, ...]}              one line per layout
+    > memory
+    < {"peak_memory_mib": 812.4}                                    of this process, up to now
+
+Anything that goes wrong is answered with {"error": "..."}. The end of the input ends the program.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from functools import partial
+
+# Compilers and libraries may print; only answers may reach the other side.
+ANSWERS = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+
+
+def answer(line):
+    ANSWERS.write(json.dumps(line) + "\n")
+    ANSWERS.flush()
+
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+except ImportError as missing:
+    answer({"error": f"import torch: {missing}"})
+    sys.exit(1)
+
+LAYOUTS = ("contiguous", "channels_last", "compiled")
+# Unmeasured steps after a case is built; the first of the compiled layout compiles.
+WARM_UP = 2
+
+
+class ConvNorm(nn.Module):
+    """3x3 convolution with SAME padding, then LayerNorm over channels (eps 1e-6)."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * (9 * inputs) ** -0.5)
+        self.scale = nn.Parameter(torch.ones(outputs))
+        self.shift = nn.Parameter(torch.zeros(outputs))
+        self.stride = stride
+
+    def forward(self, x):
+        y = same_conv(same_pad(x, self.stride), self.weight, self.stride)
+        y = F.layer_norm(y.permute(0, 2, 3, 1), self.scale.shape, self.scale, self.shift, 1e-6)
+        return y.permute(0, 3, 1, 2)
+
+
+def same_pad(x, stride):
+    """On even sides SAME padding at stride 2 is one row below and one column to the right."""
+    return F.pad(x, (0, 1, 0, 1)) if stride == 2 else x
+
+
+def same_conv(padded, weight, stride):
+    return F.conv2d(padded, weight, stride=stride, padding=0 if stride == 2 else 1)
+
+
+class Residual(nn.Module):
+    """Two ConvNorms beside a shortcut, which is a 3x3 ConvNorm where the block strides."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.first = ConvNorm(inputs, outputs, stride)
+        self.second = ConvNorm(outputs, outputs, 1)
+        self.shortcut = ConvNorm(inputs, outputs, stride) if stride == 2 else nn.Identity()
+
+    def forward(self, x):
+        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """A stem, three groups of (depth - 2) / 6 blocks, mean pool, dense layer."""
+
+    def __init__(self, depth, width, classes=10):
+        super().__init__()
+        base = round(16 * width)
+        self.stem = ConvNorm(3, base, 1)
+        channels, blocks = base, []
+        for group in range(3):
+            for block in range((depth - 2) // 6):
+                stride = 2 if group > 0 and block == 0 else 1
+                blocks.append(Residual(channels, base << group, stride))
+                channels = base << group
+        self.blocks = nn.Sequential(*blocks)
+        self.dense = nn.Linear(channels, classes)
+
+    def forward(self, x):
+        return self.dense(self.blocks(F.relu(self.stem(x))).mean((2, 3)))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, with one product for queries, keys and values."""
+
+    def __init__(self, dim, heads, dropout):
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.into, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x):
+        batch, tokens, dim = x.shape
+        split = self.into(x).view(batch, tokens, 3, self.heads, dim // self.heads)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, dim))
+
+
+class Encoder(nn.Module):
+    """Pre-norm transformer block with exact GELU."""
+
+    def __init__(self, dim, hidden, heads, dropout):
+        super().__init__()
+        self.attention_norm, self.attention = nn.LayerNorm(dim), Attention(dim, heads, dropout)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(dim),
+            nn.Linear(dim, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, dim),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x):
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.mlp(x)
+
+
+class ViT(nn.Module):
+    """Patches of 4, a learned class token and positions, six blocks, LayerNorm and dense layer on the token."""
+
+    def __init__(self, dropout, dim=256, hidden=512, heads=8, layers=6, patch=4, side=32, classes=10):
+        super().__init__()
+        self.patch = patch
+        tokens = (side // patch) ** 2
+        self.embed = nn.Linear(3 * patch * patch, dim)
+        self.token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+        self.positions = nn.Parameter(torch.randn(1, tokens + 1, dim) * 0.02)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.Sequential(*[Encoder(dim, hidden, heads, dropout) for _ in range(layers)])
+        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, classes))
+
+    def forward(self, x):
+        patches = F.unfold(x, self.patch, stride=self.patch).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), self.embed(patches)], 1)
+        return self.head(self.blocks(self.dropout(tokens + self.positions))[:, 0])
+
+
+def network(case):
+    name = case["model"]
+    if name == "vit":
+        return ViT(case.get("dropout", 0.0))
+    if name.startswith("resnet") and name[6:].isdigit():
+        return ResNet(int(name[6:]), case["width"])
+    raise ValueError(f"no network {name} on this side")
+
+
+def network_step(case, layout):
+    """Forward, backward and update, or forward alone, on random CIFAR-shaped images."""
+    torch.manual_seed(0)
+    model = network(case)
+    images = torch.randn(case["batch"], 3, 32, 32)
+    labels = torch.randint(0, 10, (case["batch"],))
+    if layout != "contiguous":
+        model = model.to(memory_format=torch.channels_last)
+        images = images.to(memory_format=torch.channels_last)
+    train = case["suite"] == "train-step"
+    model.train(train)
+    run = torch.compile(model) if layout == "compiled" else model
+    parameters = model.parameters()
+    if case["model"] == "vit":
+        optimiser = torch.optim.Adam(parameters, lr=3e-4, fused=True)
+    else:
+        optimiser = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, fused=True)
+
+    def train_step():
+        optimiser.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(run(images), labels)
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
+    def forward_step():
+        with torch.inference_mode():
+            return run(images)
+
+    return train_step if train else forward_step
+
+
+def conv_step(case, layout):
+    """One pass of one convolution. The gradients start from an input that is padded already, as autograd's do."""
+    if layout == "compiled":
+        raise ValueError("one operator: there is nothing to compile")
+    format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    side, stride = case["side"], case["stride"]
+    images = torch.randn(case["batch"], case["cin"], side, side).to(memory_format=format)
+    weight = torch.randn(case["cout"], case["cin"], 3, 3).to(memory_format=format)
+    padded = same_pad(images, stride).contiguous(memory_format=format)
+    gradient = torch.randn_like(same_conv(padded, weight, stride)).contiguous(memory_format=format)
+    padding = 0 if stride == 2 else 1
+    # What autograd calls; torch.nn.grad wraps it, but hides the input's layout from it.
+    backward = partial(
+        torch.ops.aten.convolution_backward,
+        gradient, padded, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1,
+    )  # fmt: skip
+    steps = {
+        "forward": lambda: same_conv(same_pad(images, stride), weight, stride),
+        "input-gradient": lambda: backward([True, False, False])[0][..., :side, :side],
+        "weight-gradient": lambda: backward([False, True, False])[1],
+    }
+
+    def step():
+        with torch.no_grad():
+            return steps[case["pass"]]()
+
+    return step
+
+
+def augment_step(case, layout):
+    """torchvision's chain on one image after the other, stacked into a batch of bytes."""
+    if layout != "contiguous":
+        raise ValueError("bytes of single images: other layouts change nothing")
+    from torchvision.transforms import v2
+
+    chain = [v2.RandomHorizontalFlip(), v2.RandomCrop(32, 4)]
+    if case["chain"] == "flip+crop+jitter":
+        chain.append(v2.ColorJitter(0.1, 0.1, 0.1, 0.1))
+    chain = v2.Compose(chain)
+    images = torch.randint(0, 256, (case["batch"], 3, 32, 32), dtype=torch.uint8)
+    return lambda: torch.stack([chain(image) for image in images])
+
+
+BUILDERS = {"train-step": network_step, "forward": network_step, "conv": conv_step, "augment": augment_step}
+
+
+def prepare(case, layouts):
+    """The warmed-up step of every layout that works, and the reasons of those that do not."""
+    ready, skipped = {}, {}
+    for layout in layouts:
+        try:
+            step = BUILDERS[case["suite"]](case, layout)
+            for _ in range(WARM_UP):
+                step()
+            ready[layout] = step
+        except Exception as reason:
+            skipped[layout] = " ".join(f"{type(reason).__name__}: {reason}".split())[:300]
+    return ready, skipped
+
+
+def measure(step, steps):
+    step()
+    seconds = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def peak_memory_mib():
+    """The kernel's mark for this program; where there is none the one that processes inherit when they start."""
+    try:
+        with open("/proc/self/status") as status:
+            marks = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+            return int(marks[0]) / 1024
+    except (OSError, IndexError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--threads", type=int, required=True)
+    arguments.add_argument("--layouts", default=",".join(LAYOUTS), help="comma-separated; a single one for its memory")
+    arguments = arguments.parse_args()
+    layouts = [name for name in arguments.layouts.split(",") if name]
+    unknown = [name for name in layouts if name not in LAYOUTS]
+    if unknown or not layouts:
+        answer({"error": f"layouts {arguments.layouts}, expected some of {','.join(LAYOUTS)}"})
+        sys.exit(1)
+    torch.set_num_threads(arguments.threads)
+    answer({"program": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()})
+    steps = {}
+    for line in sys.stdin:
+        command, _, rest = line.strip().partition(" ")
+        try:
+            if command == "case":
+                # The last case's tensors go before the next one's are made.
+                steps.clear()
+                steps, skipped = prepare(json.loads(rest), layouts)
+                answer({"layouts": list(steps), "skipped": skipped})
+            elif command == "round":
+                for layout, step in steps.items():
+                    answer({"layout": layout, "seconds": measure(step, int(rest))})
+            elif command == "memory":
+                answer({"peak_memory_mib": peak_memory_mib()})
+            else:
+                answer({"error": f"unknown command {command!r}"})
+        except Exception as reason:
+            answer({"error": f"{type(reason).__name__}: {reason}"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+//! Optimisers: one pass over a parameter, its moments and its gradient, in place.
+//!
+//! Rates and coefficients are given in f64 and used in f32, the precision of the parameters.
+
+/// Stochastic gradient descent with momentum and L2, PyTorch's form: g ← g + λθ; v ← μv + g; θ ← θ − ηv. The
+/// first velocity is zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Learning rate η.
+    pub rate: f64,
+    /// Momentum μ in `[0, 1)`.
+    pub momentum: f64,
+    /// L2 coefficient λ ≥ 0.
+    pub l2: f64,
+}
+
+impl Sgd {
+    /// One update. Returns whether parameter and velocity are finite afterwards.
+    ///
+    /// # Panics
+    /// When lengths disagree.
+    pub fn update(&self, param: &mut [f32], velocity: &mut [f32], gradient: &[f32]) -> bool {
+        assert!(param.len() == velocity.len() && param.len() == gradient.len());
+        let (rate, momentum, l2) = (self.rate as f32, self.momentum as f32, self.l2 as f32);
+        let mut probe = Probe::default();
+        for ((p, v), g) in param.iter_mut().zip(velocity).zip(gradient) {
+            *v = momentum * *v + (g + l2 * *p);
+            *p -= rate * *v;
+            probe.see(*p);
+        }
+        probe.finite()
+    }
+}
+
+/// Adam (Kingma and Ba 2015, algorithm 1) with L2, or with decoupled weight decay (AdamW, Loshchilov and Hutter
+/// 2019, algorithm 2), PyTorch's forms: g ← g + λθ; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
+/// θ ← θ − ηwθ − η·m̂/(√v̂ + ε), with m̂ and v̂ divided by 1 − βᵗ. The first moments are zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// Learning rate η.
+    pub rate: f64,
+    /// β₁ in `[0, 1)`.
+    pub beta1: f64,
+    /// β₂ in `[0, 1)`.
+    pub beta2: f64,
+    /// ε > 0, outside the root.
+    pub epsilon: f64,
+    /// L2 coefficient λ ≥ 0, part of the gradient.
+    pub l2: f64,
+    /// Decoupled weight decay w ≥ 0.
+    pub weight_decay: f64,
+}
+
+impl Adam {
+    /// Update number `step`, counted from 1. Returns whether parameter and moments are finite afterwards.
+    ///
+    /// # Panics
+    /// When lengths disagree.
+    pub fn update(
+        &self,
+        step: u64,
+        param: &mut [f32],
+        first: &mut [f32],
+        second: &mut [f32],
+        gradient: &[f32],
+    ) -> bool {
+        let n = param.len();
+        assert!(first.len() == n && second.len() == n && gradient.len() == n);
+        let corrected = |beta: f64| 1.0 - beta.powf(step as f64);
+        let (b1, b2) = (self.beta1 as f32, self.beta2 as f32);
+        let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
+        let rate = (self.rate / corrected(self.beta1)) as f32;
+        let root = corrected(self.beta2).sqrt() as f32;
+        let keep = (1.0 - self.rate * self.weight_decay) as f32;
+        let (l2, epsilon) = (self.l2 as f32, self.epsilon as f32);
+        let mut probe = Probe::default();
+        for (((p, m), v), g) in param.iter_mut().zip(first).zip(second).zip(gradient) {
+            let g = g + l2 * *p;
+            *m = b1 * *m + rest1 * g;
+            *v = b2 * *v + rest2 * (g * g);
+            *p = keep * *p - rate * *m / (v.sqrt() / root + epsilon);
+            probe.see(*p);
+            probe.see(*v);
+        }
+        probe.finite()
+    }
+}
+
+/// Notices a value that is not finite: zero times it is not zero. Eight sums, so that loops stay vectorised.
+#[derive(Default)]
+struct Probe {
+    sum: f32,
+}
+
+impl Probe {
+    #[inline(always)]
+    fn see(&mut self, value: f32) {
+        self.sum += value * 0.0;
+    }
+
+    fn finite(&self) -> bool {
+        self.sum == 0.0
+    }
+}

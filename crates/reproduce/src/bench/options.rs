@@ -1,0 +1,169 @@
+//! What can be asked of `basin bench`, and the ranges of it.
+
+use crate::exit::Usage;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Forward, backward and update of a network
+    TrainStep,
+    /// A network's logits without gradients
+    Forward,
+    /// Flip, crop and colour jitter of training images, on one thread
+    Augment,
+    /// Every convolution of ResNet20 in its three passes, on one thread
+    Conv,
+}
+
+impl Suite {
+    /// The name on the command line, in the lines and of the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TrainStep => "train-step",
+            Self::Forward => "forward",
+            Self::Augment => "augment",
+            Self::Conv => "conv",
+        }
+    }
+
+    /// Whether the calling thread does all of it.
+    pub(super) fn on_one_thread(self) -> bool {
+        matches!(self, Self::Augment | Self::Conv)
+    }
+
+    /// The memory layouts in which a peer is tried where the user names none.
+    pub(super) fn peer_layouts(self) -> &'static str {
+        match self {
+            Self::TrainStep | Self::Forward => "contiguous,channels_last,compiled",
+            Self::Conv => "contiguous,channels_last",
+            Self::Augment => "contiguous",
+        }
+    }
+}
+
+/// The memory layouts a peer may know.
+const LAYOUTS: [&str; 3] = ["contiguous", "channels_last", "compiled"];
+
+/// The options of all suites.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// What to measure
+    #[arg(value_enum)]
+    pub suite: Suite,
+    /// Architecture (train-step, forward)
+    #[arg(long, default_value = "resnet20")]
+    pub model: String,
+    /// Width multiplier [default: 1; conv: 1, 2 and 4]
+    #[arg(long)]
+    pub width: Option<f64>,
+    /// Dropout of a ViT (train-step)
+    #[arg(long, default_value_t = 0.0)]
+    pub dropout: f64,
+    /// Images per step
+    #[arg(long, default_value_t = 128)]
+    pub batch: usize,
+    /// Measured steps of each round, after one that is not
+    #[arg(long, default_value_t = 5)]
+    pub steps: usize,
+    /// Rounds; with a peer, both sides take turns in each
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Worker threads; 0 = all cores (augment and conv: always one)
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+    /// Python interpreter with PyTorch (augment: and torchvision) to compare with
+    #[arg(long, value_name = "PYTHON")]
+    pub peer: Option<PathBuf>,
+    /// The peer's memory layouts, of contiguous,channels_last,compiled [default: all that make sense]
+    #[arg(long, requires = "peer")]
+    pub layouts: Option<String>,
+    /// Folder in which to append the lines to SUITE.jsonl as well
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+impl Options {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`Usage`] names the first option outside its range.
+    pub fn check(&self) -> Result<(), Usage> {
+        let ranges = [
+            ("batch", self.batch, 1, 65_536),
+            ("steps", self.steps, 1, 10_000),
+            ("rounds", self.rounds, 1, 1_000),
+            ("threads", self.threads, 0, 1_024),
+        ];
+        for (name, value, low, high) in ranges {
+            if !(low..=high).contains(&value) {
+                return Err(Usage(format!("--{name} {value}, expected {low} to {high}")));
+            }
+        }
+        let suite = self.suite.name();
+        if self.suite.on_one_thread() && self.threads > 1 {
+            return Err(Usage(format!("--threads {}: {suite} runs on one thread", self.threads)));
+        }
+        let layouts = self.layouts.as_deref().unwrap_or(LAYOUTS[0]);
+        if let Some(layout) = layouts.split(',').find(|layout| !LAYOUTS.contains(layout)) {
+            return Err(Usage(format!("--layouts: {layout:?}, expected some of {}", LAYOUTS.join(","))));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Usage(format!("--dropout {}, expected 0 or more and less than 1", self.dropout)));
+        }
+        if self.dropout > 0.0 && (self.suite != Suite::TrainStep || !self.model.starts_with("vit")) {
+            return Err(Usage(format!("--dropout {}: {suite} of {} has none", self.dropout, self.model)));
+        }
+        Ok(())
+    }
+
+    /// The width, 1 where the user names none.
+    pub(super) fn width(&self) -> f64 {
+        self.width.unwrap_or(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn check(line: &str) -> Result<(), String> {
+        let line = Line::try_parse_from(std::iter::once("bench").chain(line.split(' ')));
+        line.map_err(|e| e.to_string())?.options.check().map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_suite_has_defaults_that_pass() {
+        for suite in Suite::value_variants() {
+            assert_eq!(check(suite.name()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        let wrong = [
+            ("train-step --batch 0", "--batch 0, expected 1 to 65536"),
+            ("forward --steps 0", "--steps 0, expected 1 to 10000"),
+            ("conv --rounds 2000", "--rounds 2000, expected 1 to 1000"),
+            ("augment --threads 2", "--threads 2: augment runs on one thread"),
+            (
+                "forward --peer python3 --layouts compiled,nchw",
+                "--layouts: \"nchw\", expected some of contiguous,channels_last,compiled",
+            ),
+            ("train-step --dropout 0.1", "--dropout 0.1: train-step of resnet20 has none"),
+            ("train-step --model vit --dropout 1", "--dropout 1, expected 0 or more and less than 1"),
+        ];
+        for (line, message) in wrong {
+            assert_eq!(check(line), Err(message.to_owned()));
+        }
+        assert!(check("conv --layouts contiguous").unwrap_err().contains("--peer"));
+    }
+}

@@ -1,0 +1,131 @@
+//! What is done with a gradient, and the moments that it needs from step to step.
+
+use crate::StateError;
+use basin_core::{Params, TensorFile};
+use basin_kernels::{Adam, Sgd};
+use std::collections::BTreeMap;
+
+/// An update rule with its coefficients, apart from the learning rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// SGD with momentum and L2.
+    Sgd {
+        /// Momentum μ in `[0, 1)`.
+        momentum: f64,
+        /// L2 coefficient λ ≥ 0, on every parameter.
+        l2: f64,
+    },
+    /// Adam, or AdamW where `weight_decay` is not 0.
+    Adam {
+        /// β₁ in `[0, 1)`.
+        beta1: f64,
+        /// β₂ in `[0, 1)`.
+        beta2: f64,
+        /// ε > 0.
+        epsilon: f64,
+        /// L2 coefficient λ ≥ 0, part of the gradient, on every parameter.
+        l2: f64,
+        /// Decoupled weight decay ≥ 0, on every parameter.
+        weight_decay: f64,
+    },
+}
+
+impl Rule {
+    /// Moments per parameter.
+    pub fn moments(&self) -> usize {
+        match self {
+            Self::Sgd { .. } => 1,
+            Self::Adam { .. } => 2,
+        }
+    }
+
+    /// Update number `update` (from 1) of one parameter. Returns whether all stayed finite.
+    pub(crate) fn update(
+        &self,
+        rate: f64,
+        update: u64,
+        param: &mut [f32],
+        moments: &mut [Vec<f32>],
+        gradient: &[f32],
+    ) -> bool {
+        match (*self, moments) {
+            (Self::Sgd { momentum, l2 }, [velocity]) => {
+                Sgd { rate, momentum, l2 }.update(param, velocity, gradient)
+            }
+            (Self::Adam { beta1, beta2, epsilon, l2, weight_decay }, [first, second]) => {
+                let adam = Adam { rate, beta1, beta2, epsilon, l2, weight_decay };
+                adam.update(update, param, first, second, gradient)
+            }
+            _ => unreachable!("the stepper makes as many moments as the rule has"),
+        }
+    }
+}
+
+/// An update rule and what happens to the gradient before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimiser {
+    /// The rule.
+    pub rule: Rule,
+    /// Longest gradient, in Euclidean norm over all parameters; longer ones are scaled down to it.
+    pub clip_norm: Option<f64>,
+}
+
+impl Optimiser {
+    /// SGD without clipping.
+    pub fn sgd(momentum: f64, l2: f64) -> Self {
+        Self { rule: Rule::Sgd { momentum, l2 }, clip_norm: None }
+    }
+
+    /// Adam with PyTorch's coefficients, without clipping.
+    pub fn adam() -> Self {
+        let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, l2: 0.0, weight_decay: 0.0 };
+        Self { rule, clip_norm: None }
+    }
+}
+
+/// The moments of an optimiser between two steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moments {
+    /// One table per moment in the parameters' layout; none at all stands for zeros.
+    pub tables: Vec<Params>,
+    /// Updates since the moments were zero.
+    pub updates: u64,
+}
+
+impl Moments {
+    /// Safetensors bytes: `moment0/…`, `moment1/…`, the number of updates in the header.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut params = Params::new();
+        self.store(&mut params);
+        TensorFile { params, metadata: self.header() }.encode()
+    }
+
+    /// Reads what [`Moments::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`StateError`] for foreign or damaged bytes, or another network's moments.
+    pub fn decode(bytes: &[u8], layout: &[(String, Vec<usize>)]) -> Result<Self, StateError> {
+        Self::load(&TensorFile::decode(bytes)?, layout)
+    }
+
+    pub(crate) fn header(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("moments".into(), self.tables.len().to_string()),
+            ("updates".into(), self.updates.to_string()),
+        ])
+    }
+
+    pub(crate) fn store(&self, params: &mut Params) {
+        for (i, table) in self.tables.iter().enumerate() {
+            table.iter().for_each(|(name, array)| params.insert(format!("moment{i}/{name}"), array.clone()));
+        }
+    }
+
+    pub(crate) fn load(file: &TensorFile, layout: &[(String, Vec<usize>)]) -> Result<Self, StateError> {
+        let updates = crate::state::number(file, "updates")?;
+        let tables = (0..crate::state::number(file, "moments")?)
+            .map(|i| crate::state::table(file, &format!("moment{i}"), layout))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { tables, updates })
+    }
+}
