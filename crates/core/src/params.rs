@@ -178,7 +178,8 @@ impl Params {
             networks[0].check_same_layout(other)?;
         }
         Ok(networks[0].map(|name, values| {
-            let arrays = networks.iter().map(|network| network.get(name).expect("layouts were compared above"));
+            let arrays =
+                networks.iter().map(|network| network.get(name).expect("layouts were compared above"));
             let slices: Vec<&[f32]> = arrays.map(|array| &array.data[..]).collect();
             let mut sum = vec![0.0; values.len()];
             mix(&slices, weights.weights(), &mut sum);

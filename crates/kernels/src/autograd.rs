@@ -74,13 +74,7 @@ impl Graph for Autograd<'_> {
         x.reshape((n, side * side, 1, c * patch * patch))
     }
 
-    fn prepend(
-        &mut self,
-        x: &Tensor,
-        class: ParamId,
-        positions: ParamId,
-        _dropout: f32,
-    ) -> Result<Tensor> {
+    fn prepend(&mut self, x: &Tensor, class: ParamId, positions: ParamId, _dropout: f32) -> Result<Tensor> {
         let (n, t, _, d) = x.dims4()?;
         let class = self.param(class).reshape((1, 1, 1, d))?.broadcast_as((n, 1, 1, d))?;
         let positions = self.param(positions).reshape((1, t + 1, 1, d))?;

@@ -28,7 +28,13 @@ pub fn bias_gradient(dy: &[f32], rows_per_image: usize, dbias: &mut [f32], isa: 
     }
 }
 
-dispatch!(fn add_bias_on(rows: *mut f32, count: usize, bias: *const f32, c: usize, residual: *const f32) => add_bias_any);
+dispatch!(fn add_bias_on(
+    rows: *mut f32,
+    count: usize,
+    bias: *const f32,
+    c: usize,
+    residual: *const f32,
+) => add_bias_any);
 dispatch!(fn column_sums_on(dy: *const f32, rows: usize, dbias: *mut f32, c: usize) => column_sums_any);
 
 #[inline(always)]

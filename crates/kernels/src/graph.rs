@@ -76,12 +76,8 @@ pub trait Graph {
     ///
     /// # Errors
     /// When sizes do not fit.
-    fn dense(
-        &mut self,
-        x: &Self::Value,
-        layer: Dense,
-        residual: Option<&Self::Value>,
-    ) -> Result<Self::Value>;
+    fn dense(&mut self, x: &Self::Value, layer: Dense, residual: Option<&Self::Value>)
+    -> Result<Self::Value>;
 
     /// Square patches as tokens: `[n, side, side, c]` to `[n, (side/patch)², 1, c·patch²]`, each ordered channel,
     /// row, column.

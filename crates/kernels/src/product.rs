@@ -135,16 +135,11 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const TRANSPOSED: bool>(
         };
         let mut acc = [[S::splat(0.0); V]; R];
         let whole = columns >= V * S::LANES;
-        let mut edge = [0.0f32; 32];
         if add {
+            // What is added to comes from afar; it arrives while the products are made.
             for r in 0..R {
-                let mut from = out.add(r * p.out_row).cast_const();
-                if !whole {
-                    std::ptr::copy_nonoverlapping(from, edge.as_mut_ptr(), columns);
-                    from = edge.as_ptr();
-                }
                 for v in 0..V {
-                    acc[r][v] = S::load(from.add(v * S::LANES));
+                    S::prefetch(out.wrapping_add(r * p.out_row + v * S::LANES));
                 }
             }
         }
@@ -167,15 +162,17 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const TRANSPOSED: bool>(
         }
         for r in 0..R {
             let to = out.add(r * p.out_row);
-            if whole {
-                for v in 0..V {
-                    acc[r][v].store(to.add(v * S::LANES));
+            for v in 0..V {
+                let (to, left) = (to.wrapping_add(v * S::LANES), columns.saturating_sub(v * S::LANES));
+                match (whole, add) {
+                    (true, false) => acc[r][v].store(to),
+                    (true, true) => S::load(to).add(acc[r][v]).store(to),
+                    (false, false) => acc[r][v].store_first(to, left.min(S::LANES)),
+                    (false, true) => {
+                        let left = left.min(S::LANES);
+                        S::load_first(to, left).add(acc[r][v]).store_first(to, left);
+                    }
                 }
-            } else {
-                for v in 0..V {
-                    acc[r][v].store(edge.as_mut_ptr().add(v * S::LANES));
-                }
-                std::ptr::copy_nonoverlapping(edge.as_ptr(), to, columns);
             }
         }
     }
@@ -219,4 +216,3 @@ unsafe fn strip<S: Simd, const V: usize, const TRANSPOSED: bool>(
         }
     }
 }
-

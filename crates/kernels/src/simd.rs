@@ -24,10 +24,17 @@ pub(crate) enum Set {
 }
 
 impl Isa {
-    /// The widest set this processor has.
+    /// The widest set this processor has, or a narrower one that the environment variable `BASIN_MAX_ISA`
+    /// (`avx512`, `avx2`, `portable`) allows; other values are ignored. For comparisons: results of different sets
+    /// differ in rounding.
     pub fn detect() -> Self {
         static ISA: OnceLock<Isa> = OnceLock::new();
-        *ISA.get_or_init(|| Self::available()[0])
+        *ISA.get_or_init(|| {
+            let sets = Self::available();
+            let most = std::env::var("BASIN_MAX_ISA").unwrap_or_default();
+            let allowed = sets.iter().position(|isa| format!("{isa:?}").eq_ignore_ascii_case(&most));
+            sets[allowed.unwrap_or(0)]
+        })
     }
 
     /// Every set this processor has, widest first.
@@ -97,7 +104,7 @@ pub(crate) trait Simd: Copy {
     /// The smaller one, `o` where either is NaN.
     unsafe fn min(self, o: Self) -> Self;
     unsafe fn abs(self) -> Self;
-    /// The lanes' bits moved up by 23 places: where the low bits of a lane hold a biased exponent, the power of two.
+    /// The lanes' bits moved up by 23 places: a biased exponent in the low bits becomes the power of two.
     unsafe fn low_bits_to_exponent(self) -> Self;
     /// `self · a + b`.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
@@ -115,6 +122,10 @@ pub(crate) trait Simd: Copy {
             Self::load(lanes.as_ptr())
         }
     }
+
+    /// Asks for the cache line of `p`, which need not be valid.
+    #[inline(always)]
+    unsafe fn prefetch(_p: *const f32) {}
 
     /// Writes the first `count ≤ LANES` lanes to `p` and nothing else.
     #[inline(always)]
@@ -145,6 +156,10 @@ mod x86 {
     // SAFETY (all methods): callers are instantiated inside functions that enable avx512f.
     impl Simd for F32x16 {
         const LANES: usize = 16;
+        #[inline(always)]
+        unsafe fn prefetch(p: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        }
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             unsafe { Self(_mm512_set1_ps(x)) }
@@ -208,6 +223,10 @@ mod x86 {
     // SAFETY (all methods): callers are instantiated inside functions that enable avx2 and fma.
     impl Simd for F32x8 {
         const LANES: usize = 8;
+        #[inline(always)]
+        unsafe fn prefetch(p: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        }
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             unsafe { Self(_mm256_set1_ps(x)) }

@@ -3,7 +3,7 @@
 //! Copies and additions of whole rows; each function passes over its arrays once.
 
 /// Cuts images `[n, side, side, c]` into patches `[n, (side/patch)², c · patch²]`, row by row; a patch's
-/// vector runs over channel, row, column, so that a convolution's weights `[out, c, patch, patch]` apply to it.
+/// vector runs over channel, row, column, as a convolution's weights `[out, c, patch, patch]` do.
 ///
 /// # Panics
 /// When lengths disagree or `patch` does not divide `side`.

@@ -36,7 +36,8 @@ impl Graph for Stock {
                 x.conv2d(&self.params[weight.0], 0, shape.stride, 1, 1)?
             }
         };
-        let mut y = self.norm(&y.permute((0, 2, 3, 1))?.contiguous()?, norm)?.permute((0, 3, 1, 2))?.contiguous()?;
+        let mut y =
+            self.norm(&y.permute((0, 2, 3, 1))?.contiguous()?, norm)?.permute((0, 3, 1, 2))?.contiguous()?;
         if let Some(shortcut) = shortcut {
             y = (y + shortcut)?;
         }
@@ -64,7 +65,13 @@ impl Graph for Stock {
         candle_core::bail!("the baseline is of ResNets only")
     }
 
-    fn prepend(&mut self, _x: &Tensor, _class: ParamId, _positions: ParamId, _dropout: f32) -> Result<Tensor> {
+    fn prepend(
+        &mut self,
+        _x: &Tensor,
+        _class: ParamId,
+        _positions: ParamId,
+        _dropout: f32,
+    ) -> Result<Tensor> {
         candle_core::bail!("the baseline is of ResNets only")
     }
 

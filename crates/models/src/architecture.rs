@@ -15,7 +15,9 @@ pub enum ModelError {
         name: String,
     },
     /// The width gives no usable number of channels.
-    #[error("width {width} gives {channels} channels in the first layer, expected a whole multiple of {unit}")]
+    #[error(
+        "width {width} gives {channels} channels in the first layer, expected a whole multiple of {unit}"
+    )]
     Width {
         /// The width multiplier.
         width: f64,
@@ -114,7 +116,11 @@ impl Architecture {
             }
             Family::ResNet { .. } if rate == 0.0 => {}
             Family::ResNet { .. } => {
-                return Err(ModelError::Dropout { rate, model: "a ResNet", expected: "0, it has no dropout" });
+                return Err(ModelError::Dropout {
+                    rate,
+                    model: "a ResNet",
+                    expected: "0, it has no dropout",
+                });
             }
         }
         Ok(self)

@@ -27,7 +27,13 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn push(&mut self, name: impl Into<String>, shape: Vec<usize>, role: Role, init: Init) -> ParamId {
+    pub(crate) fn push(
+        &mut self,
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        role: Role,
+        init: Init,
+    ) -> ParamId {
         self.params.push(ParamSpec { name: name.into(), shape, role, init });
         ParamId(self.params.len() - 1)
     }
@@ -134,6 +140,16 @@ impl Network {
             None => candle_core::bail!("parameter {} is missing", p.name),
         };
         self.layout().params.iter().map(slice).collect()
+    }
+
+    /// Images that train together on one core: enough rows for the matrix products, few enough that activations
+    /// stay near the second-level cache (measured).
+    pub fn images_together(&self) -> usize {
+        match &self.model {
+            Model::ResNet(net) if net.base() >= 48 => 16,
+            Model::ResNet(_) => 8,
+            Model::Vit(_) => 4,
+        }
     }
 
     /// Probability with which training drops values; where it is not 0, tapes need seeds.

@@ -68,6 +68,11 @@ impl ResNet {
         &self.layout
     }
 
+    /// Channels of the first group.
+    pub(crate) fn base(&self) -> usize {
+        self.stem.shape.cout
+    }
+
     pub(crate) fn forward<G: Graph>(&self, g: &mut G, x: &G::Value) -> Result<G::Value> {
         let mut x = self.stem.forward(g, x, None, true)?;
         for block in &self.blocks {

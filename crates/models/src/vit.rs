@@ -89,6 +89,7 @@ impl Vit {
         let head = dense(&mut layout, "mlp_head.1.", dim, classes, true);
         let attention = 2 * tokens * tokens * dim;
         let block = tokens * (4 * dim * dim + 2 * dim * hidden) + attention;
+        // By the definition, as others count; the last block computes less.
         let macs = patches * 3 * patch * patch * dim + layers * block + dim * classes;
         Self { config, embedding, class, positions, blocks, norm, head, layout, macs }
     }
@@ -101,17 +102,23 @@ impl Vit {
         let patches = g.patches(x, self.config.patch)?;
         let tokens = g.dense(&patches, self.embedding, None)?;
         let mut x = g.prepend(&tokens, self.class, self.positions, self.config.dropout)?;
-        for block in &self.blocks {
+        for (i, block) in self.blocks.iter().enumerate() {
             let y = g.norm(&x, block.norm_1)?;
             let qkv = g.dense(&y, block.qkv, None)?;
-            let mixed = g.attention(&qkv, self.config.heads)?;
+            let mut mixed = g.attention(&qkv, self.config.heads)?;
+            if i + 1 == self.blocks.len() {
+                // Only the class token is read, and after the last attention tokens no longer meet.
+                (x, mixed) = (g.first_token(&x)?, g.first_token(&mixed)?);
+            }
             x = g.dense(&mixed, block.projection, Some(&x))?;
             let y = g.norm(&x, block.norm_2)?;
             let hidden = g.dense(&y, block.expand, None)?;
             x = g.dense(&hidden, block.contract, Some(&x))?;
         }
-        // Only the class token is read, so only it is normalised.
-        let class = g.first_token(&x)?;
+        let class = match self.blocks.is_empty() {
+            true => g.first_token(&x)?,
+            false => x,
+        };
         let class = g.norm(&class, self.norm)?;
         g.dense(&class, self.head, None)
     }

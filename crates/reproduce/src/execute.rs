@@ -9,7 +9,9 @@ use basin_core::{Digest, Params, TensorFile};
 use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
 use basin_store::{NodeDir, RunDir};
-use basin_train::{EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState};
+use basin_train::{
+    EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState,
+};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The methods that a run can name: one line each.
 
 use crate::config::Config;
-use crate::experiment::architecture;
 use crate::exit::Usage;
+use crate::experiment::architecture;
 use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};

@@ -68,9 +68,7 @@ impl TrainState {
     /// Safetensors bytes: `params/…`, the moments, counters in the header.
     pub fn encode(&self) -> Vec<u8> {
         let mut params = Params::new();
-        self.params
-            .iter()
-            .for_each(|(name, array)| params.insert(format!("params/{name}"), array.clone()));
+        self.params.iter().for_each(|(name, array)| params.insert(format!("params/{name}"), array.clone()));
         self.moments.store(&mut params);
         let row = |r: &EpochRow| {
             format!("{} {} {:?} {:?} {:?}", r.epoch, r.step, r.learning_rate, r.loss, r.accuracy)
@@ -155,7 +153,8 @@ mod tests {
         params.insert("z.weight", Array::new(vec![2], vec![0.1, f32::MIN_POSITIVE]).unwrap());
         params.insert("a.weight", Array::new(vec![1, 1], vec![-3.0]).unwrap());
         let rows = vec![EpochRow { epoch: 1, step: 7, learning_rate: 0.1, loss: 1.0 / 3.0, accuracy: 0.25 }];
-        let moments = Moments { tables: vec![params.clone(), params.map(|_, v| vec![0.5; v.len()])], updates: 4 };
+        let moments =
+            Moments { tables: vec![params.clone(), params.map(|_, v| vec![0.5; v.len()])], updates: 4 };
         TrainState { moments, loss_sum: 0.1 + 0.2, correct: 3, rows, ..TrainState::new(params, 9) }
     }
 

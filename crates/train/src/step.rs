@@ -96,8 +96,7 @@ impl<'a> Stepper<'a> {
             self.network.layout().shapes().into_iter().enumerate().map(entry).collect::<Result<Params>>()
         };
         let params = table(&|i| self.params[i].clone())?;
-        let moments =
-            (0..self.optimiser.rule.moments()).map(|m| table(&|i| self.moments[i][m].clone()));
+        let moments = (0..self.optimiser.rule.moments()).map(|m| table(&|i| self.moments[i][m].clone()));
         Ok((params, Moments { tables: moments.collect::<Result<_>>()?, updates: self.updates }))
     }
 
@@ -121,7 +120,8 @@ impl<'a> Stepper<'a> {
     fn differentiate(&mut self, batch: Batch<'_>, teaching: &Teaching) -> Result<StepSum> {
         let (network, weights, n) = (self.network, &self.weights, batch.labels.len());
         let shards = (n / SHARD_IMAGES).clamp(1, SHARDS);
-        let (one, shard_len, micro) = (batch.images.len() / n.max(1), n.div_ceil(shards), micro_batch(network));
+        let (one, shard_len, micro) =
+            (batch.images.len() / n.max(1), n.div_ceil(shards), network.images_together());
         self.shards.iter_mut().for_each(Accumulators::clear);
         let sums = self.shards[..shards].par_iter_mut().enumerate().map(|(shard, gradients)| {
             let (mut sum, mut at) = (StepSum::default(), shard * shard_len);
@@ -195,11 +195,4 @@ fn squared_length(gradient: &[f32]) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + rest.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>()
-}
-
-/// Images to run at a time: enough rows for the matrix products, few enough that activations stay near the
-/// second-level cache. Part of the order of summation, so a function of the network alone.
-fn micro_batch(network: &Network) -> usize {
-    let weights: usize = network.layout().shapes().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
-    if weights > 1_000_000 { 16 } else { 4 }
 }

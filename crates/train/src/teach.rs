@@ -40,9 +40,8 @@ pub(crate) fn learn(
     labels: &[u32],
     scale: f32,
 ) -> Result<LossSum> {
-    let teacher = |weights: &Weights| {
-        network.forward(&mut Inference::new(weights), &Rc::new(network.input(images)?))
-    };
+    let teacher =
+        |weights: &Weights| network.forward(&mut Inference::new(weights), &Rc::new(network.input(images)?));
     match teaching {
         Teaching::Labels => Ok(loss(logits, labels, Target::Labels, scale)),
         Teaching::Teacher { weights, label_weight, temperature } => {

@@ -5,7 +5,8 @@ use basin_data::{AugmentConfig, DatasetId, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::{Architecture, Network};
 use basin_train::{
-    Examples, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainError, TrainState, run,
+    Batch, Examples, Moments, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Stepper, Teaching,
+    TrainError, TrainState, run,
 };
 use std::sync::Arc;
 
@@ -123,6 +124,57 @@ fn a_few_images_are_learnt_by_heart() {
     let schedule = Arc::new(WarmupCosine { peak: 0.02, epochs: 150, warmup: 0.1, floor: None });
     let recipe = Recipe { examples, schedule, ..recipe };
     let end = finish(&net, &recipe, TrainState::new(net.init(&SeedTree::root(2)), 0), 150);
+    let last = end.rows.last().unwrap();
+    assert!(last.accuracy > 0.9, "{last:?}");
+}
+
+/// Networks whose steps go through every kernel: Winograd's convolutions, attention, dropout, Adam.
+#[test]
+fn no_kernel_lets_threads_or_interruptions_show() {
+    let images = Source { train_images: 24, ..Source::synthetic(3) }.load(Split::Train).unwrap();
+    let examples = Examples { images: Arc::new(images), ..recipe(0.05).examples };
+    let vit = Architecture::from_name("vit", 0.125).unwrap().with_dropout(0.2).unwrap();
+    let cases = [
+        (Architecture::from_name("resnet20", 1.0).unwrap(), Optimiser::sgd(0.9, 1e-4), 0.05),
+        (vit, Optimiser::adam(), 1e-3),
+    ];
+    for (architecture, optimiser, peak) in cases {
+        let net = architecture.build(32, 10).unwrap();
+        let schedule = Arc::new(WarmupCosine { peak, epochs: 2, warmup: 0.1, floor: None });
+        let recipe = Recipe { examples: examples.clone(), batch: 24, optimiser, schedule, ..recipe(peak) };
+        let start = || TrainState::new(net.init(&SeedTree::root(1)), 0);
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| finish(&net, &recipe, start(), 2))
+        };
+        let whole = on(1);
+        assert!(on(2) == whole && on(8) == whole, "{architecture:?}: threads");
+        assert_eq!(whole.moments.updates, 2);
+        let mut observer = StopAt { step: 1, kept: None };
+        run(&net, &recipe, Segment { state: start(), end_epoch: 2 }, &mut observer).unwrap();
+        let bytes = observer.kept.unwrap().encode();
+        let restored = TrainState::decode(&bytes, &net.layout().shapes()).unwrap();
+        assert!(finish(&net, &recipe, restored, 2) == whole, "{architecture:?}: interruption");
+    }
+}
+
+#[test]
+fn dropout_without_seeds_is_refused() {
+    let net =
+        Architecture::from_name("vit", 0.125).unwrap().with_dropout(0.2).unwrap().build(32, 10).unwrap();
+    let params = net.init(&SeedTree::root(1));
+    let mut stepper = Stepper::new(&net, &params, &Moments::default(), Optimiser::adam()).unwrap();
+    let error = stepper.step(Batch::new(&[0.0; 3072], &[1]), &Teaching::Labels, 0.1).unwrap_err();
+    assert!(error.to_string().contains("dropout of 1 images with 0 seeds"), "{error}");
+}
+
+#[test]
+fn a_transformer_learns_a_few_images_by_heart() {
+    let net = Architecture::from_name("vit", 0.125).unwrap().build(32, 10).unwrap();
+    let schedule = Arc::new(WarmupCosine { peak: 1e-3, epochs: 60, warmup: 0.1, floor: None });
+    let examples = Examples { augment: AugmentConfig::none(), ..recipe(0.05).examples };
+    let recipe = Recipe { examples, schedule, batch: 14, optimiser: Optimiser::adam(), ..recipe(0.05) };
+    let end = finish(&net, &recipe, TrainState::new(net.init(&SeedTree::root(2)), 0), 60);
     let last = end.rows.last().unwrap();
     assert!(last.accuracy > 0.9, "{last:?}");
 }

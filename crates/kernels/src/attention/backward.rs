@@ -15,6 +15,7 @@ use std::f32::consts::LOG2_E;
 ///
 /// # Panics
 /// When lengths disagree or `heads` does not divide `channels`.
+#[allow(clippy::too_many_arguments)]
 pub fn backward(
     qkv: &[f32],
     log_sum: &[f32],
@@ -89,7 +90,14 @@ fn softmax_gradient(
     }
 }
 
-dispatch!(fn softmax_gradient_on(p: *mut f32, ds: *mut f32, keys: usize, columns: usize, scale: f32, logs: *const f32) => softmax_gradient_any);
+dispatch!(fn softmax_gradient_on(
+    p: *mut f32,
+    ds: *mut f32,
+    keys: usize,
+    columns: usize,
+    scale: f32,
+    logs: *const f32,
+) => softmax_gradient_any);
 
 #[inline(always)]
 unsafe fn softmax_gradient_any<S: Simd>(

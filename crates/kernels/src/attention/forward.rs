@@ -71,7 +71,14 @@ fn softmax(
     unsafe { softmax_on(isa, scores, keys, columns, scale, inverse, logs) }
 }
 
-dispatch!(fn softmax_on(scores: *mut f32, keys: usize, columns: usize, scale: f32, inverse: *mut f32, logs: *mut f32) => softmax_any);
+dispatch!(fn softmax_on(
+    scores: *mut f32,
+    keys: usize,
+    columns: usize,
+    scale: f32,
+    inverse: *mut f32,
+    logs: *mut f32,
+) => softmax_any);
 
 #[inline(always)]
 unsafe fn softmax_any<S: Simd>(

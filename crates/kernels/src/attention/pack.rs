@@ -37,7 +37,14 @@ pub(super) fn copy_rows(
     unsafe { copy_on(isa, from.as_ptr(), from_row, to.as_mut_ptr(), to_row, rows, columns) }
 }
 
-dispatch!(fn copy_on(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, rows: usize, columns: usize) => copy_any);
+dispatch!(fn copy_on(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    columns: usize,
+) => copy_any);
 
 #[inline(always)]
 unsafe fn copy_any<S: Simd>(

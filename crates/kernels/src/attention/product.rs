@@ -78,7 +78,7 @@ unsafe fn product_any<S: Simd>(job: Job) {
     let mut from = 0;
     while from < vectors {
         let column = from.min(vectors - strip) * S::LANES;
-        // Tiles of at most 28 accumulators of 32 registers with 16 lanes, of 13 of 16 with 8.
+        // At most 26 accumulators in 32 registers with 16 lanes, 13 in 16 with 8; more would be spilled.
         // SAFETY: the strip is inside the width.
         unsafe {
             match (S::LANES, strip) {
@@ -89,7 +89,7 @@ unsafe fn product_any<S: Simd>(job: Job) {
                 (16, _) => rows::<S, 5, 5>(&job, column),
                 (_, 1) => rows::<S, 13, 1>(&job, column),
                 (_, 2) => rows::<S, 6, 2>(&job, column),
-                (_, _) => rows::<S, 4, 3>(&job, column),
+                (_, _) => rows::<S, 3, 3>(&job, column),
             }
         }
         from += strip;
@@ -103,37 +103,49 @@ unsafe fn rows<S: Simd, const R: usize, const V: usize>(job: &Job, column: usize
     // SAFETY: every tile is inside the rows.
     unsafe {
         if all < R {
-            (0..all).for_each(|row| tile::<S, 1, V>(job, row, column));
+            (0..all).for_each(|row| tile::<S, 1, V, false>(job, row, column));
             return;
         }
         let mut row = 0;
         while row < all {
-            tile::<S, R, V>(job, row.min(all - R), column);
+            let at = row.min(all - R);
+            if job.a_row == 1 {
+                tile::<S, R, V, true>(job, at, column);
+            } else {
+                tile::<S, R, V, false>(job, at, column);
+            }
             row += R;
         }
     }
 }
 
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize, const V: usize>(job: &Job, row: usize, column: usize) {
-    let (a_row, width) = (job.a_row, job.extent.width);
+unsafe fn tile<S: Simd, const R: usize, const V: usize, const NEXT: bool>(
+    job: &Job,
+    row: usize,
+    column: usize,
+) {
+    let (a_row, width) = (if NEXT { 1 } else { job.a_row }, job.extent.width);
     // SAFETY: `product` checked the operands for all rows and columns; the tile is inside them.
     unsafe {
         let mut sums = [[S::splat(0.0); V]; R];
-        let (mut a, mut b) = (job.a.add(row * a_row), job.b.add(column));
+        let mut b = job.b.add(column);
+        // One pointer per four rows of A: an address then is a pointer and at most thrice the distance.
+        let mut a = [job.a; R];
+        (0..R).step_by(4).for_each(|r| a[r] = job.a.add((row + r) * a_row));
         for _ in 0..job.extent.depth {
             let mut right = [S::splat(0.0); V];
             for v in 0..V {
                 right[v] = S::load(b.add(v * S::LANES));
             }
             for r in 0..R {
-                let left = S::splat(*a.add(r * a_row));
+                let left = S::splat(*a[r / 4 * 4].add(r % 4 * a_row));
                 for v in 0..V {
                     sums[r][v] = left.fma(right[v], sums[r][v]);
                 }
             }
             // Past the last element only after the last round, and then unread.
-            a = a.wrapping_add(job.a_step);
+            (0..R).step_by(4).for_each(|r| a[r] = a[r].wrapping_add(job.a_step));
             b = b.wrapping_add(width);
         }
         for r in 0..R {

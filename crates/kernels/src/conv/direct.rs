@@ -7,12 +7,11 @@ use crate::buffer::Buffer;
 use crate::product::{Along, Product, multiply};
 use crate::simd::Isa;
 
-/// Output pixels that are finished for all channels before the next ones begin.
-const GROUP: usize = 64;
+/// Output pixels that are finished for all channels before the next ones begin: enough that packed weights are
+/// read seldom, few enough that what follows finds them in cache.
+const GROUP: usize = 260;
 /// Elements of packed weights that stay in the first-level cache while a group of pixels passes.
 const RESIDENT: usize = 6 * 1024;
-/// Pixels of a dense layer's weight gradient that are summed at a time.
-const ROWS: usize = 256;
 
 /// One phase of the input gradient: the taps that reach input positions of one residue.
 #[derive(Clone, Debug)]
@@ -76,7 +75,7 @@ impl Direct {
         out: &mut [f32],
         finished: impl FnMut(usize, &mut [f32]),
     ) {
-        let (n, h, w) = s.flatten(size);
+        let (n, h, w) = s.flatten(size, false);
         let (oh, ow) = (s.output(h), s.output(w));
         let ((top, bottom), (left, right)) = (s.padding(h), s.padding(w));
         let padded = Padded::new(x, h, w, s.cin, Border { top, bottom, left, right });
@@ -107,7 +106,7 @@ impl Direct {
         dx: &mut [f32],
         add: bool,
     ) {
-        let (n, h, w) = s.flatten(size);
+        let (n, h, w) = s.flatten(size, false);
         let (oh, ow) = (s.output(h), s.output(w));
         let (pad_y, pad_x) = (s.padding(h).0, s.padding(w).0);
         // No tap reaches further back than the kernel is long, nor further ahead.
@@ -149,10 +148,7 @@ impl Direct {
         dw: &mut [f32],
         add: bool,
     ) {
-        let (mut n, mut h, mut w) = s.flatten(size);
-        if s.kernel == 1 && s.stride == 1 && w > ROWS && w.is_multiple_of(ROWS) {
-            (n, h, w) = (w / ROWS, 1, ROWS);
-        }
+        let (n, h, w) = s.flatten(size, true);
         let (oh, ow) = (s.output(h), s.output(w));
         let ((top, bottom), (left, right)) = (s.padding(h), s.padding(w));
         let padded = Padded::new(x, h, w, s.cin, Border { top, bottom, left, right });
@@ -168,7 +164,11 @@ impl Direct {
             b_row: blocks.width,
             out_row: channels,
         };
-        assert!(n == 0 || (n - 1) * padded.image + (s.kernel - 1) * padded.row + product.a_span(run) <= padded.data().len());
+        assert!(
+            n == 0
+                || (n - 1) * padded.image + (s.kernel - 1) * padded.row + product.a_span(run)
+                    <= padded.data().len()
+        );
         let pixels = n * oh * ow;
         let columns = Columns::new(dy, blocks, pixels);
         for block in 0..blocks.count() {
@@ -211,7 +211,11 @@ impl<'a> Columns<'a> {
             for (block, to) in out.chunks_exact_mut((pixels * width).max(1)).enumerate() {
                 let used = blocks.used(block);
                 for (row, from) in to.chunks_exact_mut(width).zip(values.chunks_exact(columns)) {
-                    row[..used].copy_from_slice(&from[block * width..][..used]);
+                    let from = &from[block * width..][..used];
+                    // Whole vectors as arrays: a call of memcpy per pixel would cost more than the copy.
+                    let ((rows, _), (whole, rest)) = (row.as_chunks_mut::<8>(), from.as_chunks::<8>());
+                    rows.iter_mut().zip(whole).for_each(|(to, from)| *to = *from);
+                    row[whole.len() * 8..used].copy_from_slice(rest);
                     row[used..].fill(0.0);
                 }
             }
@@ -271,10 +275,8 @@ impl Lines<'_> {
             out_row: self.out_step,
         };
         assert!(last_x + product(self.taps).a_span(width) <= x.len());
-        let last_out = (n - 1) * out_image
-            + self.out_start
-            + (height - 1) * self.out_line
-            + (width - 1) * self.out_step;
+        let last_out =
+            (n - 1) * out_image + self.out_start + (height - 1) * self.out_line + (width - 1) * self.out_step;
         assert!(last_out + blocks.columns <= out.len() && self.weights.len() == blocks.count() * block_len);
         // Kernel rows whose weights fit the cache go together; without any, zeros are written.
         let resident = (RESIDENT / (self.run * blocks.width).max(1)).clamp(1, self.taps.max(1));
@@ -306,10 +308,12 @@ impl Lines<'_> {
                         }
                     }
                 }
-                let pixel = (image * height + lines.start) * width;
-                let end = (image * height + lines.end) * width;
-                if self.out_line == width * self.out_step {
-                    finished(pixel, &mut out[pixel * self.out_step..end * self.out_step]);
+                // Only where lines follow each other without gaps are they runs of pixels.
+                let channels = blocks.columns;
+                if (self.out_step, self.out_line) == (channels, width * channels) {
+                    let pixel = (image * height + lines.start) * width;
+                    let end = (image * height + lines.end) * width;
+                    finished(pixel, &mut out[pixel * channels..end * channels]);
                 }
             }
         }

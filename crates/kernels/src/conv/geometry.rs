@@ -43,10 +43,12 @@ impl ConvShape {
         self.cout * self.cin * self.kernel * self.kernel
     }
 
-    /// `(n, h, w)` for the inner loops: to a kernel of one pixel all pixels are one long line.
-    pub(crate) fn flatten(&self, (n, h, w): (usize, usize, usize)) -> (usize, usize, usize) {
+    /// `(n, h, w)` as the inner loops see it: to a kernel of one pixel, images are lines of one tall image; or
+    /// everything is one line where `across`, or where an image has too few pixels to fill a tile.
+    pub(crate) fn flatten(&self, (n, h, w): (usize, usize, usize), across: bool) -> (usize, usize, usize) {
         match self.kernel == 1 && self.stride == 1 {
-            true => (1, 1, n * h * w),
+            true if across || h * w < 12 => (1, 1, n * h * w),
+            true => (1, n, h * w),
             false => (n, h, w),
         }
     }

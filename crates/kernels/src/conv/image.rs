@@ -4,7 +4,7 @@ use crate::buffer::Buffer;
 use std::ops::Range;
 
 /// Border of a padded image, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Border {
     pub(crate) top: usize,
     pub(crate) bottom: usize,
@@ -12,19 +12,23 @@ pub(crate) struct Border {
     pub(crate) right: usize,
 }
 
-/// `n` images `[h, w, c]`, each with a zero border.
-pub(crate) struct Padded {
-    data: Buffer,
+/// `n` images `[h, w, c]`, each with a zero border; the images themselves where no border is wanted.
+pub(crate) struct Padded<'a> {
+    bordered: Option<Buffer>,
+    plain: &'a [f32],
     /// Elements from one row to the next.
     pub(crate) row: usize,
     /// Elements from one image to the next.
     pub(crate) image: usize,
 }
 
-impl Padded {
-    pub(crate) fn new(x: &[f32], h: usize, w: usize, c: usize, border: Border) -> Self {
+impl<'a> Padded<'a> {
+    pub(crate) fn new(x: &'a [f32], h: usize, w: usize, c: usize, border: Border) -> Self {
         let row = (border.left + w + border.right) * c;
         let image = (border.top + h + border.bottom) * row;
+        if border == Border::default() {
+            return Self { bordered: None, plain: x, row, image };
+        }
         let n = x.len() / (h * w * c);
         let mut data = Buffer::stale(n * image);
         let inside: Range<usize> = border.left * c..(border.left + w) * c;
@@ -38,11 +42,11 @@ impl Padded {
                 to[inside.end..].fill(0.0);
             }
         }
-        Self { data, row, image }
+        Self { bordered: Some(data), plain: x, row, image }
     }
 
     /// All images with their borders.
     pub(crate) fn data(&self) -> &[f32] {
-        &self.data
+        self.bordered.as_deref().unwrap_or(self.plain)
     }
 }

@@ -89,18 +89,7 @@ impl ChannelNorm {
         let mut daffine = vec![0.0; 2 * shape.channels];
         let (dgamma, dbeta) = daffine.split_at_mut(shape.channels);
         let isa = Isa::detect();
-        backward(
-            shape,
-            &values,
-            &y,
-            &statistics,
-            gamma,
-            &mut dshortcut,
-            &mut dx,
-            dgamma,
-            dbeta,
-            isa,
-        );
+        backward(shape, &values, &y, &statistics, gamma, &mut dshortcut, &mut dx, dgamma, dbeta, isa);
         let dshortcut = shortcut.then(|| tensor(dshortcut, x.dims())).transpose()?;
         Ok((tensor(dx, x.dims())?, dshortcut, tensor(daffine, affine.dims())?))
     }

@@ -10,10 +10,10 @@ mod reverse;
 pub use accumulators::Accumulators;
 
 use crate::buffer::{Activation, Buffer};
+use crate::dropout;
 use crate::graph::{Dense, Graph, Norm};
 use crate::layers::{self, Drop, Normalised};
 use crate::weights::{ParamId, Weights};
-use crate::dropout;
 use candle_core::Result;
 
 /// A value on a tape.
@@ -24,13 +24,43 @@ pub struct VarId(usize);
 enum Op {
     /// No gradient flows further.
     Leaf,
-    ConvNorm { x: VarId, weight: ParamId, shortcut: Option<VarId>, norm: Norm, saved: Normalised },
-    Norm { x: VarId, norm: Norm, statistics: Buffer },
-    MeanPool { x: VarId },
-    Dense { x: VarId, layer: Dense, residual: Option<VarId>, before: Option<Buffer>, site: Option<u32> },
-    Prepend { x: VarId, class: ParamId, positions: ParamId, dropout: f32, site: Option<u32> },
-    Attention { qkv: VarId, heads: usize, log_sum: Buffer },
-    FirstToken { x: VarId },
+    ConvNorm {
+        x: VarId,
+        weight: ParamId,
+        shortcut: Option<VarId>,
+        norm: Norm,
+        saved: Normalised,
+    },
+    Norm {
+        x: VarId,
+        norm: Norm,
+        statistics: Buffer,
+    },
+    MeanPool {
+        x: VarId,
+    },
+    Dense {
+        x: VarId,
+        layer: Dense,
+        residual: Option<VarId>,
+        before: Option<Buffer>,
+        site: Option<u32>,
+    },
+    Prepend {
+        x: VarId,
+        class: ParamId,
+        positions: ParamId,
+        dropout: f32,
+        site: Option<u32>,
+    },
+    Attention {
+        qkv: VarId,
+        heads: usize,
+        log_sum: Buffer,
+    },
+    FirstToken {
+        x: VarId,
+    },
 }
 
 /// Records a forward pass; [`Tape::backward`] consumes it.

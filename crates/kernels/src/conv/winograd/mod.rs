@@ -95,8 +95,20 @@ impl Winograd {
             let rows = first..grid.rows().min(first + together);
             let tiles = rows.len() * grid.across;
             let last = rows.end == grid.rows();
-            inputs.fill(self.isa, &grid.pixels(read_only(x), cin, rows.clone(), 6, 1), tiles, false, transform::inputs);
-            outputs.fill(self.isa, &grid.pixels(read_only(dy), cout, rows, 4, 0), tiles, false, transform::output_gradients);
+            inputs.fill(
+                self.isa,
+                &grid.pixels(read_only(x), cin, rows.clone(), 6, 1),
+                tiles,
+                false,
+                transform::inputs,
+            );
+            outputs.fill(
+                self.isa,
+                &grid.pixels(read_only(dy), cout, rows, 4, 0),
+                tiles,
+                false,
+                transform::output_gradients,
+            );
             for block in 0..blocks.count() {
                 let to = if keep { &mut sums[block * block_points..] } else { &mut sums[..] };
                 let product = Product::matrices(tiles, Along::Rows(cin), cout, blocks.width);
@@ -183,7 +195,13 @@ fn convolve(
     for first in (0..grid.rows()).step_by(together) {
         let rows = first..grid.rows().min(first + together);
         let tiles = rows.len() * grid.across;
-        from.fill(isa, &grid.pixels(read_only(x), channels, rows.clone(), 6, 1), tiles, false, transform::inputs);
+        from.fill(
+            isa,
+            &grid.pixels(read_only(x), channels, rows.clone(), 6, 1),
+            tiles,
+            false,
+            transform::inputs,
+        );
         for point in 0..POINTS {
             for block in 0..blocks.count() {
                 let at = (point * blocks.count() + block) * channels * blocks.width;
@@ -238,14 +256,8 @@ impl Points {
         transform: unsafe fn(Isa, Tiles),
     ) {
         let points = self.data.as_mut_ptr();
-        let job = Tiles {
-            pixels: pixels.as_ptr(),
-            points,
-            plane: self.plane,
-            tiles,
-            channels: self.channels,
-            add,
-        };
+        let job =
+            Tiles { pixels: pixels.as_ptr(), points, plane: self.plane, tiles, channels: self.channels, add };
         // SAFETY: `Grid::pixels` made a whole entry per tile; the planes were made for at least so many tiles.
         unsafe { transform(isa, job) }
     }

@@ -90,8 +90,7 @@ unsafe fn weight_gradient<S: Simd>(m: [S; 6]) -> [S; 3] {
         let (even_a, odd_a) = (m[1].add(m[2]), m[1].sub(m[2]));
         let (even_b, odd_b) = (m[3].add(m[4]), m[3].sub(m[4]));
         [
-            m[0].mul(S::splat(1.0 / N0))
-                .add(even_a.fma(S::splat(1.0 / NA), even_b.mul(S::splat(1.0 / NB)))),
+            m[0].mul(S::splat(1.0 / N0)).add(even_a.fma(S::splat(1.0 / NA), even_b.mul(S::splat(1.0 / NB)))),
             odd_a.fma(S::splat(A / NA), odd_b.mul(S::splat(B / NB))),
             even_a.fma(S::splat(A2 / NA), even_b.fma(S::splat(B2 / NB), m[5])),
         ]
