@@ -2,7 +2,7 @@
 
 use basin_kernels::loss::{Target, loss};
 use basin_kernels::ops::{cross_entropy, distillation};
-use basin_kernels::{Sgd, floats, tensor};
+use basin_kernels::{Adam, Sgd, floats, tensor};
 use candle_core::Var;
 use serde_json::Value;
 
@@ -68,22 +68,63 @@ fn a_hundred_steps_of_sgd_agree_with_pytorch() {
     let (peak, momentum) = (golden["peak"].as_f64().unwrap(), golden["momentum"].as_f64().unwrap());
     let l2 = golden["l2"].as_f64().unwrap();
     for step in 0..steps {
-        let rate = if step < warmup {
-            peak * (step + 1) as f64 / warmup as f64
-        } else {
-            let progress = (step - warmup) as f64 / (steps - warmup) as f64;
-            peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
-        };
+        let rate = rate(step, steps, warmup, peak);
         let values: Vec<f64> = param.iter().map(|p| f64::from(*p)).collect();
         assert!(Sgd { rate, momentum, l2 }.update(&mut param, &mut velocity, &gradient(&values, step)));
-        for state in golden["states"].as_array().unwrap() {
-            if state["after_steps"].as_u64() == Some(step + 1) {
-                for (got, expected) in param.iter().zip(numbers(&state["parameters"])) {
-                    // Rounding to f32 at each of up to 100 steps.
-                    let error = (f64::from(*got) - expected).abs();
-                    assert!(error <= 5e-6 * expected.abs().max(0.1), "step {step}: {got} against {expected}");
-                }
-            }
+        compare(&golden["states"], step + 1, &param);
+    }
+}
+
+#[test]
+fn a_hundred_steps_of_adam_agree_with_pytorch() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/training/adam.json")).unwrap();
+    let (steps, warmup) = (golden["steps"].as_u64().unwrap(), golden["warmup_steps"].as_u64().unwrap());
+    let setting = |key: &str| golden[key].as_f64().unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let mut param: Vec<f32> = numbers(&golden["start"]).iter().map(|x| *x as f32).collect();
+        let (mut first, mut second) = (vec![0.0; param.len()], vec![0.0; param.len()]);
+        for step in 0..steps {
+            let adam = Adam {
+                rate: rate(step, steps, warmup, setting("peak")),
+                beta1: setting("beta1"),
+                beta2: setting("beta2"),
+                epsilon: setting("epsilon"),
+                l2: case["l2"].as_f64().unwrap(),
+                weight_decay: case["weight_decay"].as_f64().unwrap(),
+            };
+            let values: Vec<f64> = param.iter().map(|p| f64::from(*p)).collect();
+            let gradient = gradient(&values, step);
+            assert!(adam.update(step + 1, &mut param, &mut first, &mut second, &gradient));
+            compare(&case["states"], step + 1, &param);
+        }
+    }
+}
+
+#[test]
+fn an_update_that_overflows_is_noticed() {
+    let sgd = Sgd { rate: 1.0, momentum: 0.0, l2: 0.0 };
+    assert!(!sgd.update(&mut [0.0, f32::MAX], &mut [0.0; 2], &[0.0, -f32::MAX]));
+    let adam = Adam { rate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-8, l2: 0.0, weight_decay: 0.0 };
+    // The square of the gradient overflows; the update itself would be zero.
+    assert!(!adam.update(1, &mut [0.0; 2], &mut [0.0; 2], &mut [0.0; 2], &[0.0, 1e30]));
+}
+
+/// Linear warm-up, then cosine.
+fn rate(step: u64, steps: u64, warmup: u64, peak: f64) -> f64 {
+    if step < warmup {
+        return peak * (step + 1) as f64 / warmup as f64;
+    }
+    let progress = (step - warmup) as f64 / (steps - warmup) as f64;
+    peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+}
+
+/// Parameters after some steps, where the fixture has them; they were rounded to f32 at each step.
+#[track_caller]
+fn compare(states: &Value, after: u64, param: &[f32]) {
+    for state in states.as_array().unwrap().iter().filter(|s| s["after_steps"].as_u64() == Some(after)) {
+        for (got, expected) in param.iter().zip(numbers(&state["parameters"])) {
+            let error = (f64::from(*got) - expected).abs();
+            assert!(error <= 5e-6 * expected.abs().max(0.1), "after {after}: {got} against {expected}");
         }
     }
 }

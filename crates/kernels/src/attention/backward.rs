@@ -4,7 +4,7 @@ use super::Sizes;
 use super::pack::{copy_rows, transpose, with_scratch};
 use super::product::{Extent, Left, product};
 use crate::exp::exp2;
-use crate::simd::{Isa, Simd, dispatch};
+use crate::simd::{Isa, MOST_LANES, Simd, dispatch};
 use std::f32::consts::LOG2_E;
 
 /// Writes `dqkv` (like `qkv`, `[n, tokens, 3 · channels]`) from the output's gradient `dout`
@@ -114,10 +114,23 @@ unsafe fn softmax_gradient_any<S: Simd>(
         for column in (0..columns).step_by(S::LANES) {
             let (p, ds) = (p.add(column), ds.add(column));
             let shift = S::load(logs.add(column)).mul(S::splat(-LOG2_E));
-            let mut mean = S::splat(0.0);
+            // The logarithm of the sum is rounded like the scores it belongs to, which may be large; the sum of
+            // what it gives is 1 but for that rounding, and dividing by it takes the rounding out again.
+            let mut sum = S::splat(0.0);
             for key in 0..keys {
                 let at = key * columns;
                 let probability = exp2(S::load(p.add(at)).fma(factor, shift));
+                probability.store(p.add(at));
+                sum = sum.add(probability);
+            }
+            let mut sums = [0.0f32; MOST_LANES];
+            sum.store(sums.as_mut_ptr());
+            sums.iter_mut().for_each(|s| *s = 1.0 / *s);
+            let inverse = S::load(sums.as_ptr());
+            let mut mean = S::splat(0.0);
+            for key in 0..keys {
+                let at = key * columns;
+                let probability = S::load(p.add(at)).mul(inverse);
                 probability.store(p.add(at));
                 mean = probability.fma(S::load(ds.add(at)), mean);
             }
