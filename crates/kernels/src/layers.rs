@@ -25,11 +25,7 @@ pub(crate) struct Normalised {
 }
 
 /// Shape, γ and β of a norm over `channels`.
-pub(crate) fn norm_parts<'w>(
-    weights: &'w Weights,
-    channels: usize,
-    n: Norm,
-) -> Result<(NormShape, &'w [f32], &'w [f32])> {
+pub(crate) fn norm_parts(weights: &Weights, channels: usize, n: Norm) -> Result<(NormShape, &[f32], &[f32])> {
     let (gamma, beta) = (weights.plain(n.scale), weights.plain(n.shift));
     if gamma.len() != channels || beta.len() != channels || channels == 0 {
         candle_core::bail!("a norm of {} channels was given {channels}", gamma.len());

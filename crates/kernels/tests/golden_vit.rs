@@ -106,7 +106,18 @@ fn layer_norms_agree_with_pytorch() {
             close(&name, &y, &case["output"], if no_variance { 1e-3 } else { tolerance });
             let (mut dy, mut dx) = (array(1001, len, 1.0, 0.0), vec![f32::NAN; len]);
             let (mut dgamma, mut dbeta) = (vec![0.0; c], vec![0.0; c]);
-            norm::backward(shape, &x, &y, &statistics, &gamma, &mut dy, &mut dx, &mut dgamma, &mut dbeta, isa);
+            norm::backward(
+                shape,
+                &x,
+                &y,
+                &statistics,
+                &gamma,
+                &mut dy,
+                &mut dx,
+                &mut dgamma,
+                &mut dbeta,
+                isa,
+            );
             if !no_variance {
                 close(&name, &dx, &case["input_gradient"], tolerance);
                 close(&name, &dgamma, &case["weight_gradient"], tolerance);

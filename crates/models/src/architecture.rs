@@ -16,7 +16,7 @@ pub enum ModelError {
     },
     /// The width gives no usable number of channels.
     #[error(
-        "width {width} gives {channels} channels in the first layer, expected a whole multiple of {unit}"
+        "width {width} gives {channels} channels in the first layer, expected a whole number, a multiple of {unit}"
     )]
     Width {
         /// The width multiplier.

@@ -57,7 +57,7 @@ impl Experiment {
         let augment = augment(&config);
         augment.check()?;
         let mut identity =
-            format!("basin training 1\n{}train set {}\n", config.training_identity(), train.digest());
+            format!("basin training 2\n{}train set {}\n", config.training_identity(), train.digest());
         // A mechanism that is off leaves no mark, so that a new one does not rename earlier work.
         let clip = config.float("train.clip_norm");
         if clip > 0.0 {
