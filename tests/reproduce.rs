@@ -38,6 +38,22 @@ fn a_run_trains_measures_and_reports_all_six_ensembles() {
     assert_eq!(results["cost"]["epochs"].as_f64(), Some(26.0));
 }
 
+/// Interrupted or not: a second process goes on where the first one's members ended.
+#[test]
+fn transformers_train_with_adam_and_dropout() {
+    let vit = |folder: &std::path::Path, methods: &str| {
+        let more = ["--model", "vit", "--width", "0.125", "--methods", methods];
+        let set = ["--set", "train.optimiser=adamw", "--set", "model.dropout=0.1", "--set", "lr=0.001"];
+        expect_code(&tiny(folder, &[&more[..], &set[..]].concat()), 0);
+    };
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    vit(whole.path(), "deep,constrained,distilled");
+    ["deep", "deep,constrained", "deep,constrained,distilled"].map(|methods| vit(parts.path(), methods));
+    let [whole, parts] = [whole, parts].map(|folder| results(&folder.path().join("run")));
+    assert_eq!(whole["rows"].as_array().unwrap().len(), 3);
+    assert_eq!(whole["rows"], parts["rows"]);
+}
+
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

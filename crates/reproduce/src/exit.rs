@@ -86,7 +86,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (
             matches!(
                 cause.downcast_ref(),
-                Some(ModelError::Unknown { .. } | ModelError::Width { .. } | ModelError::Side { .. })
+                Some(
+                    ModelError::Unknown { .. }
+                        | ModelError::Width { .. }
+                        | ModelError::Side { .. }
+                        | ModelError::Dropout { .. }
+                )
             ),
             USAGE,
         ),

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::exit::Usage;
 use crate::experiment::architecture;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
 use std::fmt::Debug;
@@ -70,8 +70,10 @@ fn distilled(config: &Config) -> Distilled {
 fn permuted(config: &Config) -> Result<Permuted> {
     let name = config.text("model.name");
     let depth = architecture(config)?.resnet_depth();
-    let spec = depth.and_then(|depth| PermutationSpec::resnet(depth).ok()).with_context(|| {
-        format!("no permutation spec for model.name {name:?} yet: leave \"permuted\" out of ensemble.methods")
+    let spec = depth.and_then(|depth| PermutationSpec::resnet(depth).ok()).ok_or_else(|| {
+        Usage(format!(
+            "no permutation spec for model.name {name:?} yet: leave \"permuted\" out of ensemble.methods"
+        ))
     })?;
     Ok(Permuted { spec, spec_name: name.to_owned() })
 }
