@@ -108,16 +108,15 @@ class Attention(nn.Module):
 
     def __init__(self, dim, heads, dropout):
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.dropout = heads, nn.Dropout(dropout)
         self.into, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
 
     def forward(self, x):
         batch, tokens, dim = x.shape
         split = self.into(x).view(batch, tokens, 3, self.heads, dim // self.heads)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)
-        dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, dim))
+        mixed = F.scaled_dot_product_attention(queries, keys, values)
+        return self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, tokens, dim)))
 
 
 class Encoder(nn.Module):
@@ -163,7 +162,8 @@ class ViT(nn.Module):
 def network(case):
     name = case["model"]
     if name == "vit":
-        return ViT(case.get("dropout", 0.0))
+        dim = round(256 * case["width"])
+        return ViT(case.get("dropout", 0.0), dim, 2 * dim)
     if name.startswith("resnet") and name[6:].isdigit():
         return ResNet(int(name[6:]), case["width"])
     raise ValueError(f"no network {name} on this side")

@@ -8,7 +8,7 @@ use crate::simd::{Isa, Simd, dispatch};
 /// When lengths disagree.
 pub fn add_bias(rows: &mut [f32], bias: &[f32], residual: Option<&[f32]>, isa: Isa) {
     let c = bias.len();
-    assert!(rows.len().is_multiple_of(c) && residual.is_none_or(|r| r.len() == rows.len()));
+    assert!(c > 0 && rows.len().is_multiple_of(c) && residual.is_none_or(|r| r.len() == rows.len()));
     let residual = residual.map_or(std::ptr::null(), <[f32]>::as_ptr);
     // SAFETY: all lengths were checked; the set comes from `Isa::available`.
     unsafe { add_bias_on(isa, rows.as_mut_ptr(), rows.len() / c, bias.as_ptr(), c, residual) }
@@ -21,8 +21,9 @@ pub fn add_bias(rows: &mut [f32], bias: &[f32], residual: Option<&[f32]>, isa: I
 /// When lengths disagree.
 pub fn bias_gradient(dy: &[f32], rows_per_image: usize, dbias: &mut [f32], isa: Isa) {
     let c = dbias.len();
-    assert!(dy.len().is_multiple_of(rows_per_image * c), "{} by {rows_per_image}×{c}", dy.len());
-    for image in dy.chunks_exact(rows_per_image * c) {
+    let one = rows_per_image.checked_mul(c).filter(|one| *one > 0 && dy.len().is_multiple_of(*one));
+    let Some(one) = one else { panic!("{} gradients by {rows_per_image}×{c}", dy.len()) };
+    for image in dy.chunks_exact(one) {
         // SAFETY: the image is `rows_per_image` rows of `c`; the set comes from `Isa::available`.
         unsafe { column_sums_on(isa, image.as_ptr(), rows_per_image, dbias.as_mut_ptr(), c) }
     }

@@ -5,7 +5,8 @@
 /// # Panics
 /// When lengths disagree.
 pub fn mean_pool(x: &[f32], pixels: usize, c: usize, out: &mut [f32]) {
-    assert_eq!(x.len(), out.len() * pixels, "{} values for {pixels} pixels of {c} channels", x.len());
+    let fits = c > 0 && pixels > 0 && out.len().is_multiple_of(c) && x.len() / pixels == out.len();
+    assert!(fits && x.len().is_multiple_of(pixels), "{} values for {pixels} pixels of {c} channels", x.len());
     for (image, sum) in x.chunks_exact(pixels * c).zip(out.chunks_exact_mut(c)) {
         sum.fill(0.0);
         for pixel in image.chunks_exact(c) {
@@ -20,7 +21,8 @@ pub fn mean_pool(x: &[f32], pixels: usize, c: usize, out: &mut [f32]) {
 /// # Panics
 /// When lengths disagree.
 pub fn mean_pool_gradient(dy: &[f32], pixels: usize, c: usize, dx: &mut [f32]) {
-    assert_eq!(dx.len(), dy.len() * pixels, "{} gradients for {pixels} pixels of {c} channels", dy.len());
+    let fits = c > 0 && pixels > 0 && dy.len().is_multiple_of(c) && dx.len() / pixels == dy.len();
+    assert!(fits && dx.len().is_multiple_of(pixels), "{} gradients for {pixels}×{c}", dy.len());
     for (row, image) in dy.chunks_exact(c).zip(dx.chunks_exact_mut(pixels * c)) {
         for pixel in image.chunks_exact_mut(c) {
             pixel.iter_mut().zip(row).for_each(|(p, g)| *p = g / pixels as f32);

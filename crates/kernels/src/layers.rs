@@ -43,11 +43,11 @@ pub(crate) fn conv_norm(
     keep: bool,
 ) -> Result<(Activation, Option<Normalised>)> {
     let (packed, d) = (weights.conv(id)?, x.dims);
-    if d.channels != packed.shape.cin {
-        candle_core::bail!("a convolution of {} channels was given {d:?}", packed.shape.cin);
+    if d.channels != packed.shape().cin {
+        candle_core::bail!("a convolution of {} channels was given {d:?}", packed.shape().cin);
     }
-    let c = packed.shape.cout;
-    let dims = Dims::new(d.images, packed.shape.output(d.height), packed.shape.output(d.width), c);
+    let c = packed.shape().cout;
+    let dims = Dims::new(d.images, packed.shape().output(d.height), packed.shape().output(d.width), c);
     if let Some(shortcut) = shortcut.filter(|s| s.dims != dims) {
         candle_core::bail!("a shortcut of {:?} for {dims:?}", shortcut.dims);
     }
@@ -93,7 +93,7 @@ pub(crate) fn dense(
     drop: Option<Drop<'_>>,
 ) -> Result<(Activation, Option<Buffer>)> {
     let (packed, offset, isa) = (weights.conv(layer.weight)?, weights.plain(layer.bias), weights.isa());
-    let shape = packed.shape;
+    let shape = packed.shape();
     if shape.kernel != 1 || x.dims.channels != shape.cin || offset.len() != shape.cout {
         candle_core::bail!("a dense layer {}×{} was given {:?}", shape.cout, shape.cin, x.dims);
     }
@@ -163,7 +163,7 @@ pub(crate) fn prepend(
 /// The output and the logarithms of the softmax sums, `[n, heads, t]`.
 pub(crate) fn attention(weights: &Weights, qkv: &Activation, heads: usize) -> Result<(Activation, Buffer)> {
     let (d, channels) = (qkv.dims, qkv.dims.channels / 3);
-    if heads == 0 || d.channels != 3 * channels || !channels.is_multiple_of(heads) {
+    if heads == 0 || d.is_empty() || d.channels != 3 * channels || !channels.is_multiple_of(heads) {
         candle_core::bail!("attention with {heads} heads was given {d:?}");
     }
     let dims = Dims { channels, ..d };

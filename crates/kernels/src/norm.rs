@@ -165,9 +165,13 @@ macro_rules! by_vectors {
         match if c.is_multiple_of(lanes) { c / lanes } else { 0 } {
             1 => $body::<$s, 1>(job),
             2 => $body::<$s, 2>(job),
+            3 => $body::<$s, 3>(job),
             4 => $body::<$s, 4>(job),
+            6 => $body::<$s, 6>(job),
             8 => $body::<$s, 8>(job),
+            12 => $body::<$s, 12>(job),
             16 => $body::<$s, 16>(job),
+            24 => $body::<$s, 24>(job),
             32 => $body::<$s, 32>(job),
             _ => $scalar(job),
         }

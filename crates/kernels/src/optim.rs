@@ -86,19 +86,23 @@ impl Adam {
     }
 }
 
-/// Notices a value that is not finite: zero times it is not zero. Eight sums, so that loops stay vectorised.
+/// Notices a value that is not finite, by the bits of its exponent: they are all ones. Integers compare in any order, so loops stay
+/// vectorised.
 #[derive(Default)]
 struct Probe {
-    sum: f32,
+    /// Largest exponent seen, in place.
+    largest: u32,
 }
+
+const EXPONENT: u32 = 0x7F80_0000;
 
 impl Probe {
     #[inline(always)]
     fn see(&mut self, value: f32) {
-        self.sum += value * 0.0;
+        self.largest = self.largest.max(value.to_bits() & EXPONENT);
     }
 
     fn finite(&self) -> bool {
-        self.sum == 0.0
+        self.largest != EXPONENT
     }
 }

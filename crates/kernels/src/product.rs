@@ -1,7 +1,7 @@
 //! The one inner loop: a tile of rows × one or two vectors of columns, accumulated in registers.
 //!
-//! Everything that multiplies goes through it: the three passes of a convolution, their Winograd forms, and
-//! dense layers. `a` is read element by element and broadcast, `b` vector by vector; strides say where. With
+//! The three passes of a convolution, their Winograd forms, and dense layers go through it (attention's small
+//! products, which stay in cache, have their own). `a` is read element by element and broadcast, `b` vector by vector; strides say where. With
 //! 14 rows × 2 vectors of 16 lanes, 28 accumulators hide the latency of the multiply-add, and sixteen loads
 //! feed 28 multiply-adds.
 #![allow(clippy::too_many_arguments)]
@@ -157,7 +157,8 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const TRANSPOSED: bool>(
                         acc[r][v] = x.fma(w[v], acc[r][v]);
                     }
                 }
-                weights = weights.add(p.b_row);
+                // Not `add`: after the last term these lie beyond what they point into.
+                weights = weights.wrapping_add(p.b_row);
             }
         }
         for r in 0..R {
@@ -211,8 +212,9 @@ unsafe fn strip<S: Simd, const V: usize, const TRANSPOSED: bool>(
                 };
             }
             heights!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
-            a = a.add(r * p.a.strides().0);
-            out = out.add(r * p.out_row);
+            // Not `add`: after the last tile these lie beyond what they point into.
+            a = a.wrapping_add(r * p.a.strides().0);
+            out = out.wrapping_add(r * p.out_row);
         }
     }
 }

@@ -79,9 +79,9 @@ impl Weights {
         slots.enumerate().try_for_each(|(id, ((plain, packed), param))| {
             let values = param.as_ref();
             match packed {
-                Some(conv) if values.len() == conv.shape.weights() => conv.pack(values),
+                Some(conv) if values.len() == conv.shape().weights() => conv.pack(values),
                 Some(conv) => {
-                    candle_core::bail!("parameter {id} has {} values for {:?}", values.len(), conv.shape)
+                    candle_core::bail!("parameter {id} has {} values for {:?}", values.len(), conv.shape())
                 }
                 None => {
                     plain.clear();

@@ -91,7 +91,7 @@ fn close(what: &str, got: &[f32], expected: &[f64], offset: f64, rms: f64, large
 
 #[test]
 fn any_shape_is_right_by_matrix_products() {
-    for (kernel, stride) in [(1, 1), (1, 2), (2, 1), (3, 1), (3, 2), (5, 1), (5, 3)] {
+    for (kernel, stride) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 1), (3, 2), (5, 1), (5, 3)] {
         for (cin, cout) in [(1, 1), (3, 8), (5, 17), (16, 33), (40, 24)] {
             for size in [(1, 1, 1), (2, 2, 3), (1, 7, 5), (3, 8, 8)] {
                 let case = Case::new(ConvShape { cin, cout, kernel, stride }, size);
@@ -148,6 +148,35 @@ fn every_pixel_is_announced_once_it_is_finished() {
         });
         assert_eq!(again, out, "{algorithm:?}");
     }
+}
+
+#[test]
+fn no_image_has_a_gradient_of_zero() {
+    for (algorithm, channels) in [(Algorithm::Direct, 5), (Algorithm::Winograd, 16)] {
+        let shape = ConvShape { cin: channels, cout: channels, kernel: 3, stride: 1 };
+        let mut conv = PackedConv::with_algorithm(shape, algorithm, true, Isa::detect());
+        conv.pack(&vec![1.0; shape.weights()]);
+        let mut sum = vec![f32::NAN; conv.gradient_len()];
+        weight_gradient(&conv, &[], &[], 4, 4, &mut sum, false);
+        assert!(sum.iter().all(|g| *g == 0.0), "{algorithm:?}");
+        forward(&conv, &[], 4, 4, &mut []);
+        input_gradient(&conv, &[], 4, 4, &mut [], false);
+    }
+}
+
+#[test]
+#[should_panic(expected = "never packed")]
+fn weights_that_were_never_packed_are_refused() {
+    let conv = PackedConv::empty(ConvShape { cin: 16, cout: 16, kernel: 3, stride: 1 }, false, Isa::detect());
+    forward(&conv, &[0.0; 256], 4, 4, &mut [0.0; 256]);
+}
+
+#[test]
+#[should_panic(expected = "inputs and")]
+fn sizes_whose_product_overflows_are_refused() {
+    let shape = ConvShape { cin: 1, cout: 6, kernel: 1, stride: 2 };
+    let conv = PackedConv::new(shape, &[0.0; 6], false, Isa::detect());
+    forward(&conv, &[0.0], 3, 0xAAAA_AAAA_AAAA_AAAB, &mut [0.0; 8]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn convolution_gradients_match_finite_differences() {
 
 #[test]
 fn norm_gradients_match_finite_differences() {
-    for channels in [2, 3, 8, 16, 20, 64] {
+    for channels in [2, 3, 8, 16, 20, 48, 64, 96, 192] {
         let shape = [2, 2, 3, channels];
         let vars = [var(3, &shape), var(4, &[channels]), var(5, &[channels])];
         let name = format!("norm of {channels}");

@@ -1,7 +1,7 @@
 //! Losses and SGD against PyTorch's float64 values (fixtures/training).
 
 use basin_kernels::loss::{Target, loss};
-use basin_kernels::ops::{cross_entropy, distillation};
+use basin_kernels::ops::{cross_entropy, distillation, edit};
 use basin_kernels::{Adam, Sgd, floats, tensor};
 use candle_core::Var;
 use serde_json::Value;
@@ -98,6 +98,16 @@ fn a_hundred_steps_of_adam_agree_with_pytorch() {
             compare(&case["states"], step + 1, &param);
         }
     }
+}
+
+#[test]
+fn an_optimiser_updates_a_variable_of_candles_in_place() {
+    let var = Var::from_tensor(&tensor(vec![1.0, 2.0, 3.0], &[3]).unwrap()).unwrap();
+    let (mut velocity, sgd) = (vec![0.0; 3], Sgd { rate: 0.5, momentum: 0.0, l2: 0.0 });
+    let finite = edit(&var, |values| sgd.update(values, &mut velocity, &[2.0, 0.0, -2.0])).unwrap();
+    assert!(finite);
+    assert_eq!(*floats(&var).unwrap(), [0.0, 2.0, 4.0]);
+    assert!(edit(&var.broadcast_as((2, 3)).unwrap(), |_| ()).is_err());
 }
 
 #[test]

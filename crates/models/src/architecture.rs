@@ -34,6 +34,14 @@ pub enum ModelError {
         /// What the architecture takes.
         expected: &'static str,
     },
+    /// Sizes that make no network.
+    #[error("{sizes}, expected {expected}")]
+    Sizes {
+        /// The sizes asked for.
+        sizes: String,
+        /// What they must be.
+        expected: &'static str,
+    },
     /// Dropout is not a probability below 1, or the architecture has none.
     #[error("dropout {rate} for {model}, expected {expected}")]
     Dropout {
@@ -110,7 +118,8 @@ impl Architecture {
     /// [`ModelError::Dropout`].
     pub fn with_dropout(mut self, rate: f64) -> Result<Self, ModelError> {
         match &mut self.family {
-            Family::Vit(config) if (0.0..1.0).contains(&rate) => config.dropout = rate as f32,
+            // In the precision that is used: a rate just below 1 may round to it.
+            Family::Vit(config) if (0.0..1.0).contains(&(rate as f32)) => config.dropout = rate as f32,
             Family::Vit(_) => {
                 return Err(ModelError::Dropout { rate, model: "vit", expected: "0 ≤ rate < 1" });
             }
@@ -140,10 +149,10 @@ impl Architecture {
     /// [`ModelError::Side`].
     pub fn build(&self, side: usize, classes: usize) -> Result<Network, ModelError> {
         match self.family {
-            Family::ResNet { depth, base } if side >= 4 => Ok(Network::resnet(depth, base, side, classes)),
+            Family::ResNet { depth, base } if side >= 4 => Network::resnet(depth, base, side, classes),
             Family::ResNet { .. } => Err(ModelError::Side { side, expected: "at least 4 pixels" }),
             Family::Vit(config) if side > 0 && side.is_multiple_of(config.patch) => {
-                Ok(Network::vit(config, side, classes))
+                Network::vit(config, side, classes)
             }
             Family::Vit(_) => Err(ModelError::Side { side, expected: "a multiple of the patches' 4 pixels" }),
         }

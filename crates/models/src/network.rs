@@ -65,14 +65,40 @@ pub struct Network {
 }
 
 impl Network {
-    /// A ResNet for images of `side` pixels.
-    pub fn resnet(depth: usize, base: usize, side: usize, classes: usize) -> Self {
-        Self { model: Model::ResNet(ResNet::new(depth, base, classes)), side, classes }
+    /// A ResNet of `depth` layers with `base` channels in its first group, for images of `side` pixels.
+    ///
+    /// # Errors
+    /// [`ModelError::Sizes`].
+    pub fn resnet(
+        depth: usize,
+        base: usize,
+        side: usize,
+        classes: usize,
+    ) -> std::result::Result<Self, ModelError> {
+        if depth < 8 || depth % 6 != 2 || base == 0 || side == 0 || classes == 0 {
+            let sizes = format!("ResNet{depth} of {base} channels on {side} pixels, {classes} classes");
+            return Err(ModelError::Sizes { sizes, expected: "a depth of 6n + 2 and sizes above 0" });
+        }
+        Ok(Self { model: Model::ResNet(ResNet::new(depth, base, classes)), side, classes })
     }
 
-    /// A Vision Transformer for images of `side` pixels, a multiple of its patches' side.
-    pub fn vit(config: crate::VitConfig, side: usize, classes: usize) -> Self {
-        Self { model: Model::Vit(Vit::new(config, side, classes)), side, classes }
+    /// A Vision Transformer for images of `side` pixels.
+    ///
+    /// # Errors
+    /// [`ModelError::Sizes`].
+    pub fn vit(
+        config: crate::VitConfig,
+        side: usize,
+        classes: usize,
+    ) -> std::result::Result<Self, ModelError> {
+        let some =
+            [config.patch, config.dim, config.hidden, config.heads, side, classes].iter().all(|s| *s > 0);
+        if !some || !side.is_multiple_of(config.patch) || !config.dim.is_multiple_of(config.heads) {
+            let sizes = format!("{config:?} on {side} pixels, {classes} classes");
+            let expected = "patches that divide the side, heads that divide the channels, sizes above 0";
+            return Err(ModelError::Sizes { sizes, expected });
+        }
+        Ok(Self { model: Model::Vit(Vit::new(config, side, classes)), side, classes })
     }
 
     /// The parameters' names, shapes and roles.

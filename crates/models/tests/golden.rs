@@ -42,7 +42,7 @@ fn vit(case: &Value) -> Network {
         layers: number("layers"),
         dropout: 0.0,
     };
-    Network::vit(config, number("side"), number("classes"))
+    Network::vit(config, number("side"), number("classes")).unwrap()
 }
 
 fn params(case: &Value, net: &Network) -> Params {

@@ -100,6 +100,7 @@ struct PredictArgs {
 }
 
 pub(crate) fn run(cli: Cli) -> Result<()> {
+    basin_kernels::Isa::requested().map_err(exit::Usage)?;
     match cli.command {
         Command::Reproduce(args) => run_reproduce(args),
         Command::Predict(args) => run_predict(args),

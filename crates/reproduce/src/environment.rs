@@ -1,4 +1,4 @@
-//! What a run ran on, for the record; results do not depend on it.
+//! What a run ran on, for the record. Of all this, results depend on the instruction set alone, in rounding.
 
 use basin_kernels::Isa;
 

@@ -91,6 +91,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
                         | ModelError::Width { .. }
                         | ModelError::Side { .. }
                         | ModelError::Dropout { .. }
+                        | ModelError::Sizes { .. }
                 )
             ),
             USAGE,

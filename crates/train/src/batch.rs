@@ -6,6 +6,7 @@ use basin_data::{AugmentConfig, ImageSet, Normalisation, batch_order, fill_batch
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::ScopedJoinHandle;
 
 /// Batches that wait for their step, besides the one in assembly.
 const AHEAD: usize = 2;
@@ -54,9 +55,32 @@ impl Assembled {
 }
 
 /// Batches in the order of their steps, and the way back for used ones.
-pub(crate) struct Supply {
-    pub(crate) ready: Receiver<Assembled>,
-    pub(crate) used: SyncSender<Assembled>,
+pub(crate) struct Supply<'scope> {
+    ready: Receiver<Assembled>,
+    used: SyncSender<Assembled>,
+    thread: ScopedJoinHandle<'scope, ()>,
+}
+
+impl Supply<'_> {
+    /// The next batch.
+    pub(crate) fn next(&self) -> Option<Assembled> {
+        self.ready.recv().ok()
+    }
+
+    /// Gives the buffers of a used batch back.
+    pub(crate) fn give_back(&self, batch: Assembled) {
+        // The thread may have ended with its work; then the buffers are simply freed.
+        let _ = self.used.try_send(batch);
+    }
+
+    /// Waits for the thread's end; the message of its panic, if that is how it ended.
+    pub(crate) fn end(self) -> Option<String> {
+        let Self { ready, used, thread } = self;
+        drop((ready, used));
+        let panic = thread.join().err()?;
+        let text = panic.downcast_ref::<String>().cloned();
+        Some(text.or(panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default())
+    }
 }
 
 /// Assembles the batches of some steps on a thread of its own, a few ahead. What a batch holds is a function of
@@ -66,10 +90,10 @@ pub(crate) fn supply<'scope>(
     recipe: &'scope Recipe,
     steps: Range<u64>,
     dropout: bool,
-) -> Supply {
+) -> Supply<'scope> {
     let (send, ready) = sync_channel::<Assembled>(AHEAD);
     let (used, back) = sync_channel::<Assembled>(AHEAD + 2);
-    scope.spawn(move || {
+    let thread = scope.spawn(move || {
         let Examples { images, augment, normalisation } = &recipe.examples;
         let per_epoch = (images.len() / recipe.batch) as u64;
         let mut order: Option<(u64, Vec<u32>)> = None;
@@ -94,7 +118,7 @@ pub(crate) fn supply<'scope>(
             }
         }
     });
-    Supply { ready, used }
+    Supply { ready, used, thread }
 }
 
 /// The seed of an image's dropout masks in an epoch.

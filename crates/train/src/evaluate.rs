@@ -61,6 +61,12 @@ impl<'a> Evaluator<'a> {
             }
         };
         let (images, classes) = (self.images, self.network.classes());
+        if images.size() != self.network.side() {
+            let (size, side) = (images.size(), self.network.side());
+            return Err(
+                candle_core::Error::msg(format!("images of side {size}, the network takes {side}")).into()
+            );
+        }
         let pixels = images.size() * images.size() * 3;
         let mut values = vec![0.0; images.len() * classes];
         values.par_chunks_mut(CHUNK * classes).enumerate().try_for_each(|(chunk, out)| {

@@ -78,10 +78,11 @@ pub enum TrainError {
         /// Steps at the end.
         end: u64,
     },
-    /// Loss, gradient or update became NaN or infinite; the last good state was kept.
+    /// Loss, gradient or update became NaN or infinite. A state from before it is kept if it is good;
+    /// after an update that overflowed, the newest checkpoint is.
     #[error(
-        "loss, gradient or update is not finite at step {step} (epoch {epoch}, learning rate {rate}); the last good \
-         state is kept. Lower the peak learning rate or lengthen the warm-up"
+        "loss, gradient or update is not finite at step {step} (epoch {epoch}, learning rate {rate}). Lower the peak \
+         learning rate, lengthen the warm-up or clip the gradient; checkpoints from before are good"
     )]
     NonFinite {
         /// The step that failed.
@@ -92,10 +93,20 @@ pub enum TrainError {
         rate: f64,
     },
     /// The thread that assembles batches died.
-    #[error("no batch for step {step}: the thread that assembles them ended early")]
+    #[error("no batch for step {step}, the thread that assembles them ended early: {cause}")]
     Assembly {
         /// Steps done.
         step: u64,
+        /// What it said.
+        cause: String,
+    },
+    /// The images do not fit the network.
+    #[error("training images of side {images}, the network takes {network}")]
+    Side {
+        /// Side of the images.
+        images: usize,
+        /// Side the network was built for.
+        network: usize,
     },
     /// A checkpoint could not be kept.
     #[error("checkpoint at step {step}")]
@@ -125,6 +136,10 @@ pub fn run(
     if batch == 0 || batch > images {
         return Err(TrainError::Batch { batch, images });
     }
+    let side = recipe.examples.images.size();
+    if side != network.side() {
+        return Err(TrainError::Side { images: side, network: network.side() });
+    }
     let per_epoch = (images / batch) as u64;
     let end = segment.end_epoch * per_epoch;
     let mut state = segment.state;
@@ -137,12 +152,12 @@ pub fn run(
         while state.step < end {
             let epoch = state.step / per_epoch;
             let rate = recipe.schedule.rate(state.step, per_epoch);
-            let Ok(assembled) = supply.ready.recv() else {
-                return Err(TrainError::Assembly { step: state.step });
+            let Some(assembled) = supply.next() else {
+                let cause = supply.end().unwrap_or_default();
+                return Err(TrainError::Assembly { step: state.step, cause });
             };
             let sum = stepper.step(assembled.batch(), &recipe.teaching, rate)?;
-            // The thread that assembles may have ended; then the buffer is simply freed.
-            let _ = supply.used.try_send(assembled);
+            supply.give_back(assembled);
             if !(sum.finite && sum.usable) {
                 // A step that was refused left the state before it whole; one that overflowed did not, and the
                 // last checkpoint is the last good state.

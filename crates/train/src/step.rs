@@ -56,13 +56,8 @@ impl<'a> Stepper<'a> {
         moments: &Moments,
         optimiser: Optimiser,
     ) -> Result<Self> {
-        let layout = network.layout().shapes();
-        let values = |table: &Params| {
-            let array = |(name, _): &(String, Vec<usize>)| match table.get(name) {
-                Some(array) => Ok(array.data().to_vec()),
-                None => candle_core::bail!("parameter {name} is missing"),
-            };
-            layout.iter().map(array).collect::<Result<Vec<_>>>()
+        let values = |table: &Params| -> Result<Vec<Vec<f32>>> {
+            Ok(network.slices(table)?.into_iter().map(<[f32]>::to_vec).collect())
         };
         let params = values(params)?;
         let count = optimiser.rule.moments();
@@ -105,6 +100,7 @@ impl<'a> Stepper<'a> {
     /// # Errors
     /// When sizes do not fit.
     pub fn step(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
+        self.check(batch)?;
         self.weights.repack(&self.params)?;
         let mut total = self.differentiate(batch, teaching)?;
         let squares = self.reduce();
@@ -114,6 +110,21 @@ impl<'a> Stepper<'a> {
             total.usable = self.update(rate, squares.sqrt());
         }
         Ok(total)
+    }
+
+    fn check(&self, batch: Batch<'_>) -> Result<()> {
+        let (side, classes) = (self.network.side(), self.network.classes());
+        let (n, seeds) = (batch.labels.len(), batch.dropout_seeds.len());
+        if n == 0 || batch.images.len() != n * side * side * 3 {
+            candle_core::bail!("{} values for {n} images of {side}×{side}×3", batch.images.len());
+        }
+        if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
+            candle_core::bail!("label {label} of {classes} classes");
+        }
+        if self.network.dropout() > 0.0 && seeds != n {
+            candle_core::bail!("dropout of {n} images with {seeds} seeds");
+        }
+        Ok(())
     }
 
     /// Fills the shards' accumulators with the gradients of the mean loss.

@@ -53,7 +53,9 @@ pub(crate) fn learn(
         Teaching::Custom { objective, weights } => {
             let taught = weights.as_deref().map(teacher).transpose()?;
             let taught = taught.as_ref().map(|t| &*t.data);
+            // For the count of correct images; loss and gradient are the objective's, which finds zeros.
             let mut sum = loss(logits, labels, Target::Labels, scale);
+            sum.gradient.fill(0.0);
             sum.loss = objective.loss(logits, labels, taught, &mut sum.gradient);
             sum.gradient.iter_mut().for_each(|g| *g *= scale);
             Ok(sum)

@@ -159,6 +159,22 @@ fn no_kernel_lets_threads_or_interruptions_show() {
 }
 
 #[test]
+fn batches_that_do_not_fit_are_refused() {
+    let net = network();
+    let params = net.init(&SeedTree::root(1));
+    let mut stepper = Stepper::new(&net, &params, &Moments::default(), Optimiser::sgd(0.9, 0.0)).unwrap();
+    let images = vec![0.5; 2 * 3072];
+    let mut refusal = |batch: Batch<'_>| stepper.step(batch, &Teaching::Labels, 0.1).unwrap_err().to_string();
+    assert!(refusal(Batch::new(&images, &[3])).contains("6144 values for 1 images"));
+    assert!(refusal(Batch::new(&images, &[3, 10])).contains("label 10 of 10 classes"));
+    assert!(refusal(Batch::new(&[], &[])).contains("0 images"));
+    let wide = Architecture::from_name("resnet20", 0.25).unwrap().build(64, 10).unwrap();
+    let segment = Segment { state: TrainState::new(wide.init(&SeedTree::root(1)), 0), end_epoch: 1 };
+    let error = run(&wide, &recipe(0.05), segment, &mut StopAt::default()).unwrap_err();
+    assert!(matches!(error, TrainError::Side { images: 32, network: 64 }), "{error}");
+}
+
+#[test]
 fn dropout_without_seeds_is_refused() {
     let net =
         Architecture::from_name("vit", 0.125).unwrap().with_dropout(0.2).unwrap().build(32, 10).unwrap();

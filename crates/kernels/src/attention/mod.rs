@@ -42,7 +42,9 @@ impl Sizes {
     fn new(qkv: &[f32], tokens: usize, channels: usize, heads: usize, isa: Isa) -> Self {
         assert!(tokens > 0 && channels > 0 && heads > 0, "{tokens} tokens of {channels}, {heads} heads");
         assert!(channels.is_multiple_of(heads), "{heads} heads on {channels} channels");
-        assert!(qkv.len().is_multiple_of(tokens * 3 * channels), "{} values of q, k, v", qkv.len());
+        let one = tokens.checked_mul(channels).and_then(|size| size.checked_mul(3));
+        let whole = one.is_some_and(|one| qkv.len().is_multiple_of(one));
+        assert!(whole, "{} values of q, k, v", qkv.len());
         let (head, lanes) = (channels / heads, isa.lanes());
         Self {
             images: qkv.len() / (tokens * 3 * channels),

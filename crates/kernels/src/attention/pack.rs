@@ -1,5 +1,6 @@
 //! Copies of one head's rows into dense, aligned scratch and back, as they are or transposed.
 
+use crate::buffer::Buffer;
 use crate::simd::{Isa, Simd, dispatch};
 
 /// Scratch arrays of these lengths, zeroed, each starting on a cache line of 64 bytes.
@@ -9,10 +10,8 @@ pub(super) fn with_scratch<const N: usize, T>(
 ) -> T {
     const LINE: usize = 16;
     let rounded = lengths.map(|len| len.next_multiple_of(LINE));
-    let mut memory = vec![0.0f32; rounded.iter().sum::<usize>() + LINE];
-    // `align_offset` may give up by its contract; then nothing but speed is lost.
-    let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
-    let mut rest = &mut memory[start..];
+    let mut memory = Buffer::zeroed(rounded.iter().sum());
+    let mut rest = &mut memory[..];
     work(rounded.map(|len| {
         let (array, after) = std::mem::take(&mut rest).split_at_mut(len);
         rest = after;
@@ -88,9 +87,9 @@ pub(super) fn transpose(
     #[cfg(not(target_arch = "x86_64"))]
     let blocks = (0, 0);
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: both lengths were checked; the other sets have AVX2.
-    unsafe {
-        x86::blocks(from.as_ptr(), from_row, to.as_mut_ptr(), to_row, blocks);
+    if isa.0 != crate::simd::Set::Portable {
+        // SAFETY: both lengths were checked; all sets but the portable one have AVX2.
+        unsafe { x86::blocks(from.as_ptr(), from_row, to.as_mut_ptr(), to_row, blocks) }
     }
     for row in 0..rows {
         let first = if row < blocks.0 { blocks.1 } else { 0 };

@@ -11,6 +11,16 @@ pub use pack::{Algorithm, PackedConv};
 
 use pack::Form;
 
+/// Images in `x`, after checking that input and output have whole images of these sizes.
+fn images(s: ConvShape, x: usize, y: usize, (h, w): (usize, usize)) -> usize {
+    assert!(h > 0 && w > 0 && s.weights() > 0 && s.stride > 0, "{s:?} at {h}x{w}");
+    let size = |h: usize, w: usize, c: usize| h.checked_mul(w).and_then(|hw| hw.checked_mul(c));
+    let sizes = size(h, w, s.cin).zip(size(s.output(h), s.output(w), s.cout));
+    let fits = sizes.filter(|(i, o)| x.is_multiple_of(*i) && (x / i).checked_mul(*o) == Some(y));
+    let Some((one, _)) = fits else { panic!("{x} inputs and {y} outputs for {s:?} at {h}x{w}") };
+    x / one
+}
+
 /// Output `[n, h', w', cout]` for input `[n, h, w, cin]`; every element of `out` is written.
 ///
 /// # Panics
@@ -32,10 +42,8 @@ pub fn forward_then(
     out: &mut [f32],
     finished: impl FnMut(usize, &mut [f32]),
 ) {
-    let s = conv.shape;
-    let n = x.len() / (h * w * s.cin);
-    let outputs = n * s.output(h) * s.output(w) * s.cout;
-    assert_eq!((x.len(), out.len()), (n * h * w * s.cin, outputs), "{s:?} at {h}x{w}");
+    let s = conv.shape();
+    let n = images(s, x.len(), out.len(), (h, w));
     match &conv.form {
         Form::Direct(direct) => direct.forward(s, x, (n, h, w), out, finished),
         Form::Winograd(winograd) => winograd.forward(x, (n, h, w), out, finished),
@@ -48,10 +56,8 @@ pub fn forward_then(
 /// # Panics
 /// When a length does not fit, or the weights were packed without the input gradient.
 pub fn input_gradient(conv: &PackedConv, dy: &[f32], h: usize, w: usize, dx: &mut [f32], add: bool) {
-    let s = conv.shape;
-    let n = dx.len() / (h * w * s.cin);
-    let outputs = n * s.output(h) * s.output(w) * s.cout;
-    assert_eq!((dx.len(), dy.len()), (n * h * w * s.cin, outputs), "{s:?} at {h}x{w}");
+    let s = conv.shape();
+    let n = images(s, dx.len(), dy.len(), (h, w));
     assert!(conv.has_input_gradient(), "packed without the input gradient");
     match &conv.form {
         Form::Direct(direct) => direct.input_gradient(s, dy, (n, h, w), dx, add),
@@ -73,11 +79,16 @@ pub fn weight_gradient(
     dw: &mut [f32],
     add: bool,
 ) {
-    let s = conv.shape;
-    let n = x.len() / (h * w * s.cin);
-    let outputs = n * s.output(h) * s.output(w) * s.cout;
-    assert_eq!((x.len(), dy.len()), (n * h * w * s.cin, outputs), "{s:?} at {h}x{w}");
+    let s = conv.shape();
+    let n = images(s, x.len(), dy.len(), (h, w));
     assert_eq!(dw.len(), conv.gradient_len());
+    if n == 0 {
+        // No image: the sum is zero.
+        if !add {
+            dw.fill(0.0);
+        }
+        return;
+    }
     match &conv.form {
         Form::Direct(direct) => direct.weight_gradient(s, x, dy, (n, h, w), dw, add),
         Form::Winograd(winograd) => winograd.weight_gradient(x, dy, (n, h, w), dw, add),

@@ -67,7 +67,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// The faster one for a shape, as measured: Winograd saves up to three quarters of the multiplications but
-    /// moves more data, which pays from 64 channels on.
+    /// moves more data, which pays from 16 channels on.
     pub fn fastest(shape: ConvShape, isa: Isa) -> Self {
         match Self::Winograd.fits(shape, isa) && shape.cin >= 16 && shape.cout >= 16 {
             true => Self::Winograd,
@@ -92,8 +92,7 @@ pub(crate) enum Form {
 /// The weights of one convolution, packed for the forward pass and for the input gradient.
 #[derive(Clone, Debug)]
 pub struct PackedConv {
-    /// Sizes of the convolution.
-    pub shape: ConvShape,
+    shape: ConvShape,
     pub(crate) form: Form,
     out_blocks: Blocks,
     input_gradient: bool,
@@ -140,6 +139,11 @@ impl PackedConv {
             Form::Direct(direct) => direct.pack(self.shape, weights, self.input_gradient),
             Form::Winograd(winograd) => winograd.pack(weights, self.input_gradient),
         }
+    }
+
+    /// Sizes of the convolution.
+    pub fn shape(&self) -> ConvShape {
+        self.shape
     }
 
     pub(crate) fn has_input_gradient(&self) -> bool {

@@ -28,17 +28,25 @@ pub(crate) enum Set {
 }
 
 impl Isa {
-    /// The widest set this processor has, or a narrower one that the environment variable `BASIN_MAX_ISA`
-    /// (`avx512`, `avx2`, `portable`) allows; other values are ignored. For comparisons: results of different sets
-    /// differ in rounding.
+    /// The widest set this processor has, or the one that [`Isa::requested`] names.
     pub fn detect() -> Self {
         static ISA: OnceLock<Isa> = OnceLock::new();
-        *ISA.get_or_init(|| {
-            let sets = Self::available();
-            let most = std::env::var("BASIN_MAX_ISA").unwrap_or_default();
-            let allowed = sets.iter().position(|isa| format!("{isa:?}").eq_ignore_ascii_case(&most));
-            sets[allowed.unwrap_or(0)]
-        })
+        *ISA.get_or_init(|| Self::requested().ok().flatten().unwrap_or(Self::available()[0]))
+    }
+
+    /// The set that the environment variable `BASIN_ISA` asks for (`avx512`, `avx2`, `portable`), if any. For
+    /// comparisons: results of different sets differ in rounding.
+    ///
+    /// # Errors
+    /// A message when this processor has no such set; [`Isa::detect`] then ignores the request.
+    pub fn requested() -> Result<Option<Self>, String> {
+        let name = match std::env::var("BASIN_ISA") {
+            Ok(name) if !name.is_empty() => name,
+            _ => return Ok(None),
+        };
+        let sets = Self::available();
+        let found = sets.iter().find(|isa| format!("{isa:?}").eq_ignore_ascii_case(&name));
+        found.map(|isa| Some(*isa)).ok_or_else(|| format!("BASIN_ISA is {name}, this processor has {sets:?}"))
     }
 
     /// Every set this processor has, widest first.

@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::weights::{ParamId, Weights};
+use candle_core::Result;
 
 /// Sums of parameter gradients: convolutions and dense layers in packed order, everything else in PyTorch's.
 #[derive(Clone, Debug)]
@@ -33,15 +34,16 @@ impl Accumulators {
     }
 
     /// The sums of two different small parameters, zeroed where they are new.
-    pub(crate) fn pair(&mut self, a: ParamId, b: ParamId) -> (&mut [f32], &mut [f32]) {
+    pub(crate) fn pair(&mut self, a: ParamId, b: ParamId) -> Result<(&mut [f32], &mut [f32])> {
         for id in [a.0, b.0] {
             if !std::mem::replace(&mut self.written[id], true) {
                 self.arrays[id].fill(0.0);
             }
         }
-        let [first, second] =
-            self.arrays.get_disjoint_mut([a.0, b.0]).expect("a layer's two parameters are different");
-        (first, second)
+        match self.arrays.get_disjoint_mut([a.0, b.0]) {
+            Ok([first, second]) => Ok((first, second)),
+            Err(_) => candle_core::bail!("one layer's two parameters are both parameter {}", a.0),
+        }
     }
 
     /// One parameter's gradient in PyTorch's shape, flattened: the sum of the shards' in their order.
@@ -63,7 +65,7 @@ impl Accumulators {
     pub fn unpack(&self, weights: &Weights) -> Vec<Vec<f32>> {
         let array = |id: usize| {
             let len = match weights.packed(id) {
-                Some(packed) => packed.shape.weights(),
+                Some(packed) => packed.shape().weights(),
                 None => weights.plain(ParamId(id)).len(),
             };
             let mut out = vec![0.0; len];

@@ -54,7 +54,7 @@ impl Tape<'_> {
                 let input = self.value(x)?;
                 let (shape, gamma, _) = norm_parts(self.weights, input.dims.channels, n)?;
                 let mut dx = Buffer::stale(dy.len());
-                let (dgamma, dbeta) = sums.pair(n.scale, n.shift);
+                let (dgamma, dbeta) = sums.pair(n.scale, n.shift)?;
                 norm::backward(
                     shape,
                     &input.data,
@@ -87,7 +87,7 @@ impl Tape<'_> {
                     dropout::apply(&mut dy, &self.seeds, site, dropout, self.weights.isa());
                 }
                 let mut dx = Buffer::stale(self.value(x)?.data.len());
-                let (dclass, dpositions) = sums.pair(class, positions);
+                let (dclass, dpositions) = sums.pair(class, positions)?;
                 tokens::prepend_gradient(&dy, dclass, dpositions, &mut dx);
                 arrive(&mut waiting[x.0], dx);
             }
@@ -127,7 +127,7 @@ impl Tape<'_> {
     ) -> Result<Buffer> {
         let (shape, gamma, _) = norm_parts(self.weights, y.dims.channels, n)?;
         let mut dz = Buffer::stale(dy.len());
-        let (dgamma, dbeta) = sums.pair(n.scale, n.shift);
+        let (dgamma, dbeta) = sums.pair(n.scale, n.shift)?;
         let isa = self.weights.isa();
         norm::backward(
             shape,
@@ -159,6 +159,9 @@ impl Tape<'_> {
         conv::weight_gradient(packed, &input.data, dz, h, w, dw, add);
         if matches!(self.ops[x.0], Op::Leaf) {
             return Ok(());
+        }
+        if !packed.has_input_gradient() {
+            candle_core::bail!("parameter {} was packed for evaluation, not for training", weight.0);
         }
         let add = waiting[x.0].is_some();
         let dx = waiting[x.0].get_or_insert_with(|| Buffer::stale(input.data.len()));

@@ -85,8 +85,8 @@ impl Tensors {
 
     fn run(&mut self, pass: &str) {
         let (conv, side) = (&self.conv, self.side);
-        let one_in = side * side * conv.shape.cin;
-        let one_out = conv.shape.output(side).pow(2) * conv.shape.cout;
+        let one_in = side * side * conv.shape().cin;
+        let one_out = conv.shape().output(side).pow(2) * conv.shape().cout;
         self.weight_sum.fill(0.0);
         let outputs = self.output.chunks_mut(IMAGES * one_out);
         for (input, output) in self.input.chunks_mut(IMAGES * one_in).zip(outputs) {

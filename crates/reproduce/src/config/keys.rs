@@ -145,7 +145,13 @@ pub const KEYS: &[Key] = &[
     .trains(),
     key("train.adam_beta1", "0.9", Range::Float(0.0, true, 1.0, false), "factor", "decay of Adam's mean"),
     key("train.adam_beta2", "0.999", Range::Float(0.0, true, 1.0, false), "factor", "decay of Adam's square"),
-    key("train.adam_epsilon", "1e-8", POSITIVE, "gradient", "added to the root of Adam's square"),
+    key(
+        "train.adam_epsilon",
+        "1e-8",
+        Range::Float(1e-30, true, 1.0, true),
+        "gradient",
+        "added to the root of Adam's square",
+    ),
     key(
         "train.clip_norm",
         "0",

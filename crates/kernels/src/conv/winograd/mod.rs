@@ -18,7 +18,8 @@ const POINTS: usize = 36;
 /// Tiles whose points are computed together: enough rows for the products, few enough that their points and
 /// those of the outputs stay in the second-level cache at 64 channels.
 const TOGETHER: usize = 64;
-/// Elements between planes beyond their tiles, so that the planes do not fall on the same cache sets.
+/// Elements between planes beyond their tiles, so that the planes do not fall on the same cache sets. A block that
+/// the channels do not fill reads up to half of its width, a vector of 16, beyond the last tile.
 const SKEW: usize = 16;
 /// Elements of weight-gradient points up to which they are kept while chunks of tiles pass.
 const KEPT: usize = 256 * 1024;
@@ -88,7 +89,11 @@ impl Winograd {
         let keep = block_points * blocks.count() <= KEPT;
         let together = if keep { grid.rows_together() } else { grid.rows() };
         let kept = if keep { blocks.count() } else { 1 };
-        let mut sums = Buffer::stale(kept * block_points);
+        // Columns beyond the channels are never written, and must not be history.
+        let mut sums = match cout == blocks.padded() {
+            true => Buffer::stale(kept * block_points),
+            false => Buffer::zeroed(kept * block_points),
+        };
         let tiles = together * grid.across;
         let (mut inputs, mut outputs) = (Points::new(tiles, cin), Points::new(tiles, cout));
         for first in (0..grid.rows()).step_by(together.max(1)) {
@@ -192,6 +197,7 @@ fn convolve(
     let tiles = together * grid.across;
     let (mut from, mut to) = (Points::new(tiles, channels), Points::new(tiles, outputs));
     let product = Product::matrices(channels, Along::Terms(channels), blocks.width, outputs);
+    assert_eq!(weights.len(), POINTS * blocks.count() * channels * blocks.width, "weights were never packed");
     for first in (0..grid.rows()).step_by(together) {
         let rows = first..grid.rows().min(first + together);
         let tiles = rows.len() * grid.across;
