@@ -103,7 +103,10 @@ unsafe fn rows<S: Simd, const R: usize, const V: usize>(job: &Job, column: usize
     // SAFETY: every tile is inside the rows.
     unsafe {
         if all < R {
-            (0..all).for_each(|row| tile::<S, 1, V, false>(job, row, column));
+            // Loops, not closures: those would not be compiled for the caller's instruction set.
+            for row in 0..all {
+                tile::<S, 1, V, false>(job, row, column);
+            }
             return;
         }
         let mut row = 0;
@@ -132,7 +135,9 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const NEXT: bool>(
         let mut b = job.b.add(column);
         // One pointer per four rows of A: an address then is a pointer and at most thrice the distance.
         let mut a = [job.a; R];
-        (0..R).step_by(4).for_each(|r| a[r] = job.a.add((row + r) * a_row));
+        for r in (0..R).step_by(4) {
+            a[r] = job.a.add((row + r) * a_row);
+        }
         for _ in 0..job.extent.depth {
             let mut right = [S::splat(0.0); V];
             for v in 0..V {
@@ -145,7 +150,9 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const NEXT: bool>(
                 }
             }
             // Past the last element only after the last round, and then unread.
-            (0..R).step_by(4).for_each(|r| a[r] = a[r].wrapping_add(job.a_step));
+            for r in (0..R).step_by(4) {
+                a[r] = a[r].wrapping_add(job.a_step);
+            }
             b = b.wrapping_add(width);
         }
         for r in 0..R {

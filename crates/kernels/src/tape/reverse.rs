@@ -43,30 +43,16 @@ impl Tape<'_> {
         match op {
             Op::Leaf => {}
             Op::ConvNorm { x, weight, shortcut, norm, saved } => {
-                let dz = self.norm_step(&saved, &y, norm, &mut dy, sums)?;
-                drop((saved, y));
+                let Normalised { before, statistics } = saved;
+                let dz = self.norm_step(&before, &statistics, &y, norm, &mut dy, sums)?;
+                drop((before, statistics, y));
                 if let Some(shortcut) = shortcut {
                     arrive(&mut waiting[shortcut.0], dy);
                 }
                 self.conv_step(x, weight, &dz, waiting, sums)?;
             }
-            Op::Norm { x, norm: n, statistics } => {
-                let input = self.value(x)?;
-                let (shape, gamma, _) = norm_parts(self.weights, input.dims.channels, n)?;
-                let mut dx = Buffer::stale(dy.len());
-                let (dgamma, dbeta) = sums.pair(n.scale, n.shift)?;
-                norm::backward(
-                    shape,
-                    &input.data,
-                    &y.data,
-                    &statistics,
-                    gamma,
-                    &mut dy,
-                    &mut dx,
-                    dgamma,
-                    dbeta,
-                    self.weights.isa(),
-                );
+            Op::Norm { x, norm, statistics } => {
+                let dx = self.norm_step(&self.value(x)?.data, &statistics, &y, norm, &mut dy, sums)?;
                 arrive(&mut waiting[x.0], dx);
             }
             Op::MeanPool { x } => {
@@ -119,7 +105,8 @@ impl Tape<'_> {
     /// The gradient before a normalisation; `dy` becomes the shortcut's.
     fn norm_step(
         &self,
-        saved: &Normalised,
+        before: &[f32],
+        statistics: &[f32],
         y: &Activation,
         n: Norm,
         dy: &mut Buffer,
@@ -129,18 +116,7 @@ impl Tape<'_> {
         let mut dz = Buffer::stale(dy.len());
         let (dgamma, dbeta) = sums.pair(n.scale, n.shift)?;
         let isa = self.weights.isa();
-        norm::backward(
-            shape,
-            &saved.before,
-            &y.data,
-            &saved.statistics,
-            gamma,
-            dy,
-            &mut dz,
-            dgamma,
-            dbeta,
-            isa,
-        );
+        norm::backward(shape, before, &y.data, statistics, gamma, dy, &mut dz, dgamma, dbeta, isa);
         Ok(dz)
     }
 
