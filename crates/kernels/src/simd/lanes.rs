@@ -1,4 +1,5 @@
 //! Eight lanes of plain Rust, which a compiler maps to whatever vectors there are.
+#![allow(clippy::undocumented_unsafe_blocks)] // One reason for all methods stands before the implementation.
 
 use super::Simd;
 

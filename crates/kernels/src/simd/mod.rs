@@ -170,11 +170,13 @@ macro_rules! dispatch {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             unsafe fn avx512($($arg: $ty),*) {
+                // SAFETY: the set is enabled here; the rest of the contract is the caller's.
                 unsafe { $body::<$crate::simd::F32x16>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2($($arg: $ty),*) {
+                // SAFETY: as for `avx512`.
                 unsafe { $body::<$crate::simd::F32x8>($($arg),*) }
             }
             // SAFETY: `Isa` values for a set exist only where the processor has it (`Isa::available`); the

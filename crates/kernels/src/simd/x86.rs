@@ -1,4 +1,5 @@
 //! AVX-512 and AVX2 with FMA, by intrinsics.
+#![allow(clippy::undocumented_unsafe_blocks)] // One reason for all methods stands before each implementation.
 
 use super::Simd;
 use std::arch::x86_64::*;
