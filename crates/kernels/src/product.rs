@@ -135,12 +135,10 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const TRANSPOSED: bool>(
         };
         let mut acc = [[S::splat(0.0); V]; R];
         let whole = columns >= V * S::LANES;
-        if add {
-            // What is added to comes from afar; it arrives while the products are made.
-            for r in 0..R {
-                for v in 0..V {
-                    S::prefetch(out.wrapping_add(r * p.out_row + v * S::LANES));
-                }
+        // Lines of the output, which a store must have too, come from afar while the products are made.
+        for r in 0..R {
+            for v in 0..V {
+                S::prefetch(out.wrapping_add(r * p.out_row + v * S::LANES));
             }
         }
         for segment in 0..p.segments {
