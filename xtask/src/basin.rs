@@ -1,4 +1,4 @@
-//! Builds the release binary and becomes it: the same flags, output and exit codes, and no lock on cargo
+//! Builds a release binary and becomes it: the same flags, output and exit codes, and no lock on cargo
 //! while it runs.
 
 use crate::checks::cargo;
@@ -10,15 +10,26 @@ pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
     if !cargo(&["build", "--release", "--quiet", "--package", "basin-reproduce", "--bin", "basin"]) {
         return ExitCode::from(1);
     }
-    let mut command = Command::new(binary());
+    let mut command = Command::new(binary("basin"));
     command.arg(task).args(arguments);
     become_command(command)
 }
 
-/// `target/release/basin`, next to this task runner, which the same profile built.
-fn binary() -> PathBuf {
+/// Builds `weight-matching` and runs it with the task as its subcommand.
+pub(crate) fn run_weight_matching(task: &str, arguments: &[String]) -> ExitCode {
+    let package = ["--package", "weight-matching", "--features", "cli", "--bin", "weight-matching"];
+    if !cargo(&[&["build", "--release", "--quiet"][..], &package].concat()) {
+        return ExitCode::from(1);
+    }
+    let mut command = Command::new(binary("weight-matching"));
+    command.arg(task).args(arguments);
+    become_command(command)
+}
+
+/// `target/release/NAME`, next to this task runner, which the same profile built.
+fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
-    own.with_file_name(format!("basin{}", std::env::consts::EXE_SUFFIX))
+    own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 #[cfg(unix)]

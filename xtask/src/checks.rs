@@ -20,8 +20,8 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     if tidy::run() != ExitCode::SUCCESS {
         return ExitCode::from(1);
     }
-    // The end-to-end tests drive the binary itself.
-    let mut test = vec!["test", "--release", "--workspace"];
+    // The end-to-end tests drive the binaries themselves.
+    let mut test = vec!["test", "--release", "--workspace", "--features", "weight-matching/cli"];
     test.extend(arguments.iter().map(String::as_str));
     verdict(cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"]) && cargo(&test))
 }

@@ -15,6 +15,8 @@ cargo xtask TASK [arguments]
   predict     write a checkpoint's logits and the labels of one split
   bench       measure throughput
   keys        list all configuration keys
+  align       align the units of one network's file to another's (-h for its flags)
+  merge       merge networks' files; apply, inspect and spec belong to it
   test        all checks that need no network: tidy, unit, golden and end-to-end tests
   tidy        the house rules: arrows between crates, module heads, file sizes, README's results
   readme      write the committed results into README.md
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
         "reproduce" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
+        "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "test" => checks::test(&rest),
         "tidy" => tidy::run(),
         "readme" => readme::run(),

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-report", &["basin-core", "basin-metrics"]),
     ("basin-store", &["basin-core"]),
     ("basin-train", &["basin-core", "basin-data", "basin-ensemble", "basin-kernels", "basin-models"]),
-    ("weight-matching", &["basin-core"]),
+    ("weight-matching", &["basin-core", "basin-store"]),
     (
         "basin-reproduce",
         &[

@@ -4,7 +4,9 @@
 //! reference with those of unit j of the target, the target's other axes permuted as they currently are.
 //! Terms that depend on the same other permutations are stacked into one block and one matrix product.
 
+use crate::axis::{Run, order};
 use crate::product::transpose_product;
+use crate::stack::{Slab, stack};
 use basin_core::Array;
 
 /// Where the descent stands: the permutations, and how often each has changed.
@@ -50,27 +52,42 @@ pub(crate) struct Block {
     product_of: Option<Vec<u64>>,
 }
 
-/// The axes of a parameter besides the one being solved: size and permutation.
+/// The axes of a parameter besides the one being solved, and the entries of a unit along that one.
 #[derive(Debug)]
 struct Term {
-    axes: Vec<(usize, Option<usize>)>,
+    axes: Vec<Vec<Run>>,
 }
 
-/// A parameter of both networks, the axis being solved, and the permutation of each axis.
+/// A parameter of both networks, the axis and the run of it being solved, and the runs of each axis.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) reference: &'a Array,
     pub(crate) target: &'a Array,
     pub(crate) axis: usize,
-    pub(crate) permutations: &'a [Option<usize>],
+    pub(crate) run: usize,
+    pub(crate) axes: &'a [Vec<Run>],
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
     fn others(&self) -> Vec<usize> {
-        let others = self.permutations.iter().enumerate().filter(|(axis, _)| *axis != self.axis);
-        let mut others: Vec<usize> = others.filter_map(|(_, p)| *p).collect();
+        let others = self.axes.iter().enumerate().filter(|(axis, _)| *axis != self.axis);
+        let mut others: Vec<usize> =
+            others.flat_map(|(_, runs)| runs).filter_map(|run| run.permutation).collect();
         others.sort_unstable();
+        others.dedup();
         others
+    }
+
+    fn term(&self) -> Term {
+        let each = vec![Run::fixed(self.axes[self.axis][self.run].each)];
+        let axes = self.axes.iter().enumerate();
+        Term { axes: axes.map(|(axis, runs)| if axis == self.axis { &each } else { runs }.clone()).collect() }
+    }
+
+    fn slab(&self, array: &'a Array) -> Slab<'a> {
+        let runs = &self.axes[self.axis];
+        let start = runs[..self.run].iter().map(Run::len).sum();
+        Slab { array, axis: self.axis, start, len: runs[self.run].len() }
     }
 }
 
@@ -89,18 +106,14 @@ pub(crate) fn blocks(units: usize, parts: &[Part<'_>]) -> Vec<Block> {
 
 impl Block {
     fn new(units: usize, others: Vec<usize>, parts: &[Part<'_>]) -> Self {
-        let reference: Vec<(&Array, usize)> = parts.iter().map(|p| (p.reference, p.axis)).collect();
-        let target: Vec<(&Array, usize)> = parts.iter().map(|p| (p.target, p.axis)).collect();
+        let reference: Vec<Slab<'_>> = parts.iter().map(|part| part.slab(part.reference)).collect();
+        let target: Vec<Slab<'_>> = parts.iter().map(|part| part.slab(part.target)).collect();
         let (reference, reference_scale) = stack(units, &reference);
         let (target, target_scale) = stack(units, &target);
-        let term = |part: &Part<'_>| {
-            let axes = part.target.shape().iter().copied().zip(part.permutations.iter().copied()).enumerate();
-            Term { axes: axes.filter(|(axis, _)| *axis != part.axis).map(|(_, axis)| axis).collect() }
-        };
         Self {
             units,
             others,
-            terms: parts.iter().map(term).collect(),
+            terms: parts.iter().map(Part::term).collect(),
             reference,
             target,
             scale: reference_scale * target_scale,
@@ -154,58 +167,17 @@ impl Block {
 
     /// Row of the target that stands at each row of the stack under the current permutations.
     fn order(&self, state: &State) -> Vec<usize> {
-        let mut order = Vec::with_capacity(self.target.len() / self.units.max(1));
+        let mut stacked = Vec::with_capacity(self.target.len() / self.units.max(1));
         for term in &self.terms {
             let mut rows = vec![0];
-            for &(size, permutation) in &term.axes {
-                let at = |i: usize| permutation.map_or(i, |p| state.permutations[p][i]);
-                rows = rows.iter().flat_map(|row| (0..size).map(move |i| row * size + at(i))).collect();
+            for axis in &term.axes {
+                let axis = &order(axis, |p| &state.permutations[p]);
+                let of_row = |row: &usize| row * axis.len();
+                rows = rows.iter().map(of_row).flat_map(|row| axis.iter().map(move |i| row + i)).collect();
             }
-            let start = order.len();
-            order.extend(rows.iter().map(|row| start + row));
+            let start = stacked.len();
+            stacked.extend(rows.iter().map(|row| start + row));
         }
-        order
-    }
-}
-
-/// Moves the given axis of each array to the end, stacks the results to `[k, units]` and divides all by the
-/// power of two that brings the largest magnitude into [1/2, 1). Returns the stack and that power.
-fn stack(units: usize, arrays: &[(&Array, usize)]) -> (Vec<f32>, f64) {
-    let largest = arrays.iter().flat_map(|(array, _)| array.data()).fold(0.0f32, |m, x| m.max(x.abs()));
-    let mut scale = 1.0f64;
-    while f64::from(largest) >= scale {
-        scale *= 2.0;
-    }
-    while largest > 0.0 && f64::from(largest) < 0.5 * scale {
-        scale *= 0.5;
-    }
-    let mut stacked = vec![0.0f32; arrays.iter().map(|(array, _)| array.data().len()).sum()];
-    let mut rest = &mut stacked[..];
-    for (array, axis) in arrays {
-        let inner: usize = array.shape()[axis + 1..].iter().product();
-        for outer in array.data().chunks_exact((units * inner).max(1)) {
-            let (matrix, after) = rest.split_at_mut(outer.len());
-            transpose(outer, units, 1.0 / scale, matrix);
-            rest = after;
-        }
-    }
-    (stacked, scale)
-}
-
-/// The transpose of a matrix of `rows` rows times a factor. It goes tile by tile, since a whole column of a
-/// large matrix would miss the cache at every element.
-fn transpose(matrix: &[f32], rows: usize, factor: f64, out: &mut [f32]) {
-    const TILE: usize = 16;
-    let cols = matrix.len() / rows.max(1);
-    for row in (0..rows).step_by(TILE) {
-        for col in (0..cols).step_by(TILE) {
-            let tile = row..rows.min(row + TILE);
-            for col in col..cols.min(col + TILE) {
-                let out = &mut out[col * rows..][tile.clone()];
-                for (out, row) in out.iter_mut().zip(tile.clone()) {
-                    *out = (f64::from(matrix[row * cols + col]) * factor) as f32;
-                }
-            }
-        }
+        stacked
     }
 }

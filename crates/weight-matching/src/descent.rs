@@ -1,8 +1,11 @@
-//! Permutation coordinate descent: solve one permutation at a time, the others held fixed.
+//! Permutation coordinate descent: solve one permutation at a time, or the two of an attention layer
+//! together, the others held fixed.
 
+use crate::axis::{Run, runs};
 use crate::blocks::{Block, Move, Part, State, blocks};
-use crate::{Objective, Permutation, PermutationSpec, Permutations, linear_sum_assignment};
-use basin_core::{Params, SeedTree};
+use crate::heads::{assign, best};
+use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations};
+use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;
 
 /// Whether work whose inputs did not change may be skipped. It never changes a result, which is tested.
@@ -13,14 +16,23 @@ pub(crate) enum Reuse {
     No,
 }
 
+/// What one step solves: a permutation, or the two of an attention group with its number of heads.
+#[derive(Clone, Debug)]
+struct Coordinate {
+    permutations: Vec<usize>,
+    heads: Option<usize>,
+}
+
 /// A run of the descent between two networks that were checked against the spec.
 #[derive(Debug)]
 pub(crate) struct Descent {
     names: Vec<String>,
     blocks: Vec<Vec<Block>>,
+    coordinates: Vec<Coordinate>,
+    /// The permutations on which the solution of each coordinate depends.
     neighbours: Vec<Vec<usize>>,
     state: State,
-    /// Versions of the neighbours when a permutation was last solved.
+    /// Versions of the neighbours when a coordinate was last solved.
     solved_at: Vec<Option<Vec<u64>>>,
     reuse: Reuse,
     threshold: f64,
@@ -36,28 +48,33 @@ impl Descent {
         reuse: Reuse,
     ) -> Self {
         let names: Vec<String> = spec.permutations().map(str::to_owned).collect();
-        let ids: BTreeMap<&str, usize> =
-            names.iter().enumerate().map(|(id, name)| (name.as_str(), id)).collect();
-        let sizes: Vec<usize> = names.iter().map(|name| sizes[name]).collect();
-        let mut parts: Vec<Vec<Part<'_>>> = vec![Vec::new(); names.len()];
-        let axes: Vec<(&str, Vec<Option<usize>>)> = spec
-            .iter()
-            .map(|(name, axes)| {
-                (name, axes.iter().map(|axis| axis.as_ref().map(|p| ids[p.as_str()])).collect())
+        let ids = spec.ids();
+        let parameters = spec.iter().enumerate().filter(|(_, (name, _))| spec.is_matched(name));
+        let parameters: Vec<(&Array, &Array, Vec<Vec<Run>>)> = parameters
+            .map(|(index, (name, _))| {
+                let pair = reference.get(name).zip(target.get(name));
+                let (reference, target) = pair.expect("the spec was validated against both networks");
+                let axes = reference.shape().iter().enumerate();
+                let axes = axes.map(|(axis, &len)| runs(&spec.segments_at((index, axis)), len, sizes, &ids));
+                (reference, target, axes.collect())
             })
             .collect();
-        for (name, permutations) in &axes {
-            let pair = reference.get(name).zip(target.get(name));
-            let (reference, target) = pair.expect("the spec was validated against both networks");
-            for (axis, permutation) in permutations.iter().enumerate() {
-                if let Some(p) = permutation {
-                    parts[*p].push(Part { reference, target, axis, permutations });
+        let mut parts: Vec<Vec<Part<'_>>> = vec![Vec::new(); names.len()];
+        for (reference, target, axes) in &parameters {
+            for (axis, runs) in axes.iter().enumerate() {
+                for (run, Run { permutation, .. }) in runs.iter().enumerate() {
+                    if let Some(p) = permutation {
+                        parts[*p].push(Part { reference, target, axis, run, axes });
+                    }
                 }
             }
         }
+        let sizes: Vec<usize> = names.iter().map(|name| sizes[name]).collect();
         let blocks: Vec<Vec<Block>> = sizes.iter().zip(&parts).map(|(&n, parts)| blocks(n, parts)).collect();
-        let neighbours = blocks.iter().map(|blocks| {
-            let mut all: Vec<usize> = blocks.iter().flat_map(|block| block.others()).copied().collect();
+        let coordinates = coordinates(spec, &ids);
+        let neighbours = coordinates.iter().map(|coordinate| {
+            let blocks = coordinate.permutations.iter().flat_map(|&p| &blocks[p]);
+            let mut all: Vec<usize> = blocks.flat_map(|block| block.others()).copied().collect();
             all.sort_unstable();
             all.dedup();
             all
@@ -65,47 +82,64 @@ impl Descent {
         Self {
             neighbours: neighbours.collect(),
             state: State::identity(&sizes),
-            solved_at: vec![None; names.len()],
+            solved_at: vec![None; coordinates.len()],
             threshold: threshold.max(0.0),
+            coordinates,
             names,
             blocks,
             reuse,
         }
     }
 
-    /// Visits every permutation once, in the random order of this seed. Returns what the objective gained: 0
-    /// when no permutation made progress.
+    /// Visits every coordinate once, in the random order of this seed. Returns what the objective gained: 0
+    /// when none made progress.
     pub(crate) fn sweep(&mut self, seed: &SeedTree) -> f64 {
-        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        let mut order: Vec<usize> = (0..self.coordinates.len()).collect();
         seed.rng().shuffle(&mut order);
-        order.into_iter().map(|p| self.improve(p)).sum()
+        order.into_iter().map(|c| self.improve(c)).sum()
     }
 
-    /// Solves one permutation exactly. Its solution is kept when the objective, in f64, gains more than the
+    /// Solves one coordinate exactly. Its solution is kept when the objective, in f64, gains more than the
     /// threshold by it: rounding in the f32 products can then neither lower the objective nor make it cycle.
-    fn improve(&mut self, p: usize) -> f64 {
-        let versions = self.state.versions_of(&self.neighbours[p]);
-        if self.reuse == Reuse::Yes && self.solved_at[p].as_ref() == Some(&versions) {
+    fn improve(&mut self, c: usize) -> f64 {
+        let versions = self.state.versions_of(&self.neighbours[c]);
+        if self.reuse == Reuse::Yes && self.solved_at[c].as_ref() == Some(&versions) {
             return 0.0;
         }
-        self.solved_at[p] = Some(versions);
-        let current = &self.state.permutations[p];
-        let n = current.len();
+        self.solved_at[c] = Some(versions);
+        let Coordinate { permutations, heads } = self.coordinates[c].clone();
+        let mut gains = permutations.iter().map(|&p| self.gain(p));
+        let solved: Vec<Vec<usize>> = match (heads, gains.next(), gains.next()) {
+            (Some(heads), Some(qk), Some(vo)) => {
+                best(&qk, &vo, self.state.permutations[permutations[0]].len(), heads).into()
+            }
+            (_, gain, _) => gain.iter().map(|gain| assign(gain, gain.len().isqrt()).0).collect(),
+        };
+        let mut gained = 0.0;
+        for (&p, solved) in permutations.iter().zip(&solved) {
+            let moves = moves(&self.state.permutations[p], solved);
+            gained += self.blocks[p].iter().map(|block| block.gain_of(&moves, &self.state)).sum::<f64>();
+        }
+        if gained <= self.threshold {
+            return 0.0;
+        }
+        for (p, solved) in permutations.into_iter().zip(solved) {
+            if self.state.permutations[p] != solved {
+                self.state.permutations[p] = solved;
+                self.state.versions[p] += 1;
+            }
+        }
+        gained
+    }
+
+    /// The gain matrix `[n, n]` of a permutation of n units, the others as they are.
+    fn gain(&mut self, p: usize) -> Vec<f64> {
+        let n = self.state.permutations[p].len();
         let mut gain = vec![0.0; n * n];
         for block in &mut self.blocks[p] {
             block.add_to(&mut gain, &self.state, self.reuse == Reuse::Yes);
         }
-        let solved = linear_sum_assignment(&gain, n, n, Objective::Maximise)
-            .expect("sums of products of finite f32 are below 1e300 in f64");
-        let changed = solved.pairs().iter().zip(current).filter(|((_, new), old)| new != *old);
-        let moves: Vec<Move> = changed.map(|(&(unit, new), &old)| Move { unit, old, new }).collect();
-        let gained: f64 = self.blocks[p].iter().map(|block| block.gain_of(&moves, &self.state)).sum();
-        if gained <= self.threshold {
-            return 0.0;
-        }
-        self.state.permutations[p] = solved.pairs().iter().map(|&(_, new)| new).collect();
-        self.state.versions[p] += 1;
-        gained
+        gain
     }
 
     /// The permutations found so far.
@@ -115,4 +149,24 @@ impl Descent {
         };
         self.names.iter().cloned().zip(self.state.permutations.iter().map(checked)).collect()
     }
+}
+
+/// The coordinates of a spec, in the order of first use: each attention group, each other permutation.
+fn coordinates(spec: &PermutationSpec, ids: &BTreeMap<&str, usize>) -> Vec<Coordinate> {
+    let groups = spec.groups().iter();
+    let groups = groups.map(|AttentionGroup { qk, vo, heads }| (ids[qk.as_str()], ids[vo.as_str()], *heads));
+    let groups: Vec<(usize, usize, usize)> = groups.collect();
+    let coordinate = |p: usize| match groups.iter().find(|(qk, vo, _)| p == *qk || p == *vo) {
+        None => Some(Coordinate { permutations: vec![p], heads: None }),
+        Some(&(qk, vo, heads)) if p == qk.min(vo) => {
+            Some(Coordinate { permutations: vec![qk, vo], heads: Some(heads) })
+        }
+        Some(_) => None,
+    };
+    (0..ids.len()).filter_map(coordinate).collect()
+}
+
+fn moves(current: &[usize], solved: &[usize]) -> Vec<Move> {
+    let changed = current.iter().zip(solved).enumerate().filter(|(_, (old, new))| old != new);
+    changed.map(|(unit, (&old, &new))| Move { unit, old, new }).collect()
 }

@@ -1,6 +1,7 @@
 //! Which axes of which parameters must be permuted together for the network's function to stay the same.
 
-use std::collections::BTreeMap;
+use crate::{AttentionGroup, Segment, SpecBuilder};
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// A table from parameter to the permutation of each of its axes, in the order in which it was built.
@@ -18,12 +19,21 @@ use thiserror::Error;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermutationSpec {
-    parameters: Vec<(String, Vec<Option<String>>)>,
-    permutations: Vec<(String, Vec<Use>)>,
+    pub(crate) parameters: Vec<(String, Vec<Option<String>>)>,
+    /// Axes that are neither fixed as a whole nor the units of one permutation.
+    pub(crate) concatenations: BTreeMap<Use, Vec<Segment>>,
+    pub(crate) permutations: Vec<(String, Vec<Use>)>,
+    pub(crate) groups: Vec<AttentionGroup>,
+    /// Permutations declared to be of one size.
+    pub(crate) equal: Vec<(String, String)>,
+    /// Parameters that follow the permutations without being matched.
+    pub(crate) carried: BTreeSet<usize>,
+    /// Parameters on which a permutation may act twice.
+    pub(crate) tied: BTreeSet<usize>,
 }
 
 /// Parameter (position in the spec) and axis where a permutation acts.
-type Use = (usize, usize);
+pub(crate) type Use = (usize, usize);
 
 /// Why a spec cannot be made or does not fit a network.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -46,10 +56,52 @@ pub enum SpecError {
         parameter: String,
         /// The permutation.
         permutation: String,
-        /// Its first axis.
+        /// Its first axis (for an attention group: the axis of its other permutation).
         first: usize,
         /// Its second axis.
         second: usize,
+    },
+    /// A segment gives its units no entries.
+    #[error("axis {axis} of {parameter} has 0 entries per unit of {permutation}, expected at least 1")]
+    EmptyUnits {
+        /// The parameter.
+        parameter: String,
+        /// Its axis.
+        axis: usize,
+        /// The permutation of the segment.
+        permutation: String,
+    },
+    /// The two permutations of an attention layer cannot be tied as asked.
+    #[error("{qk} and {vo} cannot be permuted by {heads} heads: {reason}")]
+    Group {
+        /// Permutation of queries and keys.
+        qk: String,
+        /// Permutation of values and output.
+        vo: String,
+        /// Number of heads.
+        heads: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A size is declared for a permutation that no parameter has.
+    #[error("{left} and {right} are declared to be of one size, but no parameter uses both of them")]
+    UnusedSize {
+        /// The first permutation.
+        left: String,
+        /// The second.
+        right: String,
+    },
+    /// A family has no member of that kind.
+    #[error("no {family} with {what} {found}, expected {expected}")]
+    Family {
+        /// The family of networks.
+        family: &'static str,
+        /// What was asked for.
+        what: &'static str,
+        /// Its value.
+        found: usize,
+        /// What there is.
+        expected: String,
     },
     /// No CIFAR ResNet of that depth is known.
     #[error("no CIFAR ResNet of depth {depth}, expected one of {supported:?}")]
@@ -59,7 +111,8 @@ pub enum SpecError {
         /// The known depths.
         supported: &'static [usize],
     },
-    /// Names, numbers of axes or sizes disagree with the network: all of them, one per line.
+    /// Names, numbers of axes or sizes disagree with the network: all of them, one per line. The same as
+    /// values: [`PermutationSpec::misfits`].
     #[error("the spec does not fit the network:\n{}", .problems.join("\n"))]
     Layout {
         /// One line per parameter or permutation.
@@ -73,14 +126,47 @@ impl PermutationSpec {
         SpecBuilder::default()
     }
 
-    /// Parameters with the permutation of each axis (`None`: the axis keeps its order).
+    /// Parameters with the one permutation of each axis. `None`: the axis keeps its order or is a
+    /// concatenation, which [`PermutationSpec::segments`] tells apart.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[Option<String>])> + Clone {
         self.parameters.iter().map(|(name, axes)| (name.as_str(), axes.as_slice()))
     }
 
-    /// The permutation of each axis of a parameter.
+    /// The permutation of each axis of a parameter, as in [`PermutationSpec::iter`].
     pub fn axes(&self, parameter: &str) -> Option<&[Option<String>]> {
         self.iter().find(|(name, _)| *name == parameter).map(|(_, axes)| axes)
+    }
+
+    /// What an axis consists of: nothing when all of it keeps its order. `None` for an unknown parameter or
+    /// axis.
+    pub fn segments(&self, parameter: &str, axis: usize) -> Option<Vec<Segment>> {
+        let index = self.parameters.iter().position(|(name, _)| name == parameter)?;
+        (axis < self.parameters[index].1.len()).then(|| self.segments_at((index, axis)))
+    }
+
+    pub(crate) fn segments_at(&self, (index, axis): Use) -> Vec<Segment> {
+        match (&self.parameters[index].1[axis], self.concatenations.get(&(index, axis))) {
+            (Some(name), _) => vec![Segment::units(name)],
+            (None, Some(segments)) => segments.clone(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The attention layers whose heads move as wholes.
+    pub fn groups(&self) -> &[AttentionGroup] {
+        &self.groups
+    }
+
+    /// Whether the parameter's values count when networks are compared. Others, such as running statistics,
+    /// only follow the permutations. `false` for an unknown parameter.
+    pub fn is_matched(&self, parameter: &str) -> bool {
+        let index = self.parameters.iter().position(|(name, _)| name == parameter);
+        index.is_some_and(|index| !self.carried.contains(&index))
+    }
+
+    /// The first parameter on which a permutation acts twice on purpose ([`SpecBuilder::tied`]).
+    pub fn first_tied(&self) -> Option<&str> {
+        self.tied.first().map(|&index| self.parameters[index].0.as_str())
     }
 
     /// Names of the permutations, in order of first use.
@@ -96,6 +182,11 @@ impl PermutationSpec {
         uses.iter().map(|&(parameter, axis)| (self.parameters[parameter].0.as_str(), axis))
     }
 
+    /// Position of each permutation in the order of first use.
+    pub(crate) fn ids(&self) -> BTreeMap<&str, usize> {
+        self.permutations().enumerate().map(|(id, name)| (name, id)).collect()
+    }
+
     /// Number of parameters.
     pub fn len(&self) -> usize {
         self.parameters.len()
@@ -104,76 +195,5 @@ impl PermutationSpec {
     /// Whether no parameter is described.
     pub fn is_empty(&self) -> bool {
         self.parameters.is_empty()
-    }
-}
-
-/// Describes a network layer by layer. `input` and `output` name the permutation of the units that a layer
-/// reads and writes; `None` is an order that must stay, such as pixels, colours or classes.
-#[derive(Clone, Debug, Default)]
-pub struct SpecBuilder {
-    parameters: Vec<(String, Vec<Option<String>>)>,
-}
-
-impl SpecBuilder {
-    /// One array with the permutation of each axis.
-    #[must_use]
-    pub fn parameter(mut self, name: impl Into<String>, axes: &[Option<&str>]) -> Self {
-        let axes = axes.iter().map(|axis| axis.map(str::to_owned)).collect();
-        self.parameters.push((name.into(), axes));
-        self
-    }
-
-    /// A convolution without bias: `{name}.weight` `[out, in, kh, kw]`.
-    #[must_use]
-    pub fn conv(self, name: &str, input: Option<&str>, output: Option<&str>) -> Self {
-        self.parameter(format!("{name}.weight"), &[output, input, None, None])
-    }
-
-    /// A normalisation with scale and shift: `{name}.weight` and `{name}.bias`, both `[units]`.
-    #[must_use]
-    pub fn norm(self, name: &str, units: &str) -> Self {
-        self.parameter(format!("{name}.weight"), &[Some(units)])
-            .parameter(format!("{name}.bias"), &[Some(units)])
-    }
-
-    /// A dense layer: `{name}.weight` `[out, in]` and `{name}.bias` `[out]`.
-    #[must_use]
-    pub fn dense(self, name: &str, input: Option<&str>, output: Option<&str>) -> Self {
-        self.parameter(format!("{name}.weight"), &[output, input])
-            .parameter(format!("{name}.bias"), &[output])
-    }
-
-    /// The finished spec.
-    ///
-    /// # Errors
-    /// [`SpecError::DuplicateParameter`] or [`SpecError::RepeatedPermutation`] at the first parameter that
-    /// breaks the rules.
-    pub fn build(self) -> Result<PermutationSpec, SpecError> {
-        let mut positions: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut permutations: Vec<(String, Vec<Use>)> = Vec::new();
-        for (index, (parameter, axes)) in self.parameters.iter().enumerate() {
-            if seen.insert(parameter, index).is_some() {
-                return Err(SpecError::DuplicateParameter { parameter: parameter.clone() });
-            }
-            for (axis, name) in axes.iter().enumerate() {
-                let Some(name) = name else { continue };
-                if let Some(first) = axes[..axis].iter().position(|other| other.as_ref() == Some(name)) {
-                    let (parameter, permutation) = (parameter.clone(), name.clone());
-                    return Err(SpecError::RepeatedPermutation {
-                        parameter,
-                        permutation,
-                        first,
-                        second: axis,
-                    });
-                }
-                let position = *positions.entry(name).or_insert_with(|| {
-                    permutations.push((name.clone(), Vec::new()));
-                    permutations.len() - 1
-                });
-                permutations[position].1.push((index, axis));
-            }
-        }
-        Ok(PermutationSpec { parameters: self.parameters, permutations })
     }
 }

@@ -2,6 +2,13 @@
 
 mod algebra;
 mod assignment;
+mod attention;
+mod families;
+mod forward;
+mod inference;
 mod matching;
 mod networks;
+mod segments;
 mod specs;
+#[cfg(feature = "toml")]
+mod toml_form;

@@ -1,7 +1,7 @@
 //! Networks and permutations that the tests share.
 
 use basin_core::{Array, Params, SeedTree};
-use weight_matching::{Permutation, PermutationSpec, Permutations};
+use weight_matching::{AttentionGroup, Permutation, PermutationSpec, Permutations, Segment};
 
 /// A plain MLP with one permutation per hidden layer; layers are named 0, 1, ….
 pub(crate) fn mlp(hidden: &[&str]) -> PermutationSpec {
@@ -43,12 +43,97 @@ pub(crate) fn random_resnet(spec: &PermutationSpec, width: usize, seed: u64) -> 
     network.collect()
 }
 
+/// Gaussian weights of variance 1/fan_in; norms' scales near 1, statistics positive.
+pub(crate) fn filled(shapes: Vec<(String, Vec<usize>)>, seed: u64) -> Params {
+    let array = |(name, shape): (String, Vec<usize>)| {
+        let mut rng = SeedTree::root(seed).child(&name).rng();
+        let sd = (shape.iter().skip(1).product::<usize>().max(1) as f64).sqrt().recip();
+        let value = |x: f64| if name.ends_with("running_var") { 0.5 + x * x } else { sd * x };
+        let values = (0..shape.iter().product()).map(|_| value(rng.normal()) as f32).collect();
+        (name.clone(), Array::new(shape, values).unwrap())
+    };
+    shapes.into_iter().map(array).collect()
+}
+
+/// A network for a spec: `sizes` for the permutations whose names contain the key, `fixed` for other axes.
+pub(crate) fn network_of(spec: &PermutationSpec, sizes: &[(&str, usize)], fixed: usize, seed: u64) -> Params {
+    let size = |permutation: &str| {
+        let found = sizes.iter().find(|(key, _)| permutation.contains(key));
+        found.unwrap_or_else(|| panic!("no size for {permutation}")).1
+    };
+    let len = |name: &str, axis: usize| {
+        let segments = spec.segments(name, axis).unwrap();
+        let lens = segments.iter().map(|segment| match segment {
+            Segment::Fixed(len) => *len,
+            Segment::Units { name, each } => size(name) * each,
+        });
+        if segments.is_empty() { fixed } else { lens.sum() }
+    };
+    let shape = |(name, axes): (&str, &[Option<String>])| {
+        (name.to_owned(), (0..axes.len()).map(|axis| len(name, axis)).collect())
+    };
+    filled(spec.iter().map(shape).collect(), seed)
+}
+
+/// Sizes of a small Vision Transformer with Lippe's names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VitShape {
+    pub(crate) dim: usize,
+    pub(crate) heads: usize,
+    pub(crate) hidden: usize,
+    pub(crate) layers: usize,
+    pub(crate) patch: usize,
+    pub(crate) tokens: usize,
+    pub(crate) classes: usize,
+}
+
+pub(crate) fn random_vit(shape: VitShape, seed: u64) -> Params {
+    let VitShape { dim, hidden, layers, patch, tokens, classes, .. } = shape;
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut add = |name: String, shape: &[usize]| shapes.push((name, shape.to_vec()));
+    add("cls_token".into(), &[1, 1, dim]);
+    add("pos_embedding".into(), &[1, tokens, dim]);
+    let mut dense = |name: &str, joint: &str, out: usize, input: usize| {
+        add(format!("{name}{joint}weight"), &[out, input]);
+        add(format!("{name}{joint}bias"), &[out]);
+    };
+    dense("input_layer", ".", dim, patch);
+    for i in 0..layers {
+        let name = |layer: &str| format!("transformer.{i}.{layer}");
+        dense(&name("attn.in_proj"), "_", 3 * dim, dim);
+        dense(&name("attn.out_proj"), ".", dim, dim);
+        dense(&name("linear.0"), ".", hidden, dim);
+        dense(&name("linear.3"), ".", dim, hidden);
+    }
+    dense("mlp_head.1", ".", classes, dim);
+    let norms = (0..layers).flat_map(|i| [1, 2].map(|n| format!("transformer.{i}.layer_norm_{n}")));
+    for norm in norms.chain(["mlp_head.0".to_owned()]) {
+        ["weight", "bias"].iter().for_each(|kind| add(format!("{norm}.{kind}"), &[dim]));
+    }
+    filled(shapes, seed)
+}
+
+/// Uniform over what a spec allows: whole heads for attention groups.
 pub(crate) fn random_permutations(spec: &PermutationSpec, net: &Params, seed: u64) -> Permutations {
     let sizes = spec.validate(net).unwrap();
-    let random = |(name, n): (String, usize)| {
+    let shuffled = |name: &str, n: usize| {
         let mut indices: Vec<usize> = (0..n).collect();
-        SeedTree::root(seed).child(&name).rng().shuffle(&mut indices);
-        (name, Permutation::new(indices).unwrap())
+        SeedTree::root(seed).child(name).rng().shuffle(&mut indices);
+        indices
     };
-    sizes.into_iter().map(random).collect()
+    let random = |(name, &n): (&String, &usize)| (name.clone(), Permutation::new(shuffled(name, n)).unwrap());
+    let mut permutations: Permutations = sizes.iter().map(random).collect();
+    for AttentionGroup { qk, vo, heads } in spec.groups() {
+        let size = sizes[qk] / heads;
+        let order = shuffled(&format!("{qk} heads"), *heads);
+        for name in [qk, vo] {
+            let unit = |(new, head): (usize, &usize)| {
+                let inside = shuffled(&format!("{name} {new}"), size);
+                inside.into_iter().map(|unit| head * size + unit).collect::<Vec<usize>>()
+            };
+            let indices = order.iter().enumerate().flat_map(unit).collect();
+            permutations.insert(name, Permutation::new(indices).unwrap());
+        }
+    }
+    permutations
 }

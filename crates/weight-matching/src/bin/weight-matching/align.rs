@@ -1,0 +1,105 @@
+//! `align`: permute the units of B towards A.
+
+use crate::arguments::{AlignArguments, Search};
+use crate::failure::Failure;
+use crate::output::{check_outputs, encode, read_network, say, write};
+use crate::progress::during;
+use crate::specs::{self, Chosen};
+use basin_core::{Params, SeedTree};
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant;
+use weight_matching::files::encode_permutations;
+use weight_matching::{Matching, MatchingOptions, PermutationSpec, apply, weight_matching};
+
+/// Runs the command.
+pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
+    if arguments.method != "weights" {
+        return Err(Failure::Usage(format!("--method {}, expected weights", arguments.method)));
+    }
+    let outputs: Vec<&Path> =
+        [Some(&arguments.out), arguments.permutations.as_ref()].into_iter().flatten().map(|p| &**p).collect();
+    check_outputs(&outputs, arguments.telling.force)?;
+    let (a, b) = (read_network(&arguments.reference)?, read_network(&arguments.target)?);
+    same_architecture(&arguments.reference, &a.params, &arguments.target, &b.params)?;
+    let chosen = specs::choose(&arguments.search.spec, &a.params, &arguments.reference)?;
+    let begun = Instant::now();
+    let matching = search(&chosen.spec, &a.params, &b.params, &arguments.search)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let aligned =
+        apply(&chosen.spec, &b.params, &matching.permutations).map_err(|source| Failure::Apply {
+            permutations: arguments.reference.clone(),
+            network: arguments.target.clone(),
+            source,
+        })?;
+    let mut files = vec![encode(&arguments.out, &aligned, &b.kept)?];
+    if let Some(path) = &arguments.permutations {
+        files.push((path.clone(), encode_permutations(&matching.permutations)));
+    }
+    write(&files)?;
+    tell(arguments, &chosen, &matching, seconds)
+}
+
+/// Refuses networks whose tensors differ in name or shape.
+pub(crate) fn same_architecture(a_path: &Path, a: &Params, b_path: &Path, b: &Params) -> Result<(), Failure> {
+    a.check_same_layout(b).map_err(|reason| Failure::Architectures {
+        a: a_path.to_owned(),
+        b: b_path.to_owned(),
+        reason: reason.to_string(),
+    })
+}
+
+/// The best of so many searches; the first of equals.
+pub(crate) fn search(
+    spec: &PermutationSpec,
+    reference: &Params,
+    target: &Params,
+    how: &Search,
+) -> Result<Matching, Failure> {
+    let root = SeedTree::root(how.seed);
+    let mut best: Option<Matching> = None;
+    for restart in 0..how.restarts {
+        // The first search is that of the library for this seed.
+        let seed = if restart == 0 { root } else { root.child("restart").index(restart) };
+        let what = format!("matching, search {} of {}", restart + 1, how.restarts);
+        let options = MatchingOptions::new(seed);
+        let found = during(&what, || weight_matching(spec, reference, target, &options))?;
+        if best.as_ref().is_none_or(|best| found.objective_after() > best.objective_after()) {
+            best = Some(found);
+        }
+    }
+    best.ok_or_else(|| Failure::Usage("--restarts 0, expected at least 1".into()))
+}
+
+fn tell(
+    arguments: &AlignArguments,
+    chosen: &Chosen,
+    matching: &Matching,
+    seconds: f64,
+) -> Result<(), Failure> {
+    let (before, after) = (matching.objective_before, matching.objective_after());
+    if arguments.telling.json {
+        let told = json!({
+            "objective_before": before,
+            "objective_after": after,
+            "sweeps": matching.sweeps,
+            "converged": matching.converged,
+            "seconds": seconds,
+            "spec": chosen.name,
+            "permutations": chosen.sizes,
+        });
+        return say(&told.to_string());
+    }
+    let units: usize = chosen.sizes.values().sum();
+    let moved: usize = matching.moved.values().sum();
+    let limit = if matching.converged { "" } else { " (stopped by the limit on sweeps)" };
+    let mut lines = vec![
+        format!("spec          {} ({} permutations of {units} units)", chosen.name, chosen.sizes.len()),
+        format!("objective     {before:.6} before, {after:.6} after"),
+        format!("moved         {moved} of {units} units"),
+        format!("sweeps        {}{limit}, {seconds:.2} s", matching.sweeps),
+        format!("written       {}", arguments.out.display()),
+    ];
+    lines.extend(arguments.permutations.iter().map(|p| format!("permutations  {}", p.display())));
+    say(&lines.join("\n"))
+}

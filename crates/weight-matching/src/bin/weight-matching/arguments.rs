@@ -1,0 +1,143 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Align the units of neural networks of one architecture, and merge them.
+///
+/// Networks are safetensors files or state dicts saved by PyTorch (.pt, .pth). Exit codes: 0 done, 2 bad
+/// usage or a spec that does not fit, 4 a file that cannot be used, 8 a file that cannot be written.
+#[derive(Debug, Parser)]
+#[command(name = "weight-matching", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Permute the units of B so that its weights lie as near as possible to those of A
+    Align(AlignArguments),
+    /// Merge networks into one
+    Merge(MergeArguments),
+    /// Permute the units of a network by permutations from a file
+    Apply(ApplyArguments),
+    /// List the tensors of a file and the spec that fits it
+    Inspect(InspectArguments),
+    /// Show which axes belong to which units
+    Spec(SpecArguments),
+}
+
+/// How the search is done.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Which axes belong together: a name of `spec list`, or auto
+    #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
+    pub(crate) spec: String,
+    /// Searches from different random orders; the best counts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) restarts: u64,
+    /// Decides the random orders
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// How results are told and written.
+#[derive(Debug, Args)]
+pub(crate) struct Telling {
+    /// Replace files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlignArguments {
+    /// The network that stays
+    #[arg(value_name = "A")]
+    pub(crate) reference: PathBuf,
+    /// The network that is permuted
+    #[arg(value_name = "B")]
+    pub(crate) target: PathBuf,
+    /// Safetensors file for the permuted B
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Safetensors file for the permutations
+    #[arg(long)]
+    pub(crate) permutations: Option<PathBuf>,
+    /// weights: by the weights alone, without data
+    #[arg(long, default_value = "weights")]
+    pub(crate) method: String,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// The networks, two or more
+    #[arg(value_name = "NETWORK", num_args = 2.., required = true)]
+    pub(crate) networks: Vec<PathBuf>,
+    /// How; an unknown name lists those there are
+    #[arg(long)]
+    pub(crate) method: String,
+    /// Safetensors file for the merged network
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Folder for the permuted networks
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep_aligned: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) search: Search,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// Safetensors file that align --permutations wrote
+    pub(crate) permutations: PathBuf,
+    /// The network
+    #[arg(value_name = "B")]
+    pub(crate) network: PathBuf,
+    /// Which axes belong together: a name of `spec list`, or auto
+    #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
+    pub(crate) spec: String,
+    /// Safetensors file for the permuted network
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// Safetensors or PyTorch file
+    pub(crate) file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpecArguments {
+    #[command(subcommand)]
+    pub(crate) command: SpecCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpecCommand {
+    /// List the specs that are built in
+    List,
+    /// Print one spec: each parameter with the permutation of each axis
+    Show {
+        /// Its name
+        name: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}

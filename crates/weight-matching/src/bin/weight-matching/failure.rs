@@ -1,0 +1,77 @@
+//! What can go wrong, and the exit code of each.
+
+use basin_store::StoreError;
+use std::path::PathBuf;
+use thiserror::Error;
+use weight_matching::files::{FileError, Problem};
+use weight_matching::{ApplyError, MatchingError};
+
+/// Why a command could not do what was asked. Outputs are written last, so nothing was written.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// Bad usage that clap cannot see.
+    #[error("{0}")]
+    Usage(String),
+    /// An output is there already.
+    #[error("{} exists; give another name, or --force to replace it", path.display())]
+    Exists { path: PathBuf },
+    /// A spec does not fit a network.
+    #[error("spec {spec} does not fit {}:\n{}\n{advice}", path.display(), shown(problems))]
+    Spec { spec: String, path: PathBuf, problems: Vec<String>, advice: String },
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Two networks are not of one architecture.
+    #[error("{} and {} are not of one architecture: {reason}; give checkpoints of one network",
+        a.display(), b.display())]
+    Architectures { a: PathBuf, b: PathBuf, reason: String },
+    /// NaN or infinite weights.
+    #[error("{}: tensor {parameter} holds NaN or an infinity, expected finite weights; \
+        take an earlier checkpoint", path.display())]
+    NonFinite { path: PathBuf, parameter: String },
+    /// A layer is too wide for the assignment problem to fit in memory.
+    #[error("{}: permutation {permutation} has {units} units, expected at most {limit}: \
+        the search needs memory for units² numbers; leave that axis as it is in the spec", path.display())]
+    TooWide { path: PathBuf, permutation: String, units: usize, limit: usize },
+    /// Anything else the search refuses.
+    #[error(transparent)]
+    Matching(#[from] MatchingError),
+    /// Permutations do not fit a network.
+    #[error("{} cannot be applied to {}: {source}", permutations.display(), network.display())]
+    Apply { permutations: PathBuf, network: PathBuf, source: ApplyError },
+    /// A result that cannot be encoded.
+    #[error("{}: {source}", path.display())]
+    Encode { path: PathBuf, source: Problem },
+    /// A result cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The terminal or pipe refuses.
+    #[error("cannot print: {0}")]
+    Print(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// The exit code; docs/exit-codes.md lists them.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Exists { .. } | Self::Spec { .. } => 2,
+            Self::File(_)
+            | Self::Architectures { .. }
+            | Self::NonFinite { .. }
+            | Self::TooWide { .. }
+            | Self::Matching(_)
+            | Self::Apply { .. }
+            | Self::Encode { .. } => 4,
+            Self::Store(_) | Self::Print(_) => 8,
+        }
+    }
+}
+
+/// The first few problems.
+fn shown(problems: &[String]) -> String {
+    let mut lines: Vec<String> = problems.iter().take(8).cloned().collect();
+    if problems.len() > lines.len() {
+        lines.push(format!("  and {} more", problems.len() - lines.len()));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,55 @@
+//! `inspect`: what is in a file.
+
+use crate::arguments::InspectArguments;
+use crate::failure::Failure;
+use crate::output::say;
+use crate::progress::during;
+use crate::specs;
+use serde_json::{Value, json};
+use weight_matching::files::Checkpoint;
+
+/// Runs the command.
+pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
+    let path = &arguments.file;
+    let network = during(&format!("reading {}", path.display()), || Checkpoint::read(path))?;
+    let tensors: Vec<(&str, &str, &[usize])> = network
+        .elements
+        .iter()
+        .filter_map(|(name, element)| {
+            let weights = network.params.get(name).map(|array| array.shape());
+            let shape = weights.or_else(|| network.kept.get(name).map(|tensor| tensor.shape()))?;
+            Some((name.as_str(), element.name(), shape))
+        })
+        .collect();
+    let spec = specs::fitting(&network.params).map(|(name, _)| name);
+    let mut problems: Vec<String> = network
+        .params
+        .iter()
+        .filter(|(_, array)| array.data().iter().any(|x| !x.is_finite()))
+        .map(|(name, _)| format!("{name} holds NaN or an infinity"))
+        .collect();
+    if let Some((name, unfit)) = specs::nearest(&network.params).filter(|_| spec.is_none()) {
+        problems.push(format!("no known spec fits; the nearest is {name}, with {} problems", unfit.len()));
+    }
+    if arguments.json {
+        let tensors: Vec<Value> = tensors
+            .iter()
+            .map(|(name, dtype, shape)| json!({ "name": name, "dtype": dtype, "shape": shape }))
+            .collect();
+        let told = json!({
+            "tensors": tensors,
+            "weights": network.params.scalar_count(),
+            "spec": spec,
+            "problems": problems,
+            "notes": network.notes,
+        });
+        return say(&told.to_string());
+    }
+    let mut lines: Vec<String> =
+        tensors.iter().map(|(name, dtype, shape)| format!("{name:<48} {dtype:<5} {shape:?}")).collect();
+    lines.push(format!("\n{} tensors, {} weights", tensors.len(), network.params.scalar_count()));
+    lines.push(format!("spec: {}", spec.as_deref().unwrap_or("none fits")));
+    lines.extend(network.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(problems.iter().map(|problem| format!("problem: {problem}")));
+    say(&lines.join("\n"))
+}

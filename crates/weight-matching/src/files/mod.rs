@@ -1,0 +1,25 @@
+//! Networks and permutations in files: safetensors in and out, PyTorch's `.pt` in, nothing executed.
+//!
+//! What a file holds is never trusted: sizes are checked against the bytes that are there before anything is
+//! reserved, names from a file never reach the file system, and a pickle is read by a machine that knows the
+//! few instructions and names a state dict consists of and refuses the rest.
+
+mod archive;
+mod checkpoint;
+mod element;
+mod index_vectors;
+mod names;
+mod pickle;
+mod pickle_machine;
+mod pickle_value;
+mod problem;
+mod safetensors;
+mod state_dict;
+mod tensor;
+mod torch;
+
+pub use checkpoint::Checkpoint;
+pub use element::Element;
+pub use index_vectors::{decode_permutations, encode_permutations, read_permutations};
+pub use problem::{FileError, Problem};
+pub use tensor::Tensor;

@@ -1,0 +1,143 @@
+//! What each command does when all is well.
+
+use crate::{fixture, load, network, permutations, run, save, succeed};
+use basin_core::{Params, Simplex};
+use serde_json::Value;
+use tempfile::tempdir;
+use weight_matching::files::{Checkpoint, Element, Tensor, read_permutations};
+use weight_matching::{PermutationSpec, apply};
+
+#[test]
+fn align_recovers_a_planted_permutation_and_apply_repeats_it() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    let spec = PermutationSpec::resnet(20).unwrap();
+    let a = network(20, 4, 0);
+    let planted = permutations(&a, 1);
+    save(dir, "a.safetensors", &a);
+    save(dir, "b.safetensors", &apply(&spec, &a, &planted).unwrap());
+    let told = succeed(
+        dir,
+        &[
+            "align",
+            "a.safetensors",
+            "b.safetensors",
+            "--out",
+            "c.safetensors",
+            "--permutations",
+            "p.safetensors",
+        ],
+    );
+    assert!(told.contains("spec          resnet20 (12 permutations of"), "{told}");
+    assert_eq!(read_permutations(&dir.join("p.safetensors")).unwrap(), planted.inverse());
+    assert_eq!(
+        load(dir, "c.safetensors").params.content_hash(),
+        load(dir, "a.safetensors").params.content_hash()
+    );
+    succeed(dir, &["apply", "p.safetensors", "b.safetensors", "--out", "d.safetensors"]);
+    let (c, d) = (dir.join("c.safetensors"), dir.join("d.safetensors"));
+    assert_eq!(std::fs::read(c).unwrap(), std::fs::read(d).unwrap());
+}
+
+#[test]
+fn json_is_one_object_of_the_documented_shape() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    save(dir, "a.safetensors", &network(20, 2, 0));
+    save(dir, "b.safetensors", &network(20, 2, 1));
+    let align = |seed: &str, restarts: &str, out: &str| -> Value {
+        let search = ["--seed", seed, "--restarts", restarts, "--out", out, "--json"];
+        let told = succeed(dir, &[&["align", "a.safetensors", "b.safetensors"][..], &search].concat());
+        assert_eq!(told.lines().count(), 1);
+        serde_json::from_str(&told).unwrap()
+    };
+    let told = align("3", "1", "c.safetensors");
+    let (before, after) = (&told["objective_before"], &told["objective_after"]);
+    assert!(before.as_f64().unwrap() < after.as_f64().unwrap(), "{told}");
+    assert!(told["sweeps"].as_u64().unwrap() >= 2);
+    assert!(told["seconds"].as_f64().unwrap() >= 0.0);
+    assert_eq!(told["permutations"]["bg0"], 2);
+    assert_eq!(told["permutations"].as_object().unwrap().len(), 12);
+    let best = align("3", "5", "d.safetensors");
+    assert!(best["objective_after"].as_f64() >= told["objective_after"].as_f64());
+    // The same seed gives the same bytes.
+    align("3", "1", "e.safetensors");
+    let bytes = |name: &str| std::fs::read(dir.join(name)).unwrap();
+    assert_eq!(bytes("c.safetensors"), bytes("e.safetensors"));
+}
+
+#[test]
+fn counters_go_through_unchanged() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    let a = network(20, 2, 0);
+    let counter = Tensor::new("n", Element::I64, vec![], 7u64.to_le_bytes().to_vec()).unwrap();
+    let kept = [("norm1.num_batches_tracked".to_owned(), counter)].into();
+    std::fs::write(dir.join("a.safetensors"), Checkpoint::encode(&a, &kept).unwrap()).unwrap();
+    let output = run(dir, &["align", "a.safetensors", "a.safetensors", "--out", "c.safetensors"]);
+    assert!(output.status.success());
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        notes.contains("1 tensors are no weights and stay as they are: norm1.num_batches_tracked"),
+        "{notes}"
+    );
+    assert_eq!(load(dir, "c.safetensors").kept, kept);
+}
+
+#[test]
+fn merge_aligns_to_the_first_and_averages() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    let spec = PermutationSpec::resnet(20).unwrap();
+    let a = network(20, 4, 0);
+    for (name, seed) in [("b.safetensors", 1), ("c.safetensors", 2)] {
+        save(dir, name, &apply(&spec, &a, &permutations(&a, seed)).unwrap());
+    }
+    save(dir, "a.safetensors", &a);
+    let networks = ["merge", "a.safetensors", "b.safetensors", "c.safetensors"];
+    let how = ["--method", "pairwise", "--out", "m.safetensors", "--keep-aligned", "kept", "--json"];
+    let told: Value = serde_json::from_str(&succeed(dir, &[&networks[..], &how].concat())).unwrap();
+    assert_eq!(told["networks"], 3);
+    assert!(told["distances_before"][1].as_f64().unwrap() > 1.0);
+    let a = load(dir, "a.safetensors").params;
+    for name in ["kept/0-a.safetensors", "kept/1-b.safetensors", "kept/2-c.safetensors"] {
+        assert_eq!(load(dir, name).params, a, "{name}");
+    }
+    let mean = Params::convex_combination(&[&a, &a, &a], &Simplex::uniform(3)).unwrap();
+    assert_eq!(load(dir, "m.safetensors").params, mean);
+}
+
+#[test]
+fn inspect_lists_tensors_and_the_spec_that_fits() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    save(dir, "a.safetensors", &network(32, 2, 0));
+    let told = succeed(dir, &["inspect", "a.safetensors"]);
+    assert!(told.contains("spec: resnet32"), "{told}");
+    assert!(
+        told.lines().any(|line| line.starts_with("conv1.weight ") && line.ends_with("f32   [2, 3, 3, 3]"))
+    );
+    let nested = fixture("nested.pt");
+    let told = succeed(dir, &["inspect", nested.to_str().unwrap(), "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["tensors"][0], serde_json::json!({"name": "fc1.bias", "dtype": "f32", "shape": [4]}));
+    assert_eq!(told["tensors"].as_array().unwrap().len(), 5);
+    assert_eq!(told["weights"], 26);
+    let notes = told["notes"].to_string();
+    assert!(notes.contains("took the network under state_dict"), "{notes}");
+    assert!(notes.contains("took the prefix module. off all 5 names"), "{notes}");
+}
+
+#[test]
+fn spec_lists_and_shows() {
+    let folder = tempdir().unwrap();
+    assert!(succeed(folder.path(), &["spec", "list"]).contains("resnet110"));
+    let told = succeed(folder.path(), &["spec", "show", "resnet20"]);
+    assert!(
+        told.lines().any(|line| line.starts_with("conv1.weight ") && line.ends_with("bg0  -  -  -")),
+        "{told}"
+    );
+    let told = succeed(folder.path(), &["spec", "show", "resnet20", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["parameters"]["dense.weight"], serde_json::json!([null, "bg2"]));
+}

@@ -1,0 +1,141 @@
+//! Damaged and hostile files: an error or a network, never a panic, never memory out of proportion.
+
+use crate::{fixture, network, permutations};
+use basin_core::{Rng, SeedTree};
+use weight_matching::files::{Checkpoint, Problem, decode_permutations, encode_permutations};
+
+/// A copy with a few bytes changed, cut, repeated or moved.
+fn mutated(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=rng.below(4) {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = rng.below(bytes.len() as u32) as usize;
+        let len = (rng.below(16) as usize).min(bytes.len() - at);
+        match rng.below(6) {
+            0 => bytes[at] = rng.next_u32() as u8,
+            1 => bytes[at] ^= 1 << rng.below(8),
+            2 => bytes.truncate(at),
+            3 => drop(bytes.drain(at..at + len)),
+            4 => {
+                let piece = bytes[at..at + len].to_vec();
+                let to = rng.below(bytes.len() as u32) as usize;
+                bytes.splice(to..to, piece);
+            }
+            // Lengths and offsets become huge.
+            _ => bytes[at..at + len.min(8)].fill(0xff),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mutations_of_valid_files_never_panic() {
+    let small = network(20, 1, 0);
+    let mut files: Vec<Vec<u8>> =
+        ["plain.pt", "legacy.pt", "nested.pt", "types.pt", "malicious.pt", "deflated.pt"]
+            .iter()
+            .map(|name| std::fs::read(fixture(name)).unwrap())
+            .collect();
+    let plain = Checkpoint::decode(&files[0]).unwrap();
+    files.push(Checkpoint::encode(&plain.params, &plain.kept).unwrap());
+    files.push(encode_permutations(&permutations(&small, 0)));
+    let mut read = 0;
+    for (number, file) in files.iter().enumerate() {
+        let mut rng = SeedTree::root(number as u64).rng();
+        for _ in 0..4000 {
+            let bytes = mutated(file, &mut rng);
+            if let Ok(network) = Checkpoint::decode(&bytes) {
+                // What is read can be written.
+                Checkpoint::encode(&network.params, &network.kept).unwrap();
+                read += 1;
+            }
+            let _ = decode_permutations(&bytes);
+        }
+    }
+    // Both ways out are taken: the changes reach beyond the first check.
+    assert!((1000..30_000).contains(&read), "{read}");
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for name in ["plain.pt", "legacy.pt"] {
+        let bytes = std::fs::read(fixture(name)).unwrap();
+        for end in 0..bytes.len() {
+            assert!(Checkpoint::decode(&bytes[..end]).is_err(), "{name} {end}");
+        }
+    }
+}
+
+fn safetensors(header: &str) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()
+}
+
+#[test]
+fn hostile_safetensors_are_refused() {
+    let headers = [
+        r#"{"a":{"dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,8]}}"#.to_owned(),
+        r#"{"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}"#.to_owned(),
+        r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,9223372036854775808]}}"#.to_owned(),
+        r#"{"a":{"dtype":"F8_E4M3","shape":[0],"data_offsets":[0,0]}}"#.to_owned(),
+        format!("{{\"a\":{}", "[".repeat(1_000_000)),
+        "{}".to_owned(),
+    ];
+    for header in headers {
+        let error = Checkpoint::decode(&safetensors(&header)).unwrap_err();
+        assert!(!error.to_string().is_empty(), "{}", &header[..header.len().min(80)]);
+    }
+    // A header that claims more than there is.
+    assert!(Checkpoint::decode(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, b'{']).is_err());
+}
+
+/// The old format with this network pickle.
+fn legacy(network: &[u8]) -> Vec<u8> {
+    let magic = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+    let version_and_system = b"\x80\x02M\xe9\x03.\x80\x02}.";
+    [&magic[..], version_and_system, network, b"\x80\x02]."].concat()
+}
+
+#[test]
+fn hostile_pickles_are_refused() {
+    // A text of 4 GiB that is not there.
+    let long = legacy(b"\x80\x02X\xff\xff\xff\xff");
+    assert!(matches!(Checkpoint::decode(&long), Err(Problem::Pickle { .. })));
+    // A million lists in one another, and a list that holds itself.
+    let deep = [&b"\x80\x02"[..], &b"]".repeat(1_000_000), &b"a".repeat(999_999), b"."].concat();
+    assert!(matches!(Checkpoint::decode(&legacy(&deep)), Err(Problem::NoTensors { .. })));
+    assert!(matches!(Checkpoint::decode(&legacy(b"\x80\x02]q\x00h\x00a.")), Err(Problem::NoTensors { .. })));
+    // A dictionary under its own key.
+    let circle = b"\x80\x02}q\x00X\x05\x00\x00\x00modelh\x00s.";
+    assert!(matches!(Checkpoint::decode(&legacy(circle)), Err(Problem::NoTensors { .. })));
+    // Instructions that would make objects or import.
+    for code in
+        [&b"\x80\x02cbuiltins\neval\n."[..], b"\x80\x02(ios\nsystem\n.", b"\x80\x02\x82\x01.", b"\x80\x02R."]
+    {
+        let refused = Checkpoint::decode(&legacy(code)).unwrap_err();
+        assert!(matches!(refused, Problem::Pickle { .. } | Problem::Forbidden { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn views_beyond_their_storage_are_refused() {
+    let bytes = std::fs::read(fixture("plain.pt")).unwrap();
+    // The shape (4, 3) of fc1.weight, as two small integers in a tuple, becomes (200, 3).
+    let at = bytes.windows(5).position(|w| w == b"K\x04K\x03\x86").unwrap();
+    let mut wide = bytes;
+    wide[at + 1] = 200;
+    let refused = Checkpoint::decode(&wide).unwrap_err();
+    assert!(matches!(&refused, Problem::Tensor { name, .. } if name == "fc1.weight"), "{refused}");
+    // A stride of zero would blow a few bytes up to any size: so large, and no larger.
+    let stride = at + 7;
+    assert_eq!(&wide[stride..stride + 2], b"K\x03");
+    wide[stride + 1] = 0;
+    let stretched = Checkpoint::decode(&wide).unwrap();
+    assert_eq!(stretched.params.get("fc1.weight").unwrap().shape(), [200, 3]);
+    wide[at..at + 2].copy_from_slice(b"K\xff");
+    wide[at + 2..at + 4].copy_from_slice(b"K\xff");
+    wide[stride + 3] = 0;
+    let refused = Checkpoint::decode(&wide).unwrap_err();
+    assert!(refused.to_string().contains("4 times the file's size"), "{refused}");
+}
