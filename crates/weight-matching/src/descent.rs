@@ -4,7 +4,7 @@
 use crate::axis::{Run, runs};
 use crate::blocks::{Block, Move, Part, State, blocks};
 use crate::heads::{assign, best};
-use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations};
+use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, VisitingOrder};
 use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;
 
@@ -91,12 +91,10 @@ impl Descent {
         }
     }
 
-    /// Visits every coordinate once, in the random order of this seed. Returns what the objective gained: 0
-    /// when none made progress.
-    pub(crate) fn sweep(&mut self, seed: &SeedTree) -> f64 {
-        let mut order: Vec<usize> = (0..self.coordinates.len()).collect();
-        seed.rng().shuffle(&mut order);
-        order.into_iter().map(|c| self.improve(c)).sum()
+    /// Visits every coordinate once, in the order of this sweep. Returns what the objective gained: 0 when none
+    /// made progress.
+    pub(crate) fn sweep(&mut self, order: VisitingOrder, seed: &SeedTree, sweep: usize) -> f64 {
+        order.of(self.coordinates.len(), seed, sweep).into_iter().map(|c| self.improve(c)).sum()
     }
 
     /// Solves one coordinate exactly. Its solution is kept when the objective, in f64, gains more than the

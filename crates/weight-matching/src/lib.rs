@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod activations;
 mod apply;
 mod assignment;
 mod attention;
+mod averages;
 mod axis;
 mod blocks;
 mod builder;
@@ -10,27 +12,45 @@ mod citation;
 mod descent;
 #[cfg(feature = "cli")]
 pub mod files;
+mod frank_wolfe;
 mod heads;
+mod joint;
 mod layout;
+mod line;
+mod many;
 mod matching;
+mod multi_pcd;
+mod order;
 mod permutation;
 mod product;
+mod relaxed;
+mod repair;
+mod restarts;
 mod shortest_path;
+mod solve;
 mod spec;
 mod specs;
 mod stack;
+mod starts;
 #[cfg(feature = "toml")]
 mod toml_form;
 
+pub use activations::{ActivationError, ActivationPair, activation_matching};
 pub use apply::{ApplyError, apply};
 pub use assignment::{Assignment, AssignmentError, Objective, linear_sum_assignment};
 pub use attention::Projections;
+pub use averages::{AverageError, interpolate, mean, slerp};
 pub use axis::{AttentionGroup, Segment};
 pub use builder::SpecBuilder;
 pub use citation::CITATION;
+pub use frank_wolfe::{FrankWolfeOptions, RelaxedMatching, frank_wolfe};
 pub use layout::Misfit;
+pub use many::{MultiMatching, MultiMatchingError};
 pub use matching::{Matching, MatchingError, MatchingOptions, Network, weight_matching};
+pub use multi_pcd::{MergedMany, merge_many, multi_pcd};
+pub use order::VisitingOrder;
 pub use permutation::{Permutation, PermutationError, Permutations};
+pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
 pub use spec::{PermutationSpec, SpecError};
 pub use specs::{Family, InferError, Inferred, Norm, Shortcut, infer, infer_with_heads};
 #[cfg(feature = "toml")]

@@ -1,7 +1,8 @@
 //! Weight matching: permute the units of one network so that its weights lie as near as possible to another's.
 
 use crate::descent::{Descent, Reuse};
-use crate::{PermutationSpec, Permutations, SpecError};
+use crate::restarts::best_matching;
+use crate::{PermutationSpec, Permutations, SpecError, VisitingOrder};
 use basin_core::{Params, ParamsError, SeedTree};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -10,19 +11,27 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MatchingOptions {
-    /// Decides the visiting order: sweep `s` shuffles the permutations with `seed.index(s)`.
+    /// Decides the random visiting order, where sweep `s` shuffles the permutations with `seed.index(s)`, and
+    /// the arrangements from which restarts begin.
     pub seed: SeedTree,
     /// At most this many sweeps over all permutations; 100 unless changed. Convergence takes 3 to 50.
     pub max_sweeps: usize,
     /// A permutation changes only if the objective gains more than this, 1e-12 unless changed, in the units
     /// of the objective. Negative values count as 0.
     pub progress_threshold: f64,
+    /// Searches that begin at different arrangements of the units, 1 unless changed; 0 counts as 1. The first
+    /// begins with the units as they are, the others in a random order; the largest objective wins, the first
+    /// among equals. A search that makes the networks equal ends the restarts.
+    pub restarts: usize,
+    /// In which order a sweep visits the permutations, [`VisitingOrder::Random`] unless changed.
+    pub order: VisitingOrder,
 }
 
 impl MatchingOptions {
     /// The defaults of Git Re-Basin.
     pub fn new(seed: SeedTree) -> Self {
-        Self { seed, max_sweeps: 100, progress_threshold: 1e-12 }
+        let order = VisitingOrder::Random;
+        Self { seed, max_sweeps: 100, progress_threshold: 1e-12, restarts: 1, order }
     }
 }
 
@@ -34,8 +43,8 @@ pub struct Matching {
     pub permutations: Permutations,
     /// Σ⟨w_A, w_B⟩ over all parameters that count ([`PermutationSpec::is_matched`]) before anything moved.
     pub objective_before: f64,
-    /// Σ⟨w_A, π(w_B)⟩ after each sweep, in f64. Never decreases; the last entry repeats the one before it
-    /// when the search converged.
+    /// Σ⟨w_A, π(w_B)⟩ after each sweep of the search that won, in f64. Never decreases; the last entry repeats
+    /// the one before it when the search converged.
     pub objective_history: Vec<f64>,
     /// Number of sweeps, the last one without progress included.
     pub sweeps: usize,
@@ -103,7 +112,7 @@ pub enum MatchingError {
 ///
 /// Each sweep visits the permutations in a fresh random order and solves each exactly, the others held fixed,
 /// as a linear assignment problem; a sweep without progress ends the search. The result is a local optimum:
-/// other seeds may find better ones. It is a function of the arguments, not of the number of threads.
+/// restarts and other seeds may find better ones. It is a function of the arguments, not of the number of threads.
 ///
 /// Cost of a sweep: about 2 · numel · n multiplications for every array and every permuted axis of n units,
 /// in f32 on all cores, plus an O(n³) assignment per permutation, or O(h² k³ + h³) for an attention layer of h
@@ -123,10 +132,11 @@ pub fn weight_matching(
     target: &Params,
     options: &MatchingOptions,
 ) -> Result<Matching, MatchingError> {
-    matching(spec, reference, target, options, Reuse::Yes)
+    best_matching(spec, reference, target, options)
 }
 
-fn matching(
+/// One search, which begins with the units as they are.
+pub(crate) fn matching(
     spec: &PermutationSpec,
     reference: &Params,
     target: &Params,
@@ -149,7 +159,7 @@ fn matching(
     let mut objective_history = Vec::new();
     let mut converged = false;
     while !converged && objective_history.len() < options.max_sweeps {
-        let gained = descent.sweep(&options.seed.index(objective_history.len() as u64));
+        let gained = descent.sweep(options.order, &options.seed, objective_history.len());
         objective += gained;
         objective_history.push(objective);
         converged = gained == 0.0;
@@ -161,7 +171,7 @@ fn matching(
 }
 
 /// Σ⟨w_A, w_B⟩ over the matched parameters of two networks of one layout, in f64.
-fn inner_product(spec: &PermutationSpec, a: &Params, b: &Params) -> f64 {
+pub(crate) fn inner_product(spec: &PermutationSpec, a: &Params, b: &Params) -> f64 {
     let product = |name: &str, a: &[f32]| -> f64 {
         let b = b.get(name).map_or(&[][..], |b| b.data());
         a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()

@@ -1,6 +1,6 @@
 //! Weight matching on networks whose answer is known.
 
-use crate::networks::{mlp, random_network, random_permutations, random_resnet};
+use crate::networks::{inner_product, mlp, random_network, random_permutations, random_resnet};
 use basin_core::{Params, SeedTree};
 use weight_matching::{
     Matching, MatchingError, MatchingOptions, Network, Permutation, PermutationSpec, Permutations, SpecError,
@@ -23,11 +23,6 @@ fn forward(net: &Params, layers: usize, input: &[f64]) -> Vec<f64> {
         };
         rows.map(unit).collect()
     })
-}
-
-fn inner_product(a: &Params, b: &Params) -> f64 {
-    let terms = a.iter().flat_map(|(name, a)| a.data().iter().zip(b.get(name).unwrap().data()));
-    terms.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
 #[test]

@@ -137,3 +137,62 @@ pub(crate) fn random_permutations(spec: &PermutationSpec, net: &Params, seed: u6
     }
     permutations
 }
+
+/// The residual MLP of [`plain_residual_mlp`] with ten inputs and five outputs.
+pub(crate) fn residual_mlp(width: usize, depth: usize, seed: u64) -> (PermutationSpec, Params) {
+    plain_residual_mlp([10, width, 5], depth, seed)
+}
+
+/// A residual MLP x ← x + W₂ σ(W₁ x) of `depth` blocks between an input and an output layer, without biases and
+/// with weights of unit variance: one permutation for the stream and one inside each block.
+pub(crate) fn plain_residual_mlp(
+    [input, width, output]: [usize; 3],
+    depth: usize,
+    seed: u64,
+) -> (PermutationSpec, Params) {
+    let mut spec = PermutationSpec::builder().parameter("in", &[Some("stream"), None]);
+    for block in 0..depth {
+        let inner = format!("inner{block}");
+        spec = spec
+            .parameter(format!("{block}.up"), &[Some(&inner), Some("stream")])
+            .parameter(format!("{block}.down"), &[Some("stream"), Some(&inner)]);
+    }
+    let spec = spec.parameter("out", &[None, Some("stream")]).build().unwrap();
+    let network = spec.iter().map(|(name, axes)| {
+        let fixed = if name == "in" { input } else { output };
+        let shape: Vec<usize> = axes.iter().map(|p| p.as_ref().map_or(fixed, |_| width)).collect();
+        let mut rng = SeedTree::root(seed).child(name).rng();
+        let values = (0..shape.iter().product()).map(|_| rng.normal() as f32).collect();
+        (name.to_owned(), Array::new(shape, values).unwrap())
+    });
+    let network = network.collect();
+    (spec, network)
+}
+
+/// Σ⟨a, b⟩ over all parameters.
+pub(crate) fn inner_product(a: &Params, b: &Params) -> f64 {
+    let terms = a.iter().flat_map(|(name, a)| a.data().iter().zip(b.get(name).unwrap().data()));
+    terms.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+/// Calls `visit` with every family of permutations of these names and sizes.
+pub(crate) fn each_family(sizes: &[(&str, usize)], visit: &mut dyn FnMut(&Permutations)) {
+    fn each(sizes: &[(&str, usize)], family: &mut Permutations, visit: &mut dyn FnMut(&Permutations)) {
+        let Some((&(name, n), rest)) = sizes.split_first() else { return visit(family) };
+        orders(&mut (0..n).collect(), 0, &mut |indices| {
+            family.insert(name, Permutation::new(indices.to_vec()).unwrap());
+            each(rest, family, visit);
+        });
+    }
+    fn orders(indices: &mut Vec<usize>, from: usize, visit: &mut dyn FnMut(&[usize])) {
+        if from == indices.len() {
+            return visit(indices);
+        }
+        for i in from..indices.len() {
+            indices.swap(from, i);
+            orders(indices, from + 1, visit);
+            indices.swap(from, i);
+        }
+    }
+    each(sizes, &mut Permutations::new(), visit);
+}

@@ -49,6 +49,16 @@ pub(crate) fn same_architecture(a_path: &Path, a: &Params, b_path: &Path, b: &Pa
     })
 }
 
+/// How the library is to search.
+pub(crate) fn options(how: &Search) -> Result<MatchingOptions, Failure> {
+    if how.restarts == 0 {
+        return Err(Failure::Usage("--restarts 0, expected at least 1".into()));
+    }
+    let mut options = MatchingOptions::new(SeedTree::root(how.seed));
+    options.restarts = how.restarts as usize;
+    Ok(options)
+}
+
 /// The best of so many searches; the first of equals.
 pub(crate) fn search(
     spec: &PermutationSpec,
@@ -56,19 +66,8 @@ pub(crate) fn search(
     target: &Params,
     how: &Search,
 ) -> Result<Matching, Failure> {
-    let root = SeedTree::root(how.seed);
-    let mut best: Option<Matching> = None;
-    for restart in 0..how.restarts {
-        // The first search is that of the library for this seed.
-        let seed = if restart == 0 { root } else { root.child("restart").index(restart) };
-        let what = format!("matching, search {} of {}", restart + 1, how.restarts);
-        let options = MatchingOptions::new(seed);
-        let found = during(&what, || weight_matching(spec, reference, target, &options))?;
-        if best.as_ref().is_none_or(|best| found.objective_after() > best.objective_after()) {
-            best = Some(found);
-        }
-    }
-    best.ok_or_else(|| Failure::Usage("--restarts 0, expected at least 1".into()))
+    let options = options(how)?;
+    Ok(during("matching", || weight_matching(spec, reference, target, &options))?)
 }
 
 fn tell(

@@ -1,16 +1,20 @@
 //! `merge`: several networks into one.
 
-use crate::align::{same_architecture, search};
+use crate::align::{options, same_architecture, search};
 use crate::arguments::{MergeArguments, Search};
 use crate::failure::Failure;
 use crate::output::{check_outputs, encode, make_folder, read_network, say, write};
+use crate::progress::during;
 use crate::specs;
 use basin_core::{Params, Simplex};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use weight_matching::files::Checkpoint;
-use weight_matching::{PermutationSpec, apply};
+use weight_matching::{
+    FrankWolfeOptions, MultiMatching, MultiMatchingError, PermutationSpec, apply, frank_wolfe, merge_many,
+    multi_pcd,
+};
 
 /// What a method makes of networks.
 struct Merged {
@@ -21,19 +25,42 @@ struct Merged {
 
 type Run = fn(&PermutationSpec, &[&Params], &Search) -> Result<Merged, Failure>;
 
-/// A method of merging; without a function it is known but not built in.
-struct Method {
-    id: &'static str,
-    run: Option<Run>,
+/// One line for each method.
+const METHODS: &[(&str, Run)] = &[
+    ("pairwise", pairwise),
+    ("multi-pcd", |spec, networks, how| {
+        let options = options(how)?;
+        joint(spec, networks, || multi_pcd(spec, networks, &options))
+    }),
+    ("merge-many", |spec, networks, how| {
+        let options = options(how)?;
+        joint(spec, networks, || merge_many(spec, networks, &options).map(|merged| merged.matching))
+    }),
+    ("frank-wolfe", |spec, networks, how| {
+        let search = options(how)?;
+        let mut options = FrankWolfeOptions::new(search.seed);
+        options.restarts = search.restarts;
+        joint(spec, networks, || frank_wolfe(spec, networks, &options).map(|relaxed| relaxed.matching))
+    }),
+];
+
+/// All networks aligned together, then the mean.
+fn joint(
+    spec: &PermutationSpec,
+    networks: &[&Params],
+    find: impl FnOnce() -> Result<MultiMatching, MultiMatchingError> + Send,
+) -> Result<Merged, Failure> {
+    let matching = during("matching", find).map_err(|error| Failure::Usage(error.to_string()))?;
+    let aligned = matching.align(spec, networks).map_err(|error| Failure::Usage(error.to_string()))?;
+    averaged(aligned)
 }
 
-/// One line for each method.
-const METHODS: &[Method] = &[
-    Method { id: "pairwise", run: Some(pairwise) },
-    Method { id: "multi-pcd", run: None },
-    Method { id: "merge-many", run: None },
-    Method { id: "frank-wolfe", run: None },
-];
+fn averaged(aligned: Vec<Params>) -> Result<Merged, Failure> {
+    let all: Vec<&Params> = aligned.iter().collect();
+    let params = Params::convex_combination(&all, &Simplex::uniform(all.len()))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(Merged { params, aligned })
+}
 
 /// Each network aligned to the first on its own, then the mean.
 fn pairwise(spec: &PermutationSpec, networks: &[&Params], how: &Search) -> Result<Merged, Failure> {
@@ -45,10 +72,7 @@ fn pairwise(spec: &PermutationSpec, networks: &[&Params], how: &Search) -> Resul
             .map_err(|error| Failure::Usage(format!("the permutations found do not fit: {error}")))?;
         aligned.push(permuted);
     }
-    let all: Vec<&Params> = aligned.iter().collect();
-    let params = Params::convex_combination(&all, &Simplex::uniform(all.len()))
-        .map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(Merged { params, aligned })
+    averaged(aligned)
 }
 
 /// Runs the command.
@@ -100,21 +124,13 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
     say(&lines.join("\n"))
 }
 
-/// The function of a method that is built in.
+/// The function of a method.
 fn find(id: &str) -> Result<Run, Failure> {
-    let ids = |built_in: bool| -> String {
-        let some = METHODS.iter().filter(|method| method.run.is_some() == built_in);
-        some.map(|method| method.id).collect::<Vec<_>>().join(", ")
-    };
-    match METHODS.iter().find(|method| method.id == id) {
-        Some(Method { run: Some(run), .. }) => Ok(*run),
-        Some(_) => Err(Failure::Usage(format!("method {id} is not built in; use one of: {}", ids(true)))),
-        None => {
-            let missing = ids(false);
-            let missing = if missing.is_empty() { missing } else { format!("; not built in: {missing}") };
-            Err(Failure::Usage(format!("no method {id}, expected one of: {}{missing}", ids(true))))
-        }
-    }
+    let ids: Vec<&str> = METHODS.iter().map(|(id, _)| *id).collect();
+    let found = METHODS.iter().find(|(method, _)| *method == id);
+    found
+        .map(|(_, run)| *run)
+        .ok_or_else(|| Failure::Usage(format!("no method {id}, expected one of: {}", ids.join(", "))))
 }
 
 /// Where the aligned networks go: their place in the order given, and their own name.

@@ -7,7 +7,7 @@ use basin_core::Params;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use weight_matching::{PermutationSpec, SpecError};
+use weight_matching::{PermutationSpec, SpecError, infer};
 
 /// Most units of one permutation: the search keeps a few matrices of units² numbers.
 const MOST_UNITS: usize = 32_768;
@@ -22,6 +22,10 @@ const KNOWN: &[Known] = &[
     ("resnet44", "CIFAR ResNet-44 with LayerNorm, any width", || PermutationSpec::resnet(44)),
     ("resnet56", "CIFAR ResNet-56 with LayerNorm, any width", || PermutationSpec::resnet(56)),
     ("resnet110", "CIFAR ResNet-110 with LayerNorm, any width", || PermutationSpec::resnet(110)),
+    ("vit", "transformer of Lippe's tutorial, 6 blocks of 8 heads", || PermutationSpec::vit(6, 8)),
+    ("timm-vit", "timm's ViT of 12 blocks of 12 heads", || PermutationSpec::timm_vit(12, 12)),
+    ("resnet18", "torchvision's ResNet-18", || PermutationSpec::torchvision_resnet(18)),
+    ("resnet50", "torchvision's ResNet-50", || PermutationSpec::torchvision_resnet(50)),
 ];
 
 /// A spec that fits a network.
@@ -38,10 +42,10 @@ pub(crate) fn choose(argument: &str, params: &Params, path: &Path) -> Result<Cho
         "auto" => fitting(params)
             .ok_or_else(|| misfit("auto", vec!["  no known spec fits".into()], params, path))?,
         file if file.ends_with(".toml") => {
-            return Err(Failure::Usage(format!(
-                "--spec {file}: specs from files are not built in; {}",
-                names()
-            )));
+            let refusal = |reason: String| Failure::Usage(format!("--spec {file}: {reason}"));
+            let text = std::fs::read_to_string(file).map_err(|error| refusal(error.to_string()))?;
+            let spec = PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()))?;
+            (file.to_owned(), spec)
         }
         name => (name.to_owned(), find(name)?),
     };
@@ -62,11 +66,12 @@ fn find(name: &str) -> Result<PermutationSpec, Failure> {
     build().map_err(|error| Failure::Usage(format!("spec {name}: {error}")))
 }
 
-/// The first spec that fits the network.
+/// The first spec that fits the network, or one that its names and shapes imply.
 pub(crate) fn fitting(params: &Params) -> Option<(String, PermutationSpec)> {
     let all = KNOWN.iter().filter_map(|(name, _, build)| Some((*name, build().ok()?)));
     let found = { all }.find(|(_, spec)| spec.validate(params).is_ok());
-    found.map(|(name, spec)| (name.to_owned(), spec))
+    let known = found.map(|(name, spec)| (name.to_owned(), spec));
+    known.or_else(|| infer(params).ok().map(|found| (format!("{} (inferred)", found.family), found.spec)))
 }
 
 /// The spec with the fewest problems, and those.

@@ -1,0 +1,122 @@
+//! Coordinate ascent of the joint objective: match one network at a time to the mean of all others.
+
+use crate::descent::Reuse;
+use crate::many::{all_arranged, joint_objective, moved};
+use crate::matching::matching;
+use crate::restarts::{arranged, composed};
+use crate::starts::start;
+use crate::{MatchingOptions, MultiMatching, PermutationSpec, Permutations};
+use basin_core::{Params, Simplex};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// The best of `options.restarts` ascents over networks that were checked, with the aligned networks. Only the
+/// networks in `free` move.
+pub(crate) fn ascend(
+    spec: &PermutationSpec,
+    sizes: &BTreeMap<String, usize>,
+    networks: &[&Params],
+    free: &Range<usize>,
+    options: &MatchingOptions,
+) -> (MultiMatching, Vec<Params>) {
+    let before: Vec<Params> = networks.iter().map(|&network| network.clone()).collect();
+    let objective_before = joint_objective(spec, &before);
+    let mut best: Option<(f64, MultiMatching, Vec<Params>)> = None;
+    for restart in 0..options.restarts.max(1) {
+        let mut search = Search::new(spec, networks, start(spec, sizes, networks, &options.seed, restart));
+        let (objective_history, converged) = search.run(free, options);
+        let reached = joint_objective(spec, &search.aligned);
+        if best.as_ref().is_some_and(|(best, ..)| reached <= best + options.progress_threshold.max(0.0)) {
+            continue;
+        }
+        let found = MultiMatching {
+            moved: moved(&search.families),
+            permutations: search.families,
+            objective_before,
+            sweeps: objective_history.len(),
+            objective_history,
+            converged,
+        };
+        let equal = search.aligned.windows(2).all(|pair| pair[0] == pair[1]);
+        best = Some((reached, found, search.aligned));
+        if equal {
+            break;
+        }
+    }
+    let (_, found, aligned) = best.expect("the first search always counts");
+    (found, aligned)
+}
+
+struct Search<'a> {
+    spec: &'a PermutationSpec,
+    families: Vec<Permutations>,
+    aligned: Vec<Params>,
+}
+
+impl<'a> Search<'a> {
+    fn new(spec: &'a PermutationSpec, networks: &[&Params], families: Vec<Permutations>) -> Self {
+        Self { spec, aligned: all_arranged(spec, networks, &families), families }
+    }
+
+    /// Sweeps over the free networks until none makes progress. Returns J after each sweep, and whether the
+    /// search converged.
+    fn run(&mut self, free: &Range<usize>, options: &MatchingOptions) -> (Vec<f64>, bool) {
+        let mut history = Vec::new();
+        let mut objective = joint_objective(self.spec, &self.aligned);
+        let mut converged = false;
+        while !converged && history.len() < options.max_sweeps {
+            let sweep = history.len();
+            let order = options.order.of(free.len(), &options.seed.child("networks"), sweep);
+            let gained: f64 = order.into_iter().map(|at| self.improve(free.start + at, sweep, options)).sum();
+            objective += gained;
+            history.push(objective);
+            converged = gained == 0.0;
+        }
+        (history, converged)
+    }
+
+    /// Matches one network to the mean of the others. What is found counts only if J, in f64 and with the mean
+    /// unrounded, gains more than the threshold by it; so J never sinks. Returns the gain.
+    fn improve(&mut self, network: usize, sweep: usize, options: &MatchingOptions) -> f64 {
+        let others: Vec<&Params> = self
+            .aligned
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != network)
+            .map(|(_, params)| params)
+            .collect();
+        let mean = Params::convex_combination(&others, &Simplex::uniform(others.len()))
+            .expect("the networks have one layout");
+        let seed = options.seed.child("network").index(network as u64).index(sweep as u64);
+        let inner = MatchingOptions { seed, ..*options };
+        let found = matching(self.spec, &mean, &self.aligned[network], &inner, Reuse::Yes)
+            .expect("the networks were checked and means of finite weights are finite")
+            .permutations;
+        if found.is_identity() {
+            return 0.0;
+        }
+        let candidate = arranged(self.spec, &self.aligned[network], &found);
+        let gained = gain(self.spec, &others, &self.aligned[network], &candidate);
+        if gained <= options.progress_threshold.max(0.0) {
+            return 0.0;
+        }
+        self.aligned[network] = candidate;
+        self.families[network] = composed(&self.families[network], &found);
+        gained
+    }
+}
+
+/// Σ_j ⟨w_j, new − old⟩ over the other networks.
+fn gain(spec: &PermutationSpec, others: &[&Params], old: &Params, new: &Params) -> f64 {
+    let mut total = 0.0;
+    for ((name, old), (_, new)) in old.iter().zip(new.iter()).filter(|((name, _), _)| spec.is_matched(name)) {
+        let arrays: Vec<&[f32]> = others.iter().filter_map(|n| n.get(name)).map(|a| a.data()).collect();
+        for (at, (&old, &new)) in old.data().iter().zip(new.data()).enumerate() {
+            if old != new {
+                let sum: f64 = arrays.iter().map(|array| f64::from(array[at])).sum();
+                total += sum * (f64::from(new) - f64::from(old));
+            }
+        }
+    }
+    total
+}

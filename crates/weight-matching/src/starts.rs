@@ -1,0 +1,31 @@
+//! Arrangements from which the searches over many networks begin.
+
+use crate::descent::Reuse;
+use crate::matching::matching;
+use crate::solve::random;
+use crate::{MatchingOptions, PermutationSpec, Permutations};
+use basin_core::{Params, SeedTree};
+use std::collections::BTreeMap;
+
+/// Where restart `restart` begins: 0 with all units as they are, 1 with every network matched to the first, the
+/// others in random order. The first network keeps its order.
+pub(crate) fn start(
+    spec: &PermutationSpec,
+    sizes: &BTreeMap<String, usize>,
+    networks: &[&Params],
+    seed: &SeedTree,
+    restart: usize,
+) -> Vec<Permutations> {
+    let identity = Permutations::identity(sizes);
+    let seed = seed.child("restart").index(restart as u64);
+    let family = |(network, params): (usize, &&Params)| match (network, restart) {
+        (0, _) | (_, 0) => identity.clone(),
+        (_, 1) => {
+            let options = MatchingOptions::new(seed.index(network as u64));
+            let found = matching(spec, networks[0], params, &options, Reuse::Yes);
+            found.expect("the networks were checked").permutations
+        }
+        _ => random(spec, sizes, &seed.index(network as u64)),
+    };
+    networks.iter().enumerate().map(family).collect()
+}

@@ -1,0 +1,118 @@
+//! Restarts and visiting orders.
+
+use crate::networks::{each_family, inner_product, mlp, plain_residual_mlp, random_network};
+use crate::networks::{random_permutations, residual_mlp};
+use basin_core::SeedTree;
+use weight_matching::{MatchingOptions, VisitingOrder, apply, weight_matching};
+
+const ORDERS: [VisitingOrder; 4] =
+    [VisitingOrder::Random, VisitingOrder::Forward, VisitingOrder::Backward, VisitingOrder::Alternate];
+
+/// How many of 100 planted permutations are found again in random residual MLPs of width 30 to 50 and 3 to 5
+/// blocks. The fewer inputs and outputs, the less there is to begin with.
+fn recovered(ends: usize, restarts: usize) -> usize {
+    let run = |seed: u64| {
+        let (width, depth) = (30 + (seed as usize * 7) % 21, 3 + seed as usize % 3);
+        let (spec, net) = plain_residual_mlp([ends, width, ends], depth, seed);
+        let planted = random_permutations(&spec, &net, 1000 + seed);
+        let target = apply(&spec, &net, &planted).unwrap();
+        let mut options = MatchingOptions::new(SeedTree::root(seed));
+        options.restarts = restarts;
+        weight_matching(&spec, &net, &target, &options).unwrap().permutations == planted.inverse()
+    };
+    (0..100).filter(|&seed| run(seed)).count()
+}
+
+#[test]
+fn restarts_recover_what_one_search_misses() {
+    let (one, many) = (recovered(2, 1), recovered(2, 30));
+    assert!(one < 50 && many >= 95, "{one} of 100 with one search, {many} with restarts");
+}
+
+#[test]
+#[ignore = "prints numbers for the documentation"]
+fn recovery_rates() {
+    use std::io::Write;
+    for ends in [1, 2, 3, 5, 10] {
+        for restarts in [1, 5, 10, 30] {
+            let start = std::time::Instant::now();
+            let (count, time) = (recovered(ends, restarts), start.elapsed());
+            let line = format!("{ends} inputs, {restarts} restarts: {count} of 100 in {time:.2?}");
+            writeln!(std::io::stderr(), "\n{line}").unwrap();
+        }
+    }
+}
+
+#[test]
+fn restarts_find_the_best_of_all_permutations_of_tiny_networks() {
+    let spec = mlp(&["a", "b"]);
+    for seed in 0..20 {
+        let (a, b) = (random_network(&[2, 4, 4, 2], 2 * seed), random_network(&[2, 4, 4, 2], 2 * seed + 1));
+        let mut best = f64::NEG_INFINITY;
+        each_family(&[("a", 4), ("b", 4)], &mut |family| {
+            best = best.max(inner_product(&a, &apply(&spec, &b, family).unwrap()));
+        });
+        let mut options = MatchingOptions::new(SeedTree::root(seed));
+        for order in ORDERS {
+            options.order = order;
+            options.restarts = 1;
+            let one = weight_matching(&spec, &a, &b, &options).unwrap().objective_after();
+            options.restarts = 40;
+            let many = weight_matching(&spec, &a, &b, &options).unwrap().objective_after();
+            assert!(
+                one <= many + 1e-12 && (many - best).abs() < 1e-9,
+                "{seed} {order:?}: {one} {many} {best}"
+            );
+        }
+    }
+}
+
+#[test]
+fn restarts_keep_the_promises_of_a_matching() {
+    let (spec, a) = residual_mlp(20, 3, 1);
+    let (_, b) = residual_mlp(20, 3, 2);
+    let mut options = MatchingOptions::new(SeedTree::root(3));
+    let one = weight_matching(&spec, &a, &b, &options).unwrap();
+    options.restarts = 0;
+    assert_eq!(one, weight_matching(&spec, &a, &b, &options).unwrap());
+    options.restarts = 10;
+    let many = weight_matching(&spec, &a, &b, &options).unwrap();
+    assert_eq!(many, weight_matching(&spec, &a, &b, &options).unwrap());
+    assert!(many.objective_after() > one.objective_after());
+    assert_eq!(many.objective_before, one.objective_before);
+    assert!(many.objective_history.is_sorted() && many.converged);
+    assert_eq!(many.sweeps, many.objective_history.len());
+    let aligned = apply(&spec, &b, &many.permutations).unwrap();
+    assert!((inner_product(&a, &aligned) - many.objective_after()).abs() < 1e-9);
+    for (name, permutation) in many.permutations.iter() {
+        assert_eq!(many.moved[name], permutation.moved());
+    }
+}
+
+#[test]
+fn ties_are_won_by_the_first_search() {
+    let (spec, net) = residual_mlp(12, 3, 0);
+    // Every arrangement of equal units is as good as any other.
+    let flat = net.map(|_, w| vec![0.5; w.len()]);
+    let shifted = net.map(|_, w| vec![0.25; w.len()]);
+    let mut options = MatchingOptions::new(SeedTree::root(0));
+    options.restarts = 5;
+    assert!(weight_matching(&spec, &flat, &shifted, &options).unwrap().permutations.is_identity());
+    assert!(weight_matching(&spec, &net, &net, &options).unwrap().permutations.is_identity());
+}
+
+#[test]
+fn every_order_ends_in_an_optimum_and_they_differ() {
+    let (spec, a) = residual_mlp(20, 4, 5);
+    let (_, b) = residual_mlp(20, 4, 6);
+    let found = ORDERS.map(|order| {
+        let mut options = MatchingOptions::new(SeedTree::root(0));
+        options.order = order;
+        let first = weight_matching(&spec, &a, &b, &options).unwrap();
+        assert_eq!(first, weight_matching(&spec, &a, &b, &options).unwrap(), "{order:?}");
+        let again = weight_matching(&spec, &a, &apply(&spec, &b, &first.permutations).unwrap(), &options);
+        assert!(first.converged && again.unwrap().permutations.is_identity(), "{order:?}");
+        first.permutations
+    });
+    assert!(found.iter().skip(1).any(|permutations| *permutations != found[0]));
+}

@@ -1,0 +1,70 @@
+//! Every matcher gives the same bits whatever the number of threads.
+
+use crate::networks::{random_resnet, residual_mlp};
+use basin_core::{Array, Params, SeedTree};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Command;
+use weight_matching::{
+    ActivationPair, FrankWolfeOptions, MatchingOptions, PermutationSpec, activation_matching, frank_wolfe,
+    merge_many, multi_pcd, weight_matching,
+};
+
+/// All that the matchers find, as text. `{:?}` of an `f64` tells apart any two.
+fn results() -> String {
+    let resnet = PermutationSpec::resnet(20).unwrap();
+    let networks: Vec<Params> = (0..3).map(|seed| random_resnet(&resnet, 1, seed)).collect();
+    let networks: Vec<&Params> = networks.iter().collect();
+    let mut options = MatchingOptions::new(SeedTree::root(0));
+    options.restarts = 2;
+    options.max_sweeps = 3;
+    let mut relaxed = FrankWolfeOptions::new(SeedTree::root(0));
+    relaxed.max_steps = 2;
+    let (mlp, a) = residual_mlp(70, 1, 0);
+    let values = |seed: u64| {
+        let mut rng = SeedTree::root(seed).rng();
+        Array::new(vec![300, 70], (0..300 * 70).map(|_| rng.normal() as f32).collect()).unwrap()
+    };
+    let (x, y) = (values(1), values(2));
+    let pair = ActivationPair { reference: &x, target: &y };
+    let activations: BTreeMap<_, _> = mlp.permutations().map(|p| (p.to_owned(), pair)).collect();
+    let mut text = String::new();
+    write!(text, "{:?}", weight_matching(&resnet, networks[0], networks[1], &options)).unwrap();
+    write!(text, "{:?}", multi_pcd(&resnet, &networks, &options)).unwrap();
+    write!(text, "{:?}", merge_many(&resnet, &networks, &options).unwrap().matching).unwrap();
+    write!(text, "{:?}", frank_wolfe(&resnet, &networks, &relaxed)).unwrap();
+    write!(
+        text,
+        "{:?}",
+        frank_wolfe(&mlp, &[&a, &a.map(|_, w| w.iter().rev().copied().collect())], &relaxed)
+    )
+    .unwrap();
+    write!(text, "{:?}", activation_matching(&mlp, &activations)).unwrap();
+    text
+}
+
+#[test]
+#[ignore = "run by the test below, in processes with another number of threads"]
+fn print_results() {
+    let text = results();
+    writeln!(std::io::stdout(), "digest={}", basin_core::digest([text.as_bytes()])).unwrap();
+}
+
+#[test]
+fn the_number_of_threads_changes_no_result() {
+    let run = |threads: &str| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "threads::print_results", "--include-ignored"])
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let found = text.split_once("digest=").and_then(|(_, rest)| rest.get(..64));
+        found.unwrap_or_else(|| panic!("no results in {text}")).to_owned()
+    };
+    let alone = run("1");
+    for threads in ["2", "5"] {
+        assert_eq!(run(threads), alone, "{threads} threads");
+    }
+}
