@@ -27,7 +27,6 @@ fn values_out_of_range_are_refused_with_key_range_and_value() {
 
 #[test]
 fn what_an_architecture_does_not_have_is_refused() {
-    refused(&["--model", "vit", "--width", "1"], 2, &["no permutation spec", "vit", "ensemble.methods"]);
     refused(&["--set", "model.dropout=0.1"], 2, &["dropout 0.1 for a ResNet"]);
     refused(&["--model", "vit", "--width", "0.01"], 2, &["model.width"]);
     refused(&["--set", "train.optimiser=lion"], 2, &["train.optimiser is lion", "adamw"]);

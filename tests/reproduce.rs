@@ -47,12 +47,19 @@ fn transformers_train_with_adam_and_dropout() {
         expect_code(&tiny(folder, &[&more[..], &set[..]].concat()), 0);
     };
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    vit(whole.path(), "deep,constrained,distilled");
-    for methods in ["deep", "deep,constrained", "deep,constrained,distilled"] {
+    vit(whole.path(), "deep,constrained,distilled,permuted");
+    for methods in ["deep", "deep,constrained", "deep,constrained,distilled,permuted"] {
         vit(parts.path(), methods);
     }
     let [whole, parts] = [whole, parts].map(|folder| results(&folder.path().join("run")));
-    assert_eq!(whole["rows"].as_array().unwrap().len(), 3);
+    assert_eq!(whole["rows"].as_array().unwrap().len(), 4);
+    // Heads and channels in another order predict the same.
+    let accuracy = |method: &str| {
+        let row = whole["rows"].as_array().unwrap().iter().find(|row| row["method"] == method).unwrap();
+        row["ensemble_accuracy"].as_f64().unwrap()
+    };
+    let (deep, permuted) = (accuracy("deep"), accuracy("permuted"));
+    assert!((deep - permuted).abs() < 1e-4, "{deep} against {permuted}");
     assert_eq!(whole["rows"], parts["rows"]);
 }
 

@@ -69,9 +69,17 @@ pub struct Architecture {
     family: Family,
 }
 
+/// A family of architectures with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Family {
-    ResNet { depth: usize, base: usize },
+pub enum Family {
+    /// CIFAR ResNets.
+    ResNet {
+        /// Layers.
+        depth: usize,
+        /// Channels of the first group.
+        base: usize,
+    },
+    /// Vision transformers.
     Vit(VitConfig),
 }
 
@@ -135,12 +143,9 @@ impl Architecture {
         Ok(self)
     }
 
-    /// The depth of a ResNet, for its permutation spec; none for other families.
-    pub fn resnet_depth(&self) -> Option<usize> {
-        match self.family {
-            Family::ResNet { depth, .. } => Some(depth),
-            Family::Vit(_) => None,
-        }
+    /// Family and sizes, from which a permutation spec follows.
+    pub fn family(&self) -> Family {
+        self.family
     }
 
     /// The network for square images of `side` pixels.

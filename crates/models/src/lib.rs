@@ -6,7 +6,7 @@ mod network;
 mod resnet;
 mod vit;
 
-pub use architecture::{Architecture, ModelError};
+pub use architecture::{Architecture, Family, ModelError};
 pub use network::{Layout, Network, ParamSpec};
 pub use resnet::ResNet;
 pub use vit::{Vit, VitConfig};

@@ -3,9 +3,10 @@
 use crate::config::Config;
 use crate::exit::Usage;
 use crate::experiment::architecture;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
+use basin_models::Family;
 use std::fmt::Debug;
 use weight_matching::PermutationSpec;
 
@@ -69,11 +70,10 @@ fn distilled(config: &Config) -> Distilled {
 
 fn permuted(config: &Config) -> Result<Permuted> {
     let name = config.text("model.name");
-    let depth = architecture(config)?.resnet_depth();
-    let spec = depth.and_then(|depth| PermutationSpec::resnet(depth).ok()).ok_or_else(|| {
-        Usage(format!(
-            "no permutation spec for model.name {name:?} yet: leave \"permuted\" out of ensemble.methods"
-        ))
-    })?;
+    let spec = match architecture(config)?.family() {
+        Family::ResNet { depth, .. } => PermutationSpec::resnet(depth),
+        Family::Vit(vit) => PermutationSpec::vit(vit.layers, vit.heads),
+    };
+    let spec = spec.with_context(|| format!("permutation spec of {name}"))?;
     Ok(Permuted { spec, spec_name: name.to_owned() })
 }

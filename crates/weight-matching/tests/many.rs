@@ -1,11 +1,14 @@
 //! Joint matchings of several networks: Multi-PCD and MergeMany.
 
-use crate::networks::{each_family, inner_product, mlp, random_network, random_permutations, residual_mlp};
+use crate::networks::{
+    VitShape, each_family, inner_product, mlp, random_network, random_permutations, random_vit, residual_mlp,
+};
 use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;
 use weight_matching::{
-    MatchingOptions, MultiMatching, MultiMatchingError, Objective, Permutation, PermutationSpec,
-    Permutations, SpecError, VisitingOrder, apply, linear_sum_assignment, merge_many, multi_pcd,
+    FrankWolfeOptions, MatchingOptions, MultiMatching, MultiMatchingError, Objective, Permutation,
+    PermutationSpec, Permutations, SpecError, VisitingOrder, apply, frank_wolfe, linear_sum_assignment,
+    merge_many, multi_pcd,
 };
 
 fn options(seed: u64) -> MatchingOptions {
@@ -258,4 +261,29 @@ fn networks_that_cannot_be_matched_are_refused() {
     let foreign = PermutationSpec::resnet(20).unwrap();
     let error = multi_pcd(&foreign, &[&good, &good], &options).unwrap_err();
     assert!(matches!(error, MultiMatchingError::Spec(SpecError::Layout { .. })));
+}
+
+/// Attention heads move as blocks in joint matchings too.
+#[test]
+fn transformers_in_three_orders_are_brought_together() {
+    let shape = VitShape { dim: 16, heads: 4, hidden: 24, layers: 2, patch: 12, tokens: 5, classes: 3 };
+    let spec = PermutationSpec::vit(shape.layers, shape.heads).unwrap();
+    let net = random_vit(shape, 1);
+    let (networks, _) = planted(&spec, &net, 3, 7);
+    let networks: Vec<&Params> = networks.iter().collect();
+    let mut options = options(0);
+    options.restarts = 4;
+    for found in [
+        multi_pcd(&spec, &networks, &options).unwrap(),
+        merge_many(&spec, &networks, &options).unwrap().matching,
+    ] {
+        check_promises(&spec, &networks, &found);
+        let aligned = found.align(&spec, &networks).unwrap();
+        assert!(aligned[1] == aligned[0] && aligned[2] == aligned[0]);
+    }
+    let error = frank_wolfe(&spec, &networks, &FrankWolfeOptions::new(SeedTree::root(0))).unwrap_err();
+    assert!(
+        matches!(&error, MultiMatchingError::Joined { parameter } if parameter.contains("in_proj")),
+        "{error}"
+    );
 }
