@@ -85,7 +85,7 @@ pub(super) fn transpose(
     #[cfg(target_arch = "x86_64")]
     let blocks = if isa.0 == crate::simd::Set::Portable { (0, 0) } else { (rows / 8 * 8, columns / 8 * 8) };
     #[cfg(not(target_arch = "x86_64"))]
-    let blocks = (0, 0);
+    let (blocks, _) = ((0, 0), isa);
     #[cfg(target_arch = "x86_64")]
     if isa.0 != crate::simd::Set::Portable {
         // SAFETY: both lengths were checked; all sets but the portable one have AVX2.

@@ -66,6 +66,7 @@ impl Isa {
     }
 
     /// The set to use where rows are `channels` long: half-empty vectors of 16 give way to those of 8.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     pub(crate) fn for_channels(self, channels: usize) -> Self {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
