@@ -3,9 +3,7 @@
 use crate::many::{check_promises, joint, planted};
 use crate::networks::{each_family, mlp, random_network, residual_mlp};
 use basin_core::{Params, SeedTree};
-use weight_matching::{
-    FrankWolfeOptions, MatchingOptions, PermutationSpec, Permutations, apply, frank_wolfe, multi_pcd,
-};
+use weight_matching::{FrankWolfeOptions, PermutationSpec, Permutations, apply, frank_wolfe};
 
 fn options(seed: u64) -> FrankWolfeOptions {
     FrankWolfeOptions::new(SeedTree::root(seed))
@@ -124,31 +122,4 @@ fn the_limit_on_steps_ends_the_search() {
     options.max_steps = 1;
     let found = frank_wolfe(&spec, &[&a, &b], &options).unwrap();
     assert_eq!((found.steps.len(), found.matching.converged), (1, false));
-}
-
-#[test]
-#[ignore = "prints numbers for the documentation"]
-fn objectives_of_the_joint_matchings() {
-    use std::io::Write;
-    let (spec, _) = residual_mlp(40, 4, 0);
-    for restarts in [1, 10] {
-        let (mut descent, mut relaxed, mut steps) = (0.0, 0.0, 0);
-        for seed in 0..10 {
-            let networks: Vec<Params> = (0..5).map(|i| residual_mlp(40, 4, 10 * seed + i).1).collect();
-            let networks: Vec<&Params> = networks.iter().collect();
-            let mut of_descent = MatchingOptions::new(SeedTree::root(seed));
-            of_descent.restarts = restarts;
-            let mut of_relaxed = options(seed);
-            of_relaxed.restarts = restarts;
-            descent += multi_pcd(&spec, &networks, &of_descent).unwrap().objective_after() / 10.0;
-            let found = frank_wolfe(&spec, &networks, &of_relaxed).unwrap();
-            relaxed += found.matching.objective_after() / 10.0;
-            steps += found.steps.len();
-        }
-        writeln!(
-            std::io::stderr(),
-            "\n{restarts} restarts: Multi-PCD {descent:.1}, Frank-Wolfe {relaxed:.1} in {steps} steps of ten runs"
-        )
-        .unwrap();
-    }
 }

@@ -30,7 +30,7 @@ fn restarts_recover_what_one_search_misses() {
 }
 
 #[test]
-#[ignore = "prints numbers for the documentation"]
+#[ignore = "makes the table of the README: run with --ignored --nocapture"]
 fn recovery_rates() {
     use std::io::Write;
     for ends in [1, 2, 3, 5, 10] {
