@@ -101,7 +101,7 @@ pub(crate) fn blocks(units: usize, parts: &[Part<'_>]) -> Vec<Block> {
             None => groups.push((others, vec![part])),
         }
     }
-    groups.into_par_iter().map(|(others, parts)| Block::new(units, others, &parts)).collect()
+    groups.into_iter().map(|(others, parts)| Block::new(units, others, &parts)).collect()
 }
 
 impl Block {
@@ -141,6 +141,8 @@ impl Block {
     /// not depend on the number of threads: its stretches have a fixed length and are added in their order.
     pub(crate) fn gain_of(&self, moves: &[Move], state: &State) -> f64 {
         const STRETCH: usize = 256;
+        /// Terms from which on several threads are faster.
+        const WORTH_SHARING: usize = 1 << 15;
         if moves.is_empty() {
             return 0.0;
         }
@@ -160,7 +162,10 @@ impl Block {
             }
             sums.iter().sum()
         };
-        let sums: Vec<f64> = order.par_chunks(STRETCH).enumerate().map(stretch).collect();
+        let sums: Vec<f64> = match order.len() * moves.len() < WORTH_SHARING {
+            true => order.chunks(STRETCH).enumerate().map(stretch).collect(),
+            false => order.par_chunks(STRETCH).enumerate().map(stretch).collect(),
+        };
         self.scale * sums.iter().sum::<f64>()
     }
 

@@ -5,6 +5,9 @@ use basin_core::Array;
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Elements from which on several threads are faster.
+const WORTH_SHARING: usize = 1 << 16;
+
 /// A stretch of an axis of an array: `len` entries from `start`.
 pub(crate) struct Slab<'a> {
     pub(crate) array: &'a Array,
@@ -31,7 +34,9 @@ pub(crate) fn stack(units: usize, slabs: &[Slab<'_>]) -> (Panels<f32>, f64) {
     let blocks: Vec<&[f32]> = slabs.iter().flat_map(Slab::blocks).collect();
     // The bits of magnitudes are in the order of the magnitudes, and their maximum needs no branches.
     let magnitude = |block: &&[f32]| block.iter().fold(0, |m, x| x.abs().to_bits().max(m));
-    let largest = f64::from(f32::from_bits(blocks.par_iter().map(magnitude).max().unwrap_or(0)));
+    let least = WORTH_SHARING.div_ceil(blocks.first().map_or(1, |block| block.len().max(1)));
+    let largest = blocks.par_iter().with_min_len(least).map(magnitude).max().unwrap_or(0);
+    let largest = f64::from(f32::from_bits(largest));
     let mut scale = 1.0f64;
     while largest >= scale {
         scale *= 2.0;
@@ -39,9 +44,10 @@ pub(crate) fn stack(units: usize, slabs: &[Slab<'_>]) -> (Panels<f32>, f64) {
     while largest > 0.0 && largest < 0.5 * scale {
         scale *= 0.5;
     }
-    let terms = blocks.iter().map(|block| block.len() / units.max(1)).sum();
+    let terms: usize = blocks.iter().map(|block| block.len() / units.max(1)).sum();
     let mut stacked = Panels::new(units, terms);
-    stacked.panels_mut().enumerate().for_each(|(panel, mut rows)| {
+    let least = WORTH_SHARING.div_ceil((terms * LANES).max(1));
+    stacked.panels_mut().with_min_len(least).enumerate().for_each(|(panel, mut rows)| {
         let own = panel * LANES..units.min((panel + 1) * LANES);
         for block in &blocks {
             let (here, after) = rows.split_at_mut(block.len() / units);

@@ -1,62 +1,83 @@
 //! One thread's share of a product, tile by tile.
 
-use super::panels::LANES;
+use super::TOGETHER;
+use super::panels::{LANES, Panels};
 use super::tile::{Element, Loop, Row, any};
 use crate::processor::Processor;
+use std::ops::Range;
 
 /// Terms that one pass adds up: this stretch of two panels of `f32` stays in the first cache.
 const STRETCH: usize = 256;
 
-/// One or two panels of the right operand against all panels of the left one. The sums over the terms run from the
+/// Neighbouring panels of the right operand against all panels of the left one. The sums over the terms run from the
 /// first to the last, on every processor and for every number of threads.
 pub(super) struct Job<'a, T> {
-    /// Panels of the left operand, `terms` rows each.
-    pub(super) left: &'a [Row<T>],
+    pub(super) left: &'a Panels<T>,
+    pub(super) right: &'a Panels<T>,
     /// The panels of the right operand.
-    pub(super) right: &'a [&'a [Row<T>]],
+    pub(super) panels: Range<usize>,
     /// Row of the right operand that meets each row of the left one.
     pub(super) order: &'a [usize],
-    /// The products, `[padded left units, right.len()]` rows of lanes.
+    /// The products: for [`TOGETHER`] panels after the other, `[padded left units, those panels]` rows of lanes.
     pub(super) out: &'a mut [Row<T>],
-    /// Number of terms, at least 1.
-    pub(super) terms: usize,
 }
 
 impl<T: Element> Job<'_, T> {
-    /// Fills `out`.
+    /// Fills `out`. A stretch of the left operand stays in the second cache while all panels meet it, one of the right
+    /// operand in the first.
     pub(super) fn run(self, processor: Processor) {
-        match (processor, self.right.len()) {
-            (Processor::Any, _) => self.tiles(any::<T, 4, 1>),
-            #[cfg(target_arch = "x86_64")]
-            (Processor::Avx2, _) => self.tiles(T::AVX2),
-            #[cfg(target_arch = "x86_64")]
-            (Processor::Avx512, 2) => self.tiles(T::AVX512_PAIR),
-            #[cfg(target_arch = "x86_64")]
-            (Processor::Avx512, _) => self.tiles(T::AVX512),
-        }
-    }
-
-    /// Tiles of `R` units of the left operand and `P` panels of the right one.
-    #[allow(unsafe_code, reason = "the loops are compiled for instruction sets found at run time")]
-    fn tiles<const R: usize, const P: usize>(self, add: Loop<T, R, P>) {
-        let Self { left, right, order, out, terms } = self;
+        let Self { left, right, panels, order, out } = self;
         out.fill([T::default(); LANES]);
-        let width = right.len();
+        let padded = left.units().div_ceil(LANES) * LANES;
         for (stretch, order) in order.chunks(STRETCH).enumerate() {
-            let start = stretch * STRETCH;
-            for first in (0..width).step_by(P) {
-                let right: [&[Row<T>]; P] = std::array::from_fn(|p| right[first + p]);
-                for (panel, left) in left.chunks_exact(terms).enumerate() {
-                    let left = &left[start..start + order.len()];
-                    for part in 0..LANES / R {
-                        let row = |r: usize| (panel * LANES + part * R + r) * width + first;
-                        let mut sums = [[[T::default(); LANES]; P]; R];
-                        (0..R).for_each(|r| sums[r].copy_from_slice(&out[row(r)..][..P]));
-                        // SAFETY: `run` picks the loop by a processor, and only this machine's exist.
-                        unsafe { add(left, part, right, order, &mut sums) };
-                        (0..R).for_each(|r| out[row(r)..][..P].copy_from_slice(&sums[r]));
+            let rows = stretch * STRETCH..stretch * STRETCH + order.len();
+            let firsts = panels.clone().step_by(TOGETHER);
+            for (first, out) in firsts.zip(out.chunks_mut(TOGETHER * padded)) {
+                let tiles = Tiles { left, rows: rows.clone(), order, out };
+                match (processor, panels.end - first) {
+                    (Processor::Any, 1) => tiles.add(any::<T, 4, 1>, [right.panel(first)]),
+                    (Processor::Any, _) => {
+                        tiles.add(any::<T, 4, 2>, [right.panel(first), right.panel(first + 1)]);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    (Processor::Avx2, 1) => tiles.add(T::AVX2, [right.panel(first)]),
+                    #[cfg(target_arch = "x86_64")]
+                    (Processor::Avx2, _) => {
+                        tiles.add(T::AVX2_PAIR, [right.panel(first), right.panel(first + 1)]);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    (Processor::Avx512, 1) => tiles.add(T::AVX512, [right.panel(first)]),
+                    #[cfg(target_arch = "x86_64")]
+                    (Processor::Avx512, _) => {
+                        tiles.add(T::AVX512_PAIR, [right.panel(first), right.panel(first + 1)]);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// One stretch of terms of all panels of the left operand against `P` panels of the right one.
+struct Tiles<'a, T> {
+    left: &'a Panels<T>,
+    rows: Range<usize>,
+    order: &'a [usize],
+    out: &'a mut [Row<T>],
+}
+
+impl<T: Element> Tiles<'_, T> {
+    /// Adds the products to `out`, `R` units of the left operand at a time.
+    #[allow(unsafe_code, reason = "the loops are compiled for instruction sets found at run time")]
+    fn add<const R: usize, const P: usize>(self, add: Loop<T, R, P>, right: [&[Row<T>]; P]) {
+        for panel in 0..self.left.units().div_ceil(LANES) {
+            let left = &self.left.panel(panel)[self.rows.clone()];
+            for part in 0..LANES / R {
+                let row = |r: usize| (panel * LANES + part * R + r) * P;
+                let mut sums = [[[T::default(); LANES]; P]; R];
+                (0..R).for_each(|r| sums[r].copy_from_slice(&self.out[row(r)..][..P]));
+                // SAFETY: `Job::run` picks the loop by a processor, and only this machine's exist.
+                unsafe { add(left, part, right, self.order, &mut sums) };
+                (0..R).for_each(|r| self.out[row(r)..][..P].copy_from_slice(&sums[r]));
             }
         }
     }

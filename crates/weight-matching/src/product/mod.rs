@@ -25,6 +25,9 @@ pub(crate) struct Products<T> {
 /// Panels of the right operand that are computed together.
 const TOGETHER: usize = 2;
 
+/// Multiplications from which on several threads are faster: some 20 µs of one.
+const WORTH_SHARING: usize = 1 << 20;
+
 impl<T: Element> Products<T> {
     /// `left`ᵀ · `right` with the rows of `right` in the given order: entry (i, j) is the sum over the terms k of
     /// left\[k, i\] · right\[order\[k\], j\]. The sum runs in an order that is the same for every number of threads.
@@ -45,16 +48,18 @@ impl<T: Element> Products<T> {
         let panels = right.units().div_ceil(LANES);
         let padded = left.units().div_ceil(LANES) * LANES;
         self.rows.resize(panels * padded, [T::default(); LANES]);
-        if terms == 0 {
-            return self.rows.fill([T::default(); LANES]);
-        }
-        let job = |(pair, out): (usize, &mut [Row<T>])| {
-            let right: Vec<&[Row<T>]> =
-                (pair * TOGETHER..panels.min((pair + 1) * TOGETHER)).map(|p| right.panel(p)).collect();
-            Job { left: left.rows(), right: &right, order, out, terms }.run(processor);
+        // One share per thread, of whole pairs; a small product would wait longer for the threads than it takes.
+        let small = left.units() * right.units() * terms < WORTH_SHARING;
+        let threads = if small { 1 } else { rayon::current_num_threads() };
+        let share = panels.div_ceil(TOGETHER).div_ceil(threads) * TOGETHER;
+        let job = |(place, out): (usize, &mut [Row<T>])| {
+            let panels = place * share..panels.min((place + 1) * share);
+            Job { left, right, panels, order, out }.run(processor);
         };
-        let jobs = self.rows.par_chunks_mut((TOGETHER * padded).max(1)).enumerate();
-        jobs.for_each(job);
+        match share < panels {
+            true => self.rows.par_chunks_mut(share * padded).enumerate().for_each(job),
+            false => job((0, &mut self.rows)),
+        }
     }
 
     /// Adds `factor` · product to `out`, `[left units, right units]` row-major.

@@ -25,6 +25,8 @@ pub(crate) trait Element:
     #[cfg(target_arch = "x86_64")]
     const AVX2: Loop<Self, 4, 1>;
     #[cfg(target_arch = "x86_64")]
+    const AVX2_PAIR: Loop<Self, 2, 2>;
+    #[cfg(target_arch = "x86_64")]
     const AVX512: Loop<Self, 8, 1>;
     #[cfg(target_arch = "x86_64")]
     const AVX512_PAIR: Loop<Self, 8, 2>;
@@ -34,6 +36,8 @@ impl Element for f32 {
     #[cfg(target_arch = "x86_64")]
     const AVX2: Loop<f32, 4, 1> = vectors::f32_avx2;
     #[cfg(target_arch = "x86_64")]
+    const AVX2_PAIR: Loop<f32, 2, 2> = vectors::f32_avx2;
+    #[cfg(target_arch = "x86_64")]
     const AVX512: Loop<f32, 8, 1> = vectors::f32_avx512;
     #[cfg(target_arch = "x86_64")]
     const AVX512_PAIR: Loop<f32, 8, 2> = vectors::f32_avx512;
@@ -42,6 +46,8 @@ impl Element for f32 {
 impl Element for f64 {
     #[cfg(target_arch = "x86_64")]
     const AVX2: Loop<f64, 4, 1> = vectors::f64_avx2;
+    #[cfg(target_arch = "x86_64")]
+    const AVX2_PAIR: Loop<f64, 2, 2> = vectors::f64_avx2;
     #[cfg(target_arch = "x86_64")]
     const AVX512: Loop<f64, 8, 1> = vectors::f64_avx512;
     #[cfg(target_arch = "x86_64")]
