@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod config;
+pub mod design;
 mod dry_run;
 mod environment;
 mod execute;
@@ -14,7 +15,9 @@ mod predict;
 mod progress;
 mod registry;
 mod reproduce;
+mod study;
 
+pub use design::Design;
 pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
 pub use interrupt::Interrupt;
@@ -24,3 +27,4 @@ pub use predict::predict;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
 pub use reproduce::{Finished, Request, price, reproduce};
+pub use study::{Asked, Study};
