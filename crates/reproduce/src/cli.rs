@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::DESIGNS;
-use basin_reproduce::{Asked, Design, Interrupt, Registry, Request, bench, exit, predict, price, reproduce};
+use basin_reproduce::{
+    Asked, Design, Interrupt, Registry, Request, bench, exit, fetch, predict, price, reproduce,
+};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Train, align and distil ensembles, measure them, print our numbers beside the paper's
     Reproduce(ReproduceArgs),
+    /// Download a data set's official files, check and unpack them
+    Fetch(fetch::Options),
     /// Write a checkpoint's logits and the labels of one split
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
@@ -107,6 +111,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     basin_kernels::Isa::requested().map_err(exit::Usage)?;
     match cli.command {
         Command::Reproduce(args) => run_reproduce(args),
+        Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {
             options.check()?;

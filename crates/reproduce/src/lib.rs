@@ -8,6 +8,7 @@ mod environment;
 mod execute;
 pub mod exit;
 mod experiment;
+pub mod fetch;
 mod interrupt;
 mod measure;
 mod plan;
