@@ -25,6 +25,7 @@ mod permutation;
 mod product;
 mod relaxed;
 mod repair;
+mod residual;
 mod restarts;
 mod shortest_path;
 mod solve;
@@ -51,6 +52,7 @@ pub use multi_pcd::{MergedMany, merge_many, multi_pcd};
 pub use order::VisitingOrder;
 pub use permutation::{Permutation, PermutationError, Permutations};
 pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
+pub use residual::Skip;
 pub use spec::{PermutationSpec, SpecError};
 pub use specs::{Family, InferError, Inferred, Norm, Shortcut, infer, infer_with_heads};
 #[cfg(feature = "toml")]

@@ -13,6 +13,7 @@ mod many;
 mod matching;
 mod networks;
 mod repair;
+mod residual;
 mod restarts;
 mod segments;
 mod specs;
