@@ -42,6 +42,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates in which the tensor framework may appear.
 const FRAMEWORK: &[&str] = &["basin-kernels", "basin-models", "basin-train", "basin-reproduce"];
 
+/// Crates that may have it as an optional dependency, off by default: conversions at the edge.
+const FRAMEWORK_ON_REQUEST: &[&str] = &["weight-matching"];
+
 /// Longest file without a word of excuse, in lines.
 const LONGEST: usize = 400;
 
@@ -85,7 +88,10 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
             if allowed.contains_key(target) && !targets.contains(&target) {
                 broken.push(format!("{name} depends on {target}, which is no arrow of the house"));
             }
-            if target.starts_with("candle") && !FRAMEWORK.contains(&name) {
+            let on_request = dependency["optional"].as_bool() == Some(true)
+                && FRAMEWORK_ON_REQUEST.contains(&name)
+                && !by_default(package, target);
+            if target.starts_with("candle") && !FRAMEWORK.contains(&name) && !on_request {
                 broken.push(format!("{name} depends on {target}; only {} may", FRAMEWORK.join(", ")));
             }
         }
@@ -95,6 +101,21 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
             broken.push(format!("{name} does not take part in the workspace's lints"));
         }
     }
+}
+
+/// Whether the default features of a package reach an optional dependency.
+fn by_default(package: &Value, dependency: &str) -> bool {
+    let features = &package["features"];
+    let mut reached = vec!["default".to_owned()];
+    let mut at = 0;
+    while at < reached.len() {
+        let implied = features[&reached[at]].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let fresh: Vec<String> =
+            implied.filter(|name| !reached.iter().any(|known| known == name)).map(str::to_owned).collect();
+        reached.extend(fresh);
+        at += 1;
+    }
+    reached.iter().any(|name| name.trim_start_matches("dep:").split(['/', '?']).next() == Some(dependency))
 }
 
 /// Heads, lengths and names of source files.

@@ -8,6 +8,8 @@ mod averages;
 mod axis;
 mod blocks;
 mod builder;
+#[cfg(feature = "candle")]
+pub mod candle;
 mod citation;
 mod descent;
 #[cfg(feature = "cli")]

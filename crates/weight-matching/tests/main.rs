@@ -5,6 +5,8 @@ mod algebra;
 mod assignment;
 mod attention;
 mod averages;
+#[cfg(feature = "candle")]
+mod candle;
 mod families;
 mod forward;
 mod frank_wolfe;
