@@ -25,7 +25,7 @@ pub enum TensorError {
         /// Its shape.
         shape: Vec<usize>,
         /// What candle says.
-        source: Error,
+        source: Box<Error>,
     },
     /// candle hands out another number of values than the shape says.
     #[error("tensor {name}: {source}")]
@@ -85,7 +85,7 @@ pub fn params_from_tensors<'t, N: Into<String>>(
         }
         let values = values(tensor).map_err(|source| {
             let (name, shape) = (name.clone(), tensor.dims().to_vec());
-            TensorError::Candle { name, element: tensor.dtype(), shape, source }
+            TensorError::Candle { name, element: tensor.dtype(), shape, source: Box::new(source) }
         })?;
         let array = Array::new(tensor.dims().to_vec(), values);
         let array = array.map_err(|source| TensorError::Values { name: name.clone(), source })?;
@@ -113,7 +113,7 @@ pub fn tensors_from_params(
             name: name.to_owned(),
             element: DType::F32,
             shape: array.shape().to_vec(),
-            source,
+            source: Box::new(source),
         })?;
         Ok((name.to_owned(), tensor))
     };

@@ -84,12 +84,10 @@ impl SpecBuilder {
             let class = |side: &Option<String>| {
                 let Some(name) = side else { return Ok(classes[0]) };
                 if self.groups.iter().any(|AttentionGroup { qk, vo, .. }| [qk, vo].contains(&name)) {
-                    return Err(refusal(sum, format!("{name} is the inside of attention heads")));
+                    return Err(refusal(name, "they are the inside of attention heads"));
                 }
                 let position = positions.get(name);
-                position
-                    .map(|&at| classes[at])
-                    .ok_or_else(|| refusal(sum, format!("no parameter uses {name}")))
+                position.map(|&at| classes[at]).ok_or_else(|| refusal(name, "no parameter uses them"))
             };
             let (left, right) = (class(&sum.0)?, class(&sum.1)?);
             let (keep, gone) = (left.min(right), left.max(right));
@@ -101,8 +99,10 @@ impl SpecBuilder {
                 let fixed = axis.iter().filter_map(Segment::name).find(|name| class(name) == 0);
                 if let Some(name) = fixed {
                     if axis.len() > 1 {
-                        let sum = (None, Some(name.to_owned()));
-                        return Err(refusal(&sum, format!("{name} is a stretch of an axis of {parameter}")));
+                        let reason = format!(
+                            "what they are added to must stay as it is, and they are a stretch of {parameter}"
+                        );
+                        return Err(refusal(name, reason));
                     }
                     axis.clear();
                 }
@@ -123,7 +123,6 @@ impl SpecBuilder {
     }
 }
 
-fn refusal((input, output): &Sum, reason: String) -> SpecError {
-    let shown = |side: &Option<String>| side.clone().unwrap_or_else(|| "units whose order stays".into());
-    SpecError::Residual { input: shown(input), output: shown(output), reason }
+fn refusal(units: &str, reason: impl Into<String>) -> SpecError {
+    SpecError::Residual { units: units.to_owned(), reason: reason.into() }
 }

@@ -84,13 +84,11 @@ pub enum SpecError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// Units that are added together cannot share one permutation.
-    #[error("the sum of {input} and {output} cannot be described: {reason}")]
+    /// Units of a skip connection cannot share the order of what they are added to.
+    #[error("units {units} cannot be part of a sum: {reason}")]
     Residual {
-        /// What enters the block.
-        input: String,
-        /// What the block adds.
-        output: String,
+        /// The permutation.
+        units: String,
         /// What is wrong.
         reason: String,
     },

@@ -129,7 +129,7 @@ fn sums_that_cannot_be_are_refused() {
     let layers = || PermutationSpec::builder().dense("a", None, Some("x")).dense("b", Some("x"), Some("y"));
     let error = |spec: SpecBuilder| spec.build().unwrap_err().to_string();
     let of = |output: &str| layers().residual(Some("x"), Some(output), Skip::Identity);
-    assert_eq!(error(of("z")), "the sum of x and z cannot be described: no parameter uses z");
+    assert_eq!(error(of("z")), "units z cannot be part of a sum: no parameter uses them");
     // One dense layer inside the block would have the stream on both of its axes.
     let both = of("y").build().unwrap_err();
     assert!(
@@ -137,14 +137,15 @@ fn sums_that_cannot_be_are_refused() {
         "{both}"
     );
     let heads = layers().attention("attn", Some("x"), 2).residual(Some("x"), Some("attn.vo"), Skip::Identity);
-    assert!(error(heads).ends_with("attn.vo is the inside of attention heads"));
+    assert!(
+        error(heads).ends_with("attn.vo cannot be part of a sum: they are the inside of attention heads")
+    );
     let joined = layers().concatenated("w", &[vec![Segment::units("x"), Segment::units("y")]]).residual(
         Some("y"),
         None,
         Skip::Identity,
     );
-    let told = "the sum of units whose order stays and y cannot be described: y is a stretch of an axis of w";
-    assert_eq!(error(joined), told);
+    assert!(error(joined).ends_with("must stay as it is, and they are a stretch of w"));
 }
 
 #[test]
