@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Permute the units of B so that its weights lie as near as possible to those of A
+    /// Permute the units of B into the order of those units of A that they are most alike
     Align(AlignArguments),
     /// Merge networks into one
     Merge(MergeArguments),
