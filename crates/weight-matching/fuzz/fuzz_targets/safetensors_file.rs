@@ -7,7 +7,8 @@ use weight_matching::infer;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(network) = Checkpoint::decode(bytes) {
-        let written = Checkpoint::encode(&network.params, &network.kept).expect("what is read can be written");
+        let written =
+            Checkpoint::encode(&network.params, &network.kept).expect("what is read can be written");
         let again = Checkpoint::decode(&written).expect("what is written can be read");
         assert_eq!(Checkpoint::encode(&again.params, &again.kept).expect("written before"), written);
         if let Ok(inferred) = infer(&network.params) {

@@ -10,7 +10,8 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     if let Ok(network) = Checkpoint::decode(bytes) {
-        let written = Checkpoint::encode(&network.params, &network.kept).expect("what is read can be written");
+        let written =
+            Checkpoint::encode(&network.params, &network.kept).expect("what is read can be written");
         let again = Checkpoint::decode(&written).expect("what is written can be read");
         assert_eq!(Checkpoint::encode(&again.params, &again.kept).expect("written before"), written);
     }
