@@ -21,7 +21,8 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
         return ExitCode::from(1);
     }
     // The end-to-end tests drive the binaries themselves.
-    let mut test = vec!["test", "--release", "--workspace", "--features", "weight-matching/cli"];
+    let features = "weight-matching/cli,weight-matching/candle";
+    let mut test = vec!["test", "--release", "--workspace", "--features", features];
     test.extend(arguments.iter().map(String::as_str));
     verdict(cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"]) && cargo(&test))
 }

@@ -48,6 +48,9 @@ const FRAMEWORK: &[&str] = &["basin-kernels", "basin-models", "basin-train", "ba
 const NETWORK: &[&str] = &["curl", "hyper", "reqwest", "ureq"];
 const FETCHES: &str = "basin-fetch";
 
+/// Crates that may have it as an optional dependency, off by default: conversions at the edge.
+const FRAMEWORK_ON_REQUEST: &[&str] = &["weight-matching"];
+
 /// Longest file without a word of excuse, in lines.
 const LONGEST: usize = 400;
 
@@ -91,7 +94,10 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
             if allowed.contains_key(target) && !targets.contains(&target) {
                 broken.push(format!("{name} depends on {target}, which is no arrow of the house"));
             }
-            if target.starts_with("candle") && !FRAMEWORK.contains(&name) {
+            let on_request = dependency["optional"].as_bool() == Some(true)
+                && FRAMEWORK_ON_REQUEST.contains(&name)
+                && !by_default(package, target);
+            if target.starts_with("candle") && !FRAMEWORK.contains(&name) && !on_request {
                 broken.push(format!("{name} depends on {target}; only {} may", FRAMEWORK.join(", ")));
             }
             if NETWORK.contains(&target) && name != FETCHES {
@@ -104,6 +110,21 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
             broken.push(format!("{name} does not take part in the workspace's lints"));
         }
     }
+}
+
+/// Whether the default features of a package reach an optional dependency.
+fn by_default(package: &Value, dependency: &str) -> bool {
+    let features = &package["features"];
+    let mut reached = vec!["default".to_owned()];
+    let mut at = 0;
+    while at < reached.len() {
+        let implied = features[&reached[at]].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let fresh: Vec<String> =
+            implied.filter(|name| !reached.iter().any(|known| known == name)).map(str::to_owned).collect();
+        reached.extend(fresh);
+        at += 1;
+    }
+    reached.iter().any(|name| name.trim_start_matches("dep:").split(['/', '?']).next() == Some(dependency))
 }
 
 /// Heads, lengths and names of source files.

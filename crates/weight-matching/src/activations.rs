@@ -65,9 +65,13 @@ pub enum ActivationError {
 /// ```
 ///
 /// The permutations do not influence one another, so one assignment each solves the problem exactly: one sweep,
-/// always converged. The objective is the sum of the correlations of all matched units. A unit that is constant
-/// over all samples has no correlation; 0 stands in for it. Among assignments that are equal within 1e-9, one
-/// with many units in place is taken, so dead and duplicate units move only when others need their place.
+/// always converged. The two of an attention layer take whole heads in one order; theirs is solved exactly too, by
+/// the two levels of [`weight_matching`](crate::weight_matching()). Record queries or keys for `….qk`, and values
+/// or what the output projection reads for `….vo`.
+///
+/// The objective is the sum of the correlations of all matched units. A unit that is constant over all samples has
+/// no correlation; 0 stands in for it. Among assignments that are equal within 1e-9, one with many units in place
+/// is taken, so dead and duplicate units move only when others need their place.
 ///
 /// In f64; a permutation of n units and s samples costs 2 s n² operations and an O(n³) assignment.
 ///

@@ -33,6 +33,15 @@ pub enum AverageError {
         /// Their cosine; NaN when one of them is zero.
         cosine: f64,
     },
+    /// An arc of equal norm bulges beyond its ends: weights near the largest `f32` may leave its range.
+    #[error(
+        "the arc takes parameter {parameter} beyond the range of f32; make both networks smaller by one factor, \
+         or interpolate on the straight line"
+    )]
+    Overflow {
+        /// The first such parameter.
+        parameter: String,
+    },
 }
 
 /// (1/M) Σ w_i, weight by weight, summed in f64 and rounded once. Align the networks first.
@@ -73,8 +82,8 @@ pub fn interpolate(a: &Params, b: &Params, t: f64) -> Result<Params, AverageErro
 /// middle. Where ω vanishes the limit is taken, [`interpolate`]. In f64, rounded once.
 ///
 /// # Errors
-/// [`AverageError`] as for [`interpolate`], and [`AverageError::NoArc`] for opposite networks or a network of
-/// zeros.
+/// [`AverageError`] as for [`interpolate`], [`AverageError::NoArc`] for opposite networks or a network of zeros,
+/// and [`AverageError::Overflow`] for a point of the arc that no `f32` holds.
 pub fn slerp(a: &Params, b: &Params, t: f64) -> Result<Params, AverageError> {
     let straight = interpolate(a, b, t)?;
     let (mut dot, mut of_a, mut of_b) = (0.0f64, 0.0f64, 0.0f64);
@@ -94,10 +103,14 @@ pub fn slerp(a: &Params, b: &Params, t: f64) -> Result<Params, AverageError> {
         return Ok(straight);
     }
     let (from, to) = (((1.0 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin());
-    Ok(a.map(|name, values| {
+    let point = a.map(|name, values| {
         let other = b.get(name).map_or(&[][..], |b| b.data());
         values.iter().zip(other).map(|(&x, &y)| (from * f64::from(x) + to * f64::from(y)) as f32).collect()
-    }))
+    });
+    match point.first_non_finite() {
+        Some(parameter) => Err(AverageError::Overflow { parameter: parameter.to_owned() }),
+        None => Ok(point),
+    }
 }
 
 fn check(networks: &[&Params]) -> Result<(), AverageError> {

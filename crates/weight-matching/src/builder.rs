@@ -1,5 +1,6 @@
 //! Describing a network layer by layer, and the rules that a description must keep.
 
+use crate::residual::Sum;
 use crate::spec::Use;
 use crate::{AttentionGroup, PermutationSpec, Segment, SpecError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// reads and writes; `None` is an order that must stay, such as pixels, colours or classes.
 #[derive(Clone, Debug, Default)]
 pub struct SpecBuilder {
-    parameters: Vec<(String, Vec<Vec<Segment>>)>,
-    groups: Vec<AttentionGroup>,
-    equal: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, Vec<Vec<Segment>>)>,
+    pub(crate) groups: Vec<AttentionGroup>,
+    pub(crate) equal: Vec<(String, String)>,
+    pub(crate) sums: Vec<Sum>,
     carried: BTreeSet<usize>,
     tied: BTreeSet<usize>,
 }
@@ -119,8 +121,13 @@ impl SpecBuilder {
     /// # Errors
     /// [`SpecError`] at the first parameter or group that breaks the rules: a parameter described twice, a
     /// permutation (or both of an attention group) on two axes of one array, units without entries, a group
-    /// without heads, of unused permutations or of such that are already in another.
+    /// without heads, of unused permutations or of such that are already in another, a sum
+    /// ([`SpecBuilder::residual`]) of units that cannot share an order.
     pub fn build(self) -> Result<PermutationSpec, SpecError> {
+        self.with_sums_merged()?.build_merged()
+    }
+
+    fn build_merged(self) -> Result<PermutationSpec, SpecError> {
         let group_of = self.group_of()?;
         let mut permutations: Vec<(String, Vec<Use>)> = Vec::new();
         let mut positions: BTreeMap<String, usize> = BTreeMap::new();

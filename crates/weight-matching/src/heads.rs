@@ -9,6 +9,10 @@ use crate::{Objective, Permutation, linear_sum_assignment};
 /// of activations). With h heads of k units: 2 h² assignments of size k and one of size h, O(h² k³ + h³).
 pub(crate) fn best(qk: &[f64], vo: &[f64], units: usize, heads: usize) -> [Vec<usize>; 2] {
     let size = units / heads;
+    if size == 0 {
+        // No units are a multiple of any number of heads, which may then be out of all proportion.
+        return [Vec::new(), Vec::new()];
+    }
     let inner = |gain: &[f64], i: usize, j: usize| {
         let rows = (0..size).flat_map(|row| &gain[(i * size + row) * units + j * size..][..size]);
         let (order, value) = assign(&rows.copied().collect::<Vec<f64>>(), size);

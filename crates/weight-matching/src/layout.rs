@@ -152,7 +152,8 @@ impl PermutationSpec {
                 let unknown = axis.units().filter(|(name, _)| !sizes.contains_key(*name));
                 let unknown: Vec<(&str, usize)> = unknown.collect();
                 let Some(&(first, _)) = unknown.first() else { continue };
-                let share: usize = unknown.iter().map(|(_, each)| each).sum();
+                // Entries per unit come from the spec and may be of any size.
+                let share = unknown.iter().map(|(_, each)| *each).fold(0, usize::saturating_add);
                 let rest = axis.len.checked_sub(axis.known(&sizes));
                 if let Some(rest) = rest.filter(|rest| rest % share == 0)
                     && unknown.iter().all(|(name, _)| class[name] == class[first])

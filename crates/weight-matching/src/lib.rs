@@ -8,6 +8,8 @@ mod averages;
 mod axis;
 mod blocks;
 mod builder;
+#[cfg(feature = "candle")]
+pub mod candle;
 mod citation;
 mod descent;
 #[cfg(feature = "cli")]
@@ -26,6 +28,7 @@ mod processor;
 mod product;
 mod relaxed;
 mod repair;
+mod residual;
 mod restarts;
 mod scan;
 mod shortest_path;
@@ -53,7 +56,8 @@ pub use multi_pcd::{MergedMany, merge_many, multi_pcd};
 pub use order::VisitingOrder;
 pub use permutation::{Permutation, PermutationError, Permutations};
 pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
+pub use residual::Skip;
 pub use spec::{PermutationSpec, SpecError};
-pub use specs::{Family, InferError, Inferred, Norm, Shortcut, infer, infer_with_heads};
+pub use specs::{Family, InferError, Inferred, Norm, Shortcut, infer, infer_residual_mlp, infer_with_heads};
 #[cfg(feature = "toml")]
 pub use toml_form::TomlError;

@@ -42,12 +42,25 @@ impl MultiMatching {
         Some(composed(self.permutations.get(from)?, &self.permutations.get(to)?.inverse()))
     }
 
-    /// The networks in the common order.
+    /// The networks in the common order. Give all that were matched, in the same order; single ones go through
+    /// [`apply`].
     ///
     /// # Errors
-    /// [`ApplyError`] when a network is not of the layout that was matched.
-    pub fn align(&self, spec: &PermutationSpec, networks: &[&Params]) -> Result<Vec<Params>, ApplyError> {
-        networks.iter().zip(&self.permutations).map(|(network, p)| apply(spec, network, p)).collect()
+    /// [`MultiMatchingError::Count`] for more or fewer networks than were matched,
+    /// [`MultiMatchingError::Apply`] for one that is not of their layout.
+    pub fn align(
+        &self,
+        spec: &PermutationSpec,
+        networks: &[&Params],
+    ) -> Result<Vec<Params>, MultiMatchingError> {
+        let (expected, found) = (self.permutations.len(), networks.len());
+        if found != expected {
+            return Err(MultiMatchingError::Count { expected, found });
+        }
+        let one = |(network, (params, family)): (usize, (&&Params, &Permutations))| {
+            apply(spec, params, family).map_err(|source| MultiMatchingError::Apply { network, source })
+        };
+        networks.iter().zip(&self.permutations).enumerate().map(one).collect()
     }
 }
 
@@ -94,6 +107,22 @@ pub enum MultiMatchingError {
         network: usize,
         /// Its first such parameter.
         parameter: String,
+    },
+    /// Another number of networks than were matched.
+    #[error("{found} networks, expected the {expected} that were matched")]
+    Count {
+        /// How many were matched.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// What was found for the matched networks does not fit one that was given.
+    #[error("network {network} cannot be aligned: {source}")]
+    Apply {
+        /// Which network.
+        network: usize,
+        /// Where it differs.
+        source: ApplyError,
     },
 }
 

@@ -49,7 +49,8 @@ pub enum SpecError {
     /// outside of what weight matching can solve.
     #[error(
         "permutation {permutation} acts on axes {first} and {second} of {parameter}, \
-         expected at most one axis; give the axes permutations of their own"
+         expected at most one axis; give the axes permutations of their own, or describe the array as tied, \
+         which can be applied but not matched"
     )]
     RepeatedPermutation {
         /// The parameter.
@@ -82,6 +83,14 @@ pub enum SpecError {
         heads: usize,
         /// What is wrong.
         reason: &'static str,
+    },
+    /// Units of a skip connection cannot share the order of what they are added to.
+    #[error("units {units} cannot be part of a sum: {reason}")]
+    Residual {
+        /// The permutation.
+        units: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A size is declared for a permutation that no parameter has.
     #[error("{left} and {right} are declared to be of one size, but no parameter uses both of them")]

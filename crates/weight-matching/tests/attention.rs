@@ -204,3 +204,21 @@ fn groups_that_cannot_be_are_refused() {
         "the spec does not fit the network:\n  a.qk has 3 units, expected a multiple of its 2 heads"
     );
 }
+
+/// No units divide into any number of heads, also into one that nothing could be reserved for.
+#[test]
+fn attention_without_units_has_nothing_to_permute() {
+    let spec = PermutationSpec::builder().attention("a", None, usize::MAX).build().unwrap();
+    let shapes = [
+        ("a.in_proj_weight", vec![0, 4]),
+        ("a.in_proj_bias", vec![0]),
+        ("a.out_proj.weight", vec![4, 0]),
+        ("a.out_proj.bias", vec![4]),
+    ];
+    let net = filled(shapes.map(|(name, shape)| (name.to_owned(), shape)).into(), 0);
+    let mut options = MatchingOptions::new(SeedTree::root(0));
+    options.restarts = 2;
+    let found = weight_matching(&spec, &net, &net, &options).unwrap();
+    assert_eq!(found.permutations.get("a.qk"), Some(&Permutation::identity(0)));
+    assert_eq!(apply(&spec, &net, &found.permutations).unwrap(), net);
+}

@@ -51,6 +51,24 @@ fn an_arc_keeps_norm_and_turns_evenly() {
     }
 }
 
+/// Squares of such weights overflow f32, and so may the arc itself, which bulges.
+#[test]
+fn huge_weights_have_an_arc_where_f32_holds_it() {
+    let half = |w: &[f32], low: f32| (0..w.len()).map(|i| if i % 2 == 0 { 3e38 } else { low }).collect();
+    let net = random_network(&[4, 6, 2], 0);
+    let (a, b) = (net.map(|_, w| half(w, 1e38)), net.map(|_, w| half(w, -1e38)));
+    let middle = slerp(&a, &b, 0.5).unwrap();
+    assert!(middle.first_non_finite().is_none());
+    // The angle is 2 atan(1/3): the middle is (a + b) / 2 made longer by 1 / cos(atan(1/3)) = √10 / 3.
+    let expected = 3e38 * 10f64.sqrt() / 3.0;
+    assert!((f64::from(middle.get("0.weight").unwrap().data()[0]) / expected - 1.0).abs() < 1e-6);
+    assert_eq!(middle.get("0.weight").unwrap().data()[1], 0.0);
+    let (a, b) = (net.map(|_, w| half(w, 3e38)), net.map(|_, w| half(w, -3e38)));
+    assert_eq!(slerp(&a, &b, 0.5), Err(AverageError::Overflow { parameter: "0.weight".into() }));
+    assert_eq!(slerp(&a, &b, 1.0).unwrap(), b);
+    assert!(interpolate(&a, &b, 0.5).unwrap().first_non_finite().is_none());
+}
+
 #[test]
 fn averages_that_do_not_exist_are_refused() {
     let (a, wide) = (random_network(&[2, 3, 2], 0), random_network(&[2, 4, 2], 0));

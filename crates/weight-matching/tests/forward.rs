@@ -39,12 +39,12 @@ fn layer_norm(net: &Params, name: &str, x: &Rows) -> Rows {
     x.iter().map(row).collect()
 }
 
-fn add(x: &Rows, y: &Rows) -> Rows {
+pub(crate) fn add(x: &Rows, y: &Rows) -> Rows {
     x.iter().zip(y).map(|(x, y)| x.iter().zip(y).map(|(x, y)| x + y).collect()).collect()
 }
 
 /// Any smooth activation serves; this is the tanh form of GELU.
-fn gelu(x: &Rows) -> Rows {
+pub(crate) fn gelu(x: &Rows) -> Rows {
     let unit = |x: &f64| 0.5 * x * (1.0 + (0.797_884_56 * (x + 0.044_715 * x.powi(3))).tanh());
     x.iter().map(|x| x.iter().map(unit).collect()).collect()
 }

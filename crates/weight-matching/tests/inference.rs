@@ -3,7 +3,9 @@
 use crate::families::random_cifar;
 use crate::networks::{VitShape, network_of, random_network, random_vit};
 use basin_core::{Array, Params};
-use weight_matching::{Family, InferError, Norm, PermutationSpec, Shortcut, infer, infer_with_heads};
+use weight_matching::{
+    Family, InferError, Norm, PermutationSpec, Shortcut, infer, infer_residual_mlp, infer_with_heads,
+};
 
 const SHAPE: VitShape = VitShape { dim: 12, heads: 3, hidden: 8, layers: 2, patch: 6, tokens: 4, classes: 5 };
 
@@ -73,6 +75,29 @@ fn perceptrons_are_chained_by_number_or_by_the_order_given() {
     assert!(inferred.notes[0].ends_with("8, 9, 10"), "{:?}", inferred.notes);
     let spec = PermutationSpec::mlp(&["body", "a_head"]).unwrap();
     assert_eq!(infer(&network_of(&spec, &[("out", 4)], 3, 0)).unwrap().spec, spec);
+}
+
+#[test]
+fn a_stream_is_inferred_only_on_request_and_hinted_at_where_sizes_allow_it() {
+    let widths = [2, 8, 5, 8, 6, 8, 3];
+    let net = random_network(&widths, 0);
+    let inferred = infer_residual_mlp(&net).unwrap();
+    let expected = PermutationSpec::residual_mlp("0", &[("1", "2"), ("3", "4")], "5").unwrap();
+    assert_eq!((inferred.family, inferred.spec), (Family::ResidualMlp, expected));
+    let inferred = infer(&net).unwrap();
+    assert_eq!(inferred.family, Family::Mlp);
+    assert!(inferred.notes[2].contains("a residual stream of 8 units"), "{:?}", inferred.notes);
+    // Another width behind a block, an odd number of layers, nothing between first and last: no stream.
+    for widths in [&[2, 8, 5, 8, 6, 7, 3][..], &[2, 8, 8, 3], &[2, 8, 3]] {
+        assert_eq!(infer(&random_network(widths, 0)).unwrap().notes.len(), 2, "{widths:?}");
+    }
+    let error = infer_residual_mlp(&random_network(&[2, 8, 5, 7, 3], 0)).unwrap_err();
+    assert!(matches!(error, InferError::Nearest { family: Family::ResidualMlp, .. }));
+    assert!(error.to_string().contains("has 7 units, expected 8 for permutation stream"), "{error}");
+    let error = infer_residual_mlp(&random_network(&[2, 8, 8, 3], 0)).unwrap_err().to_string();
+    assert!(error.contains("no residual MLP with dense layers 3, expected an even number"), "{error}");
+    assert!(infer_residual_mlp(&Params::new()).is_err());
+    assert!(infer_residual_mlp(&random_vit(SHAPE, 0)).is_err());
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod algebra;
 mod assignment;
 mod attention;
 mod averages;
+#[cfg(feature = "candle")]
+mod candle;
 mod families;
 mod forward;
 mod frank_wolfe;
@@ -13,6 +15,7 @@ mod many;
 mod matching;
 mod networks;
 mod repair;
+mod residual;
 mod restarts;
 mod segments;
 mod specs;

@@ -263,6 +263,19 @@ fn networks_that_cannot_be_matched_are_refused() {
     assert!(matches!(error, MultiMatchingError::Spec(SpecError::Layout { .. })));
 }
 
+#[test]
+fn only_the_networks_that_were_matched_are_aligned() {
+    let (spec, net) = (mlp(&["h"]), random_network(&[2, 3, 2], 0));
+    let found = multi_pcd(&spec, &[&net, &net, &net], &options(0)).unwrap();
+    for given in [0, 2, 4] {
+        let error = found.align(&spec, &vec![&net; given]).unwrap_err();
+        assert_eq!(error, MultiMatchingError::Count { expected: 3, found: given });
+    }
+    let wide = random_network(&[2, 4, 2], 0);
+    let error = found.align(&spec, &[&net, &wide, &net]).unwrap_err();
+    assert!(matches!(error, MultiMatchingError::Apply { network: 1, .. }), "{error}");
+}
+
 /// Attention heads move as blocks in joint matchings too.
 #[test]
 fn transformers_in_three_orders_are_brought_together() {

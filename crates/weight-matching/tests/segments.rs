@@ -103,6 +103,19 @@ fn units_without_entries_are_refused() {
     assert_eq!(error, Err(SpecError::EmptyUnits { parameter, axis: 0, permutation }));
 }
 
+/// Entries per unit whose sum overflows to nothing: no size follows, and nothing is divided by it.
+#[test]
+fn entries_per_unit_of_any_size_are_compared_with_the_axis() {
+    let axis = vec![Segment::blocks("a", usize::MAX), Segment::blocks("b", 1)];
+    let spec = PermutationSpec::builder().concatenated("w", &[axis]).equal_sizes("a", "b").build().unwrap();
+    let net: Params = [("w".to_owned(), numbered(&[6]))].into_iter().collect();
+    let misfits = spec.misfits(&net);
+    assert!(
+        matches!(&misfits[..], [Misfit::Undetermined { .. }, Misfit::Undetermined { .. }]),
+        "{misfits:?}"
+    );
+}
+
 #[test]
 fn a_tied_array_can_be_permuted_but_not_matched() {
     let spec = PermutationSpec::builder().dense("in", None, Some("h")).tied("mix", &[Some("h"), Some("h")]);

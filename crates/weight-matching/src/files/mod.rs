@@ -1,9 +1,10 @@
-//! Networks and permutations in files: safetensors in and out, PyTorch's `.pt` in, nothing executed.
+//! Networks, permutations and activations in files: safetensors in and out, PyTorch's `.pt` in, nothing executed.
 //!
 //! What a file holds is never trusted: sizes are checked against the bytes that are there before anything is
 //! reserved, names from a file never reach the file system, and a pickle is read by a machine that knows the
 //! few instructions and names a state dict consists of and refuses the rest.
 
+mod activations;
 mod archive;
 mod checkpoint;
 mod element;
@@ -18,6 +19,9 @@ mod state_dict;
 mod tensor;
 mod torch;
 
+pub use activations::{
+    ActivationMisfit, Activations, activation_misfits, decode_activations, read_activations,
+};
 pub use checkpoint::Checkpoint;
 pub use element::Element;
 pub use index_vectors::{decode_permutations, encode_permutations, read_permutations};

@@ -23,7 +23,7 @@ impl FileError {
     }
 }
 
-/// Why bytes are not a network or a family of permutations.
+/// Why bytes are not a network, a family of permutations or activations.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -112,6 +112,14 @@ pub enum Problem {
          give a file that --permutations wrote"
     )]
     NotIndices {
+        /// The tensor.
+        name: String,
+        /// Type and shape.
+        found: String,
+    },
+    /// A tensor of a file of activations holds no floating-point numbers.
+    #[error("tensor {name} is {found}, expected f32, f64, f16 or bf16; save the activations as floats")]
+    NotFloats {
         /// The tensor.
         name: String,
         /// Type and shape.

@@ -1,5 +1,6 @@
 //! Which of the known families is a network, judged by the names and shapes of its parameters.
 
+use super::perceptron::{is_dense, mlp};
 use super::{Norm, Shortcut, torchvision, vgg, vit};
 use crate::{PermutationSpec, SpecError};
 use basin_core::Params;
@@ -12,6 +13,8 @@ use thiserror::Error;
 pub enum Family {
     /// [`PermutationSpec::mlp`].
     Mlp,
+    /// [`PermutationSpec::residual_mlp`].
+    ResidualMlp,
     /// [`PermutationSpec::vgg`].
     Vgg,
     /// [`PermutationSpec::cifar_resnet`].
@@ -28,6 +31,7 @@ impl std::fmt::Display for Family {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Mlp => "MLP",
+            Self::ResidualMlp => "residual MLP",
             Self::Vgg => "VGG",
             Self::CifarResNet => "CIFAR ResNet",
             Self::TorchvisionResNet => "torchvision ResNet",
@@ -84,9 +88,10 @@ const MARKS: [(Family, &[&str]); 5] = [
 
 /// Finds the spec of a network of a known family. The number of attention heads is not visible in shapes:
 /// without it the units inside attention keep their order, which is right for any number; give it to
-/// [`infer_with_heads`] to align them too. Dense layers alone are taken for a plain perceptron: skip connections,
-/// which shapes do not show either, need [`PermutationSpec::residual_mlp`]. Whatever the spec, compare the
-/// outputs of the network before and after [`crate::apply`] once.
+/// [`infer_with_heads`] to align them too. Dense layers alone are taken for a plain perceptron: skip connections
+/// are not visible either, and need [`infer_residual_mlp`](crate::infer_residual_mlp); a note says where the
+/// shapes would allow them. Whatever the spec, compare the outputs of the network before and after
+/// [`crate::apply`] once.
 ///
 /// # Errors
 /// [`InferError::Nearest`] with all differences from the family whose names match best, else
@@ -118,12 +123,17 @@ pub fn infer_with_heads(params: &Params, heads: Option<usize>) -> Result<Inferre
             return Err(InferError::Unknown { example, expected });
         }
     };
+    checked(params, family, found)
+}
+
+/// What was found, validated against the network.
+pub(super) fn checked(params: &Params, family: Family, found: Found) -> Result<Inferred, InferError> {
     let checked = found.and_then(|(spec, notes)| spec.validate(params).map(|_| (spec, notes)));
     let (spec, notes) = checked.map_err(|problem| InferError::Nearest { family, problem })?;
     Ok(Inferred { spec, family, notes })
 }
 
-type Found = Result<(PermutationSpec, Vec<String>), SpecError>;
+pub(super) type Found = Result<(PermutationSpec, Vec<String>), SpecError>;
 
 fn of_family(family: Family, params: &Params, heads: Option<usize>) -> Found {
     match family {
@@ -154,7 +164,7 @@ fn of_family(family: Family, params: &Params, heads: Option<usize>) -> Found {
             Ok((PermutationSpec::torchvision_resnet(depth)?, vec![note]))
         }
         Family::Vgg => vgg(params),
-        Family::Mlp => mlp(params),
+        Family::Mlp | Family::ResidualMlp => mlp(params),
     }
 }
 
@@ -216,34 +226,4 @@ fn vgg(params: &Params) -> Found {
     let note = format!("depth {depth} from {} convolutions, norm {norm:?}", convolutions.len());
     let notes = vec![note, format!("{pixels} pixels per channel and {} dense layers", names.len())];
     Ok((PermutationSpec::vgg(depth, norm, pixels, &names)?, notes))
-}
-
-/// Whether all parameters are `….weight` of two axes and `….bias` of one.
-fn is_dense(params: &Params) -> bool {
-    let dense = |(name, shape): (&str, &[usize])| {
-        (name.ends_with("weight") && shape.len() == 2) || (name.ends_with("bias") && shape.len() == 1)
-    };
-    !params.is_empty() && params.iter().all(|(name, array)| dense((name, array.shape())))
-}
-
-/// The layers of a perceptron in the order in which their sizes form a chain: as given, or by the numbers in
-/// their names.
-fn mlp(params: &Params) -> Found {
-    let layers =
-        params.iter().filter_map(|(name, array)| Some((name.strip_suffix(".weight")?, array.shape())));
-    let given: Vec<(&str, &[usize])> = layers.collect();
-    let mut by_number = given.clone();
-    by_number.sort_by_key(|(name, _)| (name.len(), *name));
-    let chains = |layers: &[(&str, &[usize])]| layers.windows(2).all(|pair| pair[0].1[0] == pair[1].1[1]);
-    // Files often hold names in alphabetical order, so numbers come before the order of the file.
-    let numbered = given.iter().all(|(name, _)| name.ends_with(|c: char| c.is_ascii_digit()));
-    let mut orders = if numbered { [by_number, given] } else { [given, by_number] };
-    let chained = orders.iter().position(|layers| chains(layers));
-    let layers = std::mem::take(&mut orders[chained.unwrap_or(0)]);
-    let names: Vec<&str> = layers.iter().map(|(name, _)| *name).collect();
-    let notes = vec![
-        format!("layers in the order {}", names.join(", ")),
-        "no residual stream, and activations that act on each unit alone, which shapes cannot show".into(),
-    ];
-    Ok((PermutationSpec::mlp(&names)?, notes))
 }

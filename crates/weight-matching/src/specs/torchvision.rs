@@ -1,7 +1,6 @@
 //! torchvision's residual networks for ImageNet.
 
-use super::Norm;
-use crate::{PermutationSpec, Segment, SpecError};
+use crate::{PermutationSpec, Skip, SpecError};
 
 /// Depth, blocks of each of the four layers, and whether blocks are bottlenecks of three convolutions
 /// (He et al., arXiv 1512.03385, Table 1).
@@ -34,38 +33,28 @@ impl PermutationSpec {
                 expected,
             });
         };
-        let mut stream = [Segment::units("stem")];
-        let mut spec =
-            Self::builder().conv_over("conv1", &[], &stream).norm_over("bn1", &stream, Norm::Batch);
+        let mut stream = "stem".to_owned();
+        let mut spec = Self::builder().conv("conv1", None, Some(&stream)).batch_norm("bn1", &stream);
         for (layer, &blocks) in (1..).zip(layers) {
             for block in 0..blocks {
-                let name = format!("layer{layer}.{block}");
-                let projects = block == 0 && (layer > 1 || *bottleneck);
-                let input = stream.clone();
-                if projects {
-                    stream = [Segment::units(format!("layer{layer}"))];
-                }
-                let mut units = input.clone();
+                let (name, output) = (format!("layer{layer}.{block}"), format!("layer{layer}"));
+                let mut units = stream.clone();
                 let last = if *bottleneck { 3 } else { 2 };
                 for i in 1..=last {
-                    let output =
-                        if i == last { stream.clone() } else { [Segment::units(format!("{name}.inner{i}"))] };
-                    spec = spec.conv_over(&format!("{name}.conv{i}"), &units, &output).norm_over(
-                        &format!("{name}.bn{i}"),
-                        &output,
-                        Norm::Batch,
-                    );
-                    units = output;
+                    let next = if i == last { output.clone() } else { format!("{name}.inner{i}") };
+                    spec = spec
+                        .conv(&format!("{name}.conv{i}"), Some(&units), Some(&next))
+                        .batch_norm(&format!("{name}.bn{i}"), &next);
+                    units = next;
                 }
-                if projects {
-                    spec = spec.conv_over(&format!("{name}.downsample.0"), &input, &stream).norm_over(
-                        &format!("{name}.downsample.1"),
-                        &stream,
-                        Norm::Batch,
-                    );
-                }
+                let projects = block == 0 && (layer > 1 || *bottleneck);
+                let [projection, norm] = [0, 1].map(|i| format!("{name}.downsample.{i}"));
+                let skip = if projects { Skip::Conv(&projection) } else { Skip::Identity };
+                spec = spec.residual(Some(&stream), Some(&output), skip);
+                spec = if projects { spec.batch_norm(&norm, &output) } else { spec };
+                stream = output;
             }
         }
-        spec.dense_over("fc", &stream, &[]).build()
+        spec.dense("fc", Some(&stream), None).build()
     }
 }

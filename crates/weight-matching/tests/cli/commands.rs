@@ -1,7 +1,7 @@
 //! What each command does when all is well.
 
 use crate::{fixture, load, network, permutations, run, save, succeed};
-use basin_core::{Params, Simplex};
+use basin_core::{Array, Params, SeedTree, Simplex};
 use serde_json::Value;
 use tempfile::tempdir;
 use weight_matching::files::{Checkpoint, Element, Tensor, read_permutations};
@@ -113,6 +113,38 @@ fn merged_by(method: &str) {
     assert_eq!(load(dir, "m.safetensors").params, mean, "{method}");
 }
 
+/// Shapes do not show skip connections: the user is told what was taken for granted, and can say otherwise.
+#[test]
+fn residual_perceptrons_are_aligned_when_asked_for() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    let widths = [3, 8, 5, 8, 2];
+    let net: Params = (0..4)
+        .flat_map(|layer| {
+            let (input, out) = (widths[layer], widths[layer + 1]);
+            [("weight", vec![out, input]), ("bias", vec![out])].map(|(kind, shape)| {
+                let name = format!("l{layer}.{kind}");
+                let mut rng = SeedTree::root(0).child(&name).rng();
+                let values = (0..shape.iter().product()).map(|_| rng.normal() as f32).collect();
+                (name, Array::new(shape, values).unwrap())
+            })
+        })
+        .collect();
+    save(dir, "a.safetensors", &net);
+    save(dir, "b.safetensors", &net.map(|_, w| w.iter().rev().copied().collect()));
+    let align = ["align", "a.safetensors", "b.safetensors", "--out", "c.safetensors", "--json"];
+    let output = run(dir, &align);
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && notes.contains("would allow a residual stream of 8 units"), "{notes}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["permutations"], serde_json::json!({ "l0.out": 8, "l1.out": 5, "l2.out": 8 }));
+    let told = succeed(dir, &[&align[..], &["--spec", "residual-mlp", "--force"]].concat());
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["permutations"], serde_json::json!({ "stream": 8, "l1.out": 5 }));
+    assert!(succeed(dir, &["inspect", "a.safetensors"]).contains("note: the sizes would allow"));
+    assert!(succeed(dir, &["spec", "list"]).contains("residual-mlp"));
+}
+
 #[test]
 fn inspect_lists_tensors_and_the_spec_that_fits() {
     let folder = tempdir().unwrap();
@@ -120,6 +152,7 @@ fn inspect_lists_tensors_and_the_spec_that_fits() {
     save(dir, "a.safetensors", &network(32, 2, 0));
     let told = succeed(dir, &["inspect", "a.safetensors"]);
     assert!(told.contains("spec: resnet32"), "{told}");
+    assert!(told.contains("permutations: bg0 (2), bg1 (4), "), "{told}");
     assert!(
         told.lines().any(|line| line.starts_with("conv1.weight ") && line.ends_with("f32   [2, 3, 3, 3]"))
     );

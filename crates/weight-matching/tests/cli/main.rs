@@ -1,5 +1,6 @@
 //! The command line and the files it reads, driven from outside.
 
+mod activations;
 mod checkpoints;
 mod commands;
 mod mutations;

@@ -2,7 +2,9 @@
 
 use crate::{fixture, network, permutations};
 use basin_core::{Rng, SeedTree};
-use weight_matching::files::{Checkpoint, Problem, decode_permutations, encode_permutations};
+use weight_matching::files::{
+    Checkpoint, Problem, decode_activations, decode_permutations, encode_permutations,
+};
 
 /// A copy with a few bytes changed, cut, repeated or moved.
 fn mutated(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
@@ -52,6 +54,7 @@ fn mutations_of_valid_files_never_panic() {
                 read += 1;
             }
             let _ = decode_permutations(&bytes);
+            let _ = decode_activations(&bytes);
         }
     }
     // Both ways out are taken: the changes reach beyond the first check.

@@ -19,7 +19,7 @@ fn folder() -> TempDir {
     folder
 }
 
-fn refuse(dir: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
+pub(crate) fn refuse(dir: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     let (found, told) = fail(dir, arguments);
     assert_eq!(found, code, "{told}");
     for part in parts {
@@ -57,11 +57,14 @@ fn usage_is_refused_with_what_there_is() {
     let dir = folder.path();
     refuse(dir, &["align"], 2, &["Usage"]);
     refuse(dir, &[&ALIGN[..], &["--spec", "vgg"]].concat(), 2, &["no spec vgg", "resnet20"]);
-    refuse(dir, &[&ALIGN[..], &["--method", "magic"]].concat(), 2, &["--method magic, expected weights"]);
+    refuse(dir, &[&ALIGN[..], &["--method", "magic"]].concat(), 2, &["'magic'", "weights, activations"]);
     refuse(dir, &[&ALIGN[..], &["--restarts", "0"]].concat(), 2, &["restarts"]);
     let merge = ["merge", "a.safetensors", "b.safetensors", "--out", "c.safetensors", "--method"];
     refuse(dir, &[&merge[..], &["magic"]].concat(), 2, &["no method magic", "pairwise"]);
     refuse(dir, &["spec", "show", "vgg"], 2, &["no spec vgg"]);
+    refuse(dir, &["spec", "show", "residual-mlp"], 2, &["residual-mlp depends on the network"]);
+    let residual = [&ALIGN[..], &["--spec", "residual-mlp"]].concat();
+    refuse(dir, &residual, 2, &["spec residual-mlp does not fit a.safetensors", "expected an even number"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `align`: permute the units of B towards A.
 
-use crate::arguments::{AlignArguments, Search};
+use crate::activations;
+use crate::arguments::{AlignArguments, Method, Search};
 use crate::failure::Failure;
 use crate::output::{check_outputs, encode, read_network, say, write};
 use crate::progress::during;
@@ -14,9 +15,7 @@ use weight_matching::{Matching, MatchingOptions, PermutationSpec, apply, weight_
 
 /// Runs the command.
 pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
-    if arguments.method != "weights" {
-        return Err(Failure::Usage(format!("--method {}, expected weights", arguments.method)));
-    }
+    activations::check_flags(arguments)?;
     let outputs: Vec<&Path> =
         [Some(&arguments.out), arguments.permutations.as_ref()].into_iter().flatten().map(|p| &**p).collect();
     check_outputs(&outputs, arguments.telling.force)?;
@@ -25,7 +24,10 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     same_architecture(&arguments.reference, &a.params, &arguments.target, &b.params)?;
     let chosen = specs::choose(&arguments.search.spec, &a.params, &arguments.reference)?;
     let begun = Instant::now();
-    let matching = search(&chosen.spec, &a.params, &b.params, &arguments.search)?;
+    let matching = match arguments.method {
+        Method::Weights => search(&chosen.spec, &a.params, &b.params, &arguments.search)?,
+        Method::Activations => activations::search(arguments, &chosen)?,
+    };
     let seconds = begun.elapsed().as_secs_f64();
     let aligned =
         apply(&chosen.spec, &b.params, &matching.permutations).map_err(|source| Failure::Apply {
@@ -51,13 +53,10 @@ pub(crate) fn same_architecture(a_path: &Path, a: &Params, b_path: &Path, b: &Pa
 }
 
 /// How the library is to search.
-pub(crate) fn options(how: &Search) -> Result<MatchingOptions, Failure> {
-    if how.restarts == 0 {
-        return Err(Failure::Usage("--restarts 0, expected at least 1".into()));
-    }
-    let mut options = MatchingOptions::new(SeedTree::root(how.seed));
-    options.restarts = how.restarts as usize;
-    Ok(options)
+pub(crate) fn options(how: &Search) -> MatchingOptions {
+    let mut options = MatchingOptions::new(SeedTree::root(how.seed.unwrap_or(0)));
+    options.restarts = how.restarts.unwrap_or(1) as usize;
+    options
 }
 
 /// The best of so many searches; the first of equals.
@@ -67,7 +66,7 @@ pub(crate) fn search(
     target: &Params,
     how: &Search,
 ) -> Result<Matching, Failure> {
-    let options = options(how)?;
+    let options = options(how);
     Ok(during("matching", || weight_matching(spec, reference, target, &options))?)
 }
 
@@ -78,8 +77,13 @@ fn tell(
     seconds: f64,
 ) -> Result<(), Failure> {
     let (before, after) = (matching.objective_before, matching.objective_after());
+    let (method, what) = match arguments.method {
+        Method::Weights => ("weights", "sum of products of weights"),
+        Method::Activations => ("activations", "sum of correlations"),
+    };
     if arguments.telling.json {
         let told = json!({
+            "method": method,
             "objective_before": before,
             "objective_after": after,
             "sweeps": matching.sweeps,
@@ -95,7 +99,7 @@ fn tell(
     let limit = if matching.converged { "" } else { " (stopped by the limit on sweeps)" };
     let mut lines = vec![
         format!("spec          {} ({} permutations of {units} units)", chosen.name, chosen.sizes.len()),
-        format!("objective     {before:.6} before, {after:.6} after"),
+        format!("objective     {before:.6} before, {after:.6} after ({what})"),
         format!("moved         {moved} of {units} units"),
         format!("sweeps        {}{limit}, {seconds:.2} s", matching.sweeps),
         format!("written       {}", arguments.out.display()),

@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Align the units of neural networks of one architecture, and merge them.
@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Permute the units of B so that its weights lie as near as possible to those of A
+    /// Permute the units of B into the order of those units of A that they are most alike
     Align(AlignArguments),
     /// Merge networks into one
     Merge(MergeArguments),
@@ -34,12 +34,21 @@ pub(crate) struct Search {
     /// Which axes belong together: a name of `spec list`, or auto
     #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
     pub(crate) spec: String,
-    /// Searches from different random orders; the best counts
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub(crate) restarts: u64,
-    /// Decides the random orders
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// Searches from different random orders; the best counts [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) restarts: Option<u64>,
+    /// Decides the random orders [default: 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// By what units are told to be alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// By the weights alone, without data
+    Weights,
+    /// By what the units compute on the same inputs, recorded in two files
+    Activations,
 }
 
 /// How results are told and written.
@@ -67,9 +76,17 @@ pub(crate) struct AlignArguments {
     /// Safetensors file for the permutations
     #[arg(long)]
     pub(crate) permutations: Option<PathBuf>,
-    /// weights: by the weights alone, without data
-    #[arg(long, default_value = "weights")]
-    pub(crate) method: String,
+    /// By what units are told to be alike
+    #[arg(long, value_enum, default_value_t = Method::Weights)]
+    pub(crate) method: Method,
+    /// With --method activations: what the units of A compute. A safetensors file with one array
+    /// [samples, units] of f32, f64, f16 or bf16 for each permutation of the spec, named like it: a row for
+    /// each input, or for each pixel of each input behind a convolution
+    #[arg(long, value_name = "FILE")]
+    pub(crate) activations_a: Option<PathBuf>,
+    /// The same for B, on the same inputs in the same order
+    #[arg(long, value_name = "FILE")]
+    pub(crate) activations_b: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]

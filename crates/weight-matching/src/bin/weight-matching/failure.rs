@@ -1,10 +1,11 @@
 //! What can go wrong, and the exit code of each.
 
 use basin_store::StoreError;
+use std::fmt::Display;
 use std::path::PathBuf;
 use thiserror::Error;
-use weight_matching::files::{FileError, Problem};
-use weight_matching::{ApplyError, MatchingError};
+use weight_matching::files::{ActivationMisfit, FileError, Problem};
+use weight_matching::{ActivationError, ApplyError, MatchingError};
 
 /// Why a command could not do what was asked. Outputs are written last, so nothing was written.
 #[derive(Debug, Error)]
@@ -33,6 +34,13 @@ pub(crate) enum Failure {
     #[error("{}: permutation {permutation} has {units} units, expected at most {limit}: \
         the search needs memory for units² numbers; leave that axis as it is in the spec", path.display())]
     TooWide { path: PathBuf, permutation: String, units: usize, limit: usize },
+    /// Recorded activations do not belong to the network or to each other.
+    #[error("activations {} do not fit spec {spec}:\n{}\nrecord one array [samples, units] for each permutation \
+        (inspect lists them), in both networks on the same inputs in the same order", path.display(), shown(problems))]
+    Activations { path: PathBuf, spec: String, problems: Vec<ActivationMisfit> },
+    /// Anything else that activations are refused for.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
     /// Anything else the search refuses.
     #[error(transparent)]
     Matching(#[from] MatchingError),
@@ -59,6 +67,8 @@ impl Failure {
             | Self::Architectures { .. }
             | Self::NonFinite { .. }
             | Self::TooWide { .. }
+            | Self::Activations { .. }
+            | Self::Activation(_)
             | Self::Matching(_)
             | Self::Apply { .. }
             | Self::Encode { .. } => 4,
@@ -68,8 +78,9 @@ impl Failure {
 }
 
 /// The first few problems.
-fn shown(problems: &[String]) -> String {
-    let mut lines: Vec<String> = problems.iter().take(8).cloned().collect();
+fn shown(problems: &[impl Display]) -> String {
+    let mut lines: Vec<String> =
+        problems.iter().take(8).map(|problem| format!("  {}", problem.to_string().trim_start())).collect();
     if problems.len() > lines.len() {
         lines.push(format!("  and {} more", problems.len() - lines.len()));
     }

@@ -21,7 +21,11 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
             Some((name.as_str(), element.name(), shape))
         })
         .collect();
-    let spec = specs::fitting(&network.params).map(|(name, _)| name);
+    let fitting = specs::fitting(&network.params);
+    let permutations = fitting.as_ref().and_then(|found| found.spec.validate(&network.params).ok());
+    let mut notes = network.notes.clone();
+    notes.extend(fitting.iter().flat_map(|found| found.notes.clone()));
+    let spec = fitting.map(|found| found.name);
     let mut problems: Vec<String> = network
         .params
         .iter()
@@ -40,8 +44,9 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
             "tensors": tensors,
             "weights": network.params.scalar_count(),
             "spec": spec,
+            "permutations": permutations,
             "problems": problems,
-            "notes": network.notes,
+            "notes": notes,
         });
         return say(&told.to_string());
     }
@@ -49,7 +54,11 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         tensors.iter().map(|(name, dtype, shape)| format!("{name:<48} {dtype:<5} {shape:?}")).collect();
     lines.push(format!("\n{} tensors, {} weights", tensors.len(), network.params.scalar_count()));
     lines.push(format!("spec: {}", spec.as_deref().unwrap_or("none fits")));
-    lines.extend(network.notes.iter().map(|note| format!("note: {note}")));
+    if let Some(sizes) = permutations {
+        let sizes: Vec<String> = sizes.iter().map(|(name, units)| format!("{name} ({units})")).collect();
+        lines.push(format!("permutations: {}", sizes.join(", ")));
+    }
+    lines.extend(notes.iter().map(|note| format!("note: {note}")));
     lines.extend(problems.iter().map(|problem| format!("problem: {problem}")));
     say(&lines.join("\n"))
 }

@@ -1,6 +1,7 @@
 //! The `weight-matching` binary: aligns and merges networks that are files.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod activations;
 mod align;
 mod apply;
 mod arguments;

@@ -29,15 +29,15 @@ type Run = fn(&PermutationSpec, &[&Params], &Search) -> Result<Merged, Failure>;
 const METHODS: &[(&str, Run)] = &[
     ("pairwise", pairwise),
     ("multi-pcd", |spec, networks, how| {
-        let options = options(how)?;
+        let options = options(how);
         joint(spec, networks, || multi_pcd(spec, networks, &options))
     }),
     ("merge-many", |spec, networks, how| {
-        let options = options(how)?;
+        let options = options(how);
         joint(spec, networks, || merge_many(spec, networks, &options).map(|merged| merged.matching))
     }),
     ("frank-wolfe", |spec, networks, how| {
-        let search = options(how)?;
+        let search = options(how);
         let mut options = FrankWolfeOptions::new(search.seed);
         options.restarts = search.restarts;
         joint(spec, networks, || frank_wolfe(spec, networks, &options).map(|relaxed| relaxed.matching))

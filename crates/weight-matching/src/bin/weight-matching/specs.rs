@@ -7,7 +7,7 @@ use basin_core::Params;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use weight_matching::{PermutationSpec, SpecError, infer};
+use weight_matching::{InferError, Inferred, PermutationSpec, SpecError, infer, infer_residual_mlp};
 
 /// Most units of one permutation: the search keeps a few matrices of units² numbers.
 const MOST_UNITS: usize = 32_768;
@@ -28,6 +28,16 @@ const KNOWN: &[Known] = &[
     ("resnet50", "torchvision's ResNet-50", || PermutationSpec::torchvision_resnet(50)),
 ];
 
+/// A name, what it describes, and the spec that a network's sizes make of it.
+type Sized = (&'static str, &'static str, fn(&Params) -> Result<Inferred, InferError>);
+
+/// One line for each spec that depends on the network.
+const SIZED: &[Sized] = &[(
+    "residual-mlp",
+    "dense layers first, up and down of each block, last, on a stream",
+    infer_residual_mlp,
+)];
+
 /// A spec that fits a network.
 pub(crate) struct Chosen {
     pub(crate) name: String,
@@ -39,15 +49,31 @@ pub(crate) struct Chosen {
 /// The spec an argument asks for, checked against the network at `path`.
 pub(crate) fn choose(argument: &str, params: &Params, path: &Path) -> Result<Chosen, Failure> {
     let (name, spec) = match argument {
-        "auto" => fitting(params)
-            .ok_or_else(|| misfit("auto", vec!["  no known spec fits".into()], params, path))?,
+        "auto" => {
+            let found = fitting(params);
+            let found =
+                found.ok_or_else(|| misfit("auto", vec!["  no known spec fits".into()], params, path))?;
+            found.notes.iter().for_each(|note| eprintln!("note: {}: {note}", path.display()));
+            (found.name, found.spec)
+        }
         file if file.ends_with(".toml") => {
             let refusal = |reason: String| Failure::Usage(format!("--spec {file}: {reason}"));
             let text = std::fs::read_to_string(file).map_err(|error| refusal(error.to_string()))?;
             let spec = PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()))?;
             (file.to_owned(), spec)
         }
-        name => (name.to_owned(), find(name)?),
+        name => match SIZED.iter().find(|(sized, ..)| *sized == name) {
+            Some((.., build)) => {
+                let found = build(params);
+                let found = found.map_err(|error| {
+                    let (spec, path) = (name.to_owned(), path.to_owned());
+                    let (problems, advice) = (vec![error.to_string()], names());
+                    Failure::Spec { spec, path, problems, advice }
+                })?;
+                (name.to_owned(), found.spec)
+            }
+            None => (name.to_owned(), find(name)?),
+        },
     };
     let sizes = spec.validate(params).map_err(|error| misfit(&name, problems(error), params, path))?;
     match sizes.iter().find(|(_, units)| **units > MOST_UNITS) {
@@ -66,12 +92,23 @@ fn find(name: &str) -> Result<PermutationSpec, Failure> {
     build().map_err(|error| Failure::Usage(format!("spec {name}: {error}")))
 }
 
+/// A spec that was chosen without being named.
+pub(crate) struct Fitting {
+    pub(crate) name: String,
+    pub(crate) spec: PermutationSpec,
+    /// What it takes for granted.
+    pub(crate) notes: Vec<String>,
+}
+
 /// The first spec that fits the network, or one that its names and shapes imply.
-pub(crate) fn fitting(params: &Params) -> Option<(String, PermutationSpec)> {
+pub(crate) fn fitting(params: &Params) -> Option<Fitting> {
     let all = KNOWN.iter().filter_map(|(name, _, build)| Some((*name, build().ok()?)));
     let found = { all }.find(|(_, spec)| spec.validate(params).is_ok());
-    let known = found.map(|(name, spec)| (name.to_owned(), spec));
-    known.or_else(|| infer(params).ok().map(|found| (format!("{} (inferred)", found.family), found.spec)))
+    if let Some((name, spec)) = found {
+        return Some(Fitting { name: name.to_owned(), spec, notes: Vec::new() });
+    }
+    let Inferred { spec, family, notes, .. } = infer(params).ok()?;
+    Some(Fitting { name: format!("{family} (inferred)"), spec, notes })
 }
 
 /// The spec with the fewest problems, and those.
@@ -107,7 +144,8 @@ fn problems(error: SpecError) -> Vec<String> {
 }
 
 fn names() -> String {
-    let all: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).collect();
+    let sized = SIZED.iter().map(|(name, ..)| *name);
+    let all: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).chain(sized).collect();
     format!("known specs: {}", all.join(", "))
 }
 
@@ -115,9 +153,15 @@ fn names() -> String {
 pub(crate) fn run(arguments: &SpecArguments) -> Result<(), Failure> {
     match &arguments.command {
         SpecCommand::List => {
-            let lines: Vec<String> =
-                KNOWN.iter().map(|(name, about, _)| format!("{name:<12} {about}")).collect();
+            let sized = SIZED.iter().map(|(name, about, _)| (name, about));
+            let all = KNOWN.iter().map(|(name, about, _)| (name, about)).chain(sized);
+            let lines: Vec<String> = all.map(|(name, about)| format!("{name:<12} {about}")).collect();
             say(&lines.join("\n"))
+        }
+        SpecCommand::Show { name, .. } if SIZED.iter().any(|(sized, ..)| sized == name) => {
+            Err(Failure::Usage(format!(
+                "spec {name} depends on the network; align and inspect read it from a file"
+            )))
         }
         SpecCommand::Show { name, json } => {
             let spec = find(name)?;
