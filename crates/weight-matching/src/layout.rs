@@ -124,7 +124,7 @@ impl PermutationSpec {
     }
 
     /// Pairs of permutations of one size.
-    fn equal_pairs(&self) -> impl Iterator<Item = (&String, &String)> {
+    pub(crate) fn equal_pairs(&self) -> impl Iterator<Item = (&String, &String)> {
         let groups = self.groups.iter().map(|AttentionGroup { qk, vo, .. }| (qk, vo));
         groups.chain(self.equal.iter().map(|(left, right)| (left, right)))
     }
@@ -152,7 +152,8 @@ impl PermutationSpec {
                 let unknown = axis.units().filter(|(name, _)| !sizes.contains_key(*name));
                 let unknown: Vec<(&str, usize)> = unknown.collect();
                 let Some(&(first, _)) = unknown.first() else { continue };
-                let share: usize = unknown.iter().map(|(_, each)| each).sum();
+                // Saturated, since a share that wraps round to 0 would divide.
+                let share = unknown.iter().fold(0usize, |sum, (_, each)| sum.saturating_add(*each));
                 let rest = axis.len.checked_sub(axis.known(&sizes));
                 if let Some(rest) = rest.filter(|rest| rest % share == 0)
                     && unknown.iter().all(|(name, _)| class[name] == class[first])
