@@ -36,7 +36,7 @@ fn what_an_architecture_does_not_have_is_refused() {
 fn unknown_names_are_refused_with_the_known_ones() {
     refused(&["--set", "train.bach=8"], 2, &["unknown key train.bach", "train.batch"]);
     refused(&["--methods", "deep,sweep"], 2, &["ensemble.methods", "distilled-deep"]);
-    refused(&["--preset", "large"], 2, &["unknown preset large", "paper-resnet20"]);
+    refused(&["--preset", "large"], 2, &["unknown preset large", "paper"]);
     refused(&["--dataset", "mnist"], 2, &["data.dataset is mnist", "cifar10"]);
 }
 

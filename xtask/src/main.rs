@@ -12,6 +12,7 @@ const HELP: &str = "\
 cargo xtask TASK [arguments]
 
   reproduce   train, align and distil ensembles, measure them, report (-h for its flags)
+  fetch       download a data set's official files, check and unpack them (-h for its flags)
   predict     write a checkpoint's logits and the labels of one split
   bench       measure throughput
   keys        list all configuration keys
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
+        "reproduce" | "fetch" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "test" => checks::test(&rest),
         "tidy" => tidy::run(),

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),
+    ("basin-fetch", &["basin-store"]),
     ("basin-kernels", &[]),
     ("basin-metrics", &["basin-core"]),
     ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-core",
             "basin-data",
             "basin-ensemble",
+            "basin-fetch",
             "basin-kernels",
             "basin-methods",
             "basin-metrics",
@@ -41,6 +43,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates in which the tensor framework may appear.
 const FRAMEWORK: &[&str] = &["basin-kernels", "basin-models", "basin-train", "basin-reproduce"];
+
+/// Crates that speak to the network, and the one that may use them.
+const NETWORK: &[&str] = &["curl", "hyper", "reqwest", "ureq"];
+const FETCHES: &str = "basin-fetch";
 
 /// Longest file without a word of excuse, in lines.
 const LONGEST: usize = 400;
@@ -87,6 +93,9 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
             }
             if target.starts_with("candle") && !FRAMEWORK.contains(&name) {
                 broken.push(format!("{name} depends on {target}; only {} may", FRAMEWORK.join(", ")));
+            }
+            if NETWORK.contains(&target) && name != FETCHES {
+                broken.push(format!("{name} depends on {target}; only {FETCHES} may touch the network"));
             }
         }
         let manifest =

@@ -7,6 +7,7 @@ mod predictions;
 mod rng;
 mod seed;
 mod simplex;
+#[cfg(feature = "tensor-files")]
 mod tensors;
 
 pub use cite::{Citation, bibtex};
@@ -16,4 +17,5 @@ pub use predictions::{Labels, Logits, PredictionError, Probs};
 pub use rng::Rng;
 pub use seed::SeedTree;
 pub use simplex::{Simplex, SimplexError};
+#[cfg(feature = "tensor-files")]
 pub use tensors::{TensorFile, TensorFileError, expect_layout};

@@ -1,11 +1,11 @@
 //! Random numbers with documented, stable values: ChaCha8 and our own distributions on top of it.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng};
 
 /// A random stream. Made by [`crate::SeedTree::rng`]; the same place gives the same values on every
 /// machine.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Rng(ChaCha8Rng);
 
 impl Rng {

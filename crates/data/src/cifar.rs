@@ -137,8 +137,12 @@ fn locate(format: &Format, dir: &Path) -> Result<Place, DataError> {
     }
     let action = if dir.is_dir() {
         format!(
-            "put the folder {} or the archive {} there (the binary version, not the Python one)",
-            format.folder, format.archive
+            "run `cargo xtask fetch {} --dir {}`, or put the folder {} or the archive {} there (the binary \
+             version, not the Python one)",
+            format.dataset,
+            dir.display(),
+            format.folder,
+            format.archive
         )
     } else {
         "pass an existing folder to --data-dir".to_owned()

@@ -25,7 +25,11 @@ pub(crate) fn load(dir: &Path, split: Split) -> Result<ImageSet, DataError> {
         .find(|root| root.join("wnids.txt").is_file())
         .ok_or_else(|| DataError::Missing {
             path: dir.join("tiny-imagenet-200").join("wnids.txt"),
-            action: "unpack tiny-imagenet-200.zip and pass the folder to --data-dir".to_owned(),
+            action: format!(
+                "run `cargo xtask fetch tiny-imagenet --dir {}`, or unpack tiny-imagenet-200.zip and pass the \
+                 folder to --data-dir",
+                dir.display()
+            ),
         })?;
     let classes = read_classes(&root.join("wnids.txt"))?;
     let by_class = match split {

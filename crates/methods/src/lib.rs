@@ -4,6 +4,7 @@ mod constrained;
 mod deep;
 mod distilled;
 mod distilled_deep;
+mod jointly_permuted;
 mod permuted;
 mod swe;
 
@@ -11,5 +12,6 @@ pub use constrained::Constrained;
 pub use deep::Deep;
 pub use distilled::{Distillation, Distilled};
 pub use distilled_deep::DistilledDeep;
+pub use jointly_permuted::{JointMatching, JointlyPermuted};
 pub use permuted::{MatchWeights, Permuted};
 pub use swe::Swe;

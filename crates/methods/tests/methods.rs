@@ -2,7 +2,9 @@
 
 use basin_ensemble::conformance::assert_method_conforms;
 use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Work, keys, trajectory_keys};
-use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
+use basin_methods::{
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted, Swe,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use weight_matching::PermutationSpec;
 
@@ -28,6 +30,10 @@ fn all() -> Vec<(Box<dyn EnsembleMethod>, u64)> {
 fn every_method_conforms() {
     for (method, epochs) in all() {
         assert_method_conforms(method.as_ref(), &cx(), epochs);
+    }
+    for matching in [JointMatching::MultiPcd, JointMatching::MergeMany, JointMatching::FrankWolfe] {
+        let spec = PermutationSpec::resnet(20).unwrap();
+        assert_method_conforms(&JointlyPermuted { matching, spec, spec_name: "resnet20".into() }, &cx(), 550);
     }
 }
 

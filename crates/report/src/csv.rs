@@ -7,7 +7,7 @@ pub(crate) fn rows(rows: &[Row]) -> String {
     let mut text = header();
     for row in rows {
         let mut fields: Vec<String> =
-            [&row.dataset, &row.model, &row.method].map(|text| quoted(text)).to_vec();
+            [&row.dataset, &row.model, &row.case, &row.method].map(|text| quoted(text)).to_vec();
         fields.extend([row.seed.to_string(), row.members.to_string()]);
         fields.extend(row.metrics().map(|(_, value)| number(value)));
         // A list is no column of a tidy table; spaces keep it one field that every reader splits easily.
@@ -20,7 +20,7 @@ pub(crate) fn rows(rows: &[Row]) -> String {
 
 fn header() -> String {
     let metrics = Row::default().metrics().map(|(name, _)| name).join(",");
-    format!("dataset,model,method,seed,members,{metrics},member_accuracies\r\n")
+    format!("dataset,model,case,method,seed,members,{metrics},member_accuracies\r\n")
 }
 
 /// The shortest decimal that reads back as the same number; empty when there is none.
@@ -52,8 +52,8 @@ mod tests {
         };
         let text = rows(&[row]);
         let line = text.lines().nth(1).unwrap();
-        assert_eq!(line, "\"a,b\",\"say \"\"x\"\"\",,0,0,0.3333333333333333,0,0,0,,0,0,0,0,0,0.25 ");
-        assert_eq!(text.lines().next().unwrap().split(',').count(), 16);
+        assert_eq!(line, "\"a,b\",\"say \"\"x\"\"\",,,0,0,0.3333333333333333,0,0,0,,0,0,0,0,0,0.25 ");
+        assert_eq!(text.lines().next().unwrap().split(',').count(), 17);
     }
 
     #[test]

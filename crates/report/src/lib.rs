@@ -18,5 +18,5 @@ mod terminal;
 
 pub use error::ReportError;
 pub use render::{Artifact, render};
-pub use results::{Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
+pub use results::{Case, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
 pub use terminal::terminal_table;

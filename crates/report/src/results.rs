@@ -9,9 +9,15 @@ use serde_json::Value;
 pub struct Results {
     /// Name of the run, shown as the title.
     pub name: String,
-    /// Resolved configuration; `width`, `epochs` and `members`, wherever they stand in it, tell whether the
+    /// Name of the experiment, for example `table1`.
+    #[serde(default)]
+    pub experiment: String,
+    /// Resolved configuration of the first case; `width`, `epochs` and `members`, wherever they stand in it, tell whether the
     /// set-up is the paper's.
     pub config: Value,
+    /// The configurations of all cases.
+    #[serde(default)]
+    pub cases: Vec<Case>,
     /// One row per trained and measured ensemble.
     pub rows: Vec<Row>,
     /// Loss and accuracy while training, one curve per trained node.
@@ -27,6 +33,17 @@ pub struct Results {
     pub environment: Value,
 }
 
+/// One setting of an experiment that has several.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// What it varies, for example `t = 2, β = 0.2`; empty where that is nothing but data set and network.
+    pub label: String,
+    /// Its architecture.
+    pub model: String,
+    /// Its resolved configuration.
+    pub config: Value,
+}
+
 /// One ensemble of one seed, measured on the test split.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -34,6 +51,9 @@ pub struct Row {
     pub dataset: String,
     /// Architecture, for example `resnet20`.
     pub model: String,
+    /// The case of the experiment: what it varies, or nothing.
+    #[serde(default)]
+    pub case: String,
     /// Method id, for example `distilled-deep`.
     pub method: String,
     /// Root seed.
@@ -108,6 +128,12 @@ pub struct TrainingPoint {
 /// Connectivity q on the segment between two members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PairwiseLine {
+    /// The case of the experiment.
+    #[serde(default)]
+    pub case: String,
+    /// Architecture.
+    #[serde(default)]
+    pub model: String,
     /// Method id.
     pub method: String,
     /// Root seed.
@@ -154,13 +180,19 @@ impl Row {
 }
 
 impl Results {
+    /// The configuration of a row's case.
+    pub(crate) fn config_of(&self, row: &Row) -> &Value {
+        let case = self.cases.iter().find(|case| (&case.label, &case.model) == (&row.case, &row.model));
+        case.map_or(&self.config, |case| &case.config)
+    }
+
     /// Refuses what would make a table or figure lie: repeated rows, percentages, ragged lines.
     /// Non-finite numbers pass; they are shown as missing.
     pub(crate) fn check(&self) -> Result<(), ReportError> {
         for (row, this) in self.rows.iter().enumerate() {
             let same = |other: &&Row| {
-                (&other.dataset, &other.model, &other.method, other.seed, other.members)
-                    == (&this.dataset, &this.model, &this.method, this.seed, this.members)
+                (&other.dataset, &other.model, &other.case, &other.method, other.seed, other.members)
+                    == (&this.dataset, &this.model, &this.case, &this.method, this.seed, this.members)
             };
             if let Some(first) = self.rows[..row].iter().position(|other| same(&other)) {
                 return Err(ReportError::DuplicateRow {
@@ -184,7 +216,10 @@ impl Results {
             if alphas != values {
                 return Err(ReportError::LineLength { method, seed, first, second, alphas, values });
             }
-            let leader = self.pairwise.iter().find(|other| other.method == line.method);
+            let same = |other: &&PairwiseLine| {
+                (&other.method, &other.model, &other.case) == (&line.method, &line.model, &line.case)
+            };
+            let leader = self.pairwise.iter().find(same);
             if leader.is_some_and(|leader| leader.alphas != line.alphas) {
                 return Err(ReportError::LineGrid { method, seed, first, second });
             }

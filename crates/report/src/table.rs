@@ -1,4 +1,4 @@
-//! The tables as data: our numbers beside the paper's, one block per data set and model. Computed once, written
+//! The tables as data: our numbers beside the paper's, one block per data set, model and case. Computed once, written
 //! three times (terminal, Markdown, HTML).
 
 use crate::number::{MISSING, percent_summary, signed_percent, superscript};
@@ -8,11 +8,12 @@ use crate::spread::summary;
 use crate::{ReportError, method, setup};
 use basin_metrics::stats::{Summary, welch};
 
-/// All numbers of one data set, model and ensemble size.
+/// All numbers of one data set, model, case and ensemble size.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) dataset: String,
     pub(crate) model: String,
+    pub(crate) case: String,
     pub(crate) members: usize,
     /// What the paper's numbers are for, and how this run differs.
     pub(crate) setup: String,
@@ -85,7 +86,8 @@ impl Block {
     /// Title line, for example `cifar10 · resnet20 · 5 members`.
     pub(crate) fn title(&self) -> String {
         let plural = if self.members == 1 { "" } else { "s" };
-        format!("{} · {} · {} member{plural}", self.dataset, self.model, self.members)
+        let case = if self.case.is_empty() { String::new() } else { format!(" · {}", self.case) };
+        format!("{} · {} · {} member{plural}{case}", self.dataset, self.model, self.members)
     }
 }
 
@@ -135,25 +137,26 @@ impl Line {
     }
 }
 
-/// One block per (data set, model, members), in the order in which the rows name them.
+/// One block per (data set, model, case, members), in the order in which the rows name them.
 pub(crate) fn blocks(results: &Results) -> Result<Vec<Block>, ReportError> {
     let paper = Paper::published()?;
-    let mut keys: Vec<(&str, &str, usize)> = Vec::new();
+    let mut groups: Vec<Vec<&Row>> = Vec::new();
     for row in &results.rows {
-        let key = (row.dataset.as_str(), row.model.as_str(), row.members);
-        if !keys.contains(&key) {
-            keys.push(key);
+        match groups.iter_mut().find(|group| key(group[0]) == key(row)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
         }
     }
-    Ok(keys.into_iter().map(|key| block(results, &paper, key)).collect())
+    Ok(groups.iter().map(|rows| block(results, &paper, rows)).collect())
 }
 
-fn block(results: &Results, paper: &Paper, (dataset, model, members): (&str, &str, usize)) -> Block {
-    let rows: Vec<&Row> = results
-        .rows
-        .iter()
-        .filter(|row| (row.dataset.as_str(), row.model.as_str(), row.members) == (dataset, model, members))
-        .collect();
+fn key(row: &Row) -> (&str, &str, &str, usize) {
+    (&row.dataset, &row.model, &row.case, row.members)
+}
+
+/// The block of rows that differ in method and seed only, at least one.
+fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
+    let (dataset, model, case, members) = key(rows[0]);
     let methods = method::in_paper_order(rows.iter().map(|row| row.method.as_str()));
     let over_seeds = |method: &str, value: Quantity| {
         let values: Vec<f64> = rows.iter().filter(|row| row.method == method).map(|row| value(row)).collect();
@@ -165,7 +168,8 @@ fn block(results: &Results, paper: &Paper, (dataset, model, members): (&str, &st
     for (title, key, value) in COMPARED {
         let mut lines = Vec::new();
         for &method in &methods {
-            let published = paper.find(dataset, model, method, key);
+            // What an experiment varies is not in the paper's tables.
+            let published = paper.find(dataset, model, method, key).filter(|_| case.is_empty());
             let mark =
                 published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(&mut footnotes, note));
             let paper = published.map(|p: Published| p.summary);
@@ -183,8 +187,9 @@ fn block(results: &Results, paper: &Paper, (dataset, model, members): (&str, &st
     Block {
         dataset: dataset.to_owned(),
         model: model.to_owned(),
+        case: case.to_owned(),
         members,
-        setup: setup::sentence(paper, &results.config, dataset, model, members),
+        setup: setup::sentence(paper, results.config_of(rows[0]), dataset, model, members),
         seeds: seeds_sentence(&sections, paper.covers(dataset, model)),
         sections,
         quality,

@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
-use basin_reproduce::{Interrupt, Registry, Request, bench, exit, predict, price, reproduce};
+use basin_reproduce::design::DESIGNS;
+use basin_reproduce::{
+    Asked, Design, Interrupt, Registry, Request, bench, exit, fetch, predict, price, reproduce,
+};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +23,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Train, align and distil ensembles, measure them, print our numbers beside the paper's
     Reproduce(ReproduceArgs),
+    /// Download a data set's official files, check and unpack them
+    Fetch(fetch::Options),
     /// Write a checkpoint's logits and the labels of one split
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
@@ -30,16 +35,19 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ReproduceArgs {
-    /// quick, small or paper-resnet20
+    /// quick, small or paper
     #[arg(long, default_value = "quick")]
     preset: String,
+    /// What to vary: table1 to table4, fig2, fig3, members or stability-point
+    #[arg(long, default_value = "table1")]
+    experiment: String,
     /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet
     #[arg(long)]
     dataset: Option<String>,
     /// Folder with the data set's official files
     #[arg(long)]
     data_dir: Option<String>,
-    /// resnet20, 32, 44, 56 or 110
+    /// resnet20, 32, 44, 56, 110 or vit
     #[arg(long)]
     model: Option<String>,
     /// Width multiplier; the paper's is 4
@@ -103,6 +111,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     basin_kernels::Isa::requested().map_err(exit::Usage)?;
     match cli.command {
         Command::Reproduce(args) => run_reproduce(args),
+        Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {
             options.check()?;
@@ -130,19 +139,28 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         ("run.device", args.device),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let config = Config::resolve(preset, &settings)?;
+    let asked = Asked { design: design(&args.experiment)?, preset, settings };
+    let config = asked.base()?;
     if config.text("run.device") != "cpu" {
         return Err(exit::NoDevice { asked: config.text("run.device").to_owned() }.into());
     }
     use_threads(config.int("run.threads") as usize)?;
     let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));
-    let request = Request { config, runs: args.runs, name };
+    let request = Request { asked, runs: args.runs, name };
     if args.dry_run {
         return say(&price(&request, &Registry::default())?);
     }
     let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
     say(&finished.table)?;
     say(&format!("report {}", finished.dir.join("report/index.html").display()))
+}
+
+fn design(name: &str) -> Result<&'static Design> {
+    let unknown = || {
+        let known: Vec<_> = DESIGNS.iter().map(|d| format!("  {:<15} {}", d.name, d.summary)).collect();
+        exit::Usage(format!("unknown experiment {name}, expected one of\n{}", known.join("\n"))).into()
+    };
+    Design::find(name).ok_or_else(unknown)
 }
 
 fn run_predict(args: PredictArgs) -> Result<()> {
@@ -160,7 +178,7 @@ fn run_predict(args: PredictArgs) -> Result<()> {
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let preset = Preset::find("quick").context("the quick preset")?;
-    let config = Config::resolve(preset, &settings)?;
+    let config = Config::resolve(preset, &settings, &[])?;
     let n = predict(&config, &args.checkpoint, split, &args.out)?;
     say(&format!("{n} predictions in {}", args.out.display()))
 }

@@ -1,7 +1,7 @@
 //! The price of a run before anything is bought: nodes, epochs, time on this machine, disk.
 
-use crate::Experiment;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
+use crate::{Experiment, Study};
 use anyhow::Result;
 use basin_store::{NodeStatus, RealFs, RunDir};
 use basin_train::{Batch, Moments, Stepper, Teaching};
@@ -15,13 +15,14 @@ const STEPS: usize = 3;
 const RATE: f64 = 1e-6;
 
 /// Every node with its state and price, and the sums.
-pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &str) -> Result<String> {
+pub(crate) fn table(study: &Study, plan: &Plan, runs: &Path, name: &str) -> Result<String> {
     let run = match runs.join(name).is_dir() {
         true => Some(RunDir::open_read_only(runs, name, Arc::new(RealFs))?),
         false => None,
     };
-    let seconds_per_image = seconds_per_image(experiment)?;
-    let epoch = experiment.steps_per_epoch() as f64 * experiment.batch() as f64 * seconds_per_image;
+    let speeds = seconds_per_image(study)?;
+    let images = |case: &Experiment| case.steps_per_epoch() as f64 * case.batch() as f64;
+    let epoch = |case: usize| images(&study.cases[case]) * speeds[case];
     let mut out = format!("{:<26} {:>4}  {:<34} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
     let (mut left, mut epochs_left) = (0.0, 0);
     for node in &plan.nodes {
@@ -33,13 +34,14 @@ pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &st
             Some(dir) => dir.status()?,
             None => NodeStatus::ToDo { why: "not started".into() },
         };
-        let mut seconds = node.passes() * epoch;
+        let mut seconds = node.passes() * epoch(node.case);
         let state = match status {
             NodeStatus::Done => "done".to_owned(),
             NodeStatus::ToDo { why } => {
                 let kept =
                     dir.and_then(|dir| dir.load_state().transpose()).transpose()?.map(|(step, ..)| step);
-                let share = kept.map_or(0.0, |step| share_done(node, step, experiment.steps_per_epoch()));
+                let share =
+                    kept.map_or(0.0, |step| share_done(node, step, study.cases[node.case].steps_per_epoch()));
                 seconds *= 1.0 - share;
                 left += seconds;
                 epochs_left += node.epochs();
@@ -58,27 +60,26 @@ pub(crate) fn table(experiment: &Experiment, plan: &Plan, runs: &Path, name: &st
             time(seconds)
         );
     }
-    let macs = experiment.network.macs() as f64;
-    let passes: f64 = plan.nodes.iter().map(PlannedNode::passes).sum();
-    let images = (experiment.steps_per_epoch() * experiment.batch() as u64) as f64;
-    let measure = crate::measure::images_of(experiment) * plan.ensembles.len() as f64;
-    let measure_seconds = measure * seconds_per_image / 3.0;
-    let scalars: usize =
-        experiment.network.layout().shapes().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
-    let trained = plan.nodes.iter().filter(|n| matches!(n.work, PlannedWork::Train { .. })).count();
-    let disk = (plan.nodes.len() + trained) as f64 * scalars as f64 * 4.0
-        + plan.nodes.iter().filter(|n| n.member).count() as f64
-            * (experiment.test.len() * experiment.test.classes() * 4) as f64;
+    let flop = |node: &PlannedNode| {
+        let case = &study.cases[node.case];
+        6.0 * case.network.macs() as f64 * node.passes() * images(case)
+    };
+    let measuring = plan
+        .ensembles
+        .iter()
+        .map(|ensemble| crate::measure::images_of(&study.cases[ensemble.case]) * speeds[ensemble.case] / 3.0);
+    let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
+    let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
     out += &format!(
         "\ntraining {} epochs, {epochs_left} to do ({} if each method trained alone), {:.2e} FLOP\n\
-         time on this machine about {} of training to do and at most {} of measuring, from {:.0} images/s measured now\n\
+         time on this machine about {} of training to do and at most {} of measuring, from {} images/s measured now\n\
          disk about {:.0} MB in {}\n",
         plan.epochs(),
         plan.epochs_unshared,
-        6.0 * macs * passes * images,
+        plan.nodes.iter().map(flop).sum::<f64>(),
         time(left),
-        time(measure_seconds),
-        1.0 / seconds_per_image,
+        time(measuring.sum()),
+        shown.join(", "),
         disk / 1e6 + 1.0,
         runs.join(name).display()
     );
@@ -95,8 +96,43 @@ fn share_done(node: &PlannedNode, step: u64, per_epoch: u64) -> f64 {
     }
 }
 
+/// Bytes that a node leaves on disk: parameters, moments of a training, logits of a member.
+fn bytes(case: &Experiment, node: &PlannedNode) -> f64 {
+    let shapes = case.network.layout().shapes();
+    let scalars: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let copies = if matches!(node.work, PlannedWork::Train { .. }) { 2 } else { 1 };
+    let logits = if node.member { case.test.len() * case.test.classes() } else { 0 };
+    4.0 * (copies * scalars + logits) as f64
+}
+
+/// The different values, in the order in which they first appear.
+fn distinct(values: &[f64]) -> Vec<f64> {
+    let mut distinct: Vec<f64> = Vec::new();
+    values.iter().for_each(|value| {
+        if !distinct.contains(value) {
+            distinct.push(*value)
+        }
+    });
+    distinct
+}
+
+/// Seconds per training image of each case; cases that train alike are measured once.
+fn seconds_per_image(study: &Study) -> Result<Vec<f64>> {
+    let mut measured: Vec<(String, f64)> = Vec::new();
+    let mut speed = |case: &Experiment| -> Result<f64> {
+        let setting = case.setting(0);
+        if let Some((_, speed)) = measured.iter().find(|(known, _)| *known == setting) {
+            return Ok(*speed);
+        }
+        let speed = measure(case)?;
+        measured.push((setting, speed));
+        Ok(speed)
+    };
+    study.cases.iter().map(&mut speed).collect()
+}
+
 /// Measures a few real steps on the first training images.
-fn seconds_per_image(experiment: &Experiment) -> Result<f64> {
+fn measure(experiment: &Experiment) -> Result<f64> {
     let (network, batch) = (&experiment.network, experiment.batch());
     let params = network.init(&basin_core::SeedTree::root(0));
     let mut stepper = Stepper::new(network, &params, &Moments::default(), experiment.optimiser())?;

@@ -3,7 +3,7 @@
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::{Progress, Task};
-use crate::{Experiment, exit};
+use crate::{Experiment, Study, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{Digest, Params, TensorFile};
 use basin_data::fill_plain;
@@ -53,8 +53,8 @@ impl EpochLine {
 /// Carries out a plan in a run directory.
 #[derive(Debug)]
 pub struct Executor<'a> {
-    /// Data, network, settings.
-    pub experiment: &'a Experiment,
+    /// Data, networks, settings.
+    pub study: &'a Study,
     /// The work.
     pub plan: &'a Plan,
     /// Where results go.
@@ -64,6 +64,11 @@ pub struct Executor<'a> {
 }
 
 impl Executor<'_> {
+    /// The case whose settings make a node.
+    pub(crate) fn experiment(&self, node: &PlannedNode) -> &Experiment {
+        &self.study.cases[node.case]
+    }
+
     /// The directory of a node.
     ///
     /// # Errors
@@ -108,33 +113,33 @@ impl Executor<'_> {
         clock: &Stopwatch,
     ) -> Result<()> {
         dir.write(NODE, self.describe(node).as_bytes())?;
+        let experiment = self.experiment(node);
         match &node.work {
             PlannedWork::Init { path } => {
-                let params = self.experiment.network.init(&self.experiment.seeds(node.seed).path(path));
+                let params = experiment.network.init(&experiment.seeds(node.seed).path(path));
                 self.finish(dir, params, &[])
             }
             PlannedWork::Transform { operation, inputs, path } => {
                 let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
                 let borrowed: Vec<&Params> = inputs.iter().collect();
-                let seed = self.experiment.seeds(node.seed).path(path);
+                let seed = experiment.seeds(node.seed).path(path);
                 let result = operation.apply(&borrowed, &seed)?;
                 if let Some(original) = operation.preserves() {
-                    self.assert_same_function(&inputs[original], &result)?;
+                    assert_same_function(experiment, &inputs[original], &result)?;
                 }
                 self.finish(dir, result, &[])
             }
             PlannedWork::Train { trajectory, from, teacher, start, end } => {
                 let recipe = self.recipe(node, trajectory, *teacher)?;
                 let same_trajectory = *start > trajectory.start_epoch;
-                let state = self.start(dir, (*from, same_trajectory), *start, progress)?;
-                let per_epoch = self.experiment.steps_per_epoch();
+                let state = self.start(node, dir, (*from, same_trajectory), *start, progress)?;
+                let per_epoch = experiment.steps_per_epoch();
                 let (first, steps) = (start * per_epoch, (end - start) * per_epoch);
-                let checkpoint =
-                    Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
+                let checkpoint = Duration::from_secs_f64(experiment.config.float("run.checkpoint_seconds"));
                 let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
                 let mut observer = Observer { executor: self, node, dir, task, first, checkpoint, clock };
                 let segment = Segment { state, end_epoch: *end };
-                match basin_train::run(&self.experiment.network, &recipe, segment, &mut observer)? {
+                match basin_train::run(&experiment.network, &recipe, segment, &mut observer)? {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
                     Outcome::Finished(state) => {
                         write_rows(dir, &state)?;
@@ -158,31 +163,29 @@ impl Executor<'_> {
     /// # Errors
     /// When a file is damaged or does not fit the network.
     pub fn params(&self, node: NodeIndex) -> Result<Params> {
-        let dir = self.dir(&self.plan.nodes[node])?;
-        self.read(&dir, FINAL)
-    }
-
-    fn read(&self, dir: &NodeDir, file: &str) -> Result<Params> {
-        let bytes = dir.read_verified(file)?;
+        let node = &self.plan.nodes[node];
+        let dir = self.dir(node)?;
+        let bytes = dir.read_verified(FINAL)?;
         let decoded =
-            TensorFile::decode(&bytes).with_context(|| format!("{}/{file}", dir.path().display()))?;
-        Ok(self.experiment.network.check(&decoded.params)?)
+            TensorFile::decode(&bytes).with_context(|| format!("{}/{FINAL}", dir.path().display()))?;
+        Ok(self.experiment(node).network.check(&decoded.params)?)
     }
 
     /// The newest good rolling state of a node, or the state of the node that it continues; the log of a
     /// trajectory goes on where it is one trajectory, so that a node's files depend on its key alone.
     fn start(
         &self,
+        node: &PlannedNode,
         dir: &NodeDir,
         (from, same_trajectory): (NodeIndex, bool),
         epoch: u64,
         progress: &Progress,
     ) -> Result<TrainState> {
-        let first = epoch * self.experiment.steps_per_epoch();
+        let experiment = self.experiment(node);
+        let (first, layout) = (epoch * experiment.steps_per_epoch(), experiment.network.layout().shapes());
         match dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| progress.line(note));
-                let layout = self.experiment.network.layout().shapes();
                 let state =
                     TrainState::decode(&bytes, &layout).with_context(|| dir.path().display().to_string())?;
                 // A state from before a later plan split this trajectory may lie behind the split.
@@ -195,7 +198,6 @@ impl Executor<'_> {
         let mut state = TrainState::new(self.params(from)?, first);
         if let PlannedWork::Train { .. } = self.plan.nodes[from].work {
             let before = self.dir(&self.plan.nodes[from])?;
-            let layout = self.experiment.network.layout().shapes();
             state.moments = Moments::decode(&before.read_verified(MOMENTS)?, &layout)
                 .with_context(|| format!("{}/{MOMENTS}", before.path().display()))?;
             if same_trajectory {
@@ -212,7 +214,8 @@ impl Executor<'_> {
         trajectory: &Trajectory,
         teacher: Option<NodeIndex>,
     ) -> Result<Recipe> {
-        let Experiment { network, train, augment, normalisation, .. } = self.experiment;
+        let experiment = self.experiment(node);
+        let Experiment { network, train, augment, normalisation, .. } = experiment;
         let weights = match teacher {
             Some(teacher) => Some(Arc::new(network.weights(&self.params(teacher)?, false)?)),
             None => None,
@@ -229,31 +232,12 @@ impl Executor<'_> {
         };
         Ok(Recipe {
             examples: Examples { images: train.clone(), augment: *augment, normalisation: *normalisation },
-            batch: self.experiment.batch(),
-            optimiser: self.experiment.optimiser(),
+            batch: experiment.batch(),
+            optimiser: experiment.optimiser(),
             schedule: trajectory.schedule.clone(),
-            order: self.experiment.seeds(node.seed).path(&trajectory.order),
+            order: experiment.seeds(node.seed).path(&trajectory.order),
             teaching,
         })
-    }
-
-    /// Invariant: a function-preserving operation preserves the function, on training images (the test split
-    /// takes no part in making a network).
-    fn assert_same_function(&self, original: &Params, result: &Params) -> Result<()> {
-        let Experiment { network, train, normalisation, .. } = self.experiment;
-        let n = PROBE.min(train.len());
-        let mut images = vec![0.0; n * train.size() * train.size() * 3];
-        fill_plain(train, 0..n, normalisation, &mut images);
-        let (before, after) = (network.logits(original, &images)?, network.logits(result, &images)?);
-        let largest = before.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        let differences = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs());
-        let worst = differences.fold(0.0f32, f32::max);
-        ensure!(
-            worst <= 1e-4 * largest,
-            "the permuted network does not compute the same function: logits differ by {worst} of {largest}, expected \
-             at most 1e-4 of it. The permutation spec does not fit the network"
-        );
-        Ok(())
     }
 
     fn describe(&self, node: &PlannedNode) -> String {
@@ -270,12 +254,31 @@ impl Executor<'_> {
                 node.objective()
             ),
         };
-        let setting = self.experiment.setting(node.seed);
+        let setting = self.experiment(node).setting(node.seed);
         format!(
             "name = {:?}\nkey = \"{}\"\ninputs = {inputs:?}\n{work}setting = {setting:?}\n",
             node.name, node.key
         )
     }
+}
+
+/// Invariant: a function-preserving operation preserves the function, on training images (the test split
+/// takes no part in making a network).
+fn assert_same_function(experiment: &Experiment, original: &Params, result: &Params) -> Result<()> {
+    let Experiment { network, train, normalisation, .. } = experiment;
+    let n = PROBE.min(train.len());
+    let mut images = vec![0.0; n * train.size() * train.size() * 3];
+    fill_plain(train, 0..n, normalisation, &mut images);
+    let (before, after) = (network.logits(original, &images)?, network.logits(result, &images)?);
+    let largest = before.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    let differences = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs());
+    let worst = differences.fold(0.0f32, f32::max);
+    ensure!(
+        worst <= 1e-4 * largest,
+        "the permuted network does not compute the same function: logits differ by {worst} of {largest}, expected \
+         at most 1e-4 of it. The permutation spec does not fit the network"
+    );
+    Ok(())
 }
 
 fn write_rows(dir: &NodeDir, state: &TrainState) -> Result<(), basin_store::StoreError> {

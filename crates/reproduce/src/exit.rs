@@ -1,6 +1,7 @@
 //! Exit codes of the `basin` binary, one constant per meaning. Documented in docs/exit-codes.md.
 
 use basin_data::DataError;
+use basin_fetch::FetchError;
 use basin_models::ModelError;
 use basin_store::StoreError;
 use basin_train::{StateError, TrainError};
@@ -11,7 +12,7 @@ pub const OK: u8 = 0;
 pub const UNEXPECTED: u8 = 1;
 /// Bad usage or configuration; nothing was started.
 pub const USAGE: u8 = 2;
-/// A data set is missing or corrupt.
+/// A data set is missing or corrupt, or could not be fetched.
 pub const DATA: u8 = 3;
 /// A checkpoint or imported file does not fit.
 pub const CHECKPOINT: u8 = 4;
@@ -73,6 +74,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             TrainError::Checkpoint { source, .. } => source.downcast_ref::<StoreError>().map(|_| STORAGE),
             _ => None,
         };
+    }
+    if let Some(error) = cause.downcast_ref::<FetchError>() {
+        return Some(crate::fetch::code(error));
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),

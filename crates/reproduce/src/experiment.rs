@@ -1,13 +1,15 @@
-//! What all stages of a run share: data, network and the settings that shape training.
+//! What all stages of one case share: data, network and the settings that shape training.
 
 use crate::config::Config;
+use crate::design::Varied;
 use crate::exit::Usage;
 use anyhow::Result;
-use basin_core::{Labels, SeedTree};
+use basin_core::{Digest, Labels, SeedTree};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{PlanContext, WarmupCosine};
 use basin_models::{Architecture, Network};
 use basin_train::{Optimiser, Rule};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Loaded data and the built network of one configuration.
@@ -15,12 +17,14 @@ use std::sync::Arc;
 pub struct Experiment {
     /// The configuration.
     pub config: Config,
+    /// What of it the design varies.
+    pub varied: Varied,
     /// The network.
     pub network: Network,
     /// Training images.
     pub train: Arc<ImageSet>,
     /// Test images; never seen by training.
-    pub test: ImageSet,
+    pub test: Arc<ImageSet>,
     /// The test images' labels.
     pub test_labels: Labels,
     /// Pixel normalisation.
@@ -35,19 +39,9 @@ impl Experiment {
     ///
     /// # Errors
     /// With the file or key, what was expected and what was found.
-    pub fn load(config: Config) -> Result<Self> {
+    pub fn load(config: Config, varied: Varied, datasets: &mut Datasets) -> Result<Self> {
         let dataset: DatasetId = config.text("data.dataset").parse()?;
-        let source = source(&config, dataset);
-        let load = |split, key: &str| -> Result<ImageSet> {
-            let set = source.load(split)?;
-            match config.int(key) as usize {
-                0 => Ok(set),
-                n if n > set.len() => Err(too_many(key, n, set.len()).into()),
-                n => Ok(set.take(n)?),
-            }
-        };
-        let train = load(Split::Train, "data.train_images")?;
-        let test = load(Split::Test, "data.test_images")?;
+        let Splits { train, train_digest, test } = datasets.load(&config, dataset)?;
         let probe = config.int("metrics.connectivity_images") as usize;
         if probe > test.len() {
             return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
@@ -57,7 +51,7 @@ impl Experiment {
         let augment = augment(&config);
         augment.check()?;
         let mut identity =
-            format!("basin training 2\n{}train set {}\n", config.training_identity(), train.digest());
+            format!("basin training 2\n{}train set {}\n", config.training_identity(), train_digest);
         // A mechanism that is off leaves no mark, so that a new one does not rename earlier work.
         let clip = config.float("train.clip_norm");
         if clip > 0.0 {
@@ -74,16 +68,7 @@ impl Experiment {
         }
         let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
         let normalisation = dataset.normalisation();
-        Ok(Self {
-            config,
-            network,
-            train: Arc::new(train),
-            test,
-            test_labels,
-            normalisation,
-            augment,
-            identity,
-        })
+        Ok(Self { config, varied, network, train, test, test_labels, normalisation, augment, identity })
     }
 
     /// Everything outside a recipe that determines a node's result, for one seed.
@@ -140,6 +125,44 @@ impl Experiment {
             _ => Rule::Sgd { momentum: float("train.momentum"), l2 },
         };
         Optimiser { rule, clip_norm }
+    }
+}
+
+/// The two splits of a data set.
+#[derive(Clone, Debug)]
+struct Splits {
+    train: Arc<ImageSet>,
+    train_digest: Digest,
+    test: Arc<ImageSet>,
+}
+
+/// Data sets that were loaded, so that the cases of a study share them.
+#[derive(Debug, Default)]
+pub struct Datasets {
+    loaded: BTreeMap<String, Splits>,
+}
+
+impl Datasets {
+    fn load(&mut self, config: &Config, dataset: DatasetId) -> Result<Splits> {
+        let source = source(config, dataset);
+        let key =
+            format!("{source:?} {} {}", config.int("data.train_images"), config.int("data.test_images"));
+        if let Some(splits) = self.loaded.get(&key) {
+            return Ok(splits.clone());
+        }
+        let load = |split, key: &str| -> Result<ImageSet> {
+            let set = source.load(split)?;
+            match config.int(key) as usize {
+                0 => Ok(set),
+                n if n > set.len() => Err(too_many(key, n, set.len()).into()),
+                n => Ok(set.take(n)?),
+            }
+        };
+        let train = load(Split::Train, "data.train_images")?;
+        let test = Arc::new(load(Split::Test, "data.test_images")?);
+        let splits = Splits { train_digest: train.digest(), train: Arc::new(train), test };
+        self.loaded.insert(key, splits.clone());
+        Ok(splits)
     }
 }
 

@@ -2,11 +2,13 @@
 
 pub mod bench;
 pub mod config;
+pub mod design;
 mod dry_run;
 mod environment;
 mod execute;
 pub mod exit;
 mod experiment;
+pub mod fetch;
 mod interrupt;
 mod measure;
 mod plan;
@@ -14,7 +16,9 @@ mod predict;
 mod progress;
 mod registry;
 mod reproduce;
+mod study;
 
+pub use design::Design;
 pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
 pub use interrupt::Interrupt;
@@ -24,3 +28,4 @@ pub use predict::predict;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
 pub use reproduce::{Finished, Request, price, reproduce};
+pub use study::{Asked, Study};

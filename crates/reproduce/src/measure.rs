@@ -5,7 +5,7 @@ use crate::execute::{Executor, Stopwatch};
 use crate::plan::{NodeIndex, PlannedEnsemble, PlannedNode};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
-use basin_core::{Digest, Logits, Params, Probs, Simplex, TensorFile, digest};
+use basin_core::{Digest, Labels, Logits, Params, Probs, Simplex, TensorFile, digest};
 use basin_data::ImageSet;
 use basin_metrics::{
     Combine, accuracy, brier, choose_pairs, combine, disagreement, ece, joint_connectivity, jsd_one_vs_all,
@@ -32,27 +32,22 @@ pub struct Measured {
 #[derive(Debug)]
 pub struct Measurer<'a> {
     executor: &'a Executor<'a>,
-    /// Test images for connectivity: a prefix of the test split.
-    probe: ImageSet,
 }
 
 impl<'a> Measurer<'a> {
-    /// A measurer for the executor's experiment.
-    ///
-    /// # Errors
-    /// When fewer test images exist than `metrics.connectivity_images` asks for.
-    pub fn new(executor: &'a Executor<'a>) -> Result<Self> {
-        let test = &executor.experiment.test;
-        let probe = match executor.experiment.config.int("metrics.connectivity_images") as usize {
-            0 => test.clone(),
-            n => test.take(n).context("metrics.connectivity_images")?,
-        };
-        Ok(Self { executor, probe })
+    /// A measurer for the executor's study.
+    pub fn new(executor: &'a Executor<'a>) -> Self {
+        Self { executor }
+    }
+
+    fn experiment(&self, ensemble: &PlannedEnsemble) -> &'a Experiment {
+        &self.executor.study.cases[ensemble.case]
     }
 
     /// Units of work of one ensemble, in passes over the training set (a forward pass is a third of one).
-    pub fn units(&self) -> f64 {
-        images_of(self.executor.experiment) / 3.0 / self.executor.experiment.train.len() as f64
+    pub fn units(&self, ensemble: &PlannedEnsemble) -> f64 {
+        let experiment = self.experiment(ensemble);
+        images_of(experiment) / 3.0 / experiment.train.len() as f64
     }
 
     /// Whether an ensemble was measured before.
@@ -68,6 +63,15 @@ impl<'a> Measurer<'a> {
     /// # Errors
     /// When files are damaged, parameters do not fit, or the run was interrupted.
     pub fn measure(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
+        let mut measured = self.measure_once(ensemble, progress)?;
+        // Another case may have measured the same ensemble first, under its own label.
+        let label = crate::design::label(&self.experiment(ensemble).varied);
+        measured.lines.iter_mut().for_each(|line| line.case.clone_from(&label));
+        measured.row.case = label;
+        Ok(measured)
+    }
+
+    fn measure_once(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
         let dir = self.dir(ensemble)?;
         if dir.is_done()? {
             let bytes = dir.read_verified(MEASURED)?;
@@ -91,7 +95,7 @@ impl<'a> Measurer<'a> {
 
     /// Digest of the members, the test images and all settings of the metrics.
     pub(crate) fn key(&self, ensemble: &PlannedEnsemble) -> Digest {
-        let experiment = self.executor.experiment;
+        let experiment = self.experiment(ensemble);
         let config = &experiment.config;
         let members: Vec<_> = ensemble.members.iter().map(|&m| *self.node(m).key.bytes()).collect();
         let int = |key: &str| config.int(key).to_string();
@@ -103,7 +107,7 @@ impl<'a> Measurer<'a> {
             int("metrics.pairs"),
             int("metrics.line_points"),
             int("metrics.ece_bins"),
-            self.probe.len().to_string(),
+            probe_images(experiment).to_string(),
             experiment.test.digest().to_string(),
         ];
         digest(members.iter().map(|m| &m[..]).chain(settings.iter().map(|s| s.as_bytes())))
@@ -114,7 +118,8 @@ impl<'a> Measurer<'a> {
     }
 
     fn compute(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
-        let experiment = self.executor.experiment;
+        let experiment = self.experiment(ensemble);
+        let probe = experiment.test.take(probe_images(experiment)).context("metrics.connectivity_images")?;
         let (config, labels) = (&experiment.config, &experiment.test_labels);
         let members =
             ensemble.members.iter().map(|&m| self.executor.params(m)).collect::<Result<Vec<_>>>()?;
@@ -134,10 +139,10 @@ impl<'a> Measurer<'a> {
         let pairs = choose_pairs(members.len(), pairs, &seeds.child("pairs"));
         let draws = config.int("metrics.draws") as usize;
         let steps = draws as u64 + pairs.len() as u64 * (points - 2);
-        let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(), steps, 0);
+        let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(ensemble), steps, 0);
         let mut step = 0;
-        let mut evaluator = self.evaluator(&self.probe);
-        let probe_labels = self.probe_labels()?;
+        let mut evaluator = evaluator(experiment, &probe);
+        let probe_labels = Labels::new(probe.classes(), probe.labels().to_vec())?;
         let mut evaluate = |networks: &[&Params], weights: &Simplex| -> Result<f64> {
             self.executor.interrupt.check()?;
             let probs = evaluator.logits_between(networks, weights)?.softmax(1.0);
@@ -147,7 +152,7 @@ impl<'a> Measurer<'a> {
             Ok(result)
         };
 
-        let on_probe = self.member_accuracies_on_probe(&logits)?;
+        let on_probe = accuracies_on(&probe_labels, &logits)?;
         let all: Vec<&Params> = members.iter().collect();
         let connectivity =
             joint_connectivity(&on_probe, draws, &seeds.child("lambda"), |weights| evaluate(&all, weights))
@@ -160,9 +165,12 @@ impl<'a> Measurer<'a> {
             })
             .map_err(unwrap_connectivity)?;
             let (method, seed) = (ensemble.method.clone(), ensemble.seed);
-            lines.push(PairwiseLine { method, seed, pair: (i, j), alphas: curve.alphas, q: curve.q });
+            let (model, pair) = (config.text("model.name").to_owned(), (i, j));
+            let (case, alphas, q) = (String::new(), curve.alphas, curve.q);
+            lines.push(PairwiseLine { case, model, method, seed, pair, alphas, q });
         }
         let row = Row {
+            case: String::new(),
             dataset: config.text("data.dataset").into(),
             model: config.text("model.name").into(),
             method: ensemble.method.clone(),
@@ -185,7 +193,7 @@ impl<'a> Measurer<'a> {
 
     /// A member's logits on the test split, from its directory or computed and kept there.
     fn logits(&self, member: NodeIndex, params: &Params) -> Result<Logits> {
-        let experiment = self.executor.experiment;
+        let experiment = self.executor.experiment(self.node(member));
         let dir = self.executor.dir(self.node(member))?;
         let file = format!("{}-{LOGITS}", experiment.test.digest().short());
         if let Some(bytes) = dir.read_derived(&file)? {
@@ -194,30 +202,24 @@ impl<'a> Measurer<'a> {
             return Ok(Logits::new(experiment.network.classes(), logits.data().to_vec())?);
         }
         self.executor.interrupt.check()?;
-        let logits = self.evaluator(&experiment.test).logits(params)?;
+        let logits = evaluator(experiment, &experiment.test).logits(params)?;
         dir.write_derived(&file, &encode_logits(&logits)?)?;
         Ok(logits)
     }
+}
 
-    fn evaluator<'s>(&'s self, images: &'s ImageSet) -> Evaluator<'s> {
-        let experiment = self.executor.experiment;
-        Evaluator::new(&experiment.network, images, &experiment.normalisation)
-    }
+fn evaluator<'a>(experiment: &'a Experiment, images: &'a ImageSet) -> Evaluator<'a> {
+    Evaluator::new(&experiment.network, images, &experiment.normalisation)
+}
 
-    fn probe_labels(&self) -> Result<basin_core::Labels> {
-        Ok(basin_core::Labels::new(self.probe.classes(), self.probe.labels().to_vec())?)
-    }
-
-    /// Accuracies of the members on the probe images, from their cached logits.
-    fn member_accuracies_on_probe(&self, logits: &[Logits]) -> Result<Vec<f64>> {
-        let labels = self.probe_labels()?;
-        let prefix = |l: &Logits| {
-            let values = l.values()[..self.probe.len() * l.classes()].to_vec();
-            Ok(Logits::new(l.classes(), values)?.softmax(1.0))
-        };
-        let probs = logits.iter().map(prefix).collect::<Result<Vec<_>>>()?;
-        Ok(member_accuracies(&probs, &labels)?)
-    }
+/// Accuracies of members on the first test images, as many as there are labels, from their logits on all.
+fn accuracies_on(labels: &Labels, logits: &[Logits]) -> Result<Vec<f64>> {
+    let prefix = |l: &Logits| {
+        let values = l.values()[..labels.len() * l.classes()].to_vec();
+        Ok(Logits::new(l.classes(), values)?.softmax(1.0))
+    };
+    let probs = logits.iter().map(prefix).collect::<Result<Vec<_>>>()?;
+    Ok(member_accuracies(&probs, labels)?)
 }
 
 /// Safetensors with one tensor `logits` `[n, classes]`.
@@ -231,13 +233,18 @@ pub(crate) fn encode_logits(logits: &Logits) -> Result<Vec<u8>> {
     Ok(TensorFile { params, ..Default::default() }.encode())
 }
 
+/// Test images for connectivity: the first ones.
+fn probe_images(experiment: &Experiment) -> usize {
+    match experiment.config.int("metrics.connectivity_images") as usize {
+        0 => experiment.test.len(),
+        n => n,
+    }
+}
+
 /// Images that pass forward to measure one ensemble's connectivity.
 pub(crate) fn images_of(experiment: &Experiment) -> f64 {
     let config = &experiment.config;
-    let probe = match config.int("metrics.connectivity_images") {
-        0 => experiment.test.len() as u64,
-        n => n,
-    };
+    let probe = probe_images(experiment) as u64;
     let members = config.int("ensemble.members");
     let pairs = config.int("metrics.pairs").min(members * (members - 1) / 2);
     ((config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2)) * probe) as f64

@@ -1,6 +1,6 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
-use crate::{Experiment, Registry};
+use crate::{Registry, Study};
 use anyhow::{Result, ensure};
 use basin_core::{Citation, Digest};
 use basin_ensemble::{EnsembleMethod, Objective, ParamOp, Recipe, Trajectory, Work, keys, trajectory_keys};
@@ -17,6 +17,8 @@ pub struct PlannedNode {
     pub name: String,
     /// Digest of everything that determines the result.
     pub key: Digest,
+    /// The case of the study whose settings it is made with; others that want the same result share it.
+    pub case: usize,
     /// Root seed.
     pub seed: u64,
     /// What is done.
@@ -60,6 +62,8 @@ pub enum PlannedWork {
 /// One ensemble to measure.
 #[derive(Clone, Debug)]
 pub struct PlannedEnsemble {
+    /// The case of the study.
+    pub case: usize,
     /// Method id.
     pub method: String,
     /// Root seed.
@@ -73,7 +77,7 @@ pub struct PlannedEnsemble {
 pub struct Plan {
     /// All nodes, inputs first.
     pub nodes: Vec<PlannedNode>,
-    /// All ensembles, by seed, then in the order of the methods.
+    /// All ensembles, by case and seed, then in the order of the methods.
     pub ensembles: Vec<PlannedEnsemble>,
     /// Works behind the methods used.
     pub citations: Vec<Citation>,
@@ -82,47 +86,44 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans every method and seed of the configuration.
+    /// Plans every case, seed and method of the study.
     ///
     /// # Errors
     /// When a method is unknown or refuses its parameters.
-    pub fn new(experiment: &Experiment, registry: &Registry) -> Result<Self> {
-        let context = experiment.plan_context();
-        let mut plan = Plan::default();
-        for seed in experiment.seed_list() {
-            let mut wanted = Vec::new();
-            for id in experiment.config.list("ensemble.methods") {
-                let method = registry.method(id, &experiment.config)?;
-                let recipe = method.plan(&context)?;
-                ensure!(
-                    recipe.members().len() == context.members,
-                    "{id} planned {} members",
-                    recipe.members().len()
-                );
-                wanted.push((method, recipe));
+    pub fn new(study: &Study, registry: &Registry) -> Result<Self> {
+        let mut wanted = Vec::new();
+        for (case, experiment) in study.cases.iter().enumerate() {
+            let context = experiment.plan_context();
+            for seed in experiment.seed_list() {
+                for id in experiment.config.list("ensemble.methods") {
+                    let method = registry.method(id, &experiment.config)?;
+                    let recipe = method.plan(&context)?;
+                    ensure!(
+                        recipe.members().len() == context.members,
+                        "{id} planned {} members",
+                        recipe.members().len()
+                    );
+                    let setting = experiment.setting(seed);
+                    wanted.push(Asked { case, seed, setting, method, recipe });
+                }
             }
-            plan.merge(seed, &experiment.setting(seed), wanted)?;
         }
-        Ok(plan)
+        Ok(Self::merge(&wanted))
     }
 
-    fn merge(
-        &mut self,
-        seed: u64,
-        setting: &str,
-        wanted: Vec<(Box<dyn EnsembleMethod>, Recipe)>,
-    ) -> Result<()> {
-        let mut merging = Merging { seed, setting, ..Default::default() };
-        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|(_, recipe)| merging.collect(recipe)).collect();
-        for ((method, recipe), keys) in wanted.iter().zip(&keyed) {
-            self.citations.extend(method.citations());
-            self.epochs_unshared += unshared_epochs(recipe, &trajectory_keys(recipe, setting));
+    fn merge(wanted: &[Asked]) -> Self {
+        let (mut plan, mut merging) = (Self::default(), Merging::default());
+        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|asked| merging.collect(asked)).collect();
+        for (Asked { case, seed, setting, method, recipe }, keys) in wanted.iter().zip(&keyed) {
+            plan.citations.extend(method.citations());
+            plan.epochs_unshared += unshared_epochs(recipe, &trajectory_keys(recipe, setting));
             let members: Vec<NodeIndex> =
-                recipe.members().iter().map(|m| merging.emit(keys[m.index()], &mut self.nodes)).collect();
-            members.iter().for_each(|&m| self.nodes[m].member = true);
-            self.ensembles.push(PlannedEnsemble { method: method.id().to_owned(), seed, members });
+                recipe.members().iter().map(|m| merging.emit(keys[m.index()], &mut plan.nodes)).collect();
+            members.iter().for_each(|&m| plan.nodes[m].member = true);
+            let method = method.id().to_owned();
+            plan.ensembles.push(PlannedEnsemble { case: *case, method, seed: *seed, members });
         }
-        Ok(())
+        plan
     }
 
     /// The plan as data: what a run directory keeps of it.
@@ -137,7 +138,7 @@ impl Plan {
         };
         let ensemble = |e: &PlannedEnsemble| {
             let members: Vec<_> = e.members.iter().map(key).collect();
-            serde_json::json!({ "method": e.method, "seed": e.seed, "members": members })
+            serde_json::json!({ "case": e.case, "method": e.method, "seed": e.seed, "members": members })
         };
         serde_json::json!({
             "nodes": self.nodes.iter().map(node).collect::<Vec<_>>(),
@@ -194,11 +195,18 @@ impl PlannedNode {
     }
 }
 
-/// The needed work of one seed, by digest, and what of it stands in the plan already.
-#[derive(Default)]
-struct Merging<'a> {
+/// One method of one case and seed, with what it asks for.
+struct Asked {
+    case: usize,
     seed: u64,
-    setting: &'a str,
+    setting: String,
+    method: Box<dyn EnsembleMethod>,
+    recipe: Recipe,
+}
+
+/// The needed work of all, by digest, and what of it stands in the plan already.
+#[derive(Default)]
+struct Merging {
     wanted: BTreeMap<Digest, Wanted>,
     /// States of one trajectory, by epoch: each continues the one before it.
     states: BTreeMap<Digest, BTreeMap<u64, Digest>>,
@@ -206,21 +214,25 @@ struct Merging<'a> {
 }
 
 struct Wanted {
+    case: usize,
+    seed: u64,
     work: Work,
     trajectory: Option<Digest>,
     inputs: Vec<Digest>,
 }
 
-impl Merging<'_> {
+impl Merging {
     /// Notes what a recipe's members need; returns the digest of each of its nodes.
-    fn collect(&mut self, recipe: &Recipe) -> Vec<Digest> {
-        let (keys, trajectories) = (keys(recipe, self.setting), trajectory_keys(recipe, self.setting));
+    fn collect(&mut self, asked: &Asked) -> Vec<Digest> {
+        let Asked { case, seed, setting, recipe, .. } = asked;
+        let (keys, trajectories) = (keys(recipe, setting), trajectory_keys(recipe, setting));
         for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| recipe.needed()[*i]) {
             if let (Work::Train { epoch, .. }, Some(trajectory)) = (work, trajectories[i]) {
                 self.states.entry(trajectory).or_default().insert(*epoch, keys[i]);
             }
             let inputs = work.inputs().iter().map(|id| keys[id.index()]).collect();
-            let wanted = || Wanted { work: work.clone(), trajectory: trajectories[i], inputs };
+            let (case, seed, trajectory) = (*case, *seed, trajectories[i]);
+            let wanted = || Wanted { case, seed, work: work.clone(), trajectory, inputs };
             self.wanted.entry(keys[i]).or_insert_with(wanted);
         }
         keys
@@ -231,8 +243,8 @@ impl Merging<'_> {
         if let Some(&at) = self.placed.get(&key) {
             return at;
         }
-        let Wanted { work, trajectory, inputs } = &self.wanted[&key];
-        let (work, inputs) = (work.clone(), inputs.clone());
+        let Wanted { case, seed, work, trajectory, inputs } = &self.wanted[&key];
+        let (case, seed, work, inputs) = (*case, *seed, work.clone(), inputs.clone());
         let states = trajectory.and_then(|t| self.states.get(&t)).cloned().unwrap_or_default();
         let planned = match &work {
             Work::Init { seed } => PlannedWork::Init { path: seed.clone() },
@@ -248,7 +260,7 @@ impl Merging<'_> {
                 PlannedWork::Transform { operation: operation.clone(), inputs, path: seed.clone() }
             }
         };
-        nodes.push(PlannedNode { name: work.name(), key, seed: self.seed, work: planned, member: false });
+        nodes.push(PlannedNode { name: work.name(), key, case, seed, work: planned, member: false });
         self.placed.insert(key, nodes.len() - 1);
         nodes.len() - 1
     }

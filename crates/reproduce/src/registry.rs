@@ -5,7 +5,9 @@ use crate::exit::Usage;
 use crate::experiment::architecture;
 use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
-use basin_methods::{Constrained, Deep, Distillation, Distilled, DistilledDeep, Permuted, Swe};
+use basin_methods::{
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted, Swe,
+};
 use basin_models::Family;
 use std::fmt::Debug;
 use weight_matching::PermutationSpec;
@@ -25,6 +27,9 @@ impl Default for Registry {
             .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.int("ensemble.split_epoch") })))
             .with("swe", |c| Ok(Box::new(swe(c))))
             .with("permuted", |c| Ok(Box::new(permuted(c)?)))
+            .with("multi-pcd", |c| Ok(Box::new(jointly_permuted(JointMatching::MultiPcd, c)?)))
+            .with("merge-many", |c| Ok(Box::new(jointly_permuted(JointMatching::MergeMany, c)?)))
+            .with("frank-wolfe", |c| Ok(Box::new(jointly_permuted(JointMatching::FrankWolfe, c)?)))
             .with("distilled", |c| Ok(Box::new(distilled(c))))
             .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
     }
@@ -69,11 +74,22 @@ fn distilled(config: &Config) -> Distilled {
 }
 
 fn permuted(config: &Config) -> Result<Permuted> {
+    let (spec, spec_name) = spec(config)?;
+    Ok(Permuted { spec, spec_name })
+}
+
+fn jointly_permuted(matching: JointMatching, config: &Config) -> Result<JointlyPermuted> {
+    let (spec, spec_name) = spec(config)?;
+    Ok(JointlyPermuted { matching, spec, spec_name })
+}
+
+/// The permutation spec of the configured network, and its name.
+fn spec(config: &Config) -> Result<(PermutationSpec, String)> {
     let name = config.text("model.name");
     let spec = match architecture(config)?.family() {
         Family::ResNet { depth, .. } => PermutationSpec::resnet(depth),
         Family::Vit(vit) => PermutationSpec::vit(vit.layers, vit.heads),
     };
     let spec = spec.with_context(|| format!("permutation spec of {name}"))?;
-    Ok(Permuted { spec, spec_name: name.to_owned() })
+    Ok((spec, name.to_owned()))
 }

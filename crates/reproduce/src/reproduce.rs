@@ -1,15 +1,15 @@
 //! One run from configuration to report.
 
-use crate::config::Config;
 use crate::execute::{EpochLine, Executor, METRICS};
 use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Measurer};
 use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::Progress;
-use crate::{Experiment, Registry, dry_run, environment};
+use crate::study::Asked;
+use crate::{Registry, Study, design, dry_run, environment};
 use anyhow::{Context, Result};
 use basin_core::Citation;
-use basin_report::{Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
+use basin_report::{Case, Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
 use basin_store::{RealFs, RunDir};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// What to run and where to put it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The resolved configuration.
-    pub config: Config,
+    /// The experiment and its settings.
+    pub asked: Asked,
     /// Folder of all runs.
     pub runs: PathBuf,
     /// Name of this run's folder.
@@ -40,15 +40,15 @@ pub struct Finished {
 /// # Errors
 /// Typed causes, which [`crate::exit::code`] maps to exit codes.
 pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) -> Result<Finished> {
-    let experiment = Experiment::load(request.config.clone())?;
-    let plan = Plan::new(&experiment, registry)?;
-    check_batch(&experiment)?;
+    let study = Study::load(&request.asked)?;
+    let plan = Plan::new(&study, registry)?;
+    check_batches(&study)?;
     let run = RunDir::open(&request.runs, &request.name, Arc::new(RealFs))?;
-    run.write("config.resolved.toml", experiment.config.to_toml().as_bytes())?;
+    run.write("config.resolved.toml", study.to_toml().as_bytes())?;
     run.write("plan.json", &serde_json::to_vec_pretty(&plan.to_json())?)?;
     run.write("environment.json", &serde_json::to_vec_pretty(&environment::describe())?)?;
-    let executor = Executor { experiment: &experiment, plan: &plan, run: &run, interrupt };
-    let measurer = Measurer::new(&executor)?;
+    let executor = Executor { study: &study, plan: &plan, run: &run, interrupt };
+    let measurer = Measurer::new(&executor);
 
     let mut done = 0.0;
     let mut total = 0.0;
@@ -57,8 +57,9 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
         done += if executor.dir(node)?.is_done()? { node.passes() } else { 0.0 };
     }
     for ensemble in &plan.ensembles {
-        total += measurer.units();
-        done += if measurer.is_done(ensemble)? { measurer.units() } else { 0.0 };
+        let units = measurer.units(ensemble);
+        total += units;
+        done += if measurer.is_done(ensemble)? { units } else { 0.0 };
     }
     let mut progress = Progress::new(total, done);
     progress.line(&format!("run directory {}", run.path().display()));
@@ -93,18 +94,18 @@ fn finish(
 /// # Errors
 /// As [`reproduce`], except that nothing is written.
 pub fn price(request: &Request, registry: &Registry) -> Result<String> {
-    let experiment = Experiment::load(request.config.clone())?;
-    let plan = Plan::new(&experiment, registry)?;
-    check_batch(&experiment)?;
-    dry_run::table(&experiment, &plan, &request.runs, &request.name)
+    let study = Study::load(&request.asked)?;
+    let plan = Plan::new(&study, registry)?;
+    check_batches(&study)?;
+    dry_run::table(&study, &plan, &request.runs, &request.name)
 }
 
-fn check_batch(experiment: &Experiment) -> Result<()> {
-    let (batch, images) = (experiment.batch(), experiment.train.len());
-    if batch > images {
-        return Err(basin_train::TrainError::Batch { batch, images }.into());
+fn check_batches(study: &Study) -> Result<()> {
+    let sizes = study.cases.iter().map(|case| (case.batch(), case.train.len()));
+    match sizes.into_iter().find(|(batch, images)| batch > images) {
+        Some((batch, images)) => Err(basin_train::TrainError::Batch { batch, images }.into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Works to cite: the paper, the methods', the metrics'.
@@ -123,18 +124,34 @@ fn results(
     measured: Vec<Measured>,
     request: &Request,
 ) -> Result<Results> {
-    let (experiment, plan) = (executor.experiment, executor.plan);
-    let images = plan.epochs() * experiment.steps_per_epoch() * experiment.batch() as u64;
+    let (study, plan) = (executor.study, executor.plan);
+    let images_of = |node: &PlannedNode| {
+        let experiment = executor.experiment(node);
+        node.epochs() * experiment.steps_per_epoch() * experiment.batch() as u64
+    };
+    let images = plan.nodes.iter().map(images_of).sum();
     let (rows, lines): (Vec<_>, Vec<_>) = measured.into_iter().map(|m| (m.row, m.lines)).unzip();
     Ok(Results {
         name: request.name.clone(),
-        config: experiment.config.to_json(),
+        experiment: study.design.name.to_owned(),
+        config: study.config().to_json(),
+        cases: cases(study),
         rows,
         training: training_curves(executor)?,
         pairwise: lines.into_iter().flatten().collect(),
         cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor, measurer)? },
         environment: environment::describe(),
     })
+}
+
+/// The configuration of every case, by its label.
+fn cases(study: &Study) -> Vec<Case> {
+    let case = |experiment: &crate::Experiment| Case {
+        label: design::label(&experiment.varied),
+        model: experiment.config.text("model.name").to_owned(),
+        config: experiment.config.to_json(),
+    };
+    study.cases.iter().map(case).collect()
 }
 
 /// Seconds worked on everything in the plan, from the journal: attempts that were stopped count up to their

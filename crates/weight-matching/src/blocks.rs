@@ -5,9 +5,10 @@
 //! Terms that depend on the same other permutations are stacked into one block and one matrix product.
 
 use crate::axis::{Run, order};
-use crate::product::transpose_product;
+use crate::product::{LANES, Panels, Products};
 use crate::stack::{Slab, stack};
 use basin_core::Array;
+use rayon::prelude::*;
 
 /// Where the descent stands: the permutations, and how often each has changed.
 #[derive(Clone, Debug)]
@@ -41,14 +42,13 @@ pub(crate) struct Move {
 /// The terms of one gain matrix that depend on the same other permutations.
 #[derive(Debug)]
 pub(crate) struct Block {
-    units: usize,
     others: Vec<usize>,
     terms: Vec<Term>,
     /// Stacked terms `[k, units]`, each network divided by a power of two so that no product overflows.
-    reference: Vec<f32>,
-    target: Vec<f32>,
+    reference: Panels<f32>,
+    target: Panels<f32>,
     scale: f64,
-    product: Vec<f32>,
+    product: Products<f32>,
     product_of: Option<Vec<u64>>,
 }
 
@@ -111,13 +111,12 @@ impl Block {
         let (reference, reference_scale) = stack(units, &reference);
         let (target, target_scale) = stack(units, &target);
         Self {
-            units,
             others,
             terms: parts.iter().map(Part::term).collect(),
             reference,
             target,
             scale: reference_scale * target_scale,
-            product: Vec::new(),
+            product: Products::default(),
             product_of: None,
         }
     }
@@ -132,42 +131,47 @@ impl Block {
     pub(crate) fn add_to(&mut self, gain: &mut [f64], state: &State, reuse: bool) {
         let versions = state.versions_of(&self.others);
         if !reuse || self.product_of.as_ref() != Some(&versions) {
-            self.product.resize(self.units * self.units, 0.0);
-            let mut permuted = Vec::new();
-            let target = if versions.iter().all(|&version| version == 0) {
-                &self.target
-            } else {
-                permuted.reserve_exact(self.target.len());
-                for row in self.order(state) {
-                    permuted.extend_from_slice(&self.target[row * self.units..][..self.units]);
-                }
-                &permuted
-            };
-            transpose_product(&self.reference, target, self.units, &mut self.product);
+            self.product.compute(&self.reference, &self.target, &self.order(state));
             self.product_of = Some(versions);
         }
-        gain.iter_mut().zip(&self.product).for_each(|(gain, &x)| *gain += self.scale * f64::from(x));
+        self.product.add_to(gain, self.scale);
     }
 
-    /// What the moves add to the objective through this block, in f64 from the weights themselves.
+    /// What the moves add to the objective through this block, in f64 from the weights themselves. The sum does
+    /// not depend on the number of threads: its stretches have a fixed length and are added in their order.
     pub(crate) fn gain_of(&self, moves: &[Move], state: &State) -> f64 {
+        const STRETCH: usize = 256;
+        /// Terms from which on several threads are faster.
+        const WORTH_SHARING: usize = 1 << 15;
         if moves.is_empty() {
             return 0.0;
         }
-        let mut sums = vec![0.0f64; moves.len()];
-        let n = self.units;
-        for (a, &row) in self.reference.chunks_exact(n).zip(&self.order(state)) {
-            let b = &self.target[row * n..][..n];
-            for (sum, m) in sums.iter_mut().zip(moves) {
-                *sum += f64::from(a[m.unit]) * (f64::from(b[m.new]) - f64::from(b[m.old]));
+        let (a, b) = (self.reference.rows().as_flattened(), self.target.rows().as_flattened());
+        let terms = self.target.terms();
+        let place = |unit: usize| unit / LANES * terms * LANES + unit % LANES;
+        let places = |m: &Move| [place(m.unit), place(m.old), place(m.new)];
+        let places: Vec<[usize; 3]> = moves.iter().map(places).collect();
+        let order = self.order(state);
+        let stretch = |(stretch, rows): (usize, &[usize])| -> f64 {
+            let mut sums = vec![0.0f64; places.len()];
+            for (at, row) in (stretch * STRETCH..).zip(rows) {
+                for (sum, &[unit, old, new]) in sums.iter_mut().zip(&places) {
+                    let gained = f64::from(b[row * LANES + new]) - f64::from(b[row * LANES + old]);
+                    *sum += f64::from(a[at * LANES + unit]) * gained;
+                }
             }
-        }
+            sums.iter().sum()
+        };
+        let sums: Vec<f64> = match order.len() * moves.len() < WORTH_SHARING {
+            true => order.chunks(STRETCH).enumerate().map(stretch).collect(),
+            false => order.par_chunks(STRETCH).enumerate().map(stretch).collect(),
+        };
         self.scale * sums.iter().sum::<f64>()
     }
 
     /// Row of the target that stands at each row of the stack under the current permutations.
     fn order(&self, state: &State) -> Vec<usize> {
-        let mut stacked = Vec::with_capacity(self.target.len() / self.units.max(1));
+        let mut stacked = Vec::with_capacity(self.target.terms());
         for term in &self.terms {
             let mut rows = vec![0];
             for axis in &term.axes {

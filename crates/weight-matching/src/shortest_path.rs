@@ -2,9 +2,11 @@
 //!
 //! Duals v (columns) and u (rows) keep u\[i\] + v\[j\] <= c\[i\]\[j\], v <= 0, and v = 0 on columns not yet taken; each
 //! step keeps these and raises the number of assigned rows, so that at the end the assignment is optimal.
-//! The inner loops run over whole contiguous rows without branches, eight lanes at a time.
+//! The inner loops ([`crate::scan`]) run over whole contiguous rows without branches.
 
-const LANES: usize = 8;
+use crate::processor::Processor;
+use crate::scan::{Paths, reduced, relax, two_smallest};
+
 const FREE: usize = usize::MAX;
 
 /// Bids per row before the rest is left to shortest paths. More bids leave fewer rows but fight longer over
@@ -21,6 +23,7 @@ pub(crate) struct Solution {
 /// Minimises (or, with `MAXIMISE`, maximises) over a matrix of finite entries with `rows <= cols`.
 pub(crate) fn solve<const MAXIMISE: bool>(cost: &[f64], rows: usize, cols: usize) -> Solution {
     let mut state = State::<MAXIMISE> {
+        processor: Processor::detect(),
         cost,
         cols,
         v: vec![0.0; cols],
@@ -39,6 +42,7 @@ pub(crate) fn solve<const MAXIMISE: bool>(cost: &[f64], rows: usize, cols: usize
 }
 
 struct State<'a, const MAXIMISE: bool> {
+    processor: Processor,
     cost: &'a [f64],
     cols: usize,
     v: Vec<f64>,
@@ -63,7 +67,7 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
                 continue;
             }
             bids -= 1;
-            let (first, second, j) = two_smallest::<MAXIMISE>(self.row(i), &self.v);
+            let (first, second, j) = two_smallest::<MAXIMISE>(self.processor, self.row(i), &self.v);
             let displaced = self.row_of[j];
             // With a single column there is no second; the dual then stays.
             let lowered = if second.is_finite() { self.v[j] - (second - first) } else { self.v[j] };
@@ -96,8 +100,8 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
             settled.clear();
             let (mut i, mut offset) = (start, 0.0);
             let (sink, length) = loop {
-                let row = self.row(i);
-                let near = relax::<MAXIMISE>(row, &open_v, offset, i as u64, &mut distance, &mut from);
+                let paths = Paths { v: &open_v, distance: &mut distance, from: &mut from };
+                let near = relax::<MAXIMISE>(self.processor, self.row(i), paths, offset, i as u64);
                 let j = self.nearest(&distance, near);
                 if self.row_of[j] == FREE {
                     break (j, near);
@@ -125,10 +129,11 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
 
     /// A column at distance `near`: the first that nobody has, which ends the search, else the first.
     fn nearest(&self, distance: &[f64], near: f64) -> usize {
+        const BLOCK: usize = 16;
         let mut first = None;
-        for (k, block) in distance.chunks(LANES).enumerate() {
+        for (k, block) in distance.chunks(BLOCK).enumerate() {
             if block.iter().fold(false, |any, &d| any | (d == near)) {
-                for (j, _) in (k * LANES..).zip(block).filter(|(_, d)| **d == near) {
+                for (j, _) in (k * BLOCK..).zip(block).filter(|(_, d)| **d == near) {
                     if self.row_of[j] == FREE {
                         return j;
                     }
@@ -143,72 +148,4 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
 #[inline(always)]
 fn signed<const MAXIMISE: bool>(x: f64) -> f64 {
     if MAXIMISE { -x } else { x }
-}
-
-#[inline(always)]
-fn reduced<const MAXIMISE: bool>(c: f64, v: f64) -> f64 {
-    signed::<MAXIMISE>(c) - v
-}
-
-/// The smallest and the second smallest reduced cost of a row (infinite if there is no second), and the
-/// first column of the smallest.
-fn two_smallest<const MAXIMISE: bool>(row: &[f64], v: &[f64]) -> (f64, f64, usize) {
-    let ((row8, row1), (v8, v1)) = (row.as_chunks::<LANES>(), v.as_chunks::<LANES>());
-    let mut first = [f64::INFINITY; LANES];
-    let mut second = [f64::INFINITY; LANES];
-    let mut at = [0u64; LANES];
-    for (k, (c, v)) in (0u64..).zip(row8.iter().zip(v8)) {
-        for l in 0..LANES {
-            let r = reduced::<MAXIMISE>(c[l], v[l]);
-            let larger = if r > first[l] { r } else { first[l] };
-            second[l] = if larger < second[l] { larger } else { second[l] };
-            at[l] = if r < first[l] { k } else { at[l] };
-            first[l] = if r < first[l] { r } else { first[l] };
-        }
-    }
-    let mut best = (f64::INFINITY, f64::INFINITY, 0);
-    let mut merge = |r: f64, runner_up: f64, j: usize| {
-        if r < best.0 || (r == best.0 && j < best.2) {
-            best = (r, best.0.min(runner_up), j);
-        } else {
-            best.1 = best.1.min(r);
-        }
-    };
-    (0..LANES).for_each(|l| merge(first[l], second[l], at[l] as usize * LANES + l));
-    let rest = row8.len() * LANES..;
-    rest.zip(row1.iter().zip(v1))
-        .for_each(|(j, (c, v))| merge(reduced::<MAXIMISE>(*c, *v), f64::INFINITY, j));
-    best
-}
-
-/// Shortens distances by paths through row `i`, whose own distance is `offset`, and returns the least.
-fn relax<const MAXIMISE: bool>(
-    row: &[f64],
-    v: &[f64],
-    offset: f64,
-    i: u64,
-    distance: &mut [f64],
-    from: &mut [u64],
-) -> f64 {
-    let ((row8, row1), (v8, v1)) = (row.as_chunks::<LANES>(), v.as_chunks::<LANES>());
-    let ((d8, d1), (f8, f1)) = (distance.as_chunks_mut::<LANES>(), from.as_chunks_mut::<LANES>());
-    let mut least = [f64::INFINITY; LANES];
-    for (((c, v), d), f) in row8.iter().zip(v8).zip(d8).zip(f8) {
-        for l in 0..LANES {
-            let r = reduced::<MAXIMISE>(c[l], v[l]) + offset;
-            let closer = r < d[l];
-            f[l] = if closer { i } else { f[l] };
-            d[l] = if closer { r } else { d[l] };
-            least[l] = if d[l] < least[l] { d[l] } else { least[l] };
-        }
-    }
-    let mut least = least.into_iter().fold(f64::INFINITY, f64::min);
-    for (((c, v), d), f) in row1.iter().zip(v1).zip(d1).zip(f1) {
-        let r = reduced::<MAXIMISE>(*c, *v) + offset;
-        if r < *d {
-            (*d, *f) = (r, i);
-        }
-        least = least.min(*d);
-    }
-    least
 }

@@ -1,6 +1,12 @@
 //! Stacks the weights of one permutation's units into a matrix.
 
+use crate::product::{LANES, Panels, Row};
 use basin_core::Array;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Elements from which on several threads are faster.
+const WORTH_SHARING: usize = 1 << 16;
 
 /// A stretch of an axis of an array: `len` entries from `start`.
 pub(crate) struct Slab<'a> {
@@ -24,40 +30,43 @@ impl<'a> Slab<'a> {
 /// Moves the units of each slab to the end (the entries of one unit, if several, before them), stacks the
 /// results to `[k, units]` and divides all by the power of two that brings the largest magnitude into
 /// [1/2, 1). Returns the stack and that power.
-pub(crate) fn stack(units: usize, slabs: &[Slab<'_>]) -> (Vec<f32>, f64) {
-    let blocks = || slabs.iter().flat_map(Slab::blocks);
-    let largest = blocks().flatten().fold(0.0f32, |m, x| m.max(x.abs()));
+pub(crate) fn stack(units: usize, slabs: &[Slab<'_>]) -> (Panels<f32>, f64) {
+    let blocks: Vec<&[f32]> = slabs.iter().flat_map(Slab::blocks).collect();
+    // The bits of magnitudes are in the order of the magnitudes, and their maximum needs no branches.
+    let magnitude = |block: &&[f32]| block.iter().fold(0, |m, x| x.abs().to_bits().max(m));
+    let least = WORTH_SHARING.div_ceil(blocks.first().map_or(1, |block| block.len().max(1)));
+    let largest = blocks.par_iter().with_min_len(least).map(magnitude).max().unwrap_or(0);
+    let largest = f64::from(f32::from_bits(largest));
     let mut scale = 1.0f64;
-    while f64::from(largest) >= scale {
+    while largest >= scale {
         scale *= 2.0;
     }
-    while largest > 0.0 && f64::from(largest) < 0.5 * scale {
+    while largest > 0.0 && largest < 0.5 * scale {
         scale *= 0.5;
     }
-    let mut stacked = vec![0.0f32; blocks().map(<[f32]>::len).sum()];
-    let mut rest = &mut stacked[..];
-    for block in blocks() {
-        let (matrix, after) = rest.split_at_mut(block.len());
-        transpose(block, units, 1.0 / scale, matrix);
-        rest = after;
-    }
+    let terms: usize = blocks.iter().map(|block| block.len() / units.max(1)).sum();
+    let mut stacked = Panels::new(units, terms);
+    let least = WORTH_SHARING.div_ceil((terms * LANES).max(1));
+    stacked.panels_mut().with_min_len(least).enumerate().for_each(|(panel, mut rows)| {
+        let own = panel * LANES..units.min((panel + 1) * LANES);
+        for block in &blocks {
+            let (here, after) = rows.split_at_mut(block.len() / units);
+            transpose(block, units, own.clone(), 1.0 / scale, here);
+            rows = after;
+        }
+    });
     (stacked, scale)
 }
 
-/// The transpose of a matrix of `rows` rows times a factor. It goes tile by tile, since a whole column of a
-/// large matrix would miss the cache at every element.
-fn transpose(matrix: &[f32], rows: usize, factor: f64, out: &mut [f32]) {
-    const TILE: usize = 16;
-    let cols = matrix.len() / rows.max(1);
-    for row in (0..rows).step_by(TILE) {
-        for col in (0..cols).step_by(TILE) {
-            let tile = row..rows.min(row + TILE);
-            for col in col..cols.min(col + TILE) {
-                let out = &mut out[col * rows..][tile.clone()];
-                for (out, row) in out.iter_mut().zip(tile.clone()) {
-                    *out = (f64::from(matrix[row * cols + col]) * factor) as f32;
-                }
-            }
+/// The transpose of some rows of a matrix of `rows` rows times a factor, one lane per row. It goes by stretches of
+/// columns that stay in the cache, since each row of the result holds an entry of every lane.
+fn transpose(matrix: &[f32], rows: usize, own: Range<usize>, factor: f64, out: &mut [Row<f32>]) {
+    let cols = matrix.len() / rows;
+    let own = &matrix[own.start * cols..own.end * cols];
+    for (stretch, out) in out.chunks_mut(LANES).enumerate() {
+        for (lane, row) in own.chunks_exact(cols.max(1)).enumerate() {
+            let row = &row[stretch * LANES..][..out.len()];
+            out.iter_mut().zip(row).for_each(|(out, &x)| out[lane] = (f64::from(x) * factor) as f32);
         }
     }
 }

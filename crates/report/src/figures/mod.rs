@@ -2,6 +2,7 @@
 
 mod accuracy_connectivity;
 mod pairwise;
+mod sweep;
 mod training;
 
 use crate::method;
@@ -22,7 +23,8 @@ const WIDTH: f64 = 460.0;
 /// All figures for which there is data, accuracy against connectivity first.
 pub(crate) fn figures(results: &Results) -> Vec<Figure> {
     let mut all = accuracy_connectivity::figures(results);
-    all.extend(pairwise::figure(results));
+    all.extend(pairwise::figures(results));
+    all.extend(sweep::figures(results));
     all.extend(training::figures(results));
     all
 }

@@ -1,6 +1,6 @@
 //! Connectivity on the segment between two members, per method (the paper's Fig. 2a and 2b).
 
-use super::{Figure, WIDTH, inks};
+use super::{Figure, WIDTH, inks, slug};
 use crate::method;
 use crate::plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
 use crate::results::{PairwiseLine, Results};
@@ -10,12 +10,32 @@ use basin_metrics::stats::Summary;
 /// Mean and deviation over pairs and seeds at one position.
 type Spread = (f64, Summary);
 
-/// The figure, when there is a line to draw.
-pub(super) fn figure(results: &Results) -> Option<Figure> {
-    let methods = inks(results, results.pairwise.iter().map(|line| line.method.as_str()));
+/// More groups than this are a sweep, which has figures of its own.
+const MOST_GROUPS: usize = 4;
+
+/// One figure per network and case that has a line to draw.
+pub(super) fn figures(results: &Results) -> Vec<Figure> {
+    let mut groups: Vec<(&str, &str)> = Vec::new();
+    for line in &results.pairwise {
+        let key = (line.model.as_str(), line.case.as_str());
+        if !groups.contains(&key) {
+            groups.push(key);
+        }
+    }
+    if groups.len() > MOST_GROUPS {
+        return Vec::new();
+    }
+    let several = groups.len() > 1;
+    groups.into_iter().filter_map(|key| figure(results, key, several)).collect()
+}
+
+fn figure(results: &Results, key: (&str, &str), several: bool) -> Option<Figure> {
+    let here = |line: &&PairwiseLine| (line.model.as_str(), line.case.as_str()) == key;
+    let lines: Vec<&PairwiseLine> = results.pairwise.iter().filter(here).collect();
+    let methods = inks(results, lines.iter().map(|line| line.method.as_str()));
     let curves: Vec<(&str, Ink, Vec<Spread>)> = methods
         .into_iter()
-        .map(|(id, ink)| (id, ink, spread(results, id)))
+        .map(|(id, ink)| (id, ink, spread(&lines, id)))
         .filter(|c| !c.2.is_empty())
         .collect();
     if curves.is_empty() {
@@ -74,12 +94,22 @@ pub(super) fn figure(results: &Results) -> Option<Figure> {
     }
     let below = bottom + 46.0;
     scene.height = below + legend(&mut scene, &unnamed, Key::Line, (left, below), right);
+    let (model, case) = key;
+    let (file, of) = match several {
+        true => (
+            format!("pairwise-connectivity-{}", slug(&format!("{model} {case}"))),
+            format!(" of {model} {case}"),
+        ),
+        false => ("pairwise-connectivity".to_owned(), String::new()),
+    };
     Some(Figure {
-        file: "pairwise-connectivity".to_owned(),
-        caption: "Connectivity on the line between two members (the paper's Fig. 2a and 2b): accuracy at each point \
+        file,
+        caption: format!(
+            "Connectivity on the line between two members{} (the paper's Fig. 2a and 2b): accuracy at each point \
                   minus the mixture of the two ends' accuracies. Line: mean over pairs and seeds; band: ± one standard \
-                  deviation. A curve that stays at 0 joins members of one basin."
-            .to_owned(),
+                  deviation. A curve that stays at 0 joins members of one basin.",
+            of.trim_end()
+        ),
         scene,
     })
 }
@@ -104,8 +134,8 @@ fn band(summary: &Summary) -> f64 {
 }
 
 /// Mean and deviation of q in percentage points at each α where all lines of the method are finite.
-fn spread(results: &Results, id: &str) -> Vec<Spread> {
-    let lines: Vec<&PairwiseLine> = results.pairwise.iter().filter(|line| line.method == id).collect();
+fn spread(lines: &[&PairwiseLine], id: &str) -> Vec<Spread> {
+    let lines: Vec<&PairwiseLine> = lines.iter().copied().filter(|line| line.method == id).collect();
     let Some(first) = lines.first() else { return Vec::new() };
     let at =
         |i: usize| lines.iter().filter_map(|line| line.q.get(i)).map(|q| 100.0 * q).collect::<Vec<f64>>();

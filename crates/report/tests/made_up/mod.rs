@@ -47,6 +47,7 @@ fn noise(rng: &mut Rng) -> f64 {
 
 fn row(dataset: &str, seed: u64, (method, ensemble, member, q): (&str, f64, f64, f64), rng: &mut Rng) -> Row {
     Row {
+        case: String::new(),
         dataset: dataset.into(),
         model: "resnet20".into(),
         method: method.into(),
@@ -91,7 +92,15 @@ fn lines(seed: u64, (method, _, _, q): (&str, f64, f64, f64), rng: &mut Rng) -> 
     let mut line = |pair: (usize, usize)| {
         let depth = 1.05 * q * (1.0 + 0.05 * noise(rng));
         let q = alphas.iter().map(|a| depth * (1.0 - (2.0 * a - 1.0).abs().powi(3))).collect();
-        PairwiseLine { method: method.into(), seed, pair, alphas: alphas.clone(), q }
+        PairwiseLine {
+            case: String::new(),
+            model: "resnet20".into(),
+            method: method.into(),
+            seed,
+            pair,
+            alphas: alphas.clone(),
+            q,
+        }
     };
     [(0, 1), (0, 4), (1, 3), (2, 3), (2, 4)].map(&mut line).to_vec()
 }

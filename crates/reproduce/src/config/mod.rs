@@ -1,7 +1,7 @@
 //! The configuration of a run: one table of keys, from which defaults, checks, help and provenance follow.
 //!
-//! Values come, later over earlier, from the defaults, a preset, the preset's section for the data set, and
-//! `--set key=value` with its shorthands. Every key has a doc, a default, a range and a unit ([`KEYS`]);
+//! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network,
+//! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit ([`KEYS`]);
 //! unknown keys are refused with the nearest known one; all problems are reported at once.
 
 mod keys;
@@ -34,6 +34,8 @@ pub enum Origin {
     Preset(&'static str),
     /// `--set` or a flag.
     CommandLine,
+    /// What the experiment varies.
+    Experiment,
 }
 
 /// A checked configuration: every key has a value of its type within its range.
@@ -43,11 +45,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Resolves defaults, a preset and settings of the form `(key, text)`.
+    /// Resolves defaults, a preset, settings of the form `(key, text)`, and what an experiment varies.
     ///
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
-    pub fn resolve(preset: &Preset, settings: &[(String, String)]) -> Result<Self, ConfigError> {
+    pub fn resolve(
+        preset: &Preset,
+        settings: &[(String, String)],
+        varied: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let defaults = KEYS.iter().map(|key| (key.name, (key.default(), Origin::Default)));
         let mut values: BTreeMap<_, _> = defaults.collect();
@@ -58,17 +64,21 @@ impl Config {
             },
             Err(problem) => problems.push(problem),
         };
-        // The data set decides which section of the preset applies, so settings are looked at first.
-        let names_it = |key: &str| Key::find(key).is_ok_and(|key| key.name == "data.dataset");
-        let asked = settings.iter().rev().find(|(key, _)| names_it(key)).map(|(_, value)| value.clone());
-        let (all, sections) = preset.entries();
-        let own = all.iter().find(|(key, _)| key == "data.dataset").map(|(_, value)| value.clone());
-        let dataset = asked.or(own).unwrap_or_else(|| "synthetic".into());
-        all.iter().for_each(|(key, text)| put(key, text, Origin::Preset(preset.name)));
-        for (key, text) in sections.get(&dataset).into_iter().flatten() {
-            put(key, text, Origin::Preset(preset.name));
+        // Data set and network decide which values of the preset hold, so whatever names them is looked at first.
+        let entries = preset.entries();
+        let named = |name: &str, otherwise: &str| {
+            let is_it = |key: &str| Key::find(key).is_ok_and(|key| key.name == name);
+            let varied = varied.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
+            let asked = settings.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
+            let own = entries.iter().find(|entry| entry.key == name).map(|entry| entry.value.clone());
+            varied.or(asked).or(own).unwrap_or_else(|| otherwise.to_owned())
+        };
+        let (dataset, model) = (named("data.dataset", "synthetic"), named("model.name", "resnet20"));
+        for entry in entries.iter().filter(|entry| entry.holds(&dataset, &model)) {
+            put(&entry.key, &entry.value, Origin::Preset(preset.name));
         }
         settings.iter().for_each(|(key, text)| put(key, text, Origin::CommandLine));
+        varied.iter().for_each(|(key, text)| put(key, text, Origin::Experiment));
         let number = |name: &str| match &values[name].0 {
             Value::Float(x) => *x,
             other => panic!("{name} is {other:?}"),
@@ -141,6 +151,7 @@ impl Config {
                 Origin::Default => "default".to_owned(),
                 Origin::Preset(name) => format!("preset {name}"),
                 Origin::CommandLine => "command line".to_owned(),
+                Origin::Experiment => "experiment".to_owned(),
             };
             out.push_str(&format!("{name} = {} # {origin}\n", value.toml()));
         }
@@ -182,7 +193,7 @@ mod tests {
 
     fn resolve(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::resolve(Preset::find("quick").unwrap(), &settings)
+        Config::resolve(Preset::find("quick").unwrap(), &settings, &[])
     }
 
     #[test]
@@ -205,8 +216,8 @@ mod tests {
     #[test]
     fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
         for key in ["data.dataset", "dataset"] {
-            let preset = Preset::find("paper-resnet20").unwrap();
-            let config = Config::resolve(preset, &[(key.into(), "cifar100".into())]).unwrap();
+            let preset = Preset::find("paper").unwrap();
+            let config = Config::resolve(preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
             assert_eq!((config.int("train.epochs"), config.int("ensemble.split_epoch")), (190, 40));
         }
     }
@@ -232,7 +243,10 @@ mod tests {
     fn every_preset_resolves_and_every_key_is_documented() {
         for preset in PRESETS {
             for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
-                Config::resolve(preset, &[("data.dataset".into(), dataset.into())]).unwrap();
+                for model in ["resnet20", "vit"] {
+                    let varied = [("data.dataset", dataset.into()), ("model.name", model.into())];
+                    Config::resolve(preset, &[], &varied).unwrap();
+                }
             }
         }
         for key in KEYS {

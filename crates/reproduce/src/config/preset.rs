@@ -25,13 +25,31 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../../presets/small.toml"),
     },
     Preset {
-        name: "paper-resnet20",
-        summary: "the paper's Table 1: ResNet20 ×4, 5 members, 3 seeds (needs --data-dir and a large machine)",
-        text: include_str!("../../presets/paper-resnet20.toml"),
+        name: "paper",
+        summary: "the paper's set-up: ResNet20 ×4 or ViT, 5 members, 3 seeds (needs --data-dir and a large machine)",
+        text: include_str!("../../presets/paper.toml"),
     },
 ];
 
-type Entries = Vec<(String, String)>;
+/// One value of a preset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The data set and the network for which it holds; those that are not named may be any.
+    pub(super) condition: BTreeMap<String, String>,
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+impl Entry {
+    /// Whether it holds for this data set and network.
+    pub(super) fn holds(&self, dataset: &str, model: &str) -> bool {
+        self.condition.iter().all(|(what, wanted)| match what.as_str() {
+            "dataset" => wanted == dataset,
+            "model" => wanted == model,
+            _ => false,
+        })
+    }
+}
 
 impl Preset {
     /// The preset of that name.
@@ -41,42 +59,51 @@ impl Preset {
 
     /// The default name of a run: the preset's, with the data set where that is not the preset's own.
     pub fn run_name(&self, dataset: &str) -> String {
-        let own = self.entries().0.into_iter().find(|(key, _)| key == "data.dataset");
+        let own = self.entries().into_iter().find(|entry| entry.key == "data.dataset");
         match own {
-            Some((_, own)) if own == dataset => self.name.to_owned(),
+            Some(own) if own.value == dataset => self.name.to_owned(),
             _ => format!("{}-{dataset}", self.name),
         }
     }
 
-    /// Values for all data sets, and per data set those that differ (`[dataset.NAME.section]`).
+    /// All values in the order in which they apply: those for everything, then those of each `[[when]]`, whose `if`
+    /// names the data set, the network or both.
     ///
     /// # Panics
     /// Never for the built-in presets, which a test resolves.
-    pub(super) fn entries(&self) -> (Entries, BTreeMap<String, Entries>) {
+    pub(super) fn entries(&self) -> Vec<Entry> {
         let mut table: toml::Table = self.text.parse().expect("built-in presets are TOML");
-        let sections = match table.remove("dataset") {
-            Some(toml::Value::Table(sections)) => {
-                sections.iter().map(|(name, value)| (name.clone(), flatten(value))).collect()
-            }
-            _ => BTreeMap::new(),
-        };
-        (flatten(&toml::Value::Table(table)), sections)
+        let whens = table.remove("when");
+        let mut entries = flatten(&table, &BTreeMap::new());
+        for when in whens.iter().filter_map(toml::Value::as_array).flatten() {
+            let mut table = when.as_table().cloned().unwrap_or_default();
+            let condition = table.remove("if");
+            let named = condition.iter().filter_map(toml::Value::as_table).flatten();
+            let condition = named.map(|(what, value)| (what.clone(), plain(value))).collect();
+            entries.extend(flatten(&table, &condition));
+        }
+        entries
     }
 }
 
-fn flatten(value: &toml::Value) -> Entries {
-    let plain = |value: &toml::Value| match value {
+fn flatten(table: &toml::Table, condition: &BTreeMap<String, String>) -> Vec<Entry> {
+    let section = |(section, values): (&String, &toml::Value)| {
+        let values = values.as_table().cloned().unwrap_or_default();
+        let entry = |(key, value): (&String, &toml::Value)| Entry {
+            condition: condition.clone(),
+            key: format!("{section}.{key}"),
+            value: plain(value),
+        };
+        values.iter().map(entry).collect::<Vec<_>>()
+    };
+    table.iter().flat_map(section).collect()
+}
+
+/// A value as it is written after `--set key=`.
+fn plain(value: &toml::Value) -> String {
+    match value {
         toml::Value::String(text) => text.clone(),
-        toml::Value::Array(items) => {
-            let item = |v: &toml::Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-            items.iter().map(item).collect::<Vec<_>>().join(",")
-        }
+        toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
         other => other.to_string(),
-    };
-    let sections = value.as_table().into_iter().flatten();
-    let entry = |(section, value): (&String, &toml::Value)| {
-        let keys = value.as_table().into_iter().flatten();
-        keys.map(|(key, value)| (format!("{section}.{key}"), plain(value))).collect::<Vec<_>>()
-    };
-    sections.flat_map(entry).collect()
+    }
 }

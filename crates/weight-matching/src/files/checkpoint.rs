@@ -1,6 +1,7 @@
 //! A network from a file and into one: weights as `f32`, everything else carried along.
 
-use crate::files::safetensors::{decode, encode};
+use crate::files::safetensors::{Stored, decode, encode};
+use crate::files::tensor::count;
 use crate::files::{Element, FileError, Problem, Tensor, names, torch};
 use basin_core::{Array, Params};
 use std::collections::BTreeMap;
@@ -96,12 +97,13 @@ impl Checkpoint {
     /// # Errors
     /// [`Problem::Tensor`] when an array's shape is out of all proportion.
     pub fn encode(params: &Params, kept: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, Problem> {
-        let mut tensors = kept.clone();
+        let mut tensors: BTreeMap<&str, Stored<'_>> = BTreeMap::new();
+        tensors.extend(kept.iter().map(|(name, tensor)| (name.as_str(), Stored::Tensor(tensor))));
         for (name, array) in params.iter() {
-            let bytes = array.data().iter().flat_map(|x| x.to_le_bytes()).collect();
-            tensors.insert(name.to_owned(), Tensor::new(name, Element::F32, array.shape().to_vec(), bytes)?);
+            count(name, array.shape())?;
+            tensors.insert(name, Stored::Weights(array));
         }
-        Ok(encode(&tensors, ("format", "pt")))
+        Ok(encode(tensors, ("format", "pt")))
     }
 }
 
@@ -117,6 +119,9 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
         return Err(Problem::TooLarge { found, limit: MOST_BYTES });
     }
     let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(found as usize + 1)
+        .map_err(|_| Problem::TooLarge { found, limit: MOST_BYTES })?;
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

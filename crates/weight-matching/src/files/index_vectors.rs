@@ -1,7 +1,7 @@
 //! Permutations in files: one vector of indices per permutation, in safetensors.
 
 use crate::files::checkpoint::read_bytes;
-use crate::files::safetensors::{decode, encode};
+use crate::files::safetensors::{Stored, decode, encode};
 use crate::files::{Element, FileError, Problem, Tensor};
 use crate::{Permutation, Permutations};
 use std::collections::BTreeMap;
@@ -17,7 +17,8 @@ pub fn encode_permutations(permutations: &Permutations) -> Vec<u8> {
             (name.to_owned(), Tensor { element: Element::I64, shape: vec![permutation.len()], bytes })
         })
         .collect();
-    encode(&tensors, ("permutations", "new[i] = old[p[i]]"))
+    let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), Stored::Tensor(tensor))).collect();
+    encode(tensors, ("permutations", "new[i] = old[p[i]]"))
 }
 
 /// Reads what [`encode_permutations`] made, or the same from another program: vectors of `i64`, `u64`,

@@ -2,7 +2,9 @@
 
 use crate::files::tensor::MOST_TENSORS;
 use crate::files::{Element, Problem, Tensor};
-use safetensors::tensor::{SafeTensors, TensorView};
+use basin_core::Array;
+use safetensors::tensor::{Dtype, SafeTensors, View};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// All tensors of the file by name.
@@ -25,16 +27,54 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, Problem> 
     Ok(tensors)
 }
 
+/// What goes into a file: a tensor as it was in another one, or weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stored<'a> {
+    Tensor(&'a Tensor),
+    Weights(&'a Array),
+}
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        match self {
+            Self::Tensor(tensor) => tensor.element.dtype(),
+            Self::Weights(_) => Dtype::F32,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Tensor(tensor) => &tensor.shape,
+            Self::Weights(array) => array.shape(),
+        }
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Tensor(tensor) => Cow::Borrowed(&tensor.bytes),
+            Self::Weights(array) => {
+                let mut bytes = vec![0; self.data_len()];
+                let (words, _) = bytes.as_chunks_mut();
+                words.iter_mut().zip(array.data()).for_each(|(word, x)| *word = x.to_le_bytes());
+                Cow::Owned(bytes)
+            }
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        match self {
+            Self::Tensor(tensor) => tensor.bytes.len(),
+            Self::Weights(array) => size_of_val(array.data()),
+        }
+    }
+}
+
 /// Encodes; the same tensors and note give the same bytes. The note is one entry of the header, because the
 /// encoder writes several in no fixed order.
 ///
 /// # Panics
 /// Never: tensors are checked when they are made.
-pub(crate) fn encode(tensors: &BTreeMap<String, Tensor>, note: (&str, &str)) -> Vec<u8> {
-    let views = tensors.iter().map(|(name, tensor)| {
-        let view = TensorView::new(tensor.element.dtype(), tensor.shape.clone(), &tensor.bytes);
-        (name.as_str(), view.expect("the bytes fill the shape"))
-    });
+pub(crate) fn encode(tensors: BTreeMap<&str, Stored<'_>>, note: (&str, &str)) -> Vec<u8> {
     let metadata = HashMap::from([(note.0.to_owned(), note.1.to_owned())]);
-    safetensors::serialize(views, Some(metadata)).expect("tensors are well formed")
+    safetensors::serialize(tensors, Some(metadata)).expect("tensors are well formed")
 }

@@ -20,7 +20,8 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     let outputs: Vec<&Path> =
         [Some(&arguments.out), arguments.permutations.as_ref()].into_iter().flatten().map(|p| &**p).collect();
     check_outputs(&outputs, arguments.telling.force)?;
-    let (a, b) = (read_network(&arguments.reference)?, read_network(&arguments.target)?);
+    let (a, b) = rayon::join(|| read_network(&arguments.reference), || read_network(&arguments.target));
+    let (a, b) = (a?, b?);
     same_architecture(&arguments.reference, &a.params, &arguments.target, &b.params)?;
     let chosen = specs::choose(&arguments.search.spec, &a.params, &arguments.reference)?;
     let begun = Instant::now();

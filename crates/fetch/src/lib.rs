@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod archives;
+mod checksum;
+mod download;
+mod error;
+mod fetch;
+mod job;
+mod layout;
+mod lock;
+mod part;
+mod transfer;
+mod unpack;
+
+pub use archives::{Archive, FileRule, Packing};
+pub use error::{FetchError, SourceError};
+pub use fetch::{Fetched, fetch};
+pub use job::{Event, Patience, Request};

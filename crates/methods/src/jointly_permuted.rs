@@ -1,0 +1,125 @@
+//! Jointly permuted ensembles: all deep members moved at once, so that they suit each other and not only the first.
+
+use crate::Deep;
+use basin_core::{Citation, Params, SeedTree};
+use basin_ensemble::{EnsembleMethod, ParamOp, ParamOpError, PlanContext, Recipe, RecipeError};
+use std::sync::Arc;
+use weight_matching::{
+    FrankWolfeOptions, MatchingOptions, PermutationSpec, apply, frank_wolfe, merge_many, multi_pcd,
+};
+
+/// How several networks are matched at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JointMatching {
+    /// Coordinate descent on the sum over all pairs, the first member fixed (Lion et al., Appendix A).
+    MultiPcd,
+    /// Each member to the mean of the others, none fixed (Ainsworth et al., Algorithm 3).
+    MergeMany,
+    /// Cycle-consistent matching by Frank–Wolfe (Crisostomi et al., Algorithm 1). Not for attention.
+    FrankWolfe,
+}
+
+impl JointMatching {
+    fn id(self) -> &'static str {
+        match self {
+            Self::MultiPcd => "multi-pcd",
+            Self::MergeMany => "merge-many",
+            Self::FrankWolfe => "frank-wolfe",
+        }
+    }
+
+    fn citation(self) -> Citation {
+        match self {
+            Self::MultiPcd => Citation::SINGLE_BASIN,
+            Self::MergeMany => weight_matching::CITATION,
+            Self::FrankWolfe => Citation {
+                key: "crisostomi2024c2m3",
+                authors: "Crisostomi, Donato and Fumero, Marco and Baieri, Daniele and Bernard, Florian and \
+                          Rodolà, Emanuele",
+                title: "C²M³: Cycle-Consistent Multi-Model Merging",
+                year: 2024,
+                locator: "2405.17897",
+            },
+        }
+    }
+}
+
+/// The deep members with their units permuted by one joint matching of all. Accuracy is the deep ensemble's, by
+/// construction; only connectivity can change.
+#[derive(Clone, Debug)]
+pub struct JointlyPermuted {
+    /// How.
+    pub matching: JointMatching,
+    /// Which axes of which parameters move together.
+    pub spec: PermutationSpec,
+    /// Name of the spec, for example `resnet20`: part of the digest.
+    pub spec_name: String,
+}
+
+impl EnsembleMethod for JointlyPermuted {
+    fn id(&self) -> &'static str {
+        self.matching.id()
+    }
+
+    fn citations(&self) -> Vec<Citation> {
+        let mut citations = vec![Citation::SINGLE_BASIN, weight_matching::CITATION, self.matching.citation()];
+        citations.sort();
+        citations.dedup();
+        citations
+    }
+
+    fn plan(&self, cx: &PlanContext) -> Result<Recipe, RecipeError> {
+        let mut recipe = Recipe::new();
+        let inputs =
+            (1..=cx.members).map(|i| Deep::member(&mut recipe, cx, i)).collect::<Result<Vec<_>, _>>()?;
+        for member in 0..cx.members {
+            let (spec, spec_name) = (self.spec.clone(), self.spec_name.clone());
+            let operation = Arc::new(MatchAll { matching: self.matching, member, spec, spec_name });
+            let name = format!("{}-{}", self.matching.id(), member + 1);
+            // One seed path for all members: each computes the same matching and takes its part of it.
+            let aligned = recipe.transform(name, operation, inputs.clone(), self.matching.id());
+            recipe.member(aligned);
+        }
+        Ok(recipe)
+    }
+}
+
+/// One network out of a joint matching of all inputs. The matching is computed once per member: it takes seconds, where
+/// the inputs took hours.
+#[derive(Clone, Debug)]
+struct MatchAll {
+    matching: JointMatching,
+    member: usize,
+    spec: PermutationSpec,
+    spec_name: String,
+}
+
+impl ParamOp for MatchAll {
+    fn id(&self) -> String {
+        format!("{} 1 (spec {}, network {})", self.matching.id(), self.spec_name, self.member)
+    }
+
+    fn apply(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Params, ParamOpError> {
+        let refuse = |reason: String| ParamOpError { operation: self.id(), reason };
+        let options = MatchingOptions::new(*seed);
+        let found = match self.matching {
+            JointMatching::MultiPcd => multi_pcd(&self.spec, inputs, &options),
+            JointMatching::MergeMany => merge_many(&self.spec, inputs, &options).map(|m| m.matching),
+            JointMatching::FrankWolfe => {
+                frank_wolfe(&self.spec, inputs, &FrankWolfeOptions::new(*seed)).map(|m| m.matching)
+            }
+        };
+        let found = found.map_err(|e| refuse(e.to_string()))?;
+        let own = inputs.get(self.member).zip(found.permutations.get(self.member));
+        let (params, permutations) = own.ok_or_else(|| refuse(format!("{} inputs", inputs.len())))?;
+        apply(&self.spec, params, permutations).map_err(|e| refuse(e.to_string()))
+    }
+
+    fn preserves(&self) -> Option<usize> {
+        Some(self.member)
+    }
+
+    fn citations(&self) -> Vec<Citation> {
+        vec![self.matching.citation()]
+    }
+}

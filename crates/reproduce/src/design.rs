@@ -1,0 +1,135 @@
+//! The experiments that a run can name: what each varies. One line each in [`DESIGNS`].
+
+use crate::config::Config;
+
+/// Keys and values that one case sets, in the order in which they are told.
+pub type Varied = Vec<(&'static str, String)>;
+
+/// An experiment: a name and the cases it consists of, as a function of the configuration that they share.
+#[derive(Clone, Copy, Debug)]
+pub struct Design {
+    /// Name, as after `--experiment`.
+    pub name: &'static str,
+    /// Where in the paper, or what question; one line for help.
+    pub summary: &'static str,
+    /// Its cases, at least one.
+    pub cases: fn(&Config) -> Vec<Varied>,
+}
+
+/// All designs.
+pub const DESIGNS: &[Design] = &[
+    Design {
+        name: "table1",
+        summary: "Table 1: all methods, accuracy and joint connectivity",
+        cases: |_| vec![Vec::new()],
+    },
+    Design {
+        name: "table2",
+        summary: "Table 2: constrained and distilled ensembles of both networks",
+        cases: |_| models("deep,constrained,distilled"),
+    },
+    Design {
+        name: "table3",
+        summary: "Table 3: permuted ensembles by pairwise and joint matching, joint connectivity",
+        cases: table3,
+    },
+    Design {
+        name: "table4",
+        summary: "Table 4: deep ensembles with and without distillation, both networks",
+        cases: |_| models("deep,distilled-deep"),
+    },
+    Design {
+        name: "fig2",
+        summary: "Figure 2: pairwise connectivity, accuracy against joint connectivity",
+        cases: |_| vec![Vec::new()],
+    },
+    Design {
+        name: "fig3",
+        summary: "Figure 3: variance, divergence and connectivity over the split epoch t, for several β",
+        cases: fig3,
+    },
+    Design {
+        name: "members",
+        summary: "accuracy, connectivity and diversity for ensembles of 2, 3, 5, 10 and 20 members",
+        cases: |_| [2, 3, 5, 10, 20].map(|m| vec![("ensemble.members", m.to_string())]).into(),
+    },
+    Design {
+        name: "stability-point",
+        summary: "two children of a trunk of t epochs, both networks: are they connected (Frankle et al.)?",
+        cases: stability_point,
+    },
+];
+
+impl Design {
+    /// The design of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        DESIGNS.iter().find(|design| design.name == name)
+    }
+}
+
+/// The label of a case: what it varies, in the paper's symbols. The data set and the network have columns of their own.
+pub fn label(varied: &Varied) -> String {
+    let symbol = |key: &str| match key {
+        "ensemble.split_epoch" => Some("t"),
+        "ensemble.label_weight" => Some("β"),
+        "ensemble.members" => Some("M"),
+        "data.dataset" | "model.name" | "ensemble.methods" => None,
+        _ => Some(""),
+    };
+    let told = varied.iter().filter_map(|(key, value)| match symbol(key)? {
+        "" => Some(format!("{key} = {value}")),
+        symbol => Some(format!("{symbol} = {value}")),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// ResNet20 and the ViT, each with these methods.
+fn models(methods: &str) -> Vec<Varied> {
+    let of = |model: &str| vec![("model.name", model.to_owned()), ("ensemble.methods", methods.to_owned())];
+    ["resnet20", "vit"].map(of).into()
+}
+
+/// The relaxation of cycle-consistent matching has no heads that move as blocks.
+fn table3(_: &Config) -> Vec<Varied> {
+    let mut cases = models("deep,permuted,multi-pcd,merge-many");
+    cases[0][1].1 += ",frank-wolfe";
+    cases
+}
+
+/// Split epochs in even steps from 1 to below T.
+fn split_epochs(base: &Config) -> Vec<u64> {
+    let epochs = base.int("train.epochs");
+    let mut all: Vec<u64> = (0..6).map(|i| (i * epochs / 6).clamp(1, epochs - 1)).collect();
+    all.dedup();
+    all
+}
+
+/// Constrained ensembles are β = 1; the others are distilled.
+fn fig3(base: &Config) -> Vec<Varied> {
+    let mut cases = Vec::new();
+    for t in split_epochs(base) {
+        let at = |methods: &str| {
+            vec![("ensemble.split_epoch", t.to_string()), ("ensemble.methods", methods.to_owned())]
+        };
+        cases.push(at("constrained"));
+        for beta in ["0.2", "0.6"] {
+            let mut case = at("distilled");
+            case.push(("ensemble.label_weight", beta.to_owned()));
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+fn stability_point(base: &Config) -> Vec<Varied> {
+    let case = |model: &str, t: u64| {
+        vec![
+            ("model.name", model.to_owned()),
+            ("ensemble.methods", "constrained".to_owned()),
+            ("ensemble.members", "2".to_owned()),
+            ("ensemble.split_epoch", t.to_string()),
+        ]
+    };
+    let epochs = split_epochs(base);
+    ["resnet20", "vit"].into_iter().flat_map(|m| epochs.iter().map(move |&t| case(m, t))).collect()
+}

@@ -1,0 +1,76 @@
+//! `basin fetch`: a data set from its official address into a directory, and what to do with it next.
+
+mod progress;
+
+use crate::{Interrupt, exit};
+use anyhow::Result;
+use basin_fetch::{Archive, FetchError, Request, fetch};
+use progress::Progress;
+use std::path::{Path, PathBuf};
+
+/// What to fetch and where to put it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// cifar10, cifar100 or tiny-imagenet
+    dataset: String,
+    /// Directory for the archive and its folder; created if need be
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Fetch from here instead of the official address; can be given several times. An address that ends in /
+    /// is a directory with the archive under its official name
+    #[arg(long = "mirror", value_name = "URL")]
+    mirrors: Vec<String>,
+}
+
+/// Fetches, shows progress on stderr, and says the last line: the folder and the command to go on with.
+///
+/// # Errors
+/// [`FetchError`], which [`crate::exit::code`] maps to an exit code.
+pub fn run(options: &Options, interrupt: &Interrupt, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    let archive = Archive::of(&options.dataset)?;
+    let request = Request { mirrors: &options.mirrors, ..Request::new(archive, &options.dir) };
+    let mut progress = Progress::new(archive.name);
+    let result = fetch(&request, &|| interrupt.requested(), &mut |event| progress.hear(&event));
+    drop(progress);
+    let fetched = result?;
+    let state = if fetched.was_there { "was there already, complete" } else { "is complete" };
+    say(&format!(
+        "{} {state}: {}; next: cargo xtask reproduce --preset small --dataset {} --data-dir {}",
+        archive.name,
+        fetched.folder.display(),
+        archive.name,
+        quoted(&options.dir)
+    ))
+}
+
+/// The exit code of an error of `basin-fetch`.
+pub(crate) fn code(error: &FetchError) -> u8 {
+    match error {
+        FetchError::Unknown { .. } | FetchError::Address { .. } => exit::USAGE,
+        FetchError::Disk { .. } | FetchError::InUse { .. } => exit::STORAGE,
+        FetchError::Interrupted { .. } => exit::INTERRUPTED,
+        _ => exit::DATA,
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_read_more_into_it() {
+        assert_eq!(quoted(Path::new("data/sets-1")), "data/sets-1");
+        assert_eq!(quoted(Path::new("my data")), "'my data'");
+        assert_eq!(quoted(Path::new("it's")), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,71 @@
+//! What one run consists of: the cases of a design, each a whole configuration with its data and network.
+
+use crate::config::{Config, ConfigError, Preset};
+use crate::design::Design;
+use crate::experiment::Datasets;
+use crate::{Experiment, design};
+use anyhow::Result;
+
+/// What was asked for on the command line.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The design: which cases there are.
+    pub design: &'static Design,
+    /// Values to begin with.
+    pub preset: &'static Preset,
+    /// Values that take their place, as `(key, text)`. What a design varies itself takes the place of these.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// The configuration without anything that the design varies.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub fn base(&self) -> Result<Config, ConfigError> {
+        Config::resolve(self.preset, &self.settings, &[])
+    }
+}
+
+/// The cases of a design, loaded.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// The design.
+    pub design: &'static Design,
+    /// At least one case; the first one's settings stand for what all have in common.
+    pub cases: Vec<Experiment>,
+}
+
+impl Study {
+    /// Resolves every case, loads each data set once, builds the networks.
+    ///
+    /// # Errors
+    /// With the file or key, what was expected and what was found.
+    pub fn load(asked: &Asked) -> Result<Self> {
+        let base = asked.base()?;
+        let mut datasets = Datasets::default();
+        let case = |varied: design::Varied| -> Result<Experiment> {
+            let config = Config::resolve(asked.preset, &asked.settings, &varied)?;
+            Experiment::load(config, varied, &mut datasets)
+        };
+        let cases = (asked.design.cases)(&base).into_iter().map(case).collect::<Result<Vec<_>>>()?;
+        Ok(Self { design: asked.design, cases })
+    }
+
+    /// The configuration that all share, and what each case sets.
+    pub fn to_toml(&self) -> String {
+        let mut text = self.config().to_toml();
+        for case in self.cases.iter().filter(|case| !case.varied.is_empty()) {
+            text += "\n[[case]]\n";
+            for (key, value) in &case.varied {
+                text += &format!("{key} = {value:?}\n");
+            }
+        }
+        text
+    }
+
+    /// The configuration of the first case.
+    pub fn config(&self) -> &Config {
+        &self.cases[0].config
+    }
+}

@@ -1,0 +1,73 @@
+//! Matrices laid out for products: panels of units, each a run of rows of [`LANES`] neighbouring units.
+
+use super::tile::{Element, Row};
+use rayon::prelude::*;
+
+/// Units of a panel.
+pub(crate) const LANES: usize = 16;
+
+/// A matrix of `terms` rows and `units` columns, cut into panels of [`LANES`] columns; the last panel is filled up
+/// with zeros. A product then reads memory in its order, also when it takes the rows in another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Panels<T> {
+    units: usize,
+    terms: usize,
+    rows: Vec<Row<T>>,
+}
+
+impl<T: Element> Panels<T> {
+    /// Zeros.
+    pub(crate) fn new(units: usize, terms: usize) -> Self {
+        Self { units, terms, rows: vec![[T::default(); LANES]; units.div_ceil(LANES) * terms] }
+    }
+
+    /// Columns of the matrix.
+    pub(crate) fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Rows of the matrix.
+    pub(crate) fn terms(&self) -> usize {
+        self.terms
+    }
+
+    /// All rows, panel by panel.
+    pub(crate) fn rows(&self) -> &[Row<T>] {
+        &self.rows
+    }
+
+    /// The rows of one panel.
+    pub(crate) fn panel(&self, panel: usize) -> &[Row<T>] {
+        &self.rows[panel * self.terms..][..self.terms]
+    }
+
+    /// The panels' rows, panel by panel.
+    pub(crate) fn panels_mut(&mut self) -> impl IndexedParallelIterator<Item = &mut [Row<T>]> {
+        self.rows.par_chunks_exact_mut(self.terms.max(1))
+    }
+
+    /// From a matrix `[terms, units]`, row-major.
+    pub(crate) fn of_columns(matrix: &[T], units: usize) -> Self {
+        let mut panels = Self::new(units, matrix.len().checked_div(units).unwrap_or(0));
+        panels.panels_mut().enumerate().for_each(|(panel, rows)| {
+            for (row, from) in rows.iter_mut().zip(matrix.chunks_exact(units)) {
+                let from = &from[panel * LANES..units.min((panel + 1) * LANES)];
+                row[..from.len()].copy_from_slice(from);
+            }
+        });
+        panels
+    }
+
+    /// From a matrix `[units, terms]`, row-major.
+    pub(crate) fn of_rows(matrix: &[T], units: usize) -> Self {
+        let mut panels = Self::new(units, matrix.len().checked_div(units).unwrap_or(0));
+        let terms = panels.terms;
+        panels.panels_mut().enumerate().for_each(|(panel, rows)| {
+            for (lane, unit) in (panel * LANES..units.min((panel + 1) * LANES)).enumerate() {
+                let from = &matrix[unit * terms..][..terms];
+                rows.iter_mut().zip(from).for_each(|(row, x)| row[lane] = *x);
+            }
+        });
+        panels
+    }
+}

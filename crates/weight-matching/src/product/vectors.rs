@@ -1,0 +1,76 @@
+//! The inner loop in the vectors of x86-64. It is spelled out because the compiler, left alone with plain loops, may turn
+//! them inside out, which made them ten times slower.
+
+use super::panels::LANES;
+use super::tile::Row;
+use std::arch::x86_64::{
+    _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps,
+    _mm256_setzero_pd, _mm256_setzero_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_fmadd_pd,
+    _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_setzero_pd,
+    _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+};
+
+macro_rules! tile {
+    ($name:ident, $T:ty, $width:literal, $set:literal, $zero:ident, $all:ident, $load:ident, $fused:ident, $store:ident) => {
+        /// A [`super::tile::Loop`] in vectors; each sum is rounded once per term.
+        #[allow(unsafe_code, reason = "vector loads and stores take pointers")]
+        #[target_feature(enable = $set)]
+        pub(super) fn $name<const R: usize, const P: usize>(
+            left: &[Row<$T>],
+            part: usize,
+            right: [&[Row<$T>]; P],
+            order: &[usize],
+            sums: &mut [[Row<$T>; P]; R],
+        ) {
+            const VECTORS: usize = LANES / $width;
+            let mut kept = [[[$zero(); VECTORS]; P]; R];
+            for r in 0..R {
+                for p in 0..P {
+                    for v in 0..VECTORS {
+                        // SAFETY: a row has VECTORS stretches of this many elements.
+                        kept[r][p][v] = unsafe { $load(sums[r][p].as_ptr().add(v * $width)) };
+                    }
+                }
+            }
+            for (left, &at) in left.iter().zip(order) {
+                let mut rows = [[$zero(); VECTORS]; P];
+                for p in 0..P {
+                    let row = &right[p][at];
+                    for v in 0..VECTORS {
+                        // SAFETY: as above.
+                        rows[p][v] = unsafe { $load(row.as_ptr().add(v * $width)) };
+                    }
+                }
+                for r in 0..R {
+                    let left = $all(left[part * R + r]);
+                    for p in 0..P {
+                        for v in 0..VECTORS {
+                            kept[r][p][v] = $fused(left, rows[p][v], kept[r][p][v]);
+                        }
+                    }
+                }
+            }
+            for r in 0..R {
+                for p in 0..P {
+                    for v in 0..VECTORS {
+                        // SAFETY: as above.
+                        unsafe { $store(sums[r][p].as_mut_ptr().add(v * $width), kept[r][p][v]) };
+                    }
+                }
+            }
+        }
+    };
+}
+
+#[rustfmt::skip]
+tile!(f32_avx2, f32, 8, "avx2,fma",
+    _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_fmadd_ps, _mm256_storeu_ps);
+#[rustfmt::skip]
+tile!(f64_avx2, f64, 4, "avx2,fma",
+    _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_fmadd_pd, _mm256_storeu_pd);
+#[rustfmt::skip]
+tile!(f32_avx512, f32, 16, "avx512f",
+    _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_fmadd_ps, _mm512_storeu_ps);
+#[rustfmt::skip]
+tile!(f64_avx512, f64, 8, "avx512f",
+    _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_fmadd_pd, _mm512_storeu_pd);
