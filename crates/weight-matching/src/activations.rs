@@ -2,7 +2,7 @@
 
 use crate::product::{Stored, add_product};
 use crate::solve::{Problem, solve};
-use crate::{Matching, Network, PermutationSpec, Permutations};
+use crate::{AttentionGroup, Matching, Network, PermutationSpec, Permutations};
 use basin_core::Array;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -46,6 +46,29 @@ pub enum ActivationError {
         /// Shape for the target.
         target: Vec<usize>,
     },
+    /// Permutations that must be of one size, as the two of an attention layer, have activations of another
+    /// number of units.
+    #[error("activations of {right} have {found} units, expected {expected} as those of {left}")]
+    Pair {
+        /// The first permutation.
+        left: String,
+        /// The second.
+        right: String,
+        /// Units of the first.
+        expected: usize,
+        /// Units of the second.
+        found: usize,
+    },
+    /// The heads of an attention layer are not of one size.
+    #[error("activations of {permutation} have {units} units, expected a multiple of its {heads} heads")]
+    Heads {
+        /// Permutation of queries and keys.
+        permutation: String,
+        /// Its number of units.
+        units: usize,
+        /// Number of heads.
+        heads: usize,
+    },
     /// An activation is NaN or infinite.
     #[error("activations of {permutation} in the {network} hold a value that is not finite")]
     NonFinite {
@@ -76,7 +99,8 @@ pub enum ActivationError {
 /// In f64; a permutation of n units and s samples costs 2 s n² operations and an O(n³) assignment.
 ///
 /// # Errors
-/// [`ActivationError`] for missing or unknown permutations, shapes that differ, and values that are not finite.
+/// [`ActivationError`] for missing or unknown permutations, shapes that differ, attention layers whose heads do not
+/// divide their units, and values that are not finite.
 pub fn activation_matching(
     spec: &PermutationSpec,
     activations: &BTreeMap<String, ActivationPair<'_>>,
@@ -97,6 +121,7 @@ pub fn activation_matching(
         problems.push((name, units, gain));
         correlations.push(correlation);
     }
+    check_sizes(spec, &problems)?;
     let mut permutations = Permutations::new();
     let (mut before, mut after) = (0.0, 0.0);
     for ((permutation, (name, units, _)), correlation) in
@@ -135,6 +160,25 @@ fn check(name: &str, pair: &ActivationPair<'_>) -> Result<usize, ActivationError
             target: target.to_vec(),
         }),
     }
+}
+
+/// The sizes that a network would be refused for.
+fn check_sizes(spec: &PermutationSpec, problems: &[Problem<'_>]) -> Result<(), ActivationError> {
+    let units = |name: &str| problems.iter().find(|problem| problem.0 == name).map_or(0, |problem| problem.1);
+    for (left, right) in spec.equal_pairs() {
+        let (expected, found) = (units(left), units(right));
+        if expected != found {
+            let (left, right) = (left.clone(), right.clone());
+            return Err(ActivationError::Pair { left, right, expected, found });
+        }
+    }
+    for AttentionGroup { qk, heads, .. } in spec.groups() {
+        let units = units(qk);
+        if units % heads != 0 {
+            return Err(ActivationError::Heads { permutation: qk.clone(), units, heads: *heads });
+        }
+    }
+    Ok(())
 }
 
 /// C, `[units of the reference, units of the target]`.

@@ -124,7 +124,7 @@ impl PermutationSpec {
     }
 
     /// Pairs of permutations of one size.
-    fn equal_pairs(&self) -> impl Iterator<Item = (&String, &String)> {
+    pub(crate) fn equal_pairs(&self) -> impl Iterator<Item = (&String, &String)> {
         let groups = self.groups.iter().map(|AttentionGroup { qk, vo, .. }| (qk, vo));
         groups.chain(self.equal.iter().map(|(left, right)| (left, right)))
     }

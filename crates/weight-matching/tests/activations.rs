@@ -121,6 +121,12 @@ fn activations_that_do_not_fit_are_refused() {
     broken.data_mut()[3] = f32::NAN;
     let expected = ActivationError::NonFinite { permutation: permutation(), network: Network::Target };
     assert_eq!(error(&[("h", &good, &broken)]), expected);
+    let attention = PermutationSpec::builder().attention("a", None, 4).build().unwrap();
+    let (six, eight) = (activations(6, 0), activations(8, 0));
+    let refused =
+        |qk, vo| matched(&attention, &[("a.qk", qk, qk), ("a.vo", vo, vo)]).unwrap_err().to_string();
+    assert_eq!(refused(&eight, &six), "activations of a.vo have 6 units, expected 8 as those of a.qk");
+    assert_eq!(refused(&six, &six), "activations of a.qk have 6 units, expected a multiple of its 4 heads");
     let empty = Array::full(vec![SAMPLES, 0], 0.0);
     assert_eq!(matched(&spec, &[("h", &empty, &empty)]).unwrap().moved["h"], 0);
 }

@@ -1,13 +1,12 @@
-//! The ready specs: structure of each family, and functions that permutations leave alone.
+//! The ready specs: structure of each family.
 
-use crate::forward::{cifar_resnet, largest_difference, random_rows, residual_mlp};
 use crate::networks::{network_of, random_permutations};
 use basin_core::{Params, SeedTree};
 use weight_matching::{
     MatchingOptions, Norm, PermutationSpec, Segment, Shortcut, SpecError, apply, weight_matching,
 };
 
-pub(crate) fn cifar_sizes(shortcut: Shortcut) -> &'static [(&'static str, usize)] {
+fn cifar_sizes(shortcut: Shortcut) -> &'static [(&'static str, usize)] {
     match shortcut {
         // Padding adds half of what there is on each side.
         Shortcut::ZeroPad => {
@@ -23,40 +22,11 @@ pub(crate) fn random_cifar(spec: &PermutationSpec, shortcut: Shortcut, seed: u64
 }
 
 #[test]
-fn a_permuted_residual_network_computes_the_same_function() {
-    for shortcut in [Shortcut::Conv, Shortcut::ZeroPad] {
-        let spec = PermutationSpec::cifar_resnet(1, shortcut, Norm::Batch).unwrap();
-        let (a, b) = (random_cifar(&spec, shortcut, 0), random_cifar(&spec, shortcut, 1));
-        let image = random_rows(3, 64, 2);
-        let before = cifar_resnet(&b, 1, 8, &image);
-        assert!(largest_difference(&before, &cifar_resnet(&a, 1, 8, &image)) > 0.01);
-        let matching = weight_matching(&spec, &a, &b, &MatchingOptions::new(SeedTree::root(0))).unwrap();
-        for permutations in [random_permutations(&spec, &b, 3), matching.permutations] {
-            assert!(!permutations.is_identity());
-            let after = cifar_resnet(&apply(&spec, &b, &permutations).unwrap(), 1, 8, &image);
-            let difference = largest_difference(&before, &after);
-            assert!(difference < 1e-12, "{shortcut:?} {difference}");
-        }
-        // A norm that stays behind must show.
-        let permuted = apply(&spec, &b, &random_permutations(&spec, &b, 3)).unwrap();
-        let torn = permuted.map(|name, new| {
-            if name == "norm1.running_var" { b.get(name).unwrap().data().to_vec() } else { new.to_vec() }
-        });
-        assert!(largest_difference(&before, &cifar_resnet(&torn, 1, 8, &image)) > 1e-4);
-    }
-}
-
-#[test]
-fn a_permuted_residual_perceptron_computes_the_same_function() {
-    let blocks = [("up0", "down0"), ("up1", "down1")];
-    let spec = PermutationSpec::residual_mlp("first", &blocks, "last").unwrap();
+fn a_planted_permutation_of_a_residual_perceptron_is_recovered() {
+    let spec = PermutationSpec::residual_mlp("first", &[("up0", "down0"), ("up1", "down1")], "last").unwrap();
     let net = network_of(&spec, &[("stream", 8), ("up0", 12), ("up1", 10)], 5, 0);
     let planted = random_permutations(&spec, &net, 1);
     let permuted = apply(&spec, &net, &planted).unwrap();
-    let x = random_rows(4, 5, 2);
-    let difference =
-        largest_difference(&residual_mlp(&net, &blocks, &x), &residual_mlp(&permuted, &blocks, &x));
-    assert!(difference < 1e-12, "{difference}");
     let found = weight_matching(&spec, &net, &permuted, &MatchingOptions::new(SeedTree::root(0))).unwrap();
     assert_eq!(found.permutations, planted.inverse());
 }

@@ -2,23 +2,31 @@
 
 mod activations;
 mod algebra;
+mod any_spec;
 mod assignment;
 mod attention;
+mod auction;
 mod averages;
 #[cfg(feature = "candle")]
 mod candle;
 mod families;
 mod forward;
 mod frank_wolfe;
+mod functions;
+mod golden;
+mod images;
 mod inference;
 mod many;
 mod matching;
 mod networks;
+mod optimum;
+mod oracles;
 mod repair;
 mod residual;
 mod restarts;
 mod segments;
 mod specs;
 mod threads;
+mod ties;
 #[cfg(feature = "toml")]
 mod toml_form;

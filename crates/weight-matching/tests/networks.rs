@@ -43,7 +43,7 @@ pub(crate) fn random_resnet(spec: &PermutationSpec, width: usize, seed: u64) -> 
     network.collect()
 }
 
-/// Gaussian weights of variance 1/fan_in; norms' scales near 1, statistics positive.
+/// Gaussian weights of variance 1/fan_in, biases and norms of variance 1; variances positive.
 pub(crate) fn filled(shapes: Vec<(String, Vec<usize>)>, seed: u64) -> Params {
     let array = |(name, shape): (String, Vec<usize>)| {
         let mut rng = SeedTree::root(seed).child(&name).rng();
@@ -57,6 +57,16 @@ pub(crate) fn filled(shapes: Vec<(String, Vec<usize>)>, seed: u64) -> Params {
 
 /// A network for a spec: `sizes` for the permutations whose names contain the key, `fixed` for other axes.
 pub(crate) fn network_of(spec: &PermutationSpec, sizes: &[(&str, usize)], fixed: usize, seed: u64) -> Params {
+    network_with(spec, sizes, |_, _| fixed, seed)
+}
+
+/// The same with a length for each other axis, by parameter and axis.
+pub(crate) fn network_with(
+    spec: &PermutationSpec,
+    sizes: &[(&str, usize)],
+    fixed: impl Fn(&str, usize) -> usize,
+    seed: u64,
+) -> Params {
     let size = |permutation: &str| {
         let found = sizes.iter().find(|(key, _)| permutation.contains(key));
         found.unwrap_or_else(|| panic!("no size for {permutation}")).1
@@ -67,7 +77,7 @@ pub(crate) fn network_of(spec: &PermutationSpec, sizes: &[(&str, usize)], fixed:
             Segment::Fixed(len) => *len,
             Segment::Units { name, each } => size(name) * each,
         });
-        if segments.is_empty() { fixed } else { lens.sum() }
+        if segments.is_empty() { fixed(name, axis) } else { lens.sum() }
     };
     let shape = |(name, axes): (&str, &[Option<String>])| {
         (name.to_owned(), (0..axes.len()).map(|axis| len(name, axis)).collect())
@@ -167,6 +177,29 @@ pub(crate) fn plain_residual_mlp(
     });
     let network = network.collect();
     (spec, network)
+}
+
+/// The network with unit 1 of every permutation a copy of unit 0, and unit 2 dead: all its weights are zero.
+pub(crate) fn worn(spec: &PermutationSpec, net: &Params) -> Params {
+    let sizes = spec.validate(net).unwrap();
+    let mut worn = net.clone();
+    for (name, array) in worn.iter_mut() {
+        for axis in 0..array.shape().len() {
+            let inner: usize = array.shape()[axis + 1..].iter().product();
+            let slab = array.shape()[axis] * inner;
+            let mut start = 0;
+            for segment in spec.segments(name, axis).unwrap() {
+                let Segment::Units { name, each } = segment else { panic!("no such spec is worn") };
+                let len = each * inner;
+                for block in array.data_mut().chunks_exact_mut(slab).filter(|_| sizes[&name] > 2) {
+                    block.copy_within(start..start + len, start + len);
+                    block[start + 2 * len..][..len].fill(0.0);
+                }
+                start += sizes[&name] * len;
+            }
+        }
+    }
+    worn
 }
 
 /// Σ⟨a, b⟩ over all parameters.

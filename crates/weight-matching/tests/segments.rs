@@ -80,6 +80,20 @@ fn segments_that_do_not_fill_their_axis_are_named() {
 }
 
 #[test]
+fn segments_beyond_all_memory_are_refused() {
+    let net: Params = [("w".to_owned(), numbered(&[6]))].into_iter().collect();
+    for each in [1 << 62, usize::MAX / 2, usize::MAX] {
+        // Four times 2⁶² entries are 0 entries to a sum that wraps.
+        for axis in
+            [vec![Segment::blocks("a", each); 4], vec![Segment::blocks("a", each), Segment::Fixed(each)]]
+        {
+            let spec = PermutationSpec::builder().concatenated("w", &[axis]).build().unwrap();
+            assert!(matches!(spec.validate(&net), Err(SpecError::Layout { .. })), "{each}");
+        }
+    }
+}
+
+#[test]
 fn a_size_that_shapes_leave_open_must_be_declared() {
     let axis = vec![Segment::units("low"), Segment::units("x"), Segment::units("high")];
     let spec = PermutationSpec::builder().parameter("x", &[Some("x")]).concatenated("w", &[axis]);

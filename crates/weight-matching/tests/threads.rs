@@ -1,6 +1,6 @@
 //! Every matcher gives the same bits whatever the number of threads.
 
-use crate::networks::{random_resnet, residual_mlp};
+use crate::networks::{VitShape, random_resnet, random_vit, residual_mlp, worn};
 use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -41,6 +41,15 @@ fn results() -> String {
     )
     .unwrap();
     write!(text, "{:?}", activation_matching(&mlp, &activations)).unwrap();
+    // Dead and duplicate units leave a choice at every step.
+    let worn: Vec<Params> = networks.iter().map(|network| worn(&resnet, network)).collect();
+    let worn: Vec<&Params> = worn.iter().collect();
+    write!(text, "{:?}", weight_matching(&resnet, worn[0], worn[1], &options)).unwrap();
+    write!(text, "{:?}", multi_pcd(&resnet, &worn, &options)).unwrap();
+    let shape = VitShape { dim: 24, heads: 4, hidden: 40, layers: 2, patch: 12, tokens: 6, classes: 5 };
+    let vit = PermutationSpec::vit(shape.layers, shape.heads).unwrap();
+    let transformers = [0, 1].map(|seed| crate::networks::worn(&vit, &random_vit(shape, seed)));
+    write!(text, "{:?}", weight_matching(&vit, &transformers[0], &transformers[1], &options)).unwrap();
     text
 }
 
@@ -64,7 +73,7 @@ fn the_number_of_threads_changes_no_result() {
         found.unwrap_or_else(|| panic!("no results in {text}")).to_owned()
     };
     let alone = run("1");
-    for threads in ["2", "5"] {
+    for threads in ["2", "5", "8"] {
         assert_eq!(run(threads), alone, "{threads} threads");
     }
 }

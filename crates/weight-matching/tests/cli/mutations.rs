@@ -71,6 +71,21 @@ fn every_truncation_is_refused() {
     }
 }
 
+#[test]
+fn every_truncation_of_safetensors_is_refused() {
+    let plain = Checkpoint::read(&fixture("plain.pt")).unwrap();
+    let weights = Checkpoint::encode(&plain.params, &plain.kept).unwrap();
+    let orders = encode_permutations(&permutations(&network(20, 1, 0), 0));
+    for bytes in [&weights, &orders] {
+        for end in 0..bytes.len() {
+            assert!(Checkpoint::decode(&bytes[..end]).is_err(), "{end}");
+            assert!(decode_permutations(&bytes[..end]).is_err(), "{end}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(matches!(Checkpoint::decode(&longer), Err(Problem::Safetensors { .. })));
+    }
+}
+
 fn safetensors(header: &str) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()
 }
@@ -89,6 +104,30 @@ fn hostile_safetensors_are_refused() {
         let error = Checkpoint::decode(&safetensors(&header)).unwrap_err();
         assert!(!error.to_string().is_empty(), "{}", &header[..header.len().min(80)]);
     }
+    // Eight bytes of data, and headers that lie about where tensors are in them.
+    let of = |tensors: &str| [safetensors(tensors), vec![0; 8]].concat();
+    let two = r#""dtype":"F32","shape":[1],"data_offsets""#;
+    for header in [
+        format!("{{\"a\":{{{two}:[0,4]}},\"b\":{{{two}:[0,4]}}}}"),
+        format!("{{\"a\":{{{two}:[0,4]}}}}"),
+        format!("{{\"a\":{{{two}:[4,8]}}}}"),
+        format!("{{\"a\":{{{two}:[8,4]}}}}"),
+        format!("{{\"a\":{{{two}:[0,12]}}}}"),
+        format!("{{\"a\":{{{two}:[0,8]}}}}"),
+        format!("{{\"a\":{{{two}:[0,4]}},\"a\":{{{two}:[0,4]}}}}"),
+        r#"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#.to_owned(),
+        r#"{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#.to_owned(),
+        r#"{"a":{"dtype":"float","shape":[2],"data_offsets":[0,8]}}"#.to_owned(),
+        r#"{"a":{"dtype":"F32","shape":[2]}}"#.to_owned(),
+        r#"{"a":[0,8]}"#.to_owned(),
+    ] {
+        let refused = Checkpoint::decode(&of(&header)).unwrap_err();
+        assert!(matches!(refused, Problem::Safetensors { .. }), "{header}: {refused}");
+        let refused = decode_permutations(&of(&header)).unwrap_err();
+        assert!(matches!(refused, Problem::Safetensors { .. }), "{header}: {refused}");
+    }
+    // The same data told truly.
+    assert!(Checkpoint::decode(&of(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#)).is_ok());
     // A header that claims more than there is.
     assert!(Checkpoint::decode(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, b'{']).is_err());
 }
@@ -98,6 +137,26 @@ fn legacy(network: &[u8]) -> Vec<u8> {
     let magic = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
     let version_and_system = b"\x80\x02M\xe9\x03.\x80\x02}.";
     [&magic[..], version_and_system, network, b"\x80\x02]."].concat()
+}
+
+#[test]
+fn hostile_permutations_are_refused_by_name_and_entry() {
+    let file = |dtype: &str, shape: &str, bytes: &[u8]| {
+        let header =
+            format!(r#"{{"bg0":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{}]}}}}"#, bytes.len());
+        decode_permutations(&[&safetensors(&header)[..], bytes].concat())
+    };
+    let largest = [0u64, u64::MAX].map(u64::to_le_bytes).concat();
+    let told = file("U64", "[2]", &largest).unwrap_err().to_string();
+    assert!(told.contains("bg0: entry 1 is ") && told.contains("expected an index below 2"), "{told}");
+    let told = file("I64", "[2]", &largest).unwrap_err().to_string();
+    assert!(told.contains("bg0: entry 1 is -1"), "{told}");
+    let told = file("I64", "[1,2]", &largest).unwrap_err().to_string();
+    assert!(told.contains("bg0") && told.contains("i64 [1, 2]"), "{told}");
+    let told = file("F64", "[2]", &largest).unwrap_err().to_string();
+    assert!(told.contains("bg0") && told.contains("f64 [2]"), "{told}");
+    let swap = [1u32, 0].map(u32::to_le_bytes).concat();
+    assert_eq!(file("U32", "[2]", &swap).unwrap().get("bg0").unwrap().as_slice(), [1, 0]);
 }
 
 #[test]
