@@ -11,8 +11,9 @@ pub enum Objective {
     CrossEntropy,
     /// Eq. 1 of Lion et al.: (1−β)·τ²·KL(σ(t/τ) ‖ σ(z/τ)) + β·CE, mean over the batch.
     Distillation {
-        /// The network whose logits t on the same augmented images are the target.
-        teacher: NodeId,
+        /// The networks whose logits t on the same augmented images are the target, at least one; of several, the
+        /// mean of their σ(t/τ).
+        teachers: Vec<NodeId>,
         /// β in `[0, 1]`: share of the labels.
         label_weight: f64,
         /// τ > 0.
@@ -38,12 +39,12 @@ pub trait LogitObjective: Debug + Send + Sync {
 }
 
 impl Objective {
-    /// The teacher, if there is one.
-    pub fn teacher(&self) -> Option<NodeId> {
+    /// The teachers, if there are any.
+    pub fn teachers(&self) -> &[NodeId] {
         match self {
-            Self::CrossEntropy => None,
-            Self::Distillation { teacher, .. } => Some(*teacher),
-            Self::Custom { teacher, .. } => *teacher,
+            Self::CrossEntropy => &[],
+            Self::Distillation { teachers, .. } => teachers,
+            Self::Custom { teacher, .. } => teacher.as_slice(),
         }
     }
 

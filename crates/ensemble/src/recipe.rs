@@ -190,7 +190,7 @@ impl Work {
         match self {
             Self::Init { .. } => Vec::new(),
             Self::Train { trajectory, .. } => {
-                [trajectory.from].into_iter().chain(trajectory.objective.teacher()).collect()
+                [trajectory.from].iter().chain(trajectory.objective.teachers()).copied().collect()
             }
             Self::Transform { inputs, .. } => inputs.clone(),
         }

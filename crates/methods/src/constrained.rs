@@ -27,20 +27,30 @@ impl Constrained {
     pub(crate) fn branch(
         recipe: &mut Recipe,
         cx: &PlanContext,
-        (trunk, split_epoch): (NodeId, u64),
+        trunk: (NodeId, u64),
         j: usize,
         name: &str,
         objective: Objective,
     ) -> Result<NodeId, RecipeError> {
-        let trajectory = Trajectory {
+        recipe.train(Self::trajectory(cx, trunk, j, name, objective), cx.epochs)
+    }
+
+    /// The course of branch `j` from a state after some epoch.
+    pub(crate) fn trajectory(
+        cx: &PlanContext,
+        (from, start_epoch): (NodeId, u64),
+        j: usize,
+        name: &str,
+        objective: Objective,
+    ) -> Trajectory {
+        Trajectory {
             name: format!("{name}-{j}"),
-            from: trunk,
-            start_epoch: split_epoch,
+            from,
+            start_epoch,
             order: format!("branch/{j}/order"),
             schedule: cx.schedule.clone(),
             objective,
-        };
-        recipe.train(trajectory, cx.epochs)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use basin_ensemble::conformance::assert_method_conforms;
 use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Work, keys, trajectory_keys};
 use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted, Swe,
+    Teachers,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use weight_matching::PermutationSpec;
@@ -21,7 +22,7 @@ fn all() -> Vec<(Box<dyn EnsembleMethod>, u64)> {
         (Box::new(Constrained { split_epoch: 10 }), 510),
         (Box::new(Swe { peak: 0.1, warmup: 0.1, floor: 0.01 }), 550),
         (Box::new(Permuted { spec, spec_name: "resnet20".into() }), 550),
-        (Box::new(Distilled { split_epoch: 10, distillation: PAPER }), 1050),
+        (Box::new(Distilled::new(10, PAPER)), 1050),
         (Box::new(DistilledDeep { distillation: PAPER }), 1100),
     ]
 }
@@ -69,7 +70,7 @@ fn distilled_and_constrained_members_differ_in_the_objective_alone() {
         recipe.members().iter().map(member).collect::<Vec<_>>()
     };
     let constrained = describe(&Constrained { split_epoch: 10 });
-    assert_eq!(constrained, describe(&Distilled { split_epoch: 10, distillation: PAPER }));
+    assert_eq!(constrained, describe(&Distilled::new(10, PAPER)));
     let orders: BTreeSet<_> = constrained.iter().map(|m| &m.1).collect();
     assert_eq!(orders.len(), 5, "each run has a batch order of its own");
 }
@@ -98,4 +99,29 @@ fn parameters_out_of_range_are_refused_by_name() {
     assert_eq!(key(wrong(f64::NAN, 3.0)), "label_weight");
     assert_eq!(key(wrong(0.2, 0.0)), "temperature");
     assert_eq!(key(Swe { peak: 0.1, warmup: 0.1, floor: 0.1 }.plan(&cx())), "swe_floor");
+}
+
+#[test]
+fn cheaper_distillation_conforms_and_costs_what_it_says() {
+    let with = |teachers, last| Distilled { teachers, last, ..Distilled::new(10, PAPER) };
+    // One deep member and five students; five deep members and five students; 80 epochs on labels, then 20.
+    for (teachers, last, epochs) in [
+        (Teachers::First, None, 110 + 5 * 100),
+        (Teachers::All, None, 5 * 110 + 5 * 100),
+        (Teachers::Own, Some(20), 5 * 110 + 5 * 100),
+        (Teachers::First, Some(20), 110 + 5 * 100),
+    ] {
+        assert_method_conforms(&with(teachers, last), &cx(), epochs);
+    }
+    assert!(with(Teachers::Own, Some(0)).plan(&cx()).is_err());
+}
+
+#[test]
+fn distilling_all_epochs_since_the_split_is_the_papers_procedure() {
+    let keys_of = |last| {
+        let recipe = Distilled { last, ..Distilled::new(10, PAPER) }.plan(&cx()).unwrap();
+        keys(&recipe, "cifar10, seed 0").into_iter().collect::<BTreeSet<_>>()
+    };
+    assert_eq!(keys_of(None), keys_of(Some(100)));
+    assert_ne!(keys_of(None), keys_of(Some(99)));
 }

@@ -38,7 +38,7 @@ struct ReproduceArgs {
     /// quick, small or paper
     #[arg(long, default_value = "quick")]
     preset: String,
-    /// What to vary: table1 to table4, fig2, fig3, members or stability-point
+    /// What to vary: table1 to table4, fig2, fig3, members, stability-point or cheap-distillation
     #[arg(long, default_value = "table1")]
     experiment: String,
     /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet

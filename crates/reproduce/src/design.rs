@@ -58,6 +58,11 @@ pub const DESIGNS: &[Design] = &[
         summary: "two children of a trunk of t epochs, both networks: are they connected (Frankle et al.)?",
         cases: stability_point,
     },
+    Design {
+        name: "cheap-distillation",
+        summary: "how much of the distillation is needed: one teacher, all as one teacher, the last epochs only",
+        cases: cheap_distillation,
+    },
 ];
 
 impl Design {
@@ -73,6 +78,7 @@ pub fn label(varied: &Varied) -> String {
         "ensemble.split_epoch" => Some("t"),
         "ensemble.label_weight" => Some("β"),
         "ensemble.members" => Some("M"),
+        "ensemble.distil_last" => Some("k"),
         "data.dataset" | "model.name" | "ensemble.methods" => None,
         _ => Some(""),
     };
@@ -118,6 +124,20 @@ fn fig3(base: &Config) -> Vec<Varied> {
             cases.push(case);
         }
     }
+    cases
+}
+
+/// The paper's procedure with what it starts from and what it aims at; fewer or other teachers; fewer epochs.
+fn cheap_distillation(base: &Config) -> Vec<Varied> {
+    let all = "deep,constrained,distilled,distilled-one-teacher,distilled-ensemble";
+    let mut cases = vec![vec![("ensemble.methods", all.to_owned())]];
+    let epochs = base.int("train.epochs") - base.int("ensemble.split_epoch").min(base.int("train.epochs"));
+    let mut shares: Vec<u64> = [2, 4].map(|part| (epochs / part).max(1)).into();
+    shares.dedup();
+    cases.extend(shares.into_iter().map(|last| {
+        let methods = "distilled-last,distilled-one-teacher-last".to_owned();
+        vec![("ensemble.methods", methods), ("ensemble.distil_last", last.to_string())]
+    }));
     cases
 }
 

@@ -129,8 +129,8 @@ impl Executor<'_> {
                 }
                 self.finish(dir, result, &[])
             }
-            PlannedWork::Train { trajectory, from, teacher, start, end } => {
-                let recipe = self.recipe(node, trajectory, *teacher)?;
+            PlannedWork::Train { trajectory, from, teachers, start, end } => {
+                let recipe = self.recipe(node, trajectory, teachers)?;
                 let same_trajectory = *start > trajectory.start_epoch;
                 let state = self.start(node, dir, (*from, same_trajectory), *start, progress)?;
                 let per_epoch = experiment.steps_per_epoch();
@@ -208,26 +208,20 @@ impl Executor<'_> {
         Ok(state)
     }
 
-    fn recipe(
-        &self,
-        node: &PlannedNode,
-        trajectory: &Trajectory,
-        teacher: Option<NodeIndex>,
-    ) -> Result<Recipe> {
+    fn recipe(&self, node: &PlannedNode, trajectory: &Trajectory, teachers: &[NodeIndex]) -> Result<Recipe> {
         let experiment = self.experiment(node);
         let Experiment { network, train, augment, normalisation, .. } = experiment;
-        let weights = match teacher {
-            Some(teacher) => Some(Arc::new(network.weights(&self.params(teacher)?, false)?)),
-            None => None,
-        };
-        let teaching = match (&trajectory.objective, weights) {
-            (Objective::CrossEntropy, _) => Teaching::Labels,
-            (Objective::Distillation { label_weight, temperature, .. }, Some(weights)) => {
-                Teaching::Teacher { weights, label_weight: *label_weight, temperature: *temperature }
+        let packed = |&teacher: &NodeIndex| Ok(Arc::new(network.weights(&self.params(teacher)?, false)?));
+        let mut teachers = teachers.iter().map(packed).collect::<Result<Vec<_>>>()?;
+        let teaching = match &trajectory.objective {
+            Objective::CrossEntropy => Teaching::Labels,
+            Objective::Distillation { label_weight, temperature, .. } => {
+                ensure!(!teachers.is_empty(), "{} has no teacher", node.name);
+                let (label_weight, temperature) = (*label_weight, *temperature);
+                Teaching::Teachers { teachers, label_weight, temperature }
             }
-            (Objective::Distillation { .. }, None) => anyhow::bail!("{} has no teacher", node.name),
-            (Objective::Custom { objective, .. }, weights) => {
-                Teaching::Custom { objective: objective.clone(), weights }
+            Objective::Custom { objective, .. } => {
+                Teaching::Custom { objective: objective.clone(), weights: teachers.pop() }
             }
         };
         Ok(Recipe {

@@ -41,8 +41,8 @@ pub enum PlannedWork {
         trajectory: Trajectory,
         /// The node whose state it continues.
         from: NodeIndex,
-        /// The teacher.
-        teacher: Option<NodeIndex>,
+        /// The teachers.
+        teachers: Vec<NodeIndex>,
         /// First epoch of this stretch.
         start: u64,
         /// Epoch after which it ends.
@@ -166,18 +166,20 @@ impl PlannedNode {
     /// Cost in passes over the training set, a forward and backward pass counting 1 and a teacher's forward
     /// pass 1/3.
     pub fn passes(&self) -> f64 {
-        let teacher = match &self.work {
-            PlannedWork::Train { teacher: Some(_), .. } => 1.0 / 3.0,
+        let teachers = match &self.work {
+            PlannedWork::Train { teachers, .. } => teachers.len() as f64,
             _ => 0.0,
         };
-        self.epochs() as f64 * (1.0 + teacher)
+        self.epochs() as f64 * (1.0 + teachers / 3.0)
     }
 
     /// Nodes that must be done before.
     pub fn inputs(&self) -> Vec<NodeIndex> {
         match &self.work {
             PlannedWork::Init { .. } => Vec::new(),
-            PlannedWork::Train { from, teacher, .. } => [*from].into_iter().chain(*teacher).collect(),
+            PlannedWork::Train { from, teachers, .. } => {
+                [from].into_iter().chain(teachers).copied().collect()
+            }
             PlannedWork::Transform { inputs, .. } => inputs.clone(),
         }
     }
@@ -252,8 +254,8 @@ impl Merging {
                 let earlier = states.range(..epoch).next_back().map(|(e, k)| (*e, *k));
                 let (start, from) = earlier.unwrap_or((trajectory.start_epoch, inputs[0]));
                 let from = self.emit(from, nodes);
-                let teacher = inputs.get(1).map(|&teacher| self.emit(teacher, nodes));
-                PlannedWork::Train { trajectory: trajectory.clone(), from, teacher, start, end: *epoch }
+                let teachers = inputs[1..].iter().map(|&teacher| self.emit(teacher, nodes)).collect();
+                PlannedWork::Train { trajectory: trajectory.clone(), from, teachers, start, end: *epoch }
             }
             Work::Transform { operation, seed, .. } => {
                 let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();

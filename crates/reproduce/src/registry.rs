@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted, Swe,
+    Teachers,
 };
 use basin_models::Family;
 use std::fmt::Debug;
@@ -31,6 +32,11 @@ impl Default for Registry {
             .with("merge-many", |c| Ok(Box::new(jointly_permuted(JointMatching::MergeMany, c)?)))
             .with("frank-wolfe", |c| Ok(Box::new(jointly_permuted(JointMatching::FrankWolfe, c)?)))
             .with("distilled", |c| Ok(Box::new(distilled(c))))
+            .with("distilled-last", |c| Ok(Box::new(cheaper(c, Teachers::Own, true))))
+            .with("distilled-one-teacher", |c| Ok(Box::new(cheaper(c, Teachers::First, false))))
+            .with("distilled-one-teacher-last", |c| Ok(Box::new(cheaper(c, Teachers::First, true))))
+            .with("distilled-ensemble", |c| Ok(Box::new(cheaper(c, Teachers::All, false))))
+            .with("distilled-ensemble-last", |c| Ok(Box::new(cheaper(c, Teachers::All, true))))
             .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
     }
 }
@@ -70,7 +76,12 @@ fn distillation(config: &Config) -> Distillation {
 }
 
 fn distilled(config: &Config) -> Distilled {
-    Distilled { split_epoch: config.int("ensemble.split_epoch"), distillation: distillation(config) }
+    Distilled::new(config.int("ensemble.split_epoch"), distillation(config))
+}
+
+fn cheaper(config: &Config, teachers: Teachers, last: bool) -> Distilled {
+    let last = last.then(|| config.int("ensemble.distil_last"));
+    Distilled { teachers, last, ..distilled(config) }
 }
 
 fn permuted(config: &Config) -> Result<Permuted> {

@@ -13,10 +13,10 @@ use std::sync::Arc;
 pub enum Teaching {
     /// The labels.
     Labels,
-    /// A teacher's logits on the same augmented images, Eq. 1.
-    Teacher {
-        /// The teacher.
-        weights: Arc<Weights>,
+    /// The logits of one or more teachers on the same augmented images, Eq. 1.
+    Teachers {
+        /// The teachers, at least one.
+        teachers: Vec<Arc<Weights>>,
         /// β.
         label_weight: f64,
         /// τ.
@@ -44,10 +44,19 @@ pub(crate) fn learn(
         |weights: &Weights| network.forward(&mut Inference::new(weights), &Rc::new(network.input(images)?));
     match teaching {
         Teaching::Labels => Ok(loss(logits, labels, Target::Labels, scale)),
-        Teaching::Teacher { weights, label_weight, temperature } => {
-            let taught = teacher(weights)?;
+        Teaching::Teachers { teachers, label_weight, temperature } => {
+            let taught = teachers.iter().map(|weights| teacher(weights)).collect::<Result<Vec<_>>>()?;
             let (label_weight, temperature) = (*label_weight as f32, *temperature as f32);
-            let target = Target::Teacher { logits: &taught.data, label_weight, temperature };
+            let each: Vec<&[f32]> = taught.iter().map(|taught| &*taught.data).collect();
+            let classes = logits.len() / labels.len().max(1);
+            let target = match each[..] {
+                [only] => Target::Teacher { logits: only, label_weight, temperature },
+                _ => {
+                    let together = together(&each, classes, temperature);
+                    let target = Target::Teacher { logits: &together, label_weight, temperature };
+                    return Ok(loss(logits, labels, target, scale));
+                }
+            };
             Ok(loss(logits, labels, target, scale))
         }
         Teaching::Custom { objective, weights } => {
@@ -60,5 +69,53 @@ pub(crate) fn learn(
             sum.gradient.iter_mut().for_each(|g| *g *= scale);
             Ok(sum)
         }
+    }
+}
+
+/// Logits t whose σ(t/τ) is the mean of the teachers' σ(tᵢ/τ): τ times the logarithm of that mean.
+fn together(teachers: &[&[f32]], classes: usize, temperature: f32) -> Vec<f32> {
+    let mut together = vec![0.0; teachers.first().map_or(0, |logits| logits.len())];
+    for (row, out) in together.chunks_exact_mut(classes.max(1)).enumerate() {
+        for logits in teachers {
+            let logits = &logits[row * classes..][..classes];
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let exp = |x: &f32| ((x - largest) / temperature).exp();
+            let sum: f32 = logits.iter().map(exp).sum();
+            out.iter_mut().zip(logits).for_each(|(mean, x)| *mean += exp(x) / sum);
+        }
+        // The smallest normal number stands for a probability that underflowed in every teacher.
+        let share = 1.0 / teachers.len() as f32;
+        out.iter_mut().for_each(|mean| *mean = temperature * (*mean * share).max(f32::MIN_POSITIVE).ln());
+    }
+    together
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_teachers_teach_the_mean_of_their_soft_predictions() {
+        let (a, b) = ([1.0, -2.0, 0.5, 100.0, 0.0, -100.0], [0.0, 3.0, 0.5, -100.0, 0.0, 100.0]);
+        let soft = |logits: &[f32]| -> Vec<f32> {
+            let exp: Vec<f32> = logits.iter().map(|x| (x / 3.0).exp()).collect();
+            exp.iter().map(|x| x / exp.iter().sum::<f32>()).collect()
+        };
+        let together = together(&[&a, &b], 3, 3.0);
+        for row in 0..2 {
+            let of = |logits: &[f32]| soft(&logits[3 * row..][..3]);
+            let (first, second, got) = (of(&a), of(&b), of(&together));
+            for c in 0..3 {
+                assert!((got[c] - 0.5 * (first[c] + second[c])).abs() < 1e-6, "{row} {c}: {got:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_teacher_twice_is_one_teacher() {
+        let logits = [0.3, -1.0, 2.0];
+        let twice = together(&[&logits, &logits], 3, 2.0);
+        let shifted = twice[0] - logits[0];
+        twice.iter().zip(logits).for_each(|(t, x)| assert!((t - x - shifted).abs() < 1e-5));
     }
 }

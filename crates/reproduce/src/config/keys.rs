@@ -201,6 +201,7 @@ pub const KEYS: &[Key] = &[
         .alias("beta"),
     key("ensemble.temperature", "3", POSITIVE, "divisor of logits", "temperature of the distillation loss")
         .alias("tau"),
+    key("ensemble.distil_last", "10", COUNT, "epochs", "last epochs distilled by the methods …-last"),
     key(
         "metrics.combine",
         "mean-probs",
