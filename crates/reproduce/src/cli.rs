@@ -5,7 +5,7 @@ use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::DESIGNS;
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, bench, exit, fetch, predict, price, reproduce,
+    Asked, Design, Interrupt, Registry, Request, bench, cost, exit, fetch, predict, price, reproduce,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -38,7 +38,7 @@ struct ReproduceArgs {
     /// quick, small or paper
     #[arg(long, default_value = "quick")]
     preset: String,
-    /// What to vary: table1 to table4, fig2, fig3, members, stability-point or cheap-distillation
+    /// What to vary: table1 to table5, fig2, fig3, members, stability-point, cheap-distillation or all
     #[arg(long, default_value = "table1")]
     experiment: String,
     /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet
@@ -147,6 +147,9 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     use_threads(config.int("run.threads") as usize)?;
     let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));
     let request = Request { asked, runs: args.runs, name };
+    if request.asked.design.name == "table5" {
+        return say(cost(&request.asked, &Registry::default())?.trim_end());
+    }
     if args.dry_run {
         return say(&price(&request, &Registry::default())?);
     }

@@ -39,6 +39,11 @@ pub const DESIGNS: &[Design] = &[
         cases: |_| models("deep,distilled-deep"),
     },
     Design {
+        name: "table5",
+        summary: "Table 5: epochs of every ensemble, both networks; computed, nothing is trained",
+        cases: table5,
+    },
+    Design {
         name: "fig2",
         summary: "Figure 2: pairwise connectivity, accuracy against joint connectivity",
         cases: |_| vec![Vec::new()],
@@ -63,6 +68,7 @@ pub const DESIGNS: &[Design] = &[
         summary: "how much of the distillation is needed: one teacher, all as one teacher, the last epochs only",
         cases: cheap_distillation,
     },
+    Design { name: "all", summary: "all of these in one plan, everything trained once", cases: all },
 ];
 
 impl Design {
@@ -102,12 +108,30 @@ fn table3(_: &Config) -> Vec<Varied> {
     cases
 }
 
+/// The paper has no SWE and no permuted ensembles of transformers.
+fn table5(_: &Config) -> Vec<Varied> {
+    let mut cases = models("deep,constrained,distilled,distilled-deep");
+    cases[0][1].1 += ",swe,permuted";
+    cases
+}
+
 /// Split epochs in even steps from 1 to below T.
 fn split_epochs(base: &Config) -> Vec<u64> {
     let epochs = base.int("train.epochs");
     let mut all: Vec<u64> = (0..6).map(|i| (i * epochs / 6).clamp(1, epochs - 1)).collect();
     all.dedup();
     all
+}
+
+fn all(base: &Config) -> Vec<Varied> {
+    let others = DESIGNS.iter().filter(|design| !["all", "table5"].contains(&design.name));
+    let mut cases: Vec<Varied> = Vec::new();
+    for case in others.flat_map(|design| (design.cases)(base)) {
+        if !cases.contains(&case) {
+            cases.push(case);
+        }
+    }
+    cases
 }
 
 /// Constrained ensembles are β = 1; the others are distilled.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod config;
+mod cost;
 pub mod design;
 mod dry_run;
 mod environment;
@@ -27,5 +28,5 @@ pub use plan::{NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork};
 pub use predict::predict;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
-pub use reproduce::{Finished, Request, price, reproduce};
+pub use reproduce::{Finished, Request, cost, price, reproduce};
 pub use study::{Asked, Study};

@@ -1,6 +1,6 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
-use crate::{Registry, Study};
+use crate::{Registry, Study, design};
 use anyhow::{Result, ensure};
 use basin_core::{Citation, Digest};
 use basin_ensemble::{EnsembleMethod, Objective, ParamOp, Recipe, Trajectory, Work, keys, trajectory_keys};
@@ -70,6 +70,8 @@ pub struct PlannedEnsemble {
     pub seed: u64,
     /// Member nodes in order.
     pub members: Vec<NodeIndex>,
+    /// Epochs that it would need if it trained all it uses by itself.
+    pub epochs: u64,
 }
 
 /// The whole run.
@@ -104,6 +106,16 @@ impl Plan {
                         recipe.members().len()
                     );
                     let setting = experiment.setting(seed);
+                    // Designs that are run together may name the same ensemble.
+                    let label = |case: usize| design::label(&study.cases[case].varied);
+                    let known = |other: &Asked| {
+                        let same =
+                            (other.seed, other.method.id(), &other.setting) == (seed, id.as_str(), &setting);
+                        same && label(other.case) == label(case)
+                    };
+                    if wanted.iter().any(known) {
+                        continue;
+                    }
                     wanted.push(Asked { case, seed, setting, method, recipe });
                 }
             }
@@ -116,12 +128,13 @@ impl Plan {
         let keyed: Vec<Vec<Digest>> = wanted.iter().map(|asked| merging.collect(asked)).collect();
         for (Asked { case, seed, setting, method, recipe }, keys) in wanted.iter().zip(&keyed) {
             plan.citations.extend(method.citations());
-            plan.epochs_unshared += unshared_epochs(recipe, &trajectory_keys(recipe, setting));
             let members: Vec<NodeIndex> =
                 recipe.members().iter().map(|m| merging.emit(keys[m.index()], &mut plan.nodes)).collect();
             members.iter().for_each(|&m| plan.nodes[m].member = true);
+            let epochs = unshared_epochs(recipe, &trajectory_keys(recipe, setting));
+            plan.epochs_unshared += epochs;
             let method = method.id().to_owned();
-            plan.ensembles.push(PlannedEnsemble { case: *case, method, seed: *seed, members });
+            plan.ensembles.push(PlannedEnsemble { case: *case, method, seed: *seed, members, epochs });
         }
         plan
     }

@@ -100,6 +100,16 @@ pub fn price(request: &Request, registry: &Registry) -> Result<String> {
     dry_run::table(&study, &plan, &request.runs, &request.name)
 }
 
+/// The epochs of every ensemble, from the plan alone.
+///
+/// # Errors
+/// As [`price`].
+pub fn cost(asked: &Asked, registry: &Registry) -> Result<String> {
+    let study = Study::load(asked)?;
+    let plan = Plan::new(&study, registry)?;
+    Ok(crate::cost::table(&study, &plan))
+}
+
 fn check_batches(study: &Study) -> Result<()> {
     let sizes = study.cases.iter().map(|case| (case.batch(), case.train.len()));
     match sizes.into_iter().find(|(batch, images)| batch > images) {
