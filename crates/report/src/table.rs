@@ -1,5 +1,5 @@
 //! The tables as data: our numbers beside the paper's, one block per data set, model and case. Computed once, written
-//! three times (terminal, Markdown, HTML).
+//! four times (terminal, Markdown, LaTeX, HTML).
 
 use crate::number::{MISSING, percent_summary, signed_percent, superscript};
 use crate::paper::{Paper, Published};
