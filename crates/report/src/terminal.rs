@@ -4,7 +4,7 @@ use crate::ReportError;
 use crate::method;
 use crate::number::{deviation, fixed, superscript};
 use crate::results::Results;
-use crate::table::{self, Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND, Section};
+use crate::table::{self, Block, COMPARISON_LEGEND, NOT_RUN, QUALITY, QUALITY_LEGEND, Section};
 use std::iter;
 use std::ops::Range;
 
@@ -53,6 +53,9 @@ fn block_text(block: &Block, width: usize) -> String {
     text
 }
 
+/// Place of our number among the columns of [`comparison_rows`].
+const OURS: usize = 2;
+
 /// Column names, then one row per method.
 fn comparison_rows(section: &Section) -> Vec<Vec<String>> {
     let mut rows = vec![["", "paper ", "ours (seeds)", "difference [95 %]", ""].map(str::to_owned).to_vec()];
@@ -100,7 +103,12 @@ fn needed(rows: &[Vec<String>]) -> usize {
 /// Drops the verdict, then the interval, until the rows fit.
 fn fitted(mut rows: Vec<Vec<String>>, width: usize) -> Vec<Vec<String>> {
     if needed(&rows) > width {
-        rows.iter_mut().for_each(|row| drop(row.pop()));
+        for row in &mut rows {
+            // The one verdict that no other column tells takes the place of our number.
+            if row.pop().is_some_and(|verdict| verdict == NOT_RUN) {
+                row[OURS] = NOT_RUN.to_owned();
+            }
+        }
     }
     if needed(&rows) > width {
         for difference in rows.iter_mut().filter_map(|row| row.last_mut()) {

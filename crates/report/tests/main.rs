@@ -2,6 +2,7 @@
 
 mod latex;
 mod made_up;
+mod tables;
 
 use basin_core::Citation;
 use basin_report::{
