@@ -33,7 +33,7 @@ pub struct Artifact {
 pub fn render(results: &Results, citations: &[Citation]) -> Result<Vec<Artifact>, ReportError> {
     results.check()?;
     let blocks = table::blocks(results)?;
-    let figures = figures(results);
+    let figures = figures(results, &Paper::published()?);
     let citations = references(citations);
     let mut artifacts = texts(results, &blocks, &figures, &citations)?;
     for Figure { file, scene, .. } in &figures {
