@@ -73,7 +73,15 @@ fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     let mut files = Vec::new();
     walk(run, run, &mut files);
-    let timed = ["journal.jsonl", ".lock", "environment.json", "results.json", "index.html", "tables.md"];
+    let timed = [
+        "journal.jsonl",
+        ".lock",
+        "environment.json",
+        "results.json",
+        "index.html",
+        "tables.md",
+        "tables.tex",
+    ];
     files.retain(|(path, _)| !timed.iter().any(|name| path.ends_with(name)));
     files
 }

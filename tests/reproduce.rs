@@ -29,8 +29,9 @@ fn a_run_trains_measures_and_reports_all_six_ensembles() {
         let (deep, permuted) = (rows[0][key].as_f64().unwrap(), rows[3][key].as_f64().unwrap());
         assert!((deep - permuted).abs() < 1e-4, "{key}: {deep} against {permuted}");
     }
-    for file in ["results.csv", "report/tables.md", "report/index.html", "report/references.bib", "plan.json"]
-    {
+    let texts =
+        ["tables.md", "tables.tex", "index.html", "references.bib"].map(|name| format!("report/{name}"));
+    for file in ["results.csv", "plan.json"].into_iter().chain(texts.iter().map(String::as_str)) {
         assert!(run.join(file).is_file(), "{file}");
     }
     assert!(String::from_utf8_lossy(&output.stdout).contains("report"));

@@ -4,6 +4,7 @@ mod csv;
 mod error;
 mod figures;
 mod html;
+mod latex;
 mod markdown;
 mod method;
 mod number;

@@ -15,6 +15,9 @@ pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
     for block in blocks {
         text += &block_text(block);
     }
+    if !blocks.is_empty() {
+        text += &format!("\n{}\n{}\n", escaped(COMPARISON_LEGEND), escaped(QUALITY_LEGEND));
+    }
     let cost = &results.cost;
     text += &format!(
         "\nCost: {} epochs, {} images, {}.\n",
@@ -53,13 +56,7 @@ fn block_text(block: &Block) -> String {
     for (i, note) in block.footnotes.iter().enumerate() {
         text += &format!("{} {}  \n", crate::number::superscript(i + 1), escaped(note));
     }
-    text += &format!(
-        "{}\n\n{}\n{}\n",
-        escaped(&block.seeds),
-        escaped(COMPARISON_LEGEND),
-        escaped(QUALITY_LEGEND)
-    );
-    text
+    text + &escaped(&block.seeds) + "\n"
 }
 
 /// Mean ± sd with four decimals.

@@ -15,6 +15,11 @@ pub(crate) fn name(id: &str) -> &str {
     PAPER_ORDER.iter().find(|(known, _)| *known == id).map_or(id, |(_, name)| name)
 }
 
+/// The ids of the paper's methods, in its order.
+pub(crate) fn paper<'a>() -> impl Iterator<Item = &'a str> {
+    PAPER_ORDER.iter().map(|(id, _)| *id)
+}
+
 /// Place in the paper's tables, from 0; none for a method the paper does not have.
 pub(crate) fn rank(id: &str) -> Option<usize> {
     PAPER_ORDER.iter().position(|(known, _)| *known == id)

@@ -1,4 +1,4 @@
-//! How numbers are written: one way for the terminal, Markdown and HTML alike.
+//! How numbers are written: one way for the terminal, Markdown, LaTeX and HTML alike.
 
 use basin_metrics::stats::Summary;
 

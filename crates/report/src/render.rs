@@ -5,7 +5,7 @@ use crate::paper::Paper;
 use crate::plot::{Reader, png, svg};
 use crate::results::Results;
 use crate::table::{self, Block};
-use crate::{ReportError, csv, html, markdown};
+use crate::{ReportError, csv, html, latex, markdown};
 use basin_core::{Citation, bibtex};
 use serde_json::{Value, json};
 
@@ -22,8 +22,9 @@ pub struct Artifact {
 /// Renders every artifact; the same results give the same bytes.
 ///
 /// `citations` are the works behind the methods and metrics used; the paper itself is always among the references.
-/// The artifacts are `results.json`, `results.csv`, `report/tables.md`, `report/index.html`,
-/// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`. Results without rows give a
+/// The artifacts are `results.json`, `results.csv`, `report/tables.md`, `report/tables.tex`, `report/index.html`,
+/// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`. `tables.tex` holds what
+/// `tables.md` holds, as a fragment to `\input` after `\usepackage{booktabs}`. Results without rows give a
 /// report that says so. Cost: a few tenths of a second, nearly all of it PNG.
 ///
 /// # Errors
@@ -32,7 +33,7 @@ pub struct Artifact {
 pub fn render(results: &Results, citations: &[Citation]) -> Result<Vec<Artifact>, ReportError> {
     results.check()?;
     let blocks = table::blocks(results)?;
-    let figures = figures(results);
+    let figures = figures(results, &Paper::published()?);
     let citations = references(citations);
     let mut artifacts = texts(results, &blocks, &figures, &citations)?;
     for Figure { file, scene, .. } in &figures {
@@ -54,6 +55,7 @@ fn texts(
         file("results.json", results_json(results, citations)?),
         file("results.csv", csv::rows(&results.rows)),
         file("report/tables.md", markdown::tables(results, blocks)),
+        file("report/tables.tex", latex::tables(results, blocks)),
         file("report/index.html", html::page(results, blocks, figures, citations)),
         file("report/references.bib", bibtex(citations)),
     ])

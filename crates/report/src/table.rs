@@ -1,5 +1,5 @@
 //! The tables as data: our numbers beside the paper's, one block per data set, model and case. Computed once, written
-//! three times (terminal, Markdown, HTML).
+//! four times (terminal, Markdown, LaTeX, HTML).
 
 use crate::number::{MISSING, percent_summary, signed_percent, superscript};
 use crate::paper::{Paper, Published};
@@ -42,8 +42,12 @@ pub(crate) struct Line {
     pub(crate) paper: Option<Summary>,
     /// Number of the footnote, from 1.
     pub(crate) mark: Option<usize>,
-    pub(crate) ours: Summary,
+    /// None where the paper has a number and the run has no such method.
+    pub(crate) ours: Option<Summary>,
 }
+
+/// What stands as the verdict of a line that has the paper's number alone.
+pub(crate) const NOT_RUN: &str = "not run";
 
 /// Calibration and diversity of one method; the columns are [`QUALITY`].
 #[derive(Clone, Debug)]
@@ -100,7 +104,8 @@ impl Line {
 
     /// Our number with the number of seeds.
     pub(crate) fn ours_cell(&self) -> String {
-        format!("{} ({})", percent_summary(&self.ours), self.ours.n)
+        let ours = self.ours.as_ref();
+        ours.map_or_else(|| MISSING.to_owned(), |ours| format!("{} ({})", percent_summary(ours), ours.n))
     }
 
     /// Ours minus the paper's, with the interval where there is one.
@@ -114,9 +119,10 @@ impl Line {
         }
     }
 
-    /// `within`, `above`, `below`, or a dash where there is no interval.
+    /// `within`, `above`, `below`, a dash where there is no interval, or [`NOT_RUN`].
     pub(crate) fn verdict_cell(&self) -> &'static str {
         match self.interval() {
+            _ if self.ours.is_none() => NOT_RUN,
             Some((low, _)) if low > 0.0 => "above",
             Some((_, high)) if high < 0.0 => "below",
             Some(_) => "within",
@@ -125,14 +131,13 @@ impl Line {
     }
 
     fn difference(&self) -> Option<f64> {
-        let difference = self.ours.mean - self.paper.as_ref()?.mean;
+        let difference = self.ours.as_ref()?.mean - self.paper.as_ref()?.mean;
         difference.is_finite().then_some(difference)
     }
 
     /// None where either side has fewer than two finite values.
     fn interval(&self) -> Option<(f64, f64)> {
-        let paper = self.paper.as_ref()?;
-        let test = welch(&self.ours, paper, 0.95).ok()?;
+        let test = welch(self.ours.as_ref()?, self.paper.as_ref()?, 0.95).ok()?;
         Some((test.low, test.high))
     }
 }
@@ -158,6 +163,12 @@ fn key(row: &Row) -> (&str, &str, &str, usize) {
 fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
     let (dataset, model, case, members) = key(rows[0]);
     let methods = method::in_paper_order(rows.iter().map(|row| row.method.as_str()));
+    // A method that stands in another block of this data set and network was run, only not in this case.
+    let ran = |method: &str| {
+        let mut same = results.rows.iter().filter(|row| (&*row.dataset, &*row.model) == (dataset, model));
+        same.any(|row| row.method == method)
+    };
+    let listed = method::in_paper_order(methods.iter().copied().chain(method::paper().filter(|id| !ran(id))));
     let over_seeds = |method: &str, value: Quantity| {
         let values: Vec<f64> = rows.iter().filter(|row| row.method == method).map(|row| value(row)).collect();
         summary(&values)
@@ -167,13 +178,17 @@ fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
     let mut sections = Vec::new();
     for (title, key, value) in COMPARED {
         let mut lines = Vec::new();
-        for &method in &methods {
+        for &method in &listed {
             // What an experiment varies is not in the paper's tables.
             let published = paper.find(dataset, model, method, key).filter(|_| case.is_empty());
+            let ours = methods.contains(&method).then(|| over_seeds(method, value));
+            if ours.is_none() && published.is_none() {
+                continue;
+            }
             let mark =
                 published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(&mut footnotes, note));
             let paper = published.map(|p: Published| p.summary);
-            lines.push(Line { method: method.to_owned(), paper, mark, ours: over_seeds(method, value) });
+            lines.push(Line { method: method.to_owned(), paper, mark, ours });
         }
         sections.push(Section { title, lines });
     }
@@ -207,7 +222,8 @@ fn footnote(footnotes: &mut Vec<String>, text: &str) -> usize {
 }
 
 fn seeds_sentence(sections: &[Section], compared: bool) -> String {
-    let counts = || sections.iter().flat_map(|section| &section.lines).map(|line| line.ours.n);
+    let lines = || sections.iter().flat_map(|section| &section.lines);
+    let counts = || lines().filter_map(|line| line.ours.as_ref()).map(|ours| ours.n);
     let (Some(fewest), Some(most)) = (counts().min(), counts().max()) else { return String::new() };
     let count = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
     let plural = if most == 1 { "" } else { "s" };

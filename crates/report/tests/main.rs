@@ -1,6 +1,8 @@
 //! Whole reports of invented results: what is in them, and what may never be.
 
+mod latex;
 mod made_up;
+mod tables;
 
 use basin_core::Citation;
 use basin_report::{
@@ -85,8 +87,14 @@ fn a_report_has_every_promised_artifact() {
         "training-accuracy",
     ];
     let figures = figures.iter().flat_map(|f| ["svg", "png"].map(|e| format!("report/figures/{f}.{e}")));
-    let texts =
-        ["results.json", "results.csv", "report/tables.md", "report/index.html", "report/references.bib"];
+    let texts = [
+        "results.json",
+        "results.csv",
+        "report/tables.md",
+        "report/tables.tex",
+        "report/index.html",
+        "report/references.bib",
+    ];
     let wanted: Vec<String> = texts.map(str::to_owned).into_iter().chain(figures).collect();
     assert_eq!(paths, wanted);
     let pngs = artifacts.iter().filter(|artifact| artifact.path.ends_with(".png"));
@@ -160,8 +168,8 @@ fn no_rows_give_a_report_that_says_so() {
     let empty = Results { name: "nothing".into(), ..Results::default() };
     assert_eq!(terminal_table(&empty, 80).unwrap(), "No ensemble has been measured yet.\n");
     let artifacts = render(&empty, &[]).unwrap();
-    assert_eq!(artifacts.len(), 5);
-    for path in ["report/index.html", "report/tables.md"] {
+    assert_eq!(artifacts.len(), 6);
+    for path in ["report/index.html", "report/tables.md", "report/tables.tex"] {
         assert!(text(&artifacts, path).contains("No ensemble has been measured yet."), "{path}");
     }
 }

@@ -6,6 +6,7 @@ mod sweep;
 mod training;
 
 use crate::method;
+use crate::paper::Paper;
 use crate::plot::{Ink, Scene};
 use crate::results::Results;
 
@@ -21,8 +22,8 @@ pub(crate) struct Figure {
 const WIDTH: f64 = 460.0;
 
 /// All figures for which there is data, accuracy against connectivity first.
-pub(crate) fn figures(results: &Results) -> Vec<Figure> {
-    let mut all = accuracy_connectivity::figures(results);
+pub(crate) fn figures(results: &Results, paper: &Paper) -> Vec<Figure> {
+    let mut all = accuracy_connectivity::figures(results, paper);
     all.extend(pairwise::figures(results));
     all.extend(sweep::figures(results));
     all.extend(training::figures(results));

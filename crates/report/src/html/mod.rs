@@ -33,12 +33,13 @@ pub(crate) fn page(
         escaped(&lede(results))
     );
     let strangers = strangers(results);
-    for block in blocks {
-        html += &tables::compared(block, &strangers);
+    let last = |at: usize| at + 1 == blocks.len();
+    for (at, block) in blocks.iter().enumerate() {
+        html += &tables::compared(block, &strangers, last(at));
     }
     html += &figure_section(figures);
-    for block in blocks {
-        html += &tables::quality(block, &strangers);
+    for (at, block) in blocks.iter().enumerate() {
+        html += &tables::quality(block, &strangers, last(at));
     }
     html += &cost(results);
     html += &keys("Configuration", &results.config);

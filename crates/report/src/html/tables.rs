@@ -7,8 +7,8 @@ use crate::number::MISSING;
 use crate::plot::Ink;
 use crate::table::{Block, COMPARISON_LEGEND, Line, QUALITY, QUALITY_LEGEND};
 
-/// Our numbers beside the paper's.
-pub(super) fn compared(block: &Block, strangers: &[&str]) -> String {
+/// Our numbers beside the paper's. The last table says what the columns of all mean.
+pub(super) fn compared(block: &Block, strangers: &[&str], last: bool) -> String {
     let mut html = format!(
         "<section>\n<h2>{}</h2>\n<p class=\"setup\">{}</p>\n",
         escaped(&block.title()),
@@ -28,8 +28,11 @@ pub(super) fn compared(block: &Block, strangers: &[&str]) -> String {
     for (i, note) in block.footnotes.iter().enumerate() {
         html += &format!("<li><sup>{}</sup> {}</li>\n", i + 1, escaped(note));
     }
-    html += &format!("<li>{}</li>\n<li>{COMPARISON_LEGEND}</li>\n</ul>\n</section>\n", escaped(&block.seeds));
-    html
+    html += &format!("<li>{}</li>\n", escaped(&block.seeds));
+    if last {
+        html += &format!("<li>{COMPARISON_LEGEND}</li>\n");
+    }
+    html + "</ul>\n</section>\n"
 }
 
 fn compared_line(line: &Line, strangers: &[&str]) -> String {
@@ -54,8 +57,8 @@ fn apart(cell: &str) -> String {
     }
 }
 
-/// Calibration and diversity.
-pub(super) fn quality(block: &Block, strangers: &[&str]) -> String {
+/// Calibration and diversity. The last table says what the columns of all mean.
+pub(super) fn quality(block: &Block, strangers: &[&str], last: bool) -> String {
     let names: String = QUALITY.iter().map(|(name, _)| format!("<th scope=\"col\">{name}</th>")).collect();
     let line = |line: &crate::table::Quality| {
         let cells: String =
@@ -63,11 +66,12 @@ pub(super) fn quality(block: &Block, strangers: &[&str]) -> String {
         format!("<tr>{}{cells}</tr>\n", heading(&line.method, strangers))
     };
     let lines: String = block.quality.iter().map(line).collect();
+    let legend = if last { format!("<p class=\"small\">{QUALITY_LEGEND}</p>\n") } else { String::new() };
     format!(
         "<section>\n<h2>Calibration and diversity</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
          aria-label=\"Calibration and diversity\">\n<table class=\"narrow\">\n<caption>{}</caption>\n\
          <thead><tr><th scope=\"col\">Method</th>{names}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>\n</div>\n\
-         <p class=\"small\">{QUALITY_LEGEND}</p>\n</section>\n",
+         {legend}</section>\n",
         escaped(&block.title())
     )
 }

@@ -69,6 +69,8 @@ impl Room {
 pub(crate) enum Key {
     /// The method's marker.
     Point,
+    /// The marker's outline.
+    Hollow,
     /// A piece of line.
     Line,
 }
@@ -89,13 +91,13 @@ pub(crate) fn legend(
             (x, y) = (left, y + row);
         }
         let middle = y - 0.33 * LABEL_SIZE;
+        let (at, marker, radius, ink) = ((x + sign / 2.0, middle), ink.marker(), 5.0, *ink);
         scene.marks.push(match key {
-            Key::Point => {
-                Mark::Point { at: (x + sign / 2.0, middle), marker: ink.marker(), radius: 5.0, ink: *ink }
-            }
+            Key::Point => Mark::Point { at, marker, radius, ink },
+            Key::Hollow => Mark::Hollow { at, marker, radius, ink },
             Key::Line => Mark::Line {
                 points: vec![(x, middle), (x + sign, middle)],
-                ink: *ink,
+                ink,
                 width: 2.5,
                 opacity: 1.0,
                 dash: super::scene::Dash::Solid,

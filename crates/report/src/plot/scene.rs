@@ -44,6 +44,8 @@ pub(crate) enum Mark {
     Area { points: Vec<(f64, f64)>, ink: Ink, opacity: f64 },
     /// A data point of the given radius, with a rim of the ground's colour so that neighbours stay apart.
     Point { at: (f64, f64), marker: Marker, radius: f64, ink: Ink },
+    /// The outline of a data point, for numbers that are not ours.
+    Hollow { at: (f64, f64), marker: Marker, radius: f64, ink: Ink },
     /// A line of text; `at` is on the baseline. `upright` turns it to read from bottom to top.
     Text { at: (f64, f64), text: String, size: f64, ink: Ink, anchor: Anchor, bold: bool, upright: bool },
 }

@@ -69,6 +69,11 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
             colour(*ink, reader),
             colour(Ink::Paper, reader)
         ),
+        Mark::Hollow { at, marker, radius, ink } => format!(
+            "<path d=\"{}\" fill=\"none\" {} stroke-width=\"1.6\" stroke-linejoin=\"round\"/>",
+            shape(*at, *marker, *radius),
+            stroke(*ink, reader)
+        ),
         Mark::Text { at, text, size, ink, anchor, bold, upright } => {
             let turn = if *upright {
                 format!(" transform=\"rotate(-90 {} {})\"", px(at.0), px(at.1))

@@ -1,17 +1,25 @@
 //! The tables for a terminal: plain text, no colour, columns that line up at 80 characters.
 
+mod columns;
+mod compact;
+
 use crate::ReportError;
 use crate::method;
 use crate::number::{deviation, fixed, superscript};
 use crate::results::Results;
-use crate::table::{self, Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND, Section};
+use crate::table::{self, Block, COMPARISON_LEGEND, NOT_RUN, QUALITY, QUALITY_LEGEND, Section};
+use columns::{aligned, needed, wrapped};
 use std::iter;
 use std::ops::Range;
 
 /// Fewer columns than this cannot hold a method's name beside the paper's number and ours.
 const NARROWEST: usize = 48;
 
-/// Our numbers beside the paper's, and calibration and diversity, as plain text.
+/// More blocks than this are told in one line per case and method: nobody reads pages of tables as they scroll by.
+const MOST_BLOCKS: usize = 4;
+
+/// Our numbers beside the paper's, and calibration and diversity, as plain text; of more than four cases only our
+/// accuracies and connectivity, one line per case and method.
 ///
 /// With names as short as the paper's no line is longer than `width`: where there is less room than at 80, the
 /// verdict is dropped first, then the interval, then the difference. A width under 48 counts as 48.
@@ -25,7 +33,11 @@ pub fn terminal_table(results: &Results, width: usize) -> Result<String, ReportE
     if blocks.is_empty() {
         return Ok("No ensemble has been measured yet.\n".to_owned());
     }
-    Ok(blocks.iter().map(|block| block_text(block, width)).collect::<Vec<_>>().join("\n"))
+    if blocks.len() > MOST_BLOCKS {
+        return Ok(compact::table(&blocks, width));
+    }
+    let text = blocks.iter().map(|block| block_text(block, width)).collect::<Vec<_>>().join("\n");
+    Ok(text + &wrapped(COMPARISON_LEGEND, width) + &wrapped(QUALITY_LEGEND, width))
 }
 
 fn block_text(block: &Block, width: usize) -> String {
@@ -33,7 +45,7 @@ fn block_text(block: &Block, width: usize) -> String {
     text += &wrapped(&block.setup, width);
     // One alignment for all sections: the eye runs down the page.
     let rows: Vec<Vec<String>> = block.sections.iter().flat_map(comparison_rows).collect();
-    let lines = aligned(&fitted(rows, width), width);
+    let lines = aligned(&fitted(rows, width), width, 1);
     let mut lines = lines.lines();
     for section in &block.sections {
         text += &format!("\n{}\n", section.title);
@@ -47,11 +59,11 @@ fn block_text(block: &Block, width: usize) -> String {
     for (i, note) in block.footnotes.iter().enumerate() {
         text += &wrapped(&format!("{} {note}", superscript(i + 1)), width);
     }
-    text += &wrapped(&block.seeds, width);
-    text += &wrapped(COMPARISON_LEGEND, width);
-    text += &wrapped(QUALITY_LEGEND, width);
-    text
+    text + &wrapped(&block.seeds, width)
 }
+
+/// Place of our number among the columns of [`comparison_rows`].
+const OURS: usize = 2;
 
 /// Column names, then one row per method.
 fn comparison_rows(section: &Section) -> Vec<Vec<String>> {
@@ -69,10 +81,10 @@ fn comparison_rows(section: &Section) -> Vec<Vec<String>> {
 fn quality_tables(block: &Block, width: usize) -> Vec<String> {
     let all = quality_rows(block, 0..QUALITY.len());
     if needed(&all) <= width {
-        return vec![aligned(&all, width)];
+        return vec![aligned(&all, width, 1)];
     }
     let half = QUALITY.len() / 2;
-    [0..half, half..QUALITY.len()].map(|columns| aligned(&quality_rows(block, columns), width)).to_vec()
+    [0..half, half..QUALITY.len()].map(|columns| aligned(&quality_rows(block, columns), width, 1)).to_vec()
 }
 
 fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
@@ -92,15 +104,15 @@ fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
     rows
 }
 
-/// Width of the rows with single spaces between their columns.
-fn needed(rows: &[Vec<String>]) -> usize {
-    column_widths(rows).iter().map(|width| width + 1).sum::<usize>().saturating_sub(1)
-}
-
 /// Drops the verdict, then the interval, until the rows fit.
 fn fitted(mut rows: Vec<Vec<String>>, width: usize) -> Vec<Vec<String>> {
     if needed(&rows) > width {
-        rows.iter_mut().for_each(|row| drop(row.pop()));
+        for row in &mut rows {
+            // The one verdict that no other column tells takes the place of our number.
+            if row.pop().is_some_and(|verdict| verdict == NOT_RUN) {
+                row[OURS] = NOT_RUN.to_owned();
+            }
+        }
     }
     if needed(&rows) > width {
         for difference in rows.iter_mut().filter_map(|row| row.last_mut()) {
@@ -113,55 +125,4 @@ fn fitted(mut rows: Vec<Vec<String>>, width: usize) -> Vec<Vec<String>> {
         rows.iter_mut().for_each(|row| drop(row.pop()));
     }
     rows
-}
-
-fn column_widths(rows: &[Vec<String>]) -> Vec<usize> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |text| text.chars().count());
-    (0..columns).map(|column| rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect()
-}
-
-/// First column to the left, the others to the right, with gaps of one to three spaces as room allows.
-fn aligned(rows: &[Vec<String>], width: usize) -> String {
-    let widths = column_widths(rows);
-    let cells: usize = widths.iter().sum();
-    let gaps = widths.len().saturating_sub(1).max(1);
-    let gap = (width.saturating_sub(cells) / gaps).clamp(1, 3);
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, &wide)) in row.iter().zip(&widths).enumerate() {
-            let pad = " ".repeat(wide - cell.chars().count());
-            match column {
-                0 => line += &format!("{cell}{pad}"),
-                _ => line += &format!("{}{pad}{cell}", " ".repeat(gap)),
-            }
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
-/// Breaks a sentence between words; ends with a line break, and is empty for no words.
-fn wrapped(sentence: &str, width: usize) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in sentence.split_whitespace() {
-        let long = word.chars().count();
-        if column > 0 && column + 1 + long > width {
-            text.push('\n');
-            column = 0;
-        }
-        if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text += word;
-        column += long;
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
 }

@@ -1,0 +1,168 @@
+//! The tables as LaTeX, for a paper: a fragment to `\input`, which needs the package booktabs and nothing else.
+//!
+//! Tables do not float: with many cases LaTeX would run out of places for them. What the text holds beyond ASCII is
+//! written as commands, so that engines of any age read the file.
+
+use crate::markdown::quality_cell;
+use crate::method;
+use crate::number::{duration, fixed, grouped};
+use crate::results::Results;
+use crate::table::{Block, COMPARISON_LEGEND, Line, QUALITY, QUALITY_LEGEND, Section};
+use std::ops::Range;
+
+/// `report/tables.tex`.
+pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
+    let mut text = format!("% {}\n% Needs \\usepackage{{booktabs}}.\n", escaped(&results.name));
+    if blocks.is_empty() {
+        text += "\nNo ensemble has been measured yet.\n";
+    }
+    for block in blocks {
+        text += &block_text(block);
+    }
+    if !blocks.is_empty() {
+        text += &small(&[COMPARISON_LEGEND.to_owned(), QUALITY_LEGEND.to_owned()]);
+    }
+    let cost = &results.cost;
+    let cost = format!(
+        "Cost: {} epochs, {} images, {}.",
+        fixed(cost.epochs, 1),
+        grouped(cost.images),
+        duration(cost.wall_seconds)
+    );
+    text + &small(&[cost])
+}
+
+fn block_text(block: &Block) -> String {
+    let mut text = format!("\n\\subsection*{{{}}}\n\n", escaped(&block.title()));
+    text += &format!("\\noindent {}\n\n", escaped(&block.setup));
+    let header = row(&["Method", "Paper", "Ours (seeds)", "Difference [95 %]", ""]);
+    let sections: Vec<String> = block.sections.iter().map(section_rows).collect();
+    text += &tabular("lrrrl", &(header + "\\midrule\n" + &sections.join("\\midrule\n")));
+    // Six means with their deviations are wider than a page: one half stands below the other.
+    let half = QUALITY.len() / 2;
+    let halves = [0..half, half..QUALITY.len()].map(|columns| quality_rows(block, columns));
+    let columns = format!("l{}", "r".repeat(half.max(QUALITY.len() - half)));
+    text += &tabular(&columns, &halves.join("\\midrule\n"));
+    let mark = |(i, note): (usize, &String)| format!("{} {note}", crate::number::superscript(i + 1));
+    let mut notes: Vec<String> = block.footnotes.iter().enumerate().map(mark).collect();
+    notes.push(block.seeds.clone());
+    text + &small(&notes)
+}
+
+/// The quantity's name over all five columns, then one row per method.
+fn section_rows(section: &Section) -> String {
+    let line = |line: &Line| {
+        let name = method::name(&line.method);
+        let (paper, ours) = (line.paper_cell(), line.ours_cell());
+        row(&[name, &paper, &ours, &line.difference_cell(), line.verdict_cell()])
+    };
+    let lines: String = section.lines.iter().map(line).collect();
+    format!("\\multicolumn{{5}}{{l}}{{\\emph{{{}}}}} \\\\\n{lines}", escaped(section.title))
+}
+
+fn quality_rows(block: &Block, columns: Range<usize>) -> String {
+    let names = QUALITY[columns.clone()].iter().map(|(name, _)| *name);
+    let mut text = row(&[&["Method"], names.collect::<Vec<_>>().as_slice()].concat()) + "\\midrule\n";
+    for line in &block.quality {
+        let cells: Vec<String> = line.values[columns.clone()].iter().map(quality_cell).collect();
+        let mut all = vec![method::name(&line.method)];
+        all.extend(cells.iter().map(String::as_str));
+        text += &row(&all);
+    }
+    text
+}
+
+fn tabular(columns: &str, rows: &str) -> String {
+    format!(
+        "\\begin{{center}}\n\\small\n\\setlength{{\\tabcolsep}}{{4pt}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n\
+         {rows}\\bottomrule\n\\end{{tabular}}\n\\end{{center}}\n\n"
+    )
+}
+
+fn row(cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+    cells.join(" & ") + " \\\\\n"
+}
+
+/// Paragraphs in small type; empty ones are left out.
+fn small(paragraphs: &[String]) -> String {
+    let shown = paragraphs.iter().filter(|text| !text.is_empty());
+    let lines: String = shown.map(|text| format!("\\noindent {}\\par\n", escaped(text))).collect();
+    format!("{{\\footnotesize\n{lines}}}\n\n")
+}
+
+/// Text that LaTeX shows as it is, on one line. Letters beyond ASCII that are none of ours stay as they are.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if rest.next_if_eq(&'\u{304}').is_some() {
+            safe += &format!("$\\bar{{{}}}$", escaped(&c.to_string()));
+            continue;
+        }
+        match c {
+            '&' | '%' | '$' | '#' | '_' | '{' | '}' => safe.extend(['\\', c]),
+            // After the end of a row these would be read as its options; doubled ones, as one sign.
+            '[' | ']' | '*' | '`' | '\'' | '-' if needs_braces(c, rest.peek()) => safe.extend(['{', c, '}']),
+            '\\' => safe += "\\textbackslash{}",
+            '~' => safe += "\\textasciitilde{}",
+            '^' => safe += "\\textasciicircum{}",
+            '<' => safe += "\\textless{}",
+            '>' => safe += "\\textgreater{}",
+            '|' => safe += "\\textbar{}",
+            '"' => safe += "\\symbol{34}",
+            '−' => safe += "$-$",
+            '±' => safe += "$\\pm$",
+            '×' => safe += "$\\times$",
+            '·' => safe += "$\\cdot$",
+            '–' => safe += "--",
+            '…' => safe += "\\ldots{}",
+            '‘' => safe += "{`}",
+            '’' => safe += "{'}",
+            '“' => safe += "``",
+            '”' => safe += "''",
+            '\u{a0}' => safe.push('~'),
+            '\u{202f}' => safe += "\\,",
+            'α' => safe += "$\\alpha$",
+            'β' => safe += "$\\beta$",
+            'θ' => safe += "$\\theta$",
+            'λ' => safe += "$\\lambda$",
+            'τ' => safe += "$\\tau$",
+            c if c.is_control() => safe.push(' '),
+            c => match "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c) {
+                Some(digit) => safe += &format!("\\textsuperscript{{{digit}}}"),
+                None => safe.push(c),
+            },
+        }
+    }
+    safe
+}
+
+fn needs_braces(c: char, next: Option<&char>) -> bool {
+    matches!(c, '[' | ']' | '*') || next == Some(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_names_is_shown_not_obeyed() {
+        assert_eq!(escaped("a&b_c%\n{$#}"), "a\\&b\\_c\\% \\{\\$\\#\\}");
+        assert_eq!(
+            escaped("\\~^<|>"),
+            "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\textless{}\\textbar{}\\textgreater{}"
+        );
+        assert_eq!(row(&["[2pt]", "*"]), "{[}2pt{]} & {*} \\\\\n");
+        assert_eq!(escaped("a--b"), "a{-}-b");
+    }
+
+    #[test]
+    fn signs_beyond_ascii_become_commands() {
+        assert_eq!(
+            escaped("−0.10 ± 0.10¹² ×4"),
+            "$-$0.10 $\\pm$ 0.10\\textsuperscript{1}\\textsuperscript{2} $\\times$4"
+        );
+        assert_eq!(escaped("q̄, β, 3\u{202f}000 –"), "$\\bar{q}$, $\\beta$, 3\\,000 --");
+    }
+}
