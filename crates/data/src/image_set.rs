@@ -101,6 +101,32 @@ impl ImageSet {
         })
     }
 
+    /// The images at half their height and width: each pixel the rounded mean of four.
+    ///
+    /// # Errors
+    /// [`DataError::Set`] when the size is odd.
+    pub fn halved(&self) -> Result<Self, DataError> {
+        let (from, size) = (self.size, self.size / 2);
+        if !from.is_multiple_of(2) {
+            let expected = "an even image size".to_owned();
+            return Err(DataError::Set { what: "image to halve", expected, found: format!("{from} pixels") });
+        }
+        let mut images = Vec::with_capacity(self.images.len() / 4);
+        for image in self.images.chunks_exact(from * from * CHANNELS) {
+            let at = |row: usize, col: usize, channel: usize| {
+                u16::from(image[(row * from + col) * CHANNELS + channel])
+            };
+            for (row, col) in (0..size * size).map(|pixel| (2 * (pixel / size), 2 * (pixel % size))) {
+                images.extend((0..CHANNELS).map(|c| {
+                    let sum =
+                        at(row, col, c) + at(row, col + 1, c) + at(row + 1, col, c) + at(row + 1, col + 1, c);
+                    ((sum + 2) / 4) as u8
+                }));
+            }
+        }
+        Self::new(size, self.classes, images, self.labels.clone())
+    }
+
     /// Content hash over extent, classes, pixels and labels: the set's identity in the name of a piece of
     /// work. Costs about a second per 300 MB.
     pub fn digest(&self) -> Digest {

@@ -21,6 +21,9 @@ impl Normalisation {
     /// The synthetic sets, over 10 000 training images of seed 0 and ten classes, rounded.
     pub const SYNTHETIC: Self = Self { mean: [0.365, 0.335, 0.355], std: [0.194, 0.191, 0.195] };
 
+    /// Bytes to `[-1, 1]`.
+    pub const HALF: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
+
     /// Normalises interleaved RGB bytes `[.., 3]` into floats of the same layout.
     ///
     /// One table look-up per byte, so a pixel value always gives the same bits.

@@ -1,6 +1,6 @@
 //! The method trait and what a method may know when it plans.
 
-use crate::{Recipe, RecipeError, Schedule, WarmupCosine};
+use crate::{Recipe, RecipeError, Schedule, Starting, WarmupCosine};
 use basin_core::Citation;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,13 +14,41 @@ pub struct PlanContext {
     pub epochs: u64,
     /// The schedule of an ordinary run of T epochs.
     pub schedule: Arc<dyn Schedule>,
+    /// What the learning rate does where runs split.
+    pub after_split: AfterSplit,
+}
+
+/// The learning rate of runs that split from a trunk, on which the paper is silent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AfterSplit {
+    /// The trunk's schedule goes on (as in Frankle et al. 2020).
+    Continue,
+    /// Warm-up and cosine begin anew, over the epochs that are left.
+    Restart {
+        /// Highest rate.
+        peak: f64,
+        /// Share of the steps that warm up.
+        warmup: f64,
+    },
 }
 
 impl PlanContext {
     /// A context with the paper's schedule: warm-up over the first 10 % of T epochs, then cosine.
     pub fn new(members: usize, epochs: u64, peak: f64) -> Self {
         let schedule = WarmupCosine { peak, epochs, warmup: 0.1, floor: None };
-        Self { members, epochs, schedule: Arc::new(schedule) }
+        Self { members, epochs, schedule: Arc::new(schedule), after_split: AfterSplit::Continue }
+    }
+
+    /// The schedule of a run that splits off after an epoch.
+    pub fn schedule_after(&self, epoch: u64) -> Arc<dyn Schedule> {
+        match self.after_split {
+            AfterSplit::Continue => self.schedule.clone(),
+            AfterSplit::Restart { peak, warmup } => {
+                let epochs = self.epochs.saturating_sub(epoch);
+                let schedule = WarmupCosine { peak, epochs, warmup, floor: None };
+                Arc::new(Starting { epoch, schedule })
+            }
+        }
     }
 }
 

@@ -11,6 +11,25 @@ pub trait Schedule: Debug + Send + Sync {
     fn rate(&self, step: u64, steps_per_epoch: u64) -> f64;
 }
 
+/// A schedule that begins at an epoch: what it says of step s holds for step s after that epoch.
+#[derive(Clone, Debug)]
+pub struct Starting<S> {
+    /// Epoch at which the schedule begins, at most that of any step asked for.
+    pub epoch: u64,
+    /// The schedule.
+    pub schedule: S,
+}
+
+impl<S: Schedule> Schedule for Starting<S> {
+    fn id(&self) -> String {
+        format!("from epoch {}: {}", self.epoch, self.schedule.id())
+    }
+
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        self.schedule.rate(step.saturating_sub(self.epoch * steps_per_epoch), steps_per_epoch)
+    }
+}
+
 /// Linear warm-up, then cosine decay to zero (Lion et al., App. C), optionally held at a floor (SWE).
 ///
 /// With S = epochs · steps per epoch and W = ⌊warmup · S + ½⌋: peak · (s + 1)/W for s < W, then

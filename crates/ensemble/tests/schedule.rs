@@ -1,6 +1,6 @@
 //! Learning rates against values computed by PyTorch's schedulers (fixtures/training).
 
-use basin_ensemble::{Schedule, WarmupCosine};
+use basin_ensemble::{AfterSplit, PlanContext, Schedule, WarmupCosine};
 use serde_json::Value;
 
 #[test]
@@ -42,4 +42,16 @@ fn steps_per_epoch_only_rescale_the_steps() {
     let schedule = WarmupCosine { peak: 0.1, epochs: 10, warmup: 0.1, floor: None };
     let same = WarmupCosine { epochs: 100, ..schedule };
     assert!((0..100).all(|s| schedule.rate(s, 10) == same.rate(s, 1)));
+}
+
+#[test]
+fn a_split_continues_the_schedule_or_begins_a_shorter_one() {
+    let mut cx = PlanContext::new(2, 10, 0.1);
+    assert_eq!(cx.schedule_after(4).id(), cx.schedule.id());
+    cx.after_split = AfterSplit::Restart { peak: 0.1, warmup: 0.1 };
+    let (branch, whole) = (cx.schedule_after(4), PlanContext::new(2, 6, 0.1).schedule);
+    for step in 0..6 * 7 {
+        assert_eq!(branch.rate(4 * 7 + step, 7), whole.rate(step, 7), "step {step}");
+    }
+    assert_ne!(branch.id(), cx.schedule_after(3).id());
 }

@@ -35,7 +35,7 @@ impl Constrained {
         recipe.train(Self::trajectory(cx, trunk, j, name, objective), cx.epochs)
     }
 
-    /// The course of branch `j` from a state after some epoch.
+    /// The course of branch `j` from a state after some epoch, at the split or later.
     pub(crate) fn trajectory(
         cx: &PlanContext,
         (from, start_epoch): (NodeId, u64),
@@ -48,7 +48,7 @@ impl Constrained {
             from,
             start_epoch,
             order: format!("branch/{j}/order"),
-            schedule: cx.schedule.clone(),
+            schedule: cx.schedule_after(start_epoch),
             objective,
         }
     }

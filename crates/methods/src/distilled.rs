@@ -90,7 +90,8 @@ impl Distilled {
         let branch =
             Constrained::trajectory(cx, (trunk, self.split_epoch), j, "constrained", Objective::CrossEntropy);
         let labelled = recipe.train(branch, start)?;
-        let distilled = Constrained::trajectory(cx, (labelled, start), j, self.id(), objective);
+        let mut distilled = Constrained::trajectory(cx, (labelled, start), j, self.id(), objective);
+        distilled.schedule = cx.schedule_after(self.split_epoch);
         recipe.train(distilled, cx.epochs)
     }
 }

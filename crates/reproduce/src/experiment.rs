@@ -6,7 +6,7 @@ use crate::exit::Usage;
 use anyhow::Result;
 use basin_core::{Digest, Labels, SeedTree};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
-use basin_ensemble::{PlanContext, WarmupCosine};
+use basin_ensemble::{AfterSplit, PlanContext, WarmupCosine};
 use basin_models::{Architecture, Network};
 use basin_train::{Optimiser, Rule};
 use std::collections::BTreeMap;
@@ -67,7 +67,10 @@ impl Experiment {
             identity += &format!("dropout {:?}\n", network.dropout());
         }
         let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
-        let normalisation = dataset.normalisation();
+        let normalisation = normalisation(&config, dataset);
+        if normalisation != dataset.normalisation() {
+            identity += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
+        }
         Ok(Self { config, varied, network, train, test, test_labels, normalisation, augment, identity })
     }
 
@@ -94,6 +97,10 @@ impl Experiment {
             members: self.config.int("ensemble.members") as usize,
             epochs,
             schedule: Arc::new(schedule),
+            after_split: match self.config.text("ensemble.after_split") {
+                "restart" => AfterSplit::Restart { peak, warmup: self.config.float("train.warmup") },
+                _ => AfterSplit::Continue,
+            },
         }
     }
 
@@ -145,13 +152,13 @@ pub struct Datasets {
 impl Datasets {
     fn load(&mut self, config: &Config, dataset: DatasetId) -> Result<Splits> {
         let source = source(config, dataset);
-        let key =
-            format!("{source:?} {} {}", config.int("data.train_images"), config.int("data.test_images"));
+        let (train, test) = (config.int("data.train_images"), config.int("data.test_images"));
+        let key = format!("{source:?} {train} {test} {}", config.text("data.halved"));
         if let Some(splits) = self.loaded.get(&key) {
             return Ok(splits.clone());
         }
         let load = |split, key: &str| -> Result<ImageSet> {
-            let set = source.load(split)?;
+            let set = images(config, &source, split)?;
             match config.int(key) as usize {
                 0 => Ok(set),
                 n if n > set.len() => Err(too_many(key, n, set.len()).into()),
@@ -164,6 +171,21 @@ impl Datasets {
         self.loaded.insert(key, splits.clone());
         Ok(splits)
     }
+}
+
+/// The configured channel statistics.
+pub(crate) fn normalisation(config: &Config, dataset: DatasetId) -> Normalisation {
+    match config.text("data.normalisation") {
+        "imagenet" => Normalisation::IMAGENET,
+        "half" => Normalisation::HALF,
+        _ => dataset.normalisation(),
+    }
+}
+
+/// One part of the configured data set, at the configured size.
+pub(crate) fn images(config: &Config, source: &Source, split: Split) -> Result<ImageSet> {
+    let set = source.load(split)?;
+    Ok(if config.text("data.halved") == "yes" { set.halved()? } else { set })
 }
 
 /// The configured architecture.

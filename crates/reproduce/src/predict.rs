@@ -1,7 +1,7 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::experiment::{architecture, source};
+use crate::experiment::{architecture, images, normalisation, source};
 use crate::measure::encode_logits;
 use anyhow::{Context, Result};
 use basin_core::{Array, TensorFile};
@@ -19,10 +19,10 @@ pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> 
         std::fs::read(checkpoint).map_err(|e| crate::exit::Checkpoint::new(checkpoint, e.to_string()))?;
     let file = TensorFile::decode(&bytes).with_context(|| checkpoint.display().to_string())?;
     let dataset: DatasetId = config.text("data.dataset").parse()?;
-    let images = source(config, dataset).load(split)?;
+    let images = images(config, &source(config, dataset), split)?;
     let network = architecture(config)?.build(images.size(), images.classes())?;
     let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
-    let normalisation = dataset.normalisation();
+    let normalisation = normalisation(config, dataset);
     let logits = Evaluator::new(&network, &images, &normalisation).logits(&params)?;
     let mut file = TensorFile::decode(&encode_logits(&logits)?)?;
     let labels = images.labels().iter().map(|&label| label as f32).collect();

@@ -118,6 +118,20 @@ pub const KEYS: &[Key] = &[
     .trains(),
     key("data.test_images", "0", Range::Int(0, 1_000_000), "images", "use the first n test images; 0 = all"),
     key("data.seed", "0", Range::Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set").trains(),
+    key(
+        "data.normalisation",
+        "dataset",
+        Range::OneOf(&["dataset", "imagenet", "half"]),
+        "name",
+        "channel statistics: the data set's own, ImageNet's, or 0.5 and 0.5",
+    ),
+    key(
+        "data.halved",
+        "no",
+        Range::OneOf(&["no", "yes"]),
+        "yes or no",
+        "images at half their height and width",
+    ),
     key("model.name", "resnet20", Range::OneOf(&Architecture::NAMES), "name", "architecture").trains(),
     key("model.width", "4", Range::Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier")
         .trains(),
@@ -196,6 +210,13 @@ pub const KEYS: &[Key] = &[
         "epoch t after which constrained and distilled runs split",
     )
     .alias("t"),
+    key(
+        "ensemble.after_split",
+        "continue",
+        Range::OneOf(&["continue", "restart"]),
+        "name",
+        "the schedule of constrained and distilled runs: the trunk's goes on, or a new one over T − t epochs",
+    ),
     key("ensemble.swe_floor", "0.01", POSITIVE, "learning rate", "rate that SWE holds once reached"),
     key("ensemble.label_weight", "0.2", UNIT, "share", "weight of the labels in the distillation loss")
         .alias("beta"),
