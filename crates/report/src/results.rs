@@ -93,6 +93,9 @@ pub struct Row {
     /// Accuracy of each member, in order, in `[0, 1]`.
     #[serde(default, deserialize_with = "numbers_or_null")]
     pub member_accuracies: Vec<f64>,
+    /// Folders below `nodes` that these numbers come from: the measurement, then the members.
+    #[serde(default)]
+    pub sources: Vec<String>,
 }
 
 /// How one trained node's loss and accuracy went.

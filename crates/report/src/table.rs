@@ -25,6 +25,8 @@ pub(crate) struct Block {
     pub(crate) footnotes: Vec<String>,
     /// How many seeds stand behind the numbers, and what that allows to say.
     pub(crate) seeds: String,
+    /// Method, seed and folders of every row that says where it comes from.
+    pub(crate) sources: Vec<(String, u64, Vec<String>)>,
 }
 
 /// One quantity over all methods, in percent.
@@ -199,7 +201,9 @@ fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
             values: QUALITY.map(|(_, v)| over_seeds(method, v)),
         })
         .collect();
+    let told = rows.iter().filter(|row| !row.sources.is_empty());
     Block {
+        sources: told.map(|row| (row.method.clone(), row.seed, row.sources.clone())).collect(),
         dataset: dataset.to_owned(),
         model: model.to_owned(),
         case: case.to_owned(),

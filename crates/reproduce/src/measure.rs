@@ -68,6 +68,9 @@ impl<'a> Measurer<'a> {
         let label = crate::design::label(&self.experiment(ensemble).varied);
         measured.lines.iter_mut().for_each(|line| line.case.clone_from(&label));
         measured.row.case = label;
+        let members = ensemble.members.iter().map(|&m| self.executor.dir(self.node(m)));
+        let dirs = [self.dir(ensemble)].into_iter().chain(members).collect::<Result<Vec<_>>>()?;
+        measured.row.sources = dirs.iter().map(|dir| dir.name().to_owned()).collect();
         Ok(measured)
     }
 
@@ -171,6 +174,7 @@ impl<'a> Measurer<'a> {
         }
         let row = Row {
             case: String::new(),
+            sources: Vec::new(),
             dataset: config.text("data.dataset").into(),
             model: config.text("model.name").into(),
             method: ensemble.method.clone(),

@@ -32,7 +32,24 @@ pub(super) fn compared(block: &Block, strangers: &[&str], last: bool) -> String 
     if last {
         html += &format!("<li>{COMPARISON_LEGEND}</li>\n");
     }
-    html + "</ul>\n</section>\n"
+    html + "</ul>\n" + &sources(block) + "</section>\n"
+}
+
+/// The folders that each row's numbers come from, relative to the page.
+fn sources(block: &Block) -> String {
+    if block.sources.is_empty() {
+        return String::new();
+    }
+    let link = |folder: &String| {
+        let folder = escaped(folder);
+        format!("<a href=\"../nodes/{folder}/\">{folder}</a>")
+    };
+    let row = |(method, seed, folders): &(String, u64, Vec<String>)| {
+        let links: Vec<String> = folders.iter().map(link).collect();
+        format!("<li>{}, seed {seed}: {}</li>\n", escaped(method::name(method)), links.join(", "))
+    };
+    let rows: String = block.sources.iter().map(row).collect();
+    format!("<details><summary>Where each number comes from</summary>\n<ul>\n{rows}</ul>\n</details>\n")
 }
 
 fn compared_line(line: &Line, strangers: &[&str]) -> String {
