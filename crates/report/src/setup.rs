@@ -5,6 +5,8 @@ use serde_json::Value;
 
 /// Width multiplier of the paper's ResNet20 (Appendix C: 64, 128 and 256 channels).
 const WIDTH: f64 = 4.0;
+/// And of its ViT (256 and 512 channels).
+const VIT_WIDTH: f64 = 1.0;
 
 /// The rest of the recipe (Appendix C): keys, the paper's values, and how to say them; compared where the
 /// configuration has them. No subset of the images and no gradient clipping are what the paper does not
@@ -48,9 +50,7 @@ pub(crate) fn sentence(paper: &Paper, config: &Value, dataset: &str, model: &str
             found.push(format!("{key} not recorded"));
         }
     };
-    if !vit {
-        compare("width", WIDTH, &|w| format!("width ×{w}"));
-    }
+    compare("width", if vit { VIT_WIDTH } else { WIDTH }, &|w| format!("width ×{w}"));
     if let Some(epochs) = paper.epochs(dataset, model) {
         compare("epochs", epochs, &|e| format!("{e} epochs"));
         wanted.push(format!("{epochs} epochs"));
@@ -98,6 +98,13 @@ mod tests {
         let config = json!({"model": {"width": 4}, "train": {"epochs": 110, "batch": 32, "clip_norm": 0.5}});
         let text = say(&config, "cifar10", 5);
         assert!(text.contains("this run has batch 32, gradient norm clipped at 0.5"), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_transformer_is_not_the_papers() {
+        let config = json!({"model": {"width": 0.25}, "train": {"epochs": 165}});
+        let text = sentence(&Paper::published().unwrap(), &config, "cifar10", "vit", 5);
+        assert!(text.contains("this run has width ×0.25"), "{text}");
     }
 
     #[test]
