@@ -1,9 +1,9 @@
 //! The relaxed matching through a universe.
 
-use crate::many::{check_promises, joint, planted};
-use crate::networks::{each_family, mlp, random_network, residual_mlp};
+use crate::many::{best_of_three, check_promises, planted};
+use crate::networks::{mlp, random_network, residual_mlp};
 use basin_core::{Params, SeedTree};
-use weight_matching::{FrankWolfeOptions, PermutationSpec, Permutations, apply, frank_wolfe};
+use weight_matching::{FrankWolfeOptions, PermutationSpec, Permutations, frank_wolfe};
 
 fn options(seed: u64) -> FrankWolfeOptions {
     FrankWolfeOptions::new(SeedTree::root(seed))
@@ -48,14 +48,7 @@ fn the_best_of_all_permutations_is_never_beaten_and_reached_with_restarts() {
     let spec = mlp(&["a", "b"]);
     for seed in 0..5 {
         let networks: Vec<Params> = (0..3).map(|i| random_network(&[2, 3, 3, 2], 10 * seed + i)).collect();
-        let mut best = f64::NEG_INFINITY;
-        each_family(&[("a", 3), ("b", 3)], &mut |first| {
-            let first = apply(&spec, &networks[1], first).unwrap();
-            each_family(&[("a", 3), ("b", 3)], &mut |second| {
-                let second = apply(&spec, &networks[2], second).unwrap();
-                best = best.max(joint(&[networks[0].clone(), first.clone(), second]));
-            });
-        });
+        let best = best_of_three(&spec, &[("a", 3), ("b", 3)], &networks);
         let networks: Vec<&Params> = networks.iter().collect();
         let mut options = options(seed);
         let one = frank_wolfe(&spec, &networks, &options).unwrap().matching.objective_after();

@@ -21,6 +21,19 @@ pub(crate) fn joint(networks: &[Params]) -> f64 {
     pairs.map(|(i, j)| inner_product(&networks[i], &networks[j])).sum()
 }
 
+/// The largest [`joint`] over all orders of the second and third of three networks; the first may stay as it is.
+pub(crate) fn best_of_three(spec: &PermutationSpec, sizes: &[(&str, usize)], networks: &[Params]) -> f64 {
+    let mut best = f64::NEG_INFINITY;
+    each_family(sizes, &mut |second| {
+        let second = apply(spec, &networks[1], second).unwrap();
+        each_family(sizes, &mut |third| {
+            let third = apply(spec, &networks[2], third).unwrap();
+            best = best.max(joint(&[networks[0].clone(), second.clone(), third]));
+        });
+    });
+    best
+}
+
 /// Networks that are one network in several orders, and those orders' inverses.
 pub(crate) fn planted(
     spec: &PermutationSpec,
@@ -152,14 +165,7 @@ fn the_best_of_all_permutations_is_never_beaten_and_reached_with_restarts() {
     let spec = mlp(&["a", "b"]);
     for seed in 0..6 {
         let networks: Vec<Params> = (0..3).map(|i| random_network(&[2, 3, 3, 2], 10 * seed + i)).collect();
-        let mut best = f64::NEG_INFINITY;
-        each_family(&[("a", 3), ("b", 3)], &mut |first| {
-            let first = apply(&spec, &networks[1], first).unwrap();
-            each_family(&[("a", 3), ("b", 3)], &mut |second| {
-                let second = apply(&spec, &networks[2], second).unwrap();
-                best = best.max(joint(&[networks[0].clone(), first.clone(), second]));
-            });
-        });
+        let best = best_of_three(&spec, &[("a", 3), ("b", 3)], &networks);
         let networks: Vec<&Params> = networks.iter().collect();
         let mut options = options(seed);
         let one = multi_pcd(&spec, &networks, &options).unwrap().objective_after();

@@ -11,7 +11,7 @@
 //! | the same, `merge_many` | 36 | 59 | 59 | 60 |
 //! | the same, `frank_wolfe` | 36 | 51 | 60 | 60 |
 
-use crate::many::joint;
+use crate::many::best_of_three;
 use crate::networks::{each_family, inner_product, mlp, network_of, random_network};
 use basin_core::{Params, SeedTree};
 use weight_matching::{
@@ -107,14 +107,7 @@ fn the_best_arrangements_of_three_networks_are_found() {
     let mut tallies: [Tally; 3] = Default::default();
     for seed in 0..INSTANCES {
         let networks: Vec<Params> = (0..3).map(|i| random_network(&[2, 3, 2], 10 * seed + i)).collect();
-        let mut best = f64::NEG_INFINITY;
-        each_family(&[("h", 3)], &mut |second| {
-            let second = apply(&spec, &networks[1], second).unwrap();
-            each_family(&[("h", 3)], &mut |third| {
-                let third = apply(&spec, &networks[2], third).unwrap();
-                best = best.max(joint(&[networks[0].clone(), second.clone(), third]));
-            });
-        });
+        let best = best_of_three(&spec, &[("h", 3)], &networks);
         let networks: Vec<&Params> = networks.iter().collect();
         let by = |options: &MatchingOptions| multi_pcd(&spec, &networks, options).unwrap();
         tallies[0].add(best, |restarts| by(&options(seed, restarts)).objective_after(), "multi_pcd");

@@ -3,6 +3,7 @@
 use crate::networks::{each_family, inner_product, mlp, plain_residual_mlp, random_network};
 use crate::networks::{random_permutations, residual_mlp};
 use basin_core::SeedTree;
+use rayon::prelude::*;
 use std::ops::Range;
 use weight_matching::{MatchingOptions, VisitingOrder, apply, weight_matching};
 
@@ -21,31 +22,25 @@ fn recovered(seeds: Range<u64>, ends: usize, restarts: usize) -> usize {
         options.restarts = restarts;
         weight_matching(&spec, &net, &target, &options).unwrap().permutations == planted.inverse()
     };
-    seeds.filter(|&seed| run(seed)).count()
+    seeds.into_par_iter().filter(|&seed| run(seed)).count()
 }
 
+/// The table of the README, run again. Another kind of processor rounds products differently, and with them a search may
+/// end elsewhere now and then.
 #[test]
-fn restarts_recover_what_one_search_misses() {
-    let (one, many) = (recovered(0..100, 2, 1), recovered(0..100, 2, 30));
-    assert!(one < 50 && many >= 95, "{one} of 100 with one search, {many} with restarts");
-}
-
-#[test]
-fn restarts_recover_networks_of_one_input_and_one_output() {
-    let count = recovered(200..220, 1, 30);
-    assert!(count >= 18, "{count} of 20");
-}
-
-#[test]
-#[ignore = "makes the table of the README: run with --ignored --nocapture"]
-fn recovery_rates() {
-    use std::io::Write;
-    for ends in [1, 2, 3, 5, 10] {
-        for restarts in [1, 5, 10, 30] {
-            let start = std::time::Instant::now();
-            let (count, time) = (recovered(0..100, ends, restarts), start.elapsed());
-            let line = format!("{ends} inputs, {restarts} restarts: {count} of 100 in {time:.2?}");
-            writeln!(std::io::stderr(), "\n{line}").unwrap();
+fn the_recovery_table_of_the_readme_is_what_comes_out() {
+    let readme = include_str!("../README.md");
+    let rows = readme.lines().skip_while(|line| !line.starts_with("| inputs and outputs")).skip(2);
+    let rows: Vec<Vec<usize>> = rows
+        .map_while(|line| line.strip_prefix('|'))
+        .map(|line| line.split('|').filter_map(|cell| cell.trim().parse().ok()).collect())
+        .collect();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let [ends, told @ ..] = &row[..] else { panic!("an empty row") };
+        for (restarts, &told) in [1, 5, 10, 30].into_iter().zip(told) {
+            let found = recovered(0..100, *ends, restarts);
+            assert!(found.abs_diff(told) <= 2, "{ends} inputs, {restarts} searches: {found}, told {told}");
         }
     }
 }

@@ -4,8 +4,6 @@ use crate::networks::{VitShape, random_resnet, random_vit, residual_mlp, worn};
 use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Command;
 use weight_matching::{
     ActivationPair, FrankWolfeOptions, MatchingOptions, PermutationSpec, activation_matching, frank_wolfe,
     merge_many, multi_pcd, weight_matching,
@@ -54,26 +52,13 @@ fn results() -> String {
 }
 
 #[test]
-#[ignore = "run by the test below, in processes with another number of threads"]
-fn print_results() {
-    let text = results();
-    writeln!(std::io::stdout(), "digest={}", basin_core::digest([text.as_bytes()])).unwrap();
-}
-
-#[test]
 fn the_number_of_threads_changes_no_result() {
-    let run = |threads: &str| {
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "threads::print_results", "--include-ignored"])
-            .env("RAYON_NUM_THREADS", threads)
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let found = text.split_once("digest=").and_then(|(_, rest)| rest.get(..64));
-        found.unwrap_or_else(|| panic!("no results in {text}")).to_owned()
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(results)
     };
-    let alone = run("1");
-    for threads in ["2", "5", "8"] {
-        assert_eq!(run(threads), alone, "{threads} threads");
+    let alone = on(1);
+    for threads in [2, 5, 8] {
+        assert!(on(threads) == alone, "{threads} threads");
     }
 }
