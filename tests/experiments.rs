@@ -21,7 +21,7 @@ fn every_experiment_runs_and_reports_its_cases() {
         let dir = tempfile::tempdir().unwrap();
         let output = tiny(dir.path(), &[&["--experiment", *name, "--set=train.l2=0"], *more].concat());
         expect_code(&output, 0);
-        let run = dir.path().join("run");
+        let run = dir.path().join("run").join(name);
         let text = std::fs::read_to_string(run.join("results.json")).unwrap();
         let results: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(results["experiment"], *name);
@@ -30,6 +30,29 @@ fn every_experiment_runs_and_reports_its_cases() {
         let figure = run.join(format!("report/figures/{figure}.svg"));
         assert!(figure.exists(), "{name}: {} is missing", figure.display());
     }
+}
+
+#[test]
+fn experiments_of_one_run_share_networks_and_keep_their_reports() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = tiny(dir.path(), &["--methods", "deep,constrained"]);
+    expect_code(&first, 0);
+    let report = dir.path().join("run/report/index.html");
+    let before = std::fs::read(&report).unwrap();
+    let second = tiny(dir.path(), &["--experiment", "fig3", "--methods", "deep"]);
+    expect_code(&second, 0);
+    assert!(stderr(&second).contains("fig3 sets ensemble.methods itself"), "{}", stderr(&second));
+    assert!(stderr(&second).contains("fig3 sets ensemble.split_epoch itself"), "{}", stderr(&second));
+    assert_eq!(std::fs::read(&report).unwrap(), before);
+    let page = std::fs::read_to_string(dir.path().join("run/fig3/report/index.html")).unwrap();
+    let link = page.split("href=\"").find_map(|rest| rest.split('"').next().filter(|l| l.contains("nodes/")));
+    let linked = dir.path().join("run/fig3/report").join(link.unwrap_or_else(|| panic!("no link in {page}")));
+    assert!(linked.is_dir(), "{} is linked", linked.display());
+    // Its trunk is the first experiment's.
+    let trunks = std::fs::read_dir(dir.path().join("run/nodes")).unwrap();
+    let trunks =
+        trunks.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains("deep-1-epoch-1"));
+    assert_eq!(trunks.count(), 1);
 }
 
 #[test]

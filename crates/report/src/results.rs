@@ -93,7 +93,7 @@ pub struct Row {
     /// Accuracy of each member, in order, in `[0, 1]`.
     #[serde(default, deserialize_with = "numbers_or_null")]
     pub member_accuracies: Vec<f64>,
-    /// Folders below `nodes` that these numbers come from: the measurement, then the members.
+    /// Folders that these numbers come from, relative to `results.json`: the measurement, then the members.
     #[serde(default)]
     pub sources: Vec<String>,
 }

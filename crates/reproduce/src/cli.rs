@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
-use basin_reproduce::design::DESIGNS;
+use basin_reproduce::design::{DESIGNS, Outcome};
 use basin_reproduce::{
     Asked, Design, Interrupt, Registry, Request, bench, cost, exit, fetch, predict, price, reproduce,
 };
@@ -147,7 +147,10 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     use_threads(config.int("run.threads") as usize)?;
     let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));
     let request = Request { asked, runs: args.runs, name };
-    if request.asked.design.name == "table5" {
+    for key in request.asked.replaced()? {
+        eprintln!("note: {} sets {key} itself; what was asked for is not used", request.asked.design.name);
+    }
+    if request.asked.design.outcome == Outcome::Costs {
         return say(cost(&request.asked, &Registry::default())?.trim_end());
     }
     if args.dry_run {
@@ -155,7 +158,7 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     }
     let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
     say(&finished.table)?;
-    say(&format!("report {}", finished.dir.join("report/index.html").display()))
+    say(&format!("report {}", finished.report.display()))
 }
 
 fn design(name: &str) -> Result<&'static Design> {

@@ -14,6 +14,17 @@ pub struct Design {
     pub summary: &'static str,
     /// Its cases, at least one.
     pub cases: fn(&Config) -> Vec<Varied>,
+    /// What comes out of it.
+    pub outcome: Outcome,
+}
+
+/// What an experiment ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Trained and measured ensembles, and a report on them.
+    Report,
+    /// The epochs that its ensembles would need; nothing is trained.
+    Costs,
 }
 
 /// All designs.
@@ -22,59 +33,80 @@ pub const DESIGNS: &[Design] = &[
         name: "table1",
         summary: "Table 1: all methods, accuracy and joint connectivity",
         cases: |_| vec![Vec::new()],
+        outcome: Outcome::Report,
     },
     Design {
         name: "table2",
         summary: "Table 2: constrained and distilled ensembles of both networks",
         cases: |_| models("deep,constrained,distilled"),
+        outcome: Outcome::Report,
     },
     Design {
         name: "table3",
         summary: "Table 3: permuted ensembles by pairwise and joint matching, joint connectivity",
         cases: table3,
+        outcome: Outcome::Report,
     },
     Design {
         name: "table4",
         summary: "Table 4: deep ensembles with and without distillation, both networks",
         cases: |_| models("deep,distilled-deep"),
+        outcome: Outcome::Report,
     },
     Design {
         name: "table5",
         summary: "Table 5: epochs of every ensemble, both networks; computed, nothing is trained",
         cases: table5,
+        outcome: Outcome::Costs,
     },
     Design {
         name: "fig2",
         summary: "Figure 2: pairwise connectivity, accuracy against joint connectivity",
         cases: |_| vec![Vec::new()],
+        outcome: Outcome::Report,
     },
     Design {
         name: "fig3",
         summary: "Figure 3: variance, divergence and connectivity over the split epoch t, for several β",
         cases: fig3,
+        outcome: Outcome::Report,
     },
     Design {
         name: "members",
         summary: "accuracy, connectivity and diversity for ensembles of 2, 3, 5, 10 and 20 members",
         cases: |_| [2, 3, 5, 10, 20].map(|m| vec![("ensemble.members", m.to_string())]).into(),
+        outcome: Outcome::Report,
     },
     Design {
         name: "stability-point",
         summary: "two children of a trunk of t epochs, both networks: are they connected (Frankle et al.)?",
         cases: stability_point,
+        outcome: Outcome::Report,
     },
     Design {
         name: "cheap-distillation",
         summary: "how much of the distillation is needed: one teacher, all as one teacher, the last epochs only",
         cases: cheap_distillation,
+        outcome: Outcome::Report,
     },
-    Design { name: "all", summary: "all of these in one plan, everything trained once", cases: all },
+    Design {
+        name: "all",
+        summary: "all of these in one plan, everything trained once",
+        cases: all,
+        outcome: Outcome::Report,
+    },
 ];
 
 impl Design {
     /// The design of that name.
     pub fn find(name: &str) -> Option<&'static Self> {
         DESIGNS.iter().find(|design| design.name == name)
+    }
+
+    /// Where its results stand below the run directory, with `/` at the end: the first design's at the top, so that
+    /// experiments of one run share its nodes and keep their reports apart.
+    pub fn folder(&self) -> String {
+        if self.name == DESIGNS[0].name { String::new() } else { format!("{}/", self.name) }
     }
 }
 
@@ -124,7 +156,7 @@ fn split_epochs(base: &Config) -> Vec<u64> {
 }
 
 fn all(base: &Config) -> Vec<Varied> {
-    let others = DESIGNS.iter().filter(|design| !["all", "table5"].contains(&design.name));
+    let others = DESIGNS.iter().filter(|other| other.outcome == Outcome::Report && other.name != "all");
     let mut cases: Vec<Varied> = Vec::new();
     for case in others.flat_map(|design| (design.cases)(base)) {
         if !cases.contains(&case) {

@@ -70,7 +70,8 @@ impl<'a> Measurer<'a> {
         measured.row.case = label;
         let members = ensemble.members.iter().map(|&m| self.executor.dir(self.node(m)));
         let dirs = [self.dir(ensemble)].into_iter().chain(members).collect::<Result<Vec<_>>>()?;
-        measured.row.sources = dirs.iter().map(|dir| dir.name().to_owned()).collect();
+        let up = if self.executor.study.design.folder().is_empty() { "" } else { "../" };
+        measured.row.sources = dirs.iter().map(|dir| format!("{up}nodes/{}", dir.name())).collect();
         Ok(measured)
     }
 

@@ -31,6 +31,8 @@ pub struct Request {
 pub struct Finished {
     /// The run directory.
     pub dir: PathBuf,
+    /// The report's page.
+    pub report: PathBuf,
     /// The table for the terminal.
     pub table: String,
 }
@@ -44,9 +46,10 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     let plan = Plan::new(&study, registry)?;
     check_batches(&study)?;
     let run = RunDir::open(&request.runs, &request.name, Arc::new(RealFs))?;
-    run.write("config.resolved.toml", study.to_toml().as_bytes())?;
-    run.write("plan.json", &serde_json::to_vec_pretty(&plan.to_json())?)?;
-    run.write("environment.json", &serde_json::to_vec_pretty(&environment::describe())?)?;
+    let folder = study.design.folder();
+    run.write(format!("{folder}config.resolved.toml"), study.to_toml().as_bytes())?;
+    run.write(format!("{folder}plan.json"), &serde_json::to_vec_pretty(&plan.to_json())?)?;
+    run.write(format!("{folder}environment.json"), &serde_json::to_vec_pretty(&environment::describe())?)?;
     let executor = Executor { study: &study, plan: &plan, run: &run, interrupt };
     let measurer = Measurer::new(&executor);
 
@@ -74,7 +77,7 @@ fn finish(
     progress: &mut Progress,
     request: &Request,
 ) -> Result<Finished> {
-    let (plan, run) = (executor.plan, executor.run);
+    let (plan, run, folder) = (executor.plan, executor.run, executor.study.design.folder());
     executor.run(progress)?;
     let mut measured = Vec::new();
     for ensemble in &plan.ensembles {
@@ -84,9 +87,10 @@ fn finish(
     }
     let results = results(executor, measurer, measured, request)?;
     for artifact in render(&results, &citations(plan))? {
-        run.write(&artifact.path, &artifact.bytes)?;
+        run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
     }
-    Ok(Finished { dir: run.path().to_owned(), table: terminal_table(&results, 80)? })
+    let report = run.path().join(format!("{folder}report/index.html"));
+    Ok(Finished { dir: run.path().to_owned(), report, table: terminal_table(&results, 80)? })
 }
 
 /// Prices the run: every node with its state, epochs, time on this machine, disk.

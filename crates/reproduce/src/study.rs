@@ -25,6 +25,20 @@ impl Asked {
     pub fn base(&self) -> Result<Config, ConfigError> {
         Config::resolve(self.preset, &self.settings, &[])
     }
+
+    /// Keys that were set and that the design varies, so that what was asked for has no effect.
+    ///
+    /// # Errors
+    /// As [`Asked::base`].
+    pub fn replaced(&self) -> Result<Vec<&'static str>, ConfigError> {
+        let cases = (self.design.cases)(&self.base()?);
+        let varied = cases.iter().flatten().map(|(key, _)| *key);
+        let mut replaced: Vec<&str> =
+            varied.filter(|key| self.settings.iter().any(|(asked, _)| Config::is_key(asked, key))).collect();
+        replaced.sort_unstable();
+        replaced.dedup();
+        Ok(replaced)
+    }
 }
 
 /// The cases of a design, loaded.

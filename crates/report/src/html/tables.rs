@@ -41,8 +41,8 @@ fn sources(block: &Block) -> String {
         return String::new();
     }
     let link = |folder: &String| {
-        let folder = escaped(folder);
-        format!("<a href=\"../nodes/{folder}/\">{folder}</a>")
+        let (folder, name) = (escaped(folder), escaped(folder.rsplit('/').next().unwrap_or(folder)));
+        format!("<a href=\"../{folder}/\">{name}</a>")
     };
     let row = |(method, seed, folders): &(String, u64, Vec<String>)| {
         let links: Vec<String> = folders.iter().map(link).collect();

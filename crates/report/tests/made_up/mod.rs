@@ -48,7 +48,7 @@ fn noise(rng: &mut Rng) -> f64 {
 fn row(dataset: &str, seed: u64, (method, ensemble, member, q): (&str, f64, f64, f64), rng: &mut Rng) -> Row {
     Row {
         case: String::new(),
-        sources: vec!["s0-measure-deep.0123abcd".into(), "s0-deep-1.89ab4567".into()],
+        sources: vec!["nodes/s0-measure-deep.0123abcd".into(), "nodes/s0-deep-1.89ab4567".into()],
         dataset: dataset.into(),
         model: "resnet20".into(),
         method: method.into(),

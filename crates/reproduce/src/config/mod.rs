@@ -67,7 +67,7 @@ impl Config {
         // Data set and network decide which values of the preset hold, so whatever names them is looked at first.
         let entries = preset.entries();
         let named = |name: &str, otherwise: &str| {
-            let is_it = |key: &str| Key::find(key).is_ok_and(|key| key.name == name);
+            let is_it = |key: &str| Self::is_key(key, name);
             let varied = varied.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
             let asked = settings.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
             let own = entries.iter().find(|entry| entry.key == name).map(|entry| entry.value.clone());
@@ -89,6 +89,11 @@ impl Config {
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
         if problems.is_empty() { Ok(Self { values }) } else { Err(ConfigError { problems }) }
+    }
+
+    /// Whether what was typed, in full or short, is the key of that name.
+    pub(crate) fn is_key(typed: &str, name: &str) -> bool {
+        Key::find(typed).is_ok_and(|key| key.name == name)
     }
 
     /// A whole number. Panics when the key is unknown or of another type: a bug, not an input.
