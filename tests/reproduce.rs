@@ -29,6 +29,13 @@ fn a_run_trains_measures_and_reports_all_six_ensembles() {
         let (deep, permuted) = (rows[0][key].as_f64().unwrap(), rows[3][key].as_f64().unwrap());
         assert!((deep - permuted).abs() < 1e-4, "{key}: {deep} against {permuted}");
     }
+    // The comparison on the same images is the difference of the accuracies; the deep ensemble has none with itself.
+    assert!(rows[0]["minus_deep"].is_null());
+    for row in &rows[1..] {
+        let of = |row: &Value| row["ensemble_accuracy"].as_f64().unwrap();
+        let difference = row["minus_deep"]["mean"].as_f64().unwrap();
+        assert!((difference - (of(row) - of(&rows[0]))).abs() < 1e-12, "{row}");
+    }
     let texts =
         ["tables.md", "tables.tex", "index.html", "references.bib"].map(|name| format!("report/{name}"));
     for file in ["results.csv", "plan.json"].into_iter().chain(texts.iter().map(String::as_str)) {

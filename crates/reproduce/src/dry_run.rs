@@ -141,7 +141,12 @@ fn measure(experiment: &Experiment) -> Result<f64> {
     let mut images = vec![0.0; batch * train.size() * train.size() * 3];
     basin_data::fill_plain(train, 0..batch, &experiment.normalisation, &mut images);
     let dropout_seeds = if network.dropout() > 0.0 { vec![0; batch] } else { Vec::new() };
-    let examples = Batch { images: &images, labels: &train.labels()[..batch], dropout_seeds: &dropout_seeds };
+    let examples = Batch {
+        images: &images,
+        labels: &train.labels()[..batch],
+        dropout_seeds: &dropout_seeds,
+        slots: &[],
+    };
     let mut step = || stepper.step(examples, &Teaching::Labels, RATE);
     step()?;
     let start = Instant::now();

@@ -23,8 +23,12 @@ pub struct Experiment {
     pub network: Network,
     /// Training images.
     pub train: Arc<ImageSet>,
+    /// Their digest.
+    pub train_digest: Digest,
     /// Test images; never seen by training.
     pub test: Arc<ImageSet>,
+    /// Their digest.
+    pub test_digest: Digest,
     /// The test images' labels.
     pub test_labels: Labels,
     /// Pixel normalisation.
@@ -41,10 +45,14 @@ impl Experiment {
     /// With the file or key, what was expected and what was found.
     pub fn load(config: Config, varied: Varied, datasets: &mut Datasets) -> Result<Self> {
         let dataset: DatasetId = config.text("data.dataset").parse()?;
-        let Splits { train, train_digest, test } = datasets.load(&config, dataset)?;
+        let Splits { train, train_digest, test, test_digest } = datasets.load(&config, dataset)?;
         let probe = config.int("metrics.connectivity_images") as usize;
         if probe > test.len() {
             return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
+        }
+        let repair = config.int("metrics.repair_images") as usize;
+        if repair > train.len() {
+            return Err(too_many("metrics.repair_images", repair, train.len()).into());
         }
         let architecture = architecture(&config)?;
         let network = architecture.build(train.size(), train.classes())?;
@@ -71,7 +79,19 @@ impl Experiment {
         if normalisation != dataset.normalisation() {
             identity += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
         }
-        Ok(Self { config, varied, network, train, test, test_labels, normalisation, augment, identity })
+        Ok(Self {
+            config,
+            varied,
+            network,
+            train,
+            train_digest,
+            test,
+            test_digest,
+            test_labels,
+            normalisation,
+            augment,
+            identity,
+        })
     }
 
     /// Everything outside a recipe that determines a node's result, for one seed.
@@ -91,17 +111,7 @@ impl Experiment {
 
     /// What methods may know when they plan.
     pub fn plan_context(&self) -> PlanContext {
-        let (epochs, peak) = (self.config.int("train.epochs"), self.config.float("train.peak_lr"));
-        let schedule = WarmupCosine { peak, epochs, warmup: self.config.float("train.warmup"), floor: None };
-        PlanContext {
-            members: self.config.int("ensemble.members") as usize,
-            epochs,
-            schedule: Arc::new(schedule),
-            after_split: match self.config.text("ensemble.after_split") {
-                "restart" => AfterSplit::Restart { peak, warmup: self.config.float("train.warmup") },
-                _ => AfterSplit::Continue,
-            },
-        }
+        plan_context(&self.config)
     }
 
     /// Steps of one epoch.
@@ -135,12 +145,28 @@ impl Experiment {
     }
 }
 
+/// What methods may know of a configuration when they plan.
+pub(crate) fn plan_context(config: &Config) -> PlanContext {
+    let (epochs, peak, warmup) =
+        (config.int("train.epochs"), config.float("train.peak_lr"), config.float("train.warmup"));
+    PlanContext {
+        members: config.int("ensemble.members") as usize,
+        epochs,
+        schedule: Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
+        after_split: match config.text("ensemble.after_split") {
+            "restart" => AfterSplit::Restart { peak, warmup },
+            _ => AfterSplit::Continue,
+        },
+    }
+}
+
 /// The two splits of a data set.
 #[derive(Clone, Debug)]
 struct Splits {
     train: Arc<ImageSet>,
     train_digest: Digest,
     test: Arc<ImageSet>,
+    test_digest: Digest,
 }
 
 /// Data sets that were loaded, so that the cases of a study share them.
@@ -166,8 +192,9 @@ impl Datasets {
             }
         };
         let train = load(Split::Train, "data.train_images")?;
-        let test = Arc::new(load(Split::Test, "data.test_images")?);
-        let splits = Splits { train_digest: train.digest(), train: Arc::new(train), test };
+        let test = load(Split::Test, "data.test_images")?;
+        let (train_digest, test_digest) = (train.digest(), test.digest());
+        let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
         self.loaded.insert(key, splits.clone());
         Ok(splits)
     }

@@ -85,6 +85,9 @@ fn finish(
         let what = format!("measuring {} of seed {}", ensemble.method, ensemble.seed);
         measured.push(measurer.measure(ensemble, progress).context(what)?);
     }
+    for (ensemble, measured) in plan.ensembles.iter().zip(&mut measured) {
+        measured.row.minus_deep = measurer.minus_deep(ensemble)?;
+    }
     let results = results(executor, measurer, measured, request)?;
     for artifact in render(&results, &citations(plan))? {
         run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
@@ -187,8 +190,11 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
     for (_, node) in nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)) {
         if let PlannedWork::Train { trajectory, .. } = &node.work {
             let number = trajectory.name.find(|c: char| c.is_ascii_digit()).unwrap_or(trajectory.name.len());
+            let experiment = executor.experiment(node);
             curves.push(TrainingCurve {
                 node: node.name.clone(),
+                model: experiment.config.text("model.name").to_owned(),
+                case: design::label(&experiment.varied),
                 method: trajectory.name[..number].trim_end_matches('-').to_owned(),
                 seed: node.seed,
                 points: training_points(executor, node)?,
