@@ -135,3 +135,17 @@ fn a_dry_run_prices_every_node_and_writes_nothing() {
     assert!(text.contains("training 26 epochs, 26 to do (45 if each method trained alone)"), "{text}");
     assert!(!folder.path().join("run").exists());
 }
+
+#[test]
+fn a_price_needs_no_data_but_a_run_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--preset", "small", "--dataset", "cifar100", "--experiment", "all"];
+    let runs = folder.path().to_str().unwrap();
+    let reproduce = |more: &[&str]| crate::run(&[&["reproduce", "--runs", runs], &small[..], more].concat());
+    let output = reproduce(&["--dry-run"]);
+    expect_code(&output, 0);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("if each method trained alone") && text.contains("without --data-dir"), "{text}");
+    assert_ne!(reproduce(&[]).status.code(), Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -85,6 +85,15 @@ pub struct Distilled {
 }
 
 impl Distilled {
+    /// Source of kept teacher logits.
+    pub const REPLAY_CITATION: Citation = Citation {
+        key: "shen2022fast",
+        authors: "Shen, Zhiqiang and Xing, Eric",
+        title: "A Fast Knowledge Distillation Framework for Visual Recognition",
+        year: 2022,
+        locator: "2112.01528",
+    };
+
     /// The paper's.
     pub fn new(split_epoch: u64, distillation: Distillation) -> Self {
         Self { split_epoch, distillation, teachers: Teachers::Own, shortcut: Shortcut::None }
@@ -129,7 +138,11 @@ impl EnsembleMethod for Distilled {
     }
 
     fn citations(&self) -> Vec<Citation> {
-        vec![Citation::SINGLE_BASIN, Distillation::CITATION]
+        let mut citations = vec![Citation::SINGLE_BASIN, Distillation::CITATION];
+        if let Shortcut::Replay(_) = self.shortcut {
+            citations.push(Self::REPLAY_CITATION);
+        }
+        citations
     }
 
     fn plan(&self, cx: &PlanContext) -> Result<Recipe, RecipeError> {

@@ -145,7 +145,8 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         return Err(exit::NoDevice { asked: config.text("run.device").to_owned() }.into());
     }
     use_threads(config.int("run.threads") as usize)?;
-    let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));
+    let name =
+        args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
     let request = Request { asked, runs: args.runs, name };
     for key in request.asked.replaced()? {
         eprintln!("note: {} sets {key} itself; what was asked for is not used", request.asked.design.name);

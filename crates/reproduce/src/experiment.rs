@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::design::Varied;
 use crate::exit::Usage;
 use anyhow::Result;
-use basin_core::{Digest, Labels, SeedTree};
+use basin_core::{Digest, Labels, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{AfterSplit, PlanContext, WarmupCosine};
 use basin_models::{Architecture, Network};
@@ -173,9 +173,18 @@ struct Splits {
 #[derive(Debug, Default)]
 pub struct Datasets {
     loaded: BTreeMap<String, Splits>,
+    /// Whether blank images may stand in for a data set without a folder.
+    may_be_blank: bool,
+    /// Whether they did.
+    pub blank: bool,
 }
 
 impl Datasets {
+    /// Takes blank images of the official number for a data set without a folder.
+    pub fn or_blank() -> Self {
+        Self { may_be_blank: true, ..Self::default() }
+    }
+
     fn load(&mut self, config: &Config, dataset: DatasetId) -> Result<Splits> {
         let source = source(config, dataset);
         let (train, test) = (config.int("data.train_images"), config.int("data.test_images"));
@@ -183,8 +192,14 @@ impl Datasets {
         if let Some(splits) = self.loaded.get(&key) {
             return Ok(splits.clone());
         }
+        let blank =
+            self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
+        self.blank |= blank;
         let load = |split, key: &str| -> Result<ImageSet> {
-            let set = images(config, &source, split)?;
+            let set = match dataset.official_images(split).filter(|_| blank) {
+                Some(n) => blank_images(dataset, n)?,
+                None => images(config, &source, split)?,
+            };
             match config.int(key) as usize {
                 0 => Ok(set),
                 n if n > set.len() => Err(too_many(key, n, set.len()).into()),
@@ -193,11 +208,18 @@ impl Datasets {
         };
         let train = load(Split::Train, "data.train_images")?;
         let test = load(Split::Test, "data.test_images")?;
-        let (train_digest, test_digest) = (train.digest(), test.digest());
+        let of = |set: &ImageSet| if blank { digest([&b"blank"[..]]) } else { set.digest() };
+        let (train_digest, test_digest) = (of(&train), of(&test));
         let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
         self.loaded.insert(key, splits.clone());
         Ok(splits)
     }
+}
+
+/// As many black images of the first class.
+fn blank_images(dataset: DatasetId, n: usize) -> Result<ImageSet> {
+    let size = dataset.image_size();
+    Ok(ImageSet::new(size, dataset.classes(), vec![0; n * size * size * 3], vec![0; n])?)
 }
 
 /// The configured channel statistics.

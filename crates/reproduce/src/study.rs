@@ -54,6 +54,8 @@ pub struct Study {
     pub design: &'static Design,
     /// At least one case; the first one's settings stand for what all have in common.
     pub cases: Vec<Experiment>,
+    /// Whether a data set that is not there was stood in for.
+    pub outlined: bool,
 }
 
 impl Study {
@@ -62,10 +64,21 @@ impl Study {
     /// # Errors
     /// With the file or key, what was expected and what was found.
     pub fn load(asked: &Asked) -> Result<Self> {
-        let mut datasets = Datasets::default();
+        Self::with(asked, Datasets::default())
+    }
+
+    /// As [`Study::load`], for a price: blank images of the official number stand in for a data set without a folder.
+    ///
+    /// # Errors
+    /// As [`Study::load`].
+    pub fn outline(asked: &Asked) -> Result<Self> {
+        Self::with(asked, Datasets::or_blank())
+    }
+
+    fn with(asked: &Asked, mut datasets: Datasets) -> Result<Self> {
         let case = |varied: Varied| Experiment::load(asked.case(&varied)?, varied, &mut datasets);
         let cases = (asked.design.cases)(asked)?.into_iter().map(case).collect::<Result<Vec<_>>>()?;
-        Ok(Self { design: asked.design, cases })
+        Ok(Self { design: asked.design, cases, outlined: datasets.blank })
     }
 
     /// The first case's configuration, and of every case what it varies and where else it differs from the first.
