@@ -31,7 +31,13 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         &["|resnet20|deep,distilled-deep", "|vit|deep,distilled-deep"],
         "accuracy-connectivity-synthetic-vit-m2",
     ),
-    ("fig2", &["--methods", "deep,permuted"], &["|resnet20|deep,permuted"], "pairwise-connectivity"),
+    ("fig2ab", &["--methods", "deep,permuted"], &["|resnet20|deep,permuted"], "pairwise-connectivity"),
+    (
+        "fig2c",
+        &["--methods", "deep,permuted"],
+        &["|resnet20|deep,permuted"],
+        "accuracy-connectivity-synthetic-resnet20-m2",
+    ),
     (
         "fig3",
         &[],

@@ -38,7 +38,7 @@ struct ReproduceArgs {
     /// quick, small or paper
     #[arg(long, default_value = "quick")]
     preset: String,
-    /// What to vary: table1 to table5, fig2, fig3, members, stability-point, cheap-distillation or all
+    /// What to vary: table1 to table5, fig2ab, fig2c, fig3, members, stability-point, cheap-distillation or all
     #[arg(long, default_value = "table1")]
     experiment: String,
     /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet

@@ -65,8 +65,14 @@ pub const DESIGNS: &[Design] = &[
         outcome: Outcome::Costs,
     },
     Design {
-        name: "fig2",
-        summary: "Figure 2: pairwise connectivity, accuracy against joint connectivity",
+        name: "fig2ab",
+        summary: "Figure 2a and 2b: connectivity on the line between pairs of members",
+        cases: |_| Ok(vec![Vec::new()]),
+        outcome: Outcome::Report,
+    },
+    Design {
+        name: "fig2c",
+        summary: "Figure 2c: accuracy against joint connectivity",
         cases: |_| Ok(vec![Vec::new()]),
         outcome: Outcome::Report,
     },
