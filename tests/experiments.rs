@@ -80,7 +80,6 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         &[
             "|resnet20|deep,constrained,distilled,distilled-one-teacher,distilled-ensemble",
             "R = 1|resnet20|distilled-replayed,distilled-ensemble-replayed",
-            "R = 2|resnet20|distilled-replayed,distilled-ensemble-replayed",
             "k = 1|resnet20|distilled-last,distilled-one-teacher-last",
         ],
         "pairwise-connectivity-resnet20",
@@ -107,6 +106,19 @@ fn every_experiment_runs_and_reports_its_cases() {
             methods.split(',').map(move |method| format!("{case}|{method}"))
         });
         assert_eq!(found, expected.collect(), "{name}");
+        if *name == "table3" {
+            // Only what lies between the members is repaired.
+            let of = |case: &str, key: &str| {
+                let wanted = |row: &&Value| {
+                    (&row["case"], &row["model"], &row["method"])
+                        == (&case.into(), &"resnet20".into(), &"deep".into())
+                };
+                results["rows"].as_array().unwrap().iter().find(wanted).unwrap()[key].as_f64().unwrap()
+            };
+            let repaired = "REPAIR images = 96";
+            assert_ne!(of("", "joint_connectivity"), of(repaired, "joint_connectivity"));
+            assert_eq!(of("", "ensemble_accuracy"), of(repaired, "ensemble_accuracy"));
+        }
         let figure = run.join(format!("report/figures/{figure}.svg"));
         assert!(figure.exists(), "{name}: {} is missing", figure.display());
     }

@@ -146,6 +146,6 @@ fn a_price_needs_no_data_but_a_run_does() {
     expect_code(&output, 0);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("if each method trained alone") && text.contains("without --data-dir"), "{text}");
-    assert_ne!(reproduce(&[]).status.code(), Some(0));
+    expect_code(&reproduce(&[]), 3);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

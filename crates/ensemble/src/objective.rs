@@ -78,3 +78,28 @@ impl Objective {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Recipe;
+
+    #[test]
+    fn a_teacher_costs_a_third_of_a_pass_and_once_per_repetition() {
+        let teachers = |n: usize| {
+            let mut recipe = Recipe::new();
+            (0..n).map(|i| recipe.init(format!("{i}"))).collect()
+        };
+        let distilled = |n, replay| Objective::Distillation {
+            teachers: teachers(n),
+            label_weight: 0.2,
+            temperature: 3.0,
+            replay,
+        };
+        assert_eq!(Objective::CrossEntropy.passes(9), 9.0);
+        assert_eq!(distilled(1, None).passes(9), 12.0);
+        assert_eq!(distilled(3, None).passes(9), 18.0);
+        assert_eq!(distilled(3, Some(4)).passes(9), 13.0);
+        assert_eq!(distilled(3, Some(40)).passes(9), 18.0);
+    }
+}

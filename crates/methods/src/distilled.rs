@@ -154,7 +154,8 @@ impl EnsembleMethod for Distilled {
                 let expected = format!("1 to {after_split}, the epochs after the split");
                 return Err(RecipeError::Parameter { key: "distil_last", expected, found: last.to_string() });
             }
-            Shortcut::Replay(epochs) => Some(epochs),
+            // What repeats after the end does not repeat.
+            Shortcut::Replay(epochs) => Some(epochs).filter(|epochs| *epochs < cx.epochs),
             Shortcut::None | Shortcut::Last(_) => None,
         };
         for j in 1..=cx.members {

@@ -1,7 +1,7 @@
 //! Jointly permuted ensembles: all deep members moved at once, so that they suit each other and not only the first.
 
 use crate::Deep;
-use basin_core::{Citation, Params, SeedTree};
+use basin_core::{Citation, Digest, Params, SeedTree};
 use basin_ensemble::{EnsembleMethod, ParamOp, ParamOpError, PlanContext, Recipe, RecipeError};
 use std::sync::{Arc, Mutex, PoisonError};
 use weight_matching::{
@@ -97,14 +97,16 @@ struct MatchAll {
 #[derive(Debug)]
 struct Matched {
     seed: SeedTree,
-    inputs: Vec<Params>,
+    /// Digests of their content.
+    inputs: Vec<Digest>,
     found: Arc<MultiMatching>,
 }
 
 impl MatchAll {
     fn find(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Arc<MultiMatching>, MultiMatchingError> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |m: &&Matched| m.seed == *seed && m.inputs.iter().eq(inputs.iter().copied());
+        let digests: Vec<Digest> = inputs.iter().map(|params| params.content_hash()).collect();
+        let same = |m: &&Matched| (m.seed, &m.inputs) == (*seed, &digests);
         if let Some(Matched { found, .. }) = newest.as_ref().filter(same) {
             return Ok(found.clone());
         }
@@ -114,8 +116,7 @@ impl MatchAll {
             JointMatching::MergeMany => merge_many(spec, inputs, &options)?.matching,
             JointMatching::FrankWolfe => frank_wolfe(spec, inputs, &FrankWolfeOptions::new(*seed))?.matching,
         });
-        let inputs = inputs.iter().copied().cloned().collect();
-        *newest = Some(Matched { seed: *seed, inputs, found: found.clone() });
+        *newest = Some(Matched { seed: *seed, inputs: digests, found: found.clone() });
         Ok(found)
     }
 }

@@ -130,5 +130,6 @@ fn distilling_all_epochs_since_the_split_is_the_papers_procedure() {
     assert_eq!(keys_of(Shortcut::None), keys_of(Shortcut::Last(100)));
     assert_ne!(keys_of(Shortcut::None), keys_of(Shortcut::Last(99)));
     assert_ne!(keys_of(Shortcut::None), keys_of(Shortcut::Replay(100)));
+    assert_eq!(keys_of(Shortcut::None), keys_of(Shortcut::Replay(110)), "what repeats after the end");
     assert_ne!(keys_of(Shortcut::Replay(2)), keys_of(Shortcut::Replay(4)));
 }

@@ -63,11 +63,11 @@ fn section_rows(section: &Section) -> String {
 /// Rows of some columns, filled up to a width.
 fn quality_rows(block: &Block, columns: Range<usize>, width: usize) -> String {
     let mut names = vec!["Method"];
-    names.extend(QUALITY[columns.clone()].iter().map(|(name, _)| *name));
+    names.extend(QUALITY[columns.clone()].iter().map(|(name, ..)| *name));
     names.resize(1 + width, "");
     let mut text = row(&names) + "\\midrule\n";
     for line in &block.quality {
-        let cells: Vec<String> = line.values[columns.clone()].iter().map(quality_cell).collect();
+        let cells: Vec<String> = line.cells()[columns.clone()].iter().map(quality_cell).collect();
         let mut all = vec![method::name(&line.method)];
         all.extend(cells.iter().map(String::as_str));
         all.resize(1 + width, "");

@@ -1,10 +1,9 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::method;
-use crate::number::{duration, fixed, grouped, metric, metric_deviation};
+use crate::number::{duration, fixed, grouped};
 use crate::results::Results;
-use crate::table::{Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND};
-use basin_metrics::stats::Summary;
+use crate::table::{Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND, QUALITY_TITLE};
 
 /// `report/tables.md`.
 pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
@@ -43,11 +42,11 @@ fn block_text(block: &Block) -> String {
             ]);
         }
     }
-    text += "\n### Calibration and diversity\n\n";
-    text += &format!("| Method | {} |\n", QUALITY.map(|(name, _)| name).join(" | "));
+    text += &format!("\n### {QUALITY_TITLE}\n\n");
+    text += &format!("| Method | {} |\n", QUALITY.map(|(name, ..)| name).join(" | "));
     text += &format!("| :-- |{}\n", " --: |".repeat(QUALITY.len()));
     for line in &block.quality {
-        let cells = line.values.map(|summary| quality_cell(&summary));
+        let cells: Vec<String> = line.cells().iter().map(quality_cell).collect();
         let mut all = vec![method::name(&line.method)];
         all.extend(cells.iter().map(String::as_str));
         text += &row(&all);
@@ -60,9 +59,11 @@ fn block_text(block: &Block) -> String {
 }
 
 /// Mean ± sd.
-pub(crate) fn quality_cell(summary: &Summary) -> String {
-    let mean = metric(summary.mean);
-    metric_deviation(summary).map_or_else(|| mean.clone(), |sd| format!("{mean} {}", sd.replace('±', "± ")))
+pub(crate) fn quality_cell((mean, sd): &(String, Option<String>)) -> String {
+    match sd {
+        Some(sd) => format!("{mean} ± {sd}"),
+        None => mean.clone(),
+    }
 }
 
 /// A table row; the first cell is a name and is escaped, the others are numbers of ours.

@@ -18,6 +18,7 @@ const RECIPE: &[(&str, f64, &str)] = &[
     ("label_weight", 0.2, "label weight"),
     ("train_images", 0.0, "training images"),
     ("clip_norm", 0.0, "gradient norm clipped at"),
+    ("repair_images", 0.0, "q̄ with REPAIR on so many images:"),
 ];
 
 /// What the paper says of its ResNet20 alone; it does not give the ViT's learning rate, and trains no SWE of it.

@@ -1,12 +1,12 @@
 //! The tables as data: our numbers beside the paper's, one block per data set, model and case. Computed once, written
 //! four times (terminal, Markdown, LaTeX, HTML).
 
-use crate::number::{MISSING, percent_summary, signed_percent, superscript};
+use crate::number::{MISSING, deviation, fixed, percent_summary, signed_percent, superscript};
 use crate::paper::{Paper, Published};
 use crate::results::{MinusDeep, Results, Row};
 use crate::spread::summary;
 use crate::{ReportError, method, setup};
-use basin_metrics::stats::{Summary, welch};
+use basin_metrics::stats::{Summary, t_interval, welch};
 
 /// All numbers of one data set, model, case and ensemble size.
 #[derive(Clone, Debug)]
@@ -46,8 +46,8 @@ pub(crate) struct Line {
     pub(crate) mark: Option<usize>,
     /// None where the paper has a number and the run has no such method.
     pub(crate) ours: Option<Summary>,
-    /// Interval over test images, which a single seed has too.
-    pub(crate) over_images: Option<(f64, f64)>,
+    /// For a difference within the run: its interval, over test images where there is one seed, else over seeds.
+    pub(crate) interval: Option<(f64, f64)>,
 }
 
 /// What stands as the verdict of a line that has the paper's number alone.
@@ -59,6 +59,23 @@ pub(crate) struct Quality {
     /// Method id.
     pub(crate) method: String,
     pub(crate) values: [Summary; QUALITY.len()],
+}
+
+impl Quality {
+    /// The cells of the second table: mean, and deviation where there is one; none of what is the same for all seeds.
+    pub(crate) fn cells(&self) -> Vec<(String, Option<String>)> {
+        let cell = |(summary, (_, decimals, _)): (&Summary, &(&str, usize, Quantity))| {
+            let sd = deviation(summary).filter(|sd| *sd > 0.0).map(|sd| fixed(sd, *decimals));
+            (fixed(summary.mean, *decimals), sd)
+        };
+        self.values.iter().zip(&QUALITY).map(cell).collect()
+    }
+
+    /// What training costs.
+    pub(crate) fn passes(&self) -> String {
+        let at = QUALITY.iter().position(|(name, ..)| *name == PASSES);
+        at.map_or_else(String::new, |at| self.cells()[at].0.clone())
+    }
 }
 
 /// One quantity of a row.
@@ -74,16 +91,22 @@ const COMPARED: [(&str, &str, Quantity); 3] = [
 /// Title of the section that compares with the deep ensemble of the same run.
 const MINUS_DEEP: &str = "Ensemble accuracy minus the deep ensemble's, percentage points";
 
-/// The columns of the second table.
-pub(crate) const QUALITY: [(&str, Quantity); 7] = [
-    ("NLL", |row| row.nll),
-    ("Brier", |row| row.brier),
-    ("ECE", |row| row.ece),
-    ("JSD", |row| row.jsd_one_vs_all),
-    ("Variance", |row| row.true_class_variance),
-    ("Disagreement", |row| row.disagreement),
-    ("Passes", |row| if row.passes > 0.0 { row.passes } else { f64::NAN }),
+/// The columns of the second table: name, decimals, value.
+pub(crate) const QUALITY: [(&str, usize, Quantity); 7] = [
+    ("NLL", 4, |row| row.nll),
+    ("Brier", 4, |row| row.brier),
+    ("ECE", 4, |row| row.ece),
+    ("JSD", 4, |row| row.jsd_one_vs_all),
+    ("Variance", 4, |row| row.true_class_variance),
+    ("Disagreement", 4, |row| row.disagreement),
+    (PASSES, 1, |row| if row.passes > 0.0 { row.passes } else { f64::NAN }),
 ];
+
+/// The column of what training costs.
+const PASSES: &str = "Passes";
+
+/// Heading of the second table.
+pub(crate) const QUALITY_TITLE: &str = "Calibration, diversity and cost";
 
 /// What the columns of the second table mean.
 pub(crate) const QUALITY_LEGEND: &str = "NLL in nats; Brier in [0, 2]; ECE with equal-width bins, in [0, 1]; \
@@ -94,8 +117,8 @@ pub(crate) const QUALITY_LEGEND: &str = "NLL in nats; Brier in [0, 2]; ECE with 
 /// What the columns of the first table mean.
 pub(crate) const COMPARISON_LEGEND: &str = "Mean ± sd over seeds (number of seeds). Difference: ours − paper, \
      with the 95 % interval of Welch's t; within: the interval contains 0; above, below: it does not. Minus the deep \
-     ensemble of the same seed, on the same images: one seed has a 95 % interval over test images, which does not say what \
-     another seed would give.";
+     ensemble of the same seed, on the same images: the 95 % interval is Student's over seeds; of one seed it is over test \
+     images, and does not say what another seed would give.";
 
 impl Block {
     /// Title line, for example `cifar10 · resnet20 · 5 members`.
@@ -113,12 +136,13 @@ impl Line {
         text + &self.mark.map_or_else(String::new, superscript)
     }
 
-    /// Our number with the number of seeds, and with its interval over images where one seed has such.
+    /// Our number with the number of seeds; a difference within the run with its interval.
     pub(crate) fn ours_cell(&self) -> String {
-        match (&self.ours, self.over_images) {
+        match (&self.ours, self.interval) {
             (None, _) => MISSING.to_owned(),
             (Some(ours), Some((low, high))) => {
-                format!("{} [{}, {}]", signed_percent(ours.mean), signed_percent(low), signed_percent(high))
+                let [mean, low, high] = [ours.mean, low, high].map(signed_percent);
+                format!("{mean} [{low}, {high}] ({})", ours.n)
             }
             (Some(ours), None) => format!("{} ({})", percent_summary(ours), ours.n),
         }
@@ -127,7 +151,7 @@ impl Line {
     /// Ours minus the paper's, with the interval where there is one.
     pub(crate) fn difference_cell(&self) -> String {
         let Some(difference) = self.difference() else { return MISSING.to_owned() };
-        match self.interval() {
+        match self.over_seeds() {
             Some((low, high)) => {
                 format!("{} [{}, {}]", signed_percent(difference), signed_percent(low), signed_percent(high))
             }
@@ -137,7 +161,7 @@ impl Line {
 
     /// `within`, `above`, `below`, a dash where there is no interval, or [`NOT_RUN`].
     pub(crate) fn verdict_cell(&self) -> &'static str {
-        match self.interval() {
+        match self.over_seeds() {
             _ if self.ours.is_none() => NOT_RUN,
             Some((low, _)) if low > 0.0 => "above",
             Some((_, high)) if high < 0.0 => "below",
@@ -152,7 +176,7 @@ impl Line {
     }
 
     /// None where either side has fewer than two finite values.
-    fn interval(&self) -> Option<(f64, f64)> {
+    fn over_seeds(&self) -> Option<(f64, f64)> {
         let test = welch(self.ours.as_ref()?, self.paper.as_ref()?, 0.95).ok()?;
         Some((test.low, test.high))
     }
@@ -204,7 +228,7 @@ fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
             let mark =
                 published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(&mut footnotes, note));
             let paper = published.map(|p: Published| p.summary);
-            lines.push(Line { method: method.to_owned(), paper, mark, ours, over_images: None });
+            lines.push(Line { method: method.to_owned(), paper, mark, ours, interval: None });
         }
         sections.push(Section { title, lines });
     }
@@ -213,7 +237,7 @@ fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
         .iter()
         .map(|&method| Quality {
             method: method.to_owned(),
-            values: QUALITY.map(|(_, v)| over_seeds(method, v)),
+            values: QUALITY.map(|(_, _, value)| over_seeds(method, value)),
         })
         .collect();
     let told = rows.iter().filter(|row| !row.sources.is_empty());
@@ -237,12 +261,12 @@ fn minus_deep(rows: &[&Row], methods: &[&str]) -> Option<Section> {
         let own = rows.iter().filter(|row| row.method == **method);
         let differences: Vec<MinusDeep> = own.filter_map(|row| row.minus_deep).collect();
         let ours = summary(&differences.iter().map(|d| d.mean).collect::<Vec<f64>>());
-        let over_images = match differences[..] {
+        let interval = match differences[..] {
             [] => return None,
             [only] => Some(only.interval()).filter(|(low, high)| (high - low).is_finite()),
-            _ => None,
+            _ => t_interval(&ours, 0.95).ok().map(|interval| (interval.low, interval.high)),
         };
-        Some(Line { method: (*method).to_owned(), paper: None, mark: None, ours: Some(ours), over_images })
+        Some(Line { method: (*method).to_owned(), paper: None, mark: None, ours: Some(ours), interval })
     };
     let lines: Vec<Line> = methods.iter().filter_map(line).collect();
     (!lines.is_empty()).then_some(Section { title: MINUS_DEEP, lines })
@@ -265,7 +289,7 @@ fn seeds_sentence(sections: &[Section], compared: bool) -> String {
     let plural = if most == 1 { "" } else { "s" };
     let mut text = format!("Ours: {count} seed{plural}");
     if fewest == 1 {
-        text += "; one seed has no deviation, so no interval is given";
+        text += "; one seed has no deviation, so there is no interval over seeds";
     }
     if compared && (2..=4).contains(&most) {
         text += &format!("; n = {most} is weak: the interval is wide and leans on normality");

@@ -63,7 +63,7 @@ fn a_narrow_terminal_loses_columns_but_no_line_overflows() {
 #[test]
 fn one_seed_has_no_interval_and_says_so() {
     let table = terminal_table(&made_up::results("x", "cifar10", 1), 80).unwrap();
-    assert!(table.contains("one seed has no deviation, so no interval is given"), "{table}");
+    assert!(table.contains("one seed has no deviation, so there is no interval over seeds"), "{table}");
     assert!(!table.lines().any(|line| line.starts_with("Deep Ens.") && line.contains('[')), "{table}");
 }
 

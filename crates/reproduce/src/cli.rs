@@ -68,7 +68,7 @@ struct ReproduceArgs {
     /// Folder of all runs
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
-    /// Name of this run [default: the preset, with the data set where it is not the preset's own]
+    /// Name of this run [default: the preset, with data set and network where they are not the preset's own]
     #[arg(long)]
     name: Option<String>,
     /// Any key, e.g. --set train.batch=64 (see `basin keys`)
@@ -148,8 +148,10 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     let name =
         args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
     let request = Request { asked, runs: args.runs, name };
-    for key in request.asked.replaced()? {
-        eprintln!("note: {} sets {key} itself; what was asked for is not used", request.asked.design.name);
+    for (key, everywhere) in request.asked.replaced()? {
+        let (name, cases) =
+            (request.asked.design.name, if everywhere { "" } else { " in some of its cases" });
+        eprintln!("note: {name} sets {key} itself{cases}; what was asked for is not used there");
     }
     if request.asked.design.outcome == Outcome::Costs {
         return say(cost(&request.asked, &Registry::default())?.trim_end());

@@ -130,7 +130,7 @@ impl Executor<'_> {
                 self.finish(dir, result, &[])
             }
             PlannedWork::Train { trajectory, from, teachers, start, end } => {
-                let recipe = self.recipe(node, trajectory, teachers)?;
+                let recipe = self.recipe(node, trajectory, teachers, *end)?;
                 let same_trajectory = *start > trajectory.start_epoch;
                 let state = self.start(node, dir, (*from, same_trajectory), *start, progress)?;
                 let per_epoch = experiment.steps_per_epoch();
@@ -208,7 +208,14 @@ impl Executor<'_> {
         Ok(state)
     }
 
-    fn recipe(&self, node: &PlannedNode, trajectory: &Trajectory, teachers: &[NodeIndex]) -> Result<Recipe> {
+    /// What training towards epoch `end` needs.
+    fn recipe(
+        &self,
+        node: &PlannedNode,
+        trajectory: &Trajectory,
+        teachers: &[NodeIndex],
+        end: u64,
+    ) -> Result<Recipe> {
         let experiment = self.experiment(node);
         let Experiment { network, train, augment, normalisation, .. } = experiment;
         let packed = |&teacher: &NodeIndex| Ok(Arc::new(network.weights(&self.params(teacher)?, false)?));
@@ -218,7 +225,7 @@ impl Executor<'_> {
             Objective::Distillation { label_weight, temperature, replay, .. } => {
                 ensure!(!teachers.is_empty(), "{} has no teacher", node.name);
                 let (label_weight, temperature) = (*label_weight, *temperature);
-                let kept = replay.map(|epochs| Arc::new(KeptTargets::new(train.len(), epochs)));
+                let kept = replay.map(|epochs| Arc::new(KeptTargets::new(train.len(), epochs.min(end))));
                 Teaching::Teachers { teachers, label_weight, temperature, kept }
             }
             Objective::Custom { objective, .. } => {

@@ -52,7 +52,12 @@ impl Experiment {
         }
         let repair = config.int("metrics.repair_images") as usize;
         if repair > train.len() {
-            return Err(too_many("metrics.repair_images", repair, train.len()).into());
+            let there = train.len();
+            let message = "metrics.repair_images is";
+            return Err(Usage(format!(
+                "{message} {repair}, expected at most {there}, the training images there are"
+            ))
+            .into());
         }
         let architecture = architecture(&config)?;
         let network = architecture.build(train.size(), train.classes())?;

@@ -104,7 +104,7 @@ impl<'a> Measurer<'a> {
     /// The ensemble's prediction on the test split.
     fn together(&self, ensemble: &PlannedEnsemble) -> Result<Probs> {
         let how: Combine = self.experiment(ensemble).config.text("metrics.combine").parse()?;
-        let logits = |&m: &NodeIndex| self.logits(m, &self.executor.params(m)?);
+        let logits = |&m: &NodeIndex| self.logits(m, &|| self.executor.params(m));
         Ok(combine(&ensemble.members.iter().map(logits).collect::<Result<Vec<_>>>()?, how)?)
     }
 
@@ -169,7 +169,7 @@ impl<'a> Measurer<'a> {
             .members
             .iter()
             .zip(&members)
-            .map(|(&m, params)| self.logits(m, params))
+            .map(|(&m, params)| self.logits(m, &|| Ok(params.clone())))
             .collect::<Result<Vec<_>>>()?;
         let probs: Vec<Probs> = logits.iter().map(|l| l.softmax(1.0)).collect();
         let how: Combine = config.text("metrics.combine").parse()?;
@@ -236,7 +236,7 @@ impl<'a> Measurer<'a> {
     }
 
     /// A member's logits on the test split, from its directory or computed and kept there.
-    fn logits(&self, member: NodeIndex, params: &Params) -> Result<Logits> {
+    fn logits(&self, member: NodeIndex, params: &dyn Fn() -> Result<Params>) -> Result<Logits> {
         let experiment = self.executor.experiment(self.node(member));
         let dir = self.executor.dir(self.node(member))?;
         let file = format!("{}-{LOGITS}", experiment.test_digest.short());
@@ -247,7 +247,7 @@ impl<'a> Measurer<'a> {
         }
         self.executor.interrupt.check()?;
         let Experiment { network, test, normalisation, .. } = experiment;
-        let logits = Evaluator::new(network, test, normalisation).logits(params)?;
+        let logits = Evaluator::new(network, test, normalisation).logits(&params()?)?;
         dir.write_derived(&file, &encode_logits(&logits)?)?;
         Ok(logits)
     }
@@ -289,7 +289,8 @@ pub(crate) fn images_of(experiment: &Experiment) -> f64 {
     let members = config.int("ensemble.members");
     let pairs = config.int("metrics.pairs").min(members * (members - 1) / 2);
     let networks = config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2);
-    let repair = repair_images(experiment) as u64;
+    // The repairing pass runs on one core.
+    let repair = (repair_images(experiment) * rayon::current_num_threads()) as u64;
     (networks * (probe + repair) + members * repair) as f64
 }
 

@@ -5,7 +5,7 @@ use crate::config::{Config, ConfigError, Preset};
 use crate::design::{Design, Varied};
 use crate::experiment::Datasets;
 use anyhow::Result;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug)]
@@ -35,15 +35,18 @@ impl Asked {
         Config::resolve(self.preset, &self.settings, varied)
     }
 
-    /// Keys that were set and that the design varies, so that what was asked for has no effect.
+    /// Keys that were set and that the design sets itself, so that what was asked for has no effect; and whether that
+    /// is so in all of its cases.
     ///
     /// # Errors
     /// As [`Asked::base`].
-    pub fn replaced(&self) -> Result<Vec<&'static str>, ConfigError> {
+    pub fn replaced(&self) -> Result<BTreeMap<&'static str, bool>, ConfigError> {
         let cases = (self.design.cases)(self)?;
         let varied = cases.iter().flatten().map(|(key, _)| *key);
         let asked = |key: &&str| self.settings.iter().any(|(asked, _)| Config::is_key(asked, key));
-        Ok(varied.filter(asked).collect::<BTreeSet<_>>().into_iter().collect())
+        let sets = |case: &Varied, key: &str| case.iter().any(|(own, _)| *own == key);
+        let everywhere = |key| (key, cases.iter().all(|case| sets(case, key)));
+        Ok(varied.filter(asked).map(everywhere).collect())
     }
 }
 

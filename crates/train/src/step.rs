@@ -101,6 +101,9 @@ impl<'a> Stepper<'a> {
     /// When sizes do not fit.
     pub fn step(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
         self.check(batch)?;
+        if matches!(teaching, Teaching::Teachers { kept: Some(_), .. }) && batch.slots.is_empty() {
+            candle_core::bail!("kept targets without slots: the recipe's augmentation does not repeat");
+        }
         self.weights.repack(&self.params)?;
         let mut total = self.differentiate(batch, teaching)?;
         let squares = self.reduce();

@@ -81,14 +81,19 @@ impl ChannelStatistics {
             [samples, channels] if samples > 0 => (samples, channels),
             _ => return Err(RepairError::Activations { shape: activations.shape().to_vec() }),
         };
-        let column = |channel: usize| {
-            activations.data().iter().skip(channel).step_by(channels.max(1)).copied().map(f64::from)
+        // Row by row, as the values lie in memory.
+        let average = |term: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
+            let mut sums = vec![0.0; channels];
+            for row in activations.data().chunks_exact(channels.max(1)) {
+                for (c, (sum, x)) in sums.iter_mut().zip(row).enumerate() {
+                    *sum += term(c, f64::from(*x));
+                }
+            }
+            sums.into_iter().map(|sum| sum / samples as f64).collect()
         };
-        let mean: Vec<f64> = (0..channels).map(|c| column(c).sum::<f64>() / samples as f64).collect();
-        let deviation = (0..channels)
-            .map(|c| (column(c).map(|x| (x - mean[c]).powi(2)).sum::<f64>() / samples as f64).sqrt());
-        let deviation = deviation.collect();
-        Self::new(mean, deviation)
+        let mean = average(&|_, x| x);
+        let variance = average(&|c, x| (x - mean[c]).powi(2));
+        Self::new(mean, variance.into_iter().map(f64::sqrt).collect())
     }
 
     /// Mean of each channel.

@@ -5,6 +5,7 @@ use crate::method;
 use crate::paper::Paper;
 use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, legend};
 use crate::results::{Results, Row};
+use std::collections::BTreeSet;
 
 const RADIUS: f64 = 5.5;
 /// The paper's outlines stand clear of a point of ours at the same place.
@@ -42,10 +43,16 @@ fn figure(
     let here =
         |row: &&Row| (row.dataset.as_str(), row.model.as_str(), row.members) == (dataset, model, members);
     let seen = |row: &&Row| row.joint_connectivity.is_finite() && row.ensemble_accuracy.is_finite();
-    let rows: Vec<&Row> = results.rows.iter().filter(here).filter(seen).collect();
+    let mut rows: Vec<&Row> = results.rows.iter().filter(here).filter(seen).collect();
     if rows.is_empty() {
         return None;
     }
+    // Variations of what stands beside them would look the same.
+    if rows.iter().any(|row| row.case.is_empty()) {
+        rows.retain(|row| row.case.is_empty());
+    }
+    let cases: BTreeSet<&str> = rows.iter().map(|row| row.case.as_str()).collect();
+    let each = if cases.len() > 1 { "method, case and seed" } else { "method and seed" };
     let methods = inks(results, rows.iter().map(|row| row.method.as_str()));
     let deep = |value: fn(&Row) -> f64| {
         let values: Vec<f64> =
@@ -129,7 +136,7 @@ fn figure(
         file: format!("accuracy-connectivity-{}-{}-m{members}", slug(dataset), slug(model)),
         caption: format!(
             "Ensemble accuracy against joint connectivity on {dataset} with {model} and {members} members (the \
-             paper's Fig. 2c). One point per method and seed; dashed: mean accuracy of the deep ensembles, dotted: of \
+             paper's Fig. 2c). One point per {each}; dashed: mean accuracy of the deep ensembles, dotted: of \
              their members. Further right is better connected; at 0, points between the members are as accurate as \
              the members themselves.{beside}"
         ),

@@ -117,13 +117,14 @@ fn figure(
     frame.draw(&mut scene);
     frame.name_x(&mut scene, axis.name);
     Frame::name_y(&mut scene, name, (top, bottom));
-    let mut named = Vec::new();
+    let (mut named, mut barred) = (Vec::new(), false);
     for (place, (series, points)) in curves.iter().enumerate() {
         let ink = ink(series.method);
         let before = curves[..place].iter().filter(|(other, _)| other.method == series.method).count();
         let dash = [Dash::Solid, Dash::Dashed, Dash::Dotted][before % 3];
-        for (x, spread) in points {
-            let bar: Vec<_> = ends(spread).into_iter().flatten().filter_map(|y| frame.point(*x, y)).collect();
+        for (x, [low, high]) in points.iter().filter_map(|(x, spread)| Some((*x, ends(spread)?))) {
+            let bar = [low, high].into_iter().filter_map(|y| frame.point(x, y)).collect();
+            barred = true;
             scene.marks.push(Mark::Line { points: bar, ink, width: 1.2, opacity: 0.6, dash: Dash::Solid });
         }
         let at: Vec<(f64, f64)> = points.iter().filter_map(|(x, s)| frame.point(*x, s.mean)).collect();
@@ -142,8 +143,9 @@ fn figure(
     Some(Figure {
         file: format!("{id}-over-{}-{}-{}", axis.symbol.to_lowercase(), slug(dataset), slug(model)),
         caption: format!(
-            "{name} over the {} on {dataset} with {model}{like}. Points: means over seeds; bars: ± one standard deviation.",
-            axis.name
+            "{name} over the {} on {dataset} with {model}{like}. {}.",
+            axis.name,
+            if barred { "Points: means over seeds; bars: ± one standard deviation" } else { "One seed" }
         ),
         scene,
     })

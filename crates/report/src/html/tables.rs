@@ -5,7 +5,7 @@ use crate::markdown::quality_cell;
 use crate::method;
 use crate::number::MISSING;
 use crate::plot::Ink;
-use crate::table::{Block, COMPARISON_LEGEND, Line, QUALITY, QUALITY_LEGEND};
+use crate::table::{Block, COMPARISON_LEGEND, Line, QUALITY, QUALITY_LEGEND, QUALITY_TITLE};
 
 /// Our numbers beside the paper's. The last table says what the columns of all mean.
 pub(super) fn compared(block: &Block, strangers: &[&str], last: bool) -> String {
@@ -76,17 +76,17 @@ fn apart(cell: &str) -> String {
 
 /// Calibration and diversity. The last table says what the columns of all mean.
 pub(super) fn quality(block: &Block, strangers: &[&str], last: bool) -> String {
-    let names: String = QUALITY.iter().map(|(name, _)| format!("<th scope=\"col\">{name}</th>")).collect();
+    let names: String = QUALITY.iter().map(|(name, ..)| format!("<th scope=\"col\">{name}</th>")).collect();
     let line = |line: &crate::table::Quality| {
         let cells: String =
-            line.values.iter().map(|summary| format!("<td>{}</td>", apart(&quality_cell(summary)))).collect();
+            line.cells().iter().map(|cell| format!("<td>{}</td>", apart(&quality_cell(cell)))).collect();
         format!("<tr>{}{cells}</tr>\n", heading(&line.method, strangers))
     };
     let lines: String = block.quality.iter().map(line).collect();
     let legend = if last { format!("<p class=\"small\">{QUALITY_LEGEND}</p>\n") } else { String::new() };
     format!(
-        "<section>\n<h2>Calibration and diversity</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Calibration and diversity\">\n<table class=\"narrow\">\n<caption>{}</caption>\n\
+        "<section>\n<h2>{QUALITY_TITLE}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
+         aria-label=\"{QUALITY_TITLE}\">\n<table class=\"narrow\">\n<caption>{}</caption>\n\
          <thead><tr><th scope=\"col\">Method</th>{names}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>\n</div>\n\
          {legend}</section>\n",
         escaped(&block.title())

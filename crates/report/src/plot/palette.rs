@@ -56,9 +56,10 @@ const MARKERS: [Marker; 6] =
     [Marker::Circle, Marker::Square, Marker::Up, Marker::Diamond, Marker::Down, Marker::Cross];
 
 impl Ink {
-    /// The colour of a method: the paper's own first, then, by place among `strangers`, the two others in turn.
+    /// The colour of a method: the paper's own first, then, by place among `strangers`, the two others in turn, with
+    /// another marker for each of six.
     pub(crate) fn of(id: &str, strangers: &[&str]) -> Self {
-        let stranger = || 6 + strangers.iter().position(|other| *other == id).unwrap_or(0) % 2;
+        let stranger = || 6 + strangers.iter().position(|other| *other == id).unwrap_or(0);
         Self::Method(method::rank(id).unwrap_or_else(stranger))
     }
 
@@ -87,7 +88,8 @@ impl Ink {
             Self::Muted => ("muted", "#59626d", "#a2acb8"),
             Self::Axis => ("axis", "#7c8590", "#77818d"),
             Self::Grid => ("grid", "#e3e6ea", "#2b3138"),
-            Self::Method(place) => METHODS[place % METHODS.len()],
+            Self::Method(place) if place < 6 => METHODS[place],
+            Self::Method(place) => METHODS[6 + place % 2],
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use super::columns::{aligned, needed, wrapped};
 use crate::method;
-use crate::number::{fixed, percent_summary};
+use crate::number::percent_summary;
 use crate::table::{Block, Quality};
 
 /// What stands above the columns; [`Block::sections`] come in the same order, then the cost.
 const HEADER: [&str; 6] = ["case", "method", "accuracy, %", "q̄, pp", "mean member, %", "passes"];
+
+/// What the last column means, where it is shown.
+const COST: &str = "; passes over the training set, were nothing shared";
 
 /// Columns before the numbers.
 const NAMES: usize = 2;
@@ -23,6 +26,7 @@ pub(super) fn table(blocks: &[Block], width: usize) -> String {
     let names = if cases { NAMES } else { NAMES - 1 };
     // One alignment for all groups: the eye runs down the page.
     let text = aligned(&fitted(rows, names, width), width, names);
+    let cost = if text.contains(HEADER[HEADER.len() - 1]) { COST } else { "" };
     let mut lines_left = text.lines();
     let mut text = String::new();
     for group in &groups {
@@ -33,7 +37,7 @@ pub(super) fn table(blocks: &[Block], width: usize) -> String {
         }
         text.push('\n');
     }
-    text + &wrapped(&legend(blocks), width)
+    text + &wrapped(&legend(blocks, cost), width)
 }
 
 /// Blocks of one data set and network, in the order in which the rows name them.
@@ -82,12 +86,8 @@ fn lines(group: &[&Block]) -> Vec<Vec<String>> {
                 line.and_then(|line| line.ours.as_ref()).map_or_else(String::new, percent_summary)
             };
             let names = [case.clone(), method::name(id).to_owned()];
-            let cost = quality.values.last().map_or_else(String::new, |passes| fixed(passes.mean, 1));
-            names
-                .into_iter()
-                .chain(block.sections.iter().take(HEADER.len() - NAMES - 1).map(cell))
-                .chain([cost])
-                .collect()
+            let sections = block.sections.iter().take(HEADER.len() - NAMES - 1);
+            names.into_iter().chain(sections.map(cell)).chain([quality.passes()]).collect()
         };
         block.quality.iter().map(line).collect::<Vec<Vec<String>>>()
     };
@@ -111,15 +111,14 @@ fn fitted(mut rows: Vec<Vec<String>>, names: usize, width: usize) -> Vec<Vec<Str
     rows
 }
 
-fn legend(blocks: &[Block]) -> String {
+fn legend(blocks: &[Block], cost: &str) -> String {
     let lines = || blocks.iter().flat_map(|block| &block.sections).flat_map(|section| &section.lines);
     let counts = || lines().filter_map(|line| line.ours.as_ref()).map(|ours| ours.n);
     let (fewest, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
     let count = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
     let seeds = if most == 1 { "1 seed".to_owned() } else { format!("mean ± sd over {count} seeds") };
     format!(
-        "Ours, {seeds}. Accuracy: of the ensemble; q̄: joint connectivity, percentage points; passes over the \
-         training set, were nothing shared. The paper's numbers, \
+        "Ours, {seeds}. Accuracy: of the ensemble; q̄: joint connectivity, percentage points{cost}. The paper's numbers, \
          calibration and diversity of these {} cases stand in the report.",
         blocks.len()
     )

@@ -5,9 +5,11 @@ mod compact;
 
 use crate::ReportError;
 use crate::method;
-use crate::number::{metric, metric_deviation, superscript};
+use crate::number::superscript;
 use crate::results::Results;
-use crate::table::{self, Block, COMPARISON_LEGEND, NOT_RUN, QUALITY, QUALITY_LEGEND, Section};
+use crate::table::{
+    self, Block, COMPARISON_LEGEND, NOT_RUN, QUALITY, QUALITY_LEGEND, QUALITY_TITLE, Section,
+};
 use columns::{aligned, needed, wrapped};
 use std::iter;
 use std::ops::Range;
@@ -53,7 +55,7 @@ fn block_text(block: &Block, width: usize) -> String {
             text += &format!("{line}\n");
         }
     }
-    text += "\nCalibration and diversity\n";
+    text += &format!("\n{QUALITY_TITLE}\n");
     text += &quality_tables(block, width).join("\n");
     text.push('\n');
     for (i, note) in block.footnotes.iter().enumerate() {
@@ -93,13 +95,16 @@ fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
     let row = |name: &str, cells: &mut dyn Iterator<Item = String>| -> Vec<String> {
         iter::once(name.to_owned()).chain(cells).collect()
     };
-    let mut rows = vec![row("", &mut QUALITY[columns.clone()].iter().map(|(name, _)| (*name).to_owned()))];
+    let mut rows = vec![row("", &mut QUALITY[columns.clone()].iter().map(|(name, ..)| (*name).to_owned()))];
     for line in &block.quality {
-        let values = &line.values[columns.clone()];
-        rows.push(row(method::name(&line.method), &mut values.iter().map(|summary| metric(summary.mean))));
-        // Six means with their deviations do not fit 80 characters: the deviations stand below.
-        if values.iter().any(|summary| metric_deviation(summary).is_some()) {
-            rows.push(row("", &mut values.iter().map(|s| metric_deviation(s).unwrap_or_default())));
+        let cells = &line.cells()[columns.clone()];
+        rows.push(row(method::name(&line.method), &mut cells.iter().map(|(mean, _)| mean.clone())));
+        // So many means with their deviations do not fit 80 characters: the deviations stand below.
+        if cells.iter().any(|(_, sd)| sd.is_some()) {
+            let below = |(_, sd): &(String, Option<String>)| {
+                sd.as_ref().map_or_else(String::new, |sd| format!("±{sd}"))
+            };
+            rows.push(row("", &mut cells.iter().map(below)));
         }
     }
     rows

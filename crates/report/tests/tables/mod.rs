@@ -44,7 +44,7 @@ fn one_seed_is_compared_with_the_deep_ensemble_over_images_and_several_over_seed
     let (_, section) = one.split_once("Ensemble accuracy minus the deep ensemble's").unwrap();
     assert!(section.contains("−2.00 [−2.39, −1.61]"), "{one}");
     let two = table(vec![row("deep", 0, 0.92, -0.7), of(0, -0.02), of(1, -0.01)]);
-    assert!(two.contains("−1.50 ± 0.71 (2)"), "{two}");
+    assert!(two.contains("−1.50 [−7.85, +4.85] (2)"), "{two}");
     assert!(!table(vec![row("deep", 0, 0.92, -0.7)]).contains("minus the deep ensemble's"));
 }
 
@@ -80,7 +80,7 @@ fn four_cases_are_still_told_in_full() {
     let mut results = many();
     results.rows.retain(|row| (row.dataset.as_str(), row.members) != ("cifar100", 3));
     let table = terminal_table(&results, 80).unwrap();
-    assert_eq!(table.matches("Calibration and diversity").count(), 4);
+    assert_eq!(table.matches("Calibration, diversity and cost").count(), 4);
     let artifacts = render(&results, &[]).unwrap();
     // What columns mean is said once, after the last table.
     let files =

@@ -256,7 +256,7 @@ pub const KEYS: &[Key] = &[
         "0",
         Range::Int(0, 1_000_000),
         "images",
-        "training images on which networks between members get channel statistics in between (REPAIR); 0 = no repair",
+        "training images on which networks between members get channel statistics in between (REPAIR), in memory at once; 0 = no repair",
     ),
     key("metrics.pairs", "5", COUNT, "pairs", "random pairs of members to interpolate between"),
     key("metrics.line_points", "11", Range::Int(3, 1001), "points", "points on each line, ends included"),
