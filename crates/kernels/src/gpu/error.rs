@@ -101,6 +101,12 @@ pub enum GpuError {
         /// What was asked for.
         what: String,
     },
+    /// A network's forward pass refused its sizes.
+    #[error("the network: {found}")]
+    Network {
+        /// What it said.
+        found: String,
+    },
     /// A host copy or an allocation inside work that is being captured.
     #[error("{what} inside captured work, which may only launch kernels")]
     Captured {
@@ -116,9 +122,36 @@ impl GpuError {
     }
 }
 
-/// For the executors of [`crate::Graph`], whose errors are candle's.
+/// For the executors of [`crate::Graph`], whose errors are candle's; the way back is below.
 impl From<GpuError> for candle_core::Error {
     fn from(error: GpuError) -> Self {
-        candle_core::Error::wrap(error)
+        Self::Cuda(Box::new(error))
+    }
+}
+
+/// What was wrapped, or the words of an error of another kind.
+impl From<candle_core::Error> for GpuError {
+    fn from(error: candle_core::Error) -> Self {
+        let found = error.to_string();
+        match error {
+            candle_core::Error::Cuda(inner) => match inner.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(_) => Self::Network { found },
+            },
+            _ => Self::Network { found },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_passes_through_a_forward_pass_as_it_is() {
+        let lost = GpuError::Lost { during: "read".into(), found: "code 700".into() };
+        assert_eq!(GpuError::from(candle_core::Error::from(lost.clone())), lost);
+        let other = GpuError::from(candle_core::Error::Msg("sizes".into()));
+        assert_eq!(other, GpuError::Network { found: "sizes".into() });
     }
 }
