@@ -33,7 +33,7 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
 
 /// The kernels of graphics processors on a device that the host emulates; they want a C++ compiler. Apart from the
 /// rest, so that only what they test is compiled with their features.
-const EMULATED: [&str; 8] = [
+const EMULATED: [&str; 9] = [
     "test",
     "--release",
     "--package=basin-kernels",
@@ -42,6 +42,7 @@ const EMULATED: [&str; 8] = [
     "basin-kernels/gpu-emulator,basin-train/gpu-emulator",
     "--test=emulator",
     "--test=device",
+    "--test=device_faults",
 ];
 
 fn verdict(passed: bool) -> ExitCode {

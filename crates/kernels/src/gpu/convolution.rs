@@ -2,6 +2,7 @@
 //! for it (`sources/conv.cu`), which serve where a library is missing or slower.
 
 use super::launches::{Entries, int, strided};
+use super::memory::MOST_VALUES;
 use super::queue::{Arg, Launch, Queue, Storage};
 use super::sources::CONV;
 use super::{GpuError, Precision, Span};
@@ -73,9 +74,9 @@ impl Convolution {
             ("output", operands.output, self.output_rows() * self.shape.cout, storage),
         ];
         for (name, span, values, size) in parts {
-            if values == 0 || values > i32::MAX as usize || span.bytes() < values * size {
+            if values == 0 || values > MOST_VALUES || span.bytes() < values * size {
                 let what = format!("{name} of {self:?}");
-                let expected = format!("1..2³¹ values, here {values} of {size} bytes");
+                let expected = format!("1..={MOST_VALUES} values, here {values} of {size} bytes");
                 return Err(GpuError::size(what, expected, format!("{} bytes", span.bytes())));
             }
         }

@@ -74,12 +74,15 @@ impl<'m> Span<'m> {
     }
 }
 
+/// Values of an array that kernels count in 31 bits, a stride of all threads beyond the last included.
+pub(super) const MOST_VALUES: usize = (1 << 31) - (1 << 20);
+
 impl<'m> Span<'m> {
-    /// It as an argument, after checking that it has room for `values` of `size` bytes, which kernels count in 31
-    /// bits.
+    /// It as an argument, after checking that it has room for `values` of `size` bytes, at most
+    /// [`MOST_VALUES`].
     pub(super) fn holds(self, what: &str, values: usize, size: usize) -> Result<Arg<'m>, GpuError> {
-        if values > i32::MAX as usize || self.bytes < values * size {
-            let expected = format!("room for {values} values of {size} bytes, less than 2³¹ of them");
+        if values > MOST_VALUES || self.bytes < values * size {
+            let expected = format!("room for {values} values of {size} bytes, at most {MOST_VALUES}");
             return Err(GpuError::size(what, expected, format!("{} bytes", self.bytes)));
         }
         Ok(Arg::Memory(self))

@@ -72,7 +72,8 @@ const BACKWARD: [Entries; 3] = [
 ];
 
 /// Most blocks of the reverse pass: each leaves sums of γ's and β's gradients, to be added up.
-const MOST_SUMS: usize = 264;
+/// Enough to hide the memory's latency.
+const MOST_SUMS: usize = 528;
 
 impl LayerNorm {
     fn check(&self) -> Result<usize, GpuError> {

@@ -1,7 +1,8 @@
 //! The kernels' text.
 //!
 //! Each source is CUDA C++ that needs no header: [`Source::program`] puts the shared beginning before it. Entry
-//! points are `extern "C"`; those for both storages end in `_f32` and `_bf16`.
+//! points are `extern "C"`; those for both storages end in `_f32` and `_bf16`. They are to be compiled as C++17 with exact
+//! division and square root (the compiler's defaults), for compute capability 8.0 or newer.
 
 /// A source file of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

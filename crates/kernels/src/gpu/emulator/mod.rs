@@ -30,6 +30,8 @@ struct Machine {
     arena: Arena,
     libraries: Libraries,
     order: Order,
+    /// Calls that are still answered, and what is answered afterwards.
+    fault: RefCell<Option<(u64, GpuError)>>,
 }
 
 /// What a captured graph does again.
@@ -47,11 +49,19 @@ impl Emulator {
     /// [`GpuError::Library`] when the folder cannot be made.
     pub fn new(folder: &Path, falling: bool) -> Result<Self, GpuError> {
         let order = if falling { Order::Falling } else { Order::Rising };
-        let machine = Machine { arena: Arena::default(), libraries: Libraries::new(folder)?, order };
+        let libraries = Libraries::new(folder)?;
+        let machine = Machine { arena: Arena::default(), libraries, order, fault: RefCell::new(None) };
         Ok(Self { machine: Rc::new(machine), captured: RefCell::new(None) })
     }
 
+    /// Lets every call after the next `calls` (launches, copies, allocations) fail, as a driver's do once a device
+    /// is lost.
+    pub fn fail_after(&self, calls: u64, error: GpuError) {
+        *self.machine.fault.borrow_mut() = Some((calls, error));
+    }
+
     fn outside_capture(&self, what: &str) -> Result<(), GpuError> {
+        self.machine.answer()?;
         match *self.captured.borrow() {
             Some(_) => Err(GpuError::Captured { what: what.into() }),
             None => Ok(()),
@@ -70,7 +80,20 @@ impl Emulator {
 }
 
 impl Machine {
+    /// Whether the device still answers.
+    fn answer(&self) -> Result<(), GpuError> {
+        match &mut *self.fault.borrow_mut() {
+            Some((0, error)) => Err(error.clone()),
+            Some((left, _)) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn run(&self, command: &Command) -> Result<(), GpuError> {
+        self.answer()?;
         match command {
             Command::Zero(address, bytes) => self.arena.write(*address, &vec![0; *bytes]),
             Command::Launch { kernel, launch, words, spans } => {
