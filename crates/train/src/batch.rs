@@ -110,7 +110,7 @@ pub(crate) fn supply<'scope>(
             let indices = &order[within * recipe.batch..][..recipe.batch];
             let mut batch = back.try_recv().unwrap_or_default();
             batch.images.resize(indices.len() * images.size() * images.size() * 3, 0.0);
-            let repetition = recipe.replay.map_or(epoch, |epochs| epoch % epochs.max(1));
+            let repetition = recipe.augmentation_of(epoch);
             fill_batch(images, indices, augment, &recipe.order, repetition, normalisation, &mut batch.images);
             batch.slots.clear();
             if recipe.replay.is_some() {
@@ -132,7 +132,7 @@ pub(crate) fn supply<'scope>(
 }
 
 /// The seed of an image's dropout masks in an epoch.
-fn dropout_seed(order: &SeedTree, epoch: u64, image: u32) -> u64 {
+pub(crate) fn dropout_seed(order: &SeedTree, epoch: u64, image: u32) -> u64 {
     let mut rng = order.child("dropout").index(epoch).index(u64::from(image)).rng();
     u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
 }

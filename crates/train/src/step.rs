@@ -104,6 +104,7 @@ impl<'a> Stepper<'a> {
         if matches!(teaching, Teaching::Teachers { kept: Some(_), .. }) && batch.slots.is_empty() {
             candle_core::bail!("kept targets without slots: the recipe's augmentation does not repeat");
         }
+        teaching.prepare()?;
         self.weights.repack(&self.params)?;
         let mut total = self.differentiate(batch, teaching)?;
         let squares = self.reduce();

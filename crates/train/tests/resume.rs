@@ -6,7 +6,7 @@ use basin_ensemble::WarmupCosine;
 use basin_models::{Architecture, Network};
 use basin_train::{
     Batch, Examples, KeptTargets, Moments, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Stepper,
-    Teaching, TrainError, TrainState, run,
+    Teacher, Teaching, TrainError, TrainState, run,
 };
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ fn interrupted_after_any_step_a_run_ends_with_the_same_state() {
 #[test]
 fn kept_targets_leave_no_trace_and_neither_does_stopping() {
     let net = network();
-    let teacher = |seed| Arc::new(net.weights(&net.init(&SeedTree::root(seed)), false).unwrap());
+    let teacher = |seed| Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(seed))).unwrap());
     let teachers = vec![teacher(8), teacher(9)];
     let images = recipe(0.05).examples.images.len();
     let with = |kept: Option<KeptTargets>, replay| Recipe {

@@ -1,0 +1,41 @@
+//! Training and evaluation on a graphics processor, apart from how the processor is reached.
+//!
+//! Nothing here knows a driver: kernels are text ([`sources`]), launched with addresses and scalars through the
+//! trait [`Queue`]. Activations are NHWC, of [`Storage`] `f32` or `bf16`; parameters, statistics, losses and all
+//! sums are f32 or f64. Convolution weights are `[cout, kh, kw, cin]` on the device. Every reduction has a fixed
+//! order, so the same call gives the same bits.
+
+pub mod attention;
+pub mod augment;
+pub mod check;
+pub mod columns;
+pub mod convolution;
+pub mod dense;
+pub mod elementwise;
+#[cfg(feature = "gpu-emulator")]
+pub mod emulator;
+mod error;
+pub mod head;
+mod inference;
+mod launches;
+mod layers;
+pub mod loss;
+mod memory;
+pub mod norm;
+pub mod optim;
+mod queue;
+mod recorder;
+pub mod sources;
+mod tape;
+pub mod tokens;
+mod weights;
+
+pub use convolution::{Convolution, Operands, Pass};
+pub use error::GpuError;
+pub use inference::Inference;
+pub use layers::Activation;
+pub use memory::{Block, Captured, Memory, Pool, Span};
+pub use queue::{Arg, Kernel, Launch, Precision, Queue, Replay, Storage};
+pub use recorder::{Event, Recorder};
+pub use tape::{Tape, Var};
+pub use weights::{Flat, Gradients, Placement, Weights};

@@ -1,0 +1,77 @@
+//! The kernels' text.
+//!
+//! Each source is CUDA C++ that needs no header: [`Source::program`] puts the shared beginning before it. Entry
+//! points are `extern "C"`; those for both storages end in `_f32` and `_bf16`. They are to be compiled as C++17 with exact
+//! division and square root (the compiler's defaults), for compute capability 8.0 or newer.
+
+/// A source file of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// Its name, for messages and caches.
+    pub name: &'static str,
+    text: &'static str,
+}
+
+/// Conversions, vector loads, warp sums: what every source begins with.
+const PRELUDE: &str = include_str!("sources/prelude.cu");
+
+impl Source {
+    /// The whole program, to be compiled as it is.
+    pub fn program(&self) -> String {
+        format!("{PRELUDE}\n#line 1 \"{}.cu\"\n{}", self.name, self.text)
+    }
+
+    /// Names of its entry points: what follows `extern "C" __global__ void`, and launch bounds where there are any.
+    pub fn entries(&self) -> impl Iterator<Item = &'static str> {
+        self.text.split("extern \"C\" __global__ void ").skip(1).filter_map(|rest| {
+            let rest = match rest.strip_prefix("__launch_bounds__(") {
+                Some(bounds) => bounds.split_once(") ")?.1,
+                None => rest,
+            };
+            rest.split('(').next()
+        })
+    }
+}
+
+macro_rules! sources {
+    ($($name:ident = $file:literal),* $(,)?) => {
+        $(
+            #[doc = concat!("`", $file, ".cu`.")]
+            pub const $name: Source =
+                Source { name: $file, text: include_str!(concat!("sources/", $file, ".cu")) };
+        )*
+
+        /// Every source.
+        pub const ALL: &[Source] = &[$($name),*];
+    };
+}
+
+sources! {
+    ATTENTION = "attention",
+    AUGMENT = "augment",
+    COLUMNS = "columns",
+    CONV = "conv",
+    DENSE = "dense",
+    ELEMENTWISE = "elementwise",
+    LOSS = "loss",
+    NORM = "norm",
+    OPTIM = "optim",
+    POOL = "pool",
+    TOKENS = "tokens",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_points_are_identifiers_and_named_once() {
+        let names: Vec<&str> = ALL.iter().flat_map(Source::entries).collect();
+        for name in &names {
+            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{name:?}");
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name}");
+        }
+        let kernels: usize = ALL.iter().map(|source| source.text.matches("__global__").count()).sum();
+        assert_eq!(names.len(), kernels, "an entry point that is not extern \"C\"");
+    }
+}
