@@ -32,10 +32,16 @@ pub fn bibtex(citations: &[Citation]) -> String {
     sorted.sort();
     sorted.dedup_by_key(|c| c.key);
     let entry = |c: &Citation| {
-        let id = if c.locator.contains('/') { "doi" } else { "eprint" };
+        let Citation { key, authors, title, year, locator } = c;
+        // Styles that know neither field print the note.
+        let found = match locator.contains('/') {
+            true => format!("doi = {{{locator}}},\n  note = {{doi:{locator}}}"),
+            false => {
+                format!("eprint = {{{locator}}},\n  archiveprefix = {{arXiv}},\n  note = {{arXiv:{locator}}}")
+            }
+        };
         format!(
-            "@article{{{},\n  author = {{{}}},\n  title = {{{{{}}}}},\n  year = {{{}}},\n  {id} = {{{}}}\n}}\n",
-            c.key, c.authors, c.title, c.year, c.locator
+            "@misc{{{key},\n  author = {{{authors}}},\n  title = {{{{{title}}}}},\n  year = {{{year}}},\n  {found}\n}}\n"
         )
     };
     sorted.iter().map(entry).collect::<Vec<_>>().join("\n")
@@ -48,7 +54,7 @@ mod tests {
     #[test]
     fn a_work_cited_twice_appears_once() {
         let text = bibtex(&[Citation::SINGLE_BASIN, Citation::SINGLE_BASIN]);
-        assert_eq!(text.matches("@article").count(), 1);
+        assert_eq!(text.matches("@misc").count(), 1);
         assert!(text.contains("eprint = {2402.03187}"));
     }
 }
