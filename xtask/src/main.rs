@@ -3,6 +3,7 @@
 
 mod basin;
 mod checks;
+mod cuda_toolkit;
 mod readme;
 mod tidy;
 
@@ -18,6 +19,7 @@ cargo xtask TASK [arguments]
   keys        list all configuration keys
   align       align the units of one network's file to another's (-h for its flags)
   merge       merge networks' files; apply, inspect and spec belong to it
+  cuda-toolkit  make what a build with CUDA takes, without a GPU (-h for its flags)
   test        all checks that need no network: tidy, unit, golden and end-to-end tests
   tidy        the house rules: arrows between crates, module heads, file sizes, README's results
   readme      write the committed results into README.md
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     match task.as_str() {
         "reproduce" | "fetch" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
+        "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),
         "tidy" => tidy::run(),
         "readme" => readme::run(),
