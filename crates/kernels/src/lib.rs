@@ -8,6 +8,7 @@ pub mod conv;
 pub mod dropout;
 mod exp;
 pub mod gelu;
+pub mod gpu;
 mod graph;
 pub mod head;
 mod inference;

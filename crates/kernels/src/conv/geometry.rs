@@ -4,7 +4,7 @@
 ///
 /// The total padding `max((ceil(n/s) − 1)·s + k − n, 0)` is split with the smaller half before, so a
 /// 3×3 kernel at stride 2 on an even side pads right and bottom only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvShape {
     /// Input channels.
     pub cin: usize,

@@ -1,0 +1,124 @@
+//! Why the device could not do what was asked.
+
+use thiserror::Error;
+
+/// A failure of the device, its driver, its libraries, or of what it was given.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GpuError {
+    /// No driver could be loaded or it does not start.
+    #[error("no NVIDIA driver: {found}. Install a driver of at least version 580, or use --device cpu")]
+    NoDriver {
+        /// What was tried and what it said.
+        found: String,
+    },
+    /// The driver runs and sees no such device.
+    #[error(
+        "device {wanted} was asked for, the driver sees {found}. Choose one it sees (CUDA_VISIBLE_DEVICES may hide \
+         some), or use --device cpu"
+    )]
+    NoDevice {
+        /// Ordinal asked for.
+        wanted: usize,
+        /// Number of devices.
+        found: usize,
+    },
+    /// The device is too old for the kernels.
+    #[error(
+        "{device} has compute capability {}.{}, at least {}.{} is needed. Use a newer device or --device cpu",
+        found.0, found.1, needed.0, needed.1
+    )]
+    Capability {
+        /// The device's name.
+        device: String,
+        /// Its capability, major and minor.
+        found: (u32, u32),
+        /// The smallest that works.
+        needed: (u32, u32),
+    },
+    /// A library besides the driver is missing or does not fit.
+    #[error(
+        "{library}: {found}. Put it where the loader finds it (LD_LIBRARY_PATH), `basin doctor` lists all"
+    )]
+    Library {
+        /// Its name.
+        library: String,
+        /// What was found.
+        found: String,
+    },
+    /// The device's memory is full.
+    #[error(
+        "out of memory on the device: {wanted} more bytes were asked for, {found}. Use a smaller batch, less \
+         members side by side, or --precision bf16"
+    )]
+    OutOfMemory {
+        /// Bytes asked for.
+        wanted: usize,
+        /// What is known of the memory's state.
+        found: String,
+    },
+    /// The device stopped answering; nothing on it can be read any more.
+    #[error(
+        "the device was lost while it was to {during}: {found}. Checkpoints are good: run the same command again"
+    )]
+    Lost {
+        /// What was being done.
+        during: String,
+        /// The driver's code and words.
+        found: String,
+    },
+    /// A kernel's source did not compile.
+    #[error("kernel source {source_name} does not compile for {target}: {log}")]
+    Compile {
+        /// Name of the source.
+        source_name: String,
+        /// Architecture.
+        target: String,
+        /// The compiler's words.
+        log: String,
+    },
+    /// A kernel could not be launched or broke a rule of the launch layer.
+    #[error("kernel {kernel}: {found}")]
+    Launch {
+        /// Its entry point.
+        kernel: String,
+        /// What happened.
+        found: String,
+    },
+    /// Sizes that do not fit together.
+    #[error("{what}: expected {expected}, found {found}")]
+    Size {
+        /// What was called with what.
+        what: String,
+        /// What it takes.
+        expected: String,
+        /// What it was given.
+        found: String,
+    },
+    /// Something that only the processor path does.
+    #[error("{what} does not run on a graphics processor. Use --device cpu")]
+    Unsupported {
+        /// What was asked for.
+        what: String,
+    },
+    /// A host copy or an allocation inside work that is being captured.
+    #[error("{what} inside captured work, which may only launch kernels")]
+    Captured {
+        /// What was tried.
+        what: String,
+    },
+}
+
+impl GpuError {
+    /// A mismatch of sizes.
+    pub(crate) fn size(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> Self {
+        Self::Size { what: what.into(), expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+/// For the executors of [`crate::Graph`], whose errors are candle's.
+impl From<GpuError> for candle_core::Error {
+    fn from(error: GpuError) -> Self {
+        candle_core::Error::wrap(error)
+    }
+}
