@@ -6,8 +6,11 @@
 //! order, so the same call gives the same bits.
 
 pub mod convolution;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod driver_codes;
 mod error;
 mod memory;
+mod programs;
 mod queue;
 mod recorder;
 pub mod sources;
@@ -15,5 +18,6 @@ pub mod sources;
 pub use convolution::{Convolution, Operands, Pass};
 pub use error::GpuError;
 pub use memory::{Memory, Span};
+pub use programs::{NoStore, ProgramStore, compiled};
 pub use queue::{Arg, Kernel, Launch, Precision, Queue, Replay, Storage};
 pub use recorder::{Event, Recorder};
