@@ -144,7 +144,13 @@ mod tests {
         let all = [
             candidate(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_TENSOR_OP_MATH, false, true, 0),
             candidate(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT, CUDNN_TENSOR_OP_MATH, true, false, 0),
-            candidate(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED, CUDNN_FMA_MATH, true, true, 1 << 31),
+            candidate(
+                CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED,
+                CUDNN_FMA_MATH,
+                true,
+                true,
+                1 << 31,
+            ),
             candidate(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_DEFAULT_MATH, true, true, 10),
             candidate(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_FMA_MATH, true, true, 20),
         ];

@@ -181,7 +181,8 @@ mod tests {
         let product = |pass| {
             let shape = ConvShape::dense(cin, cout);
             let precision = Precision::F32;
-            let convolution = Convolution { shape, images: rows, height: 1, width: 1, pass, precision, add: false };
+            let convolution =
+                Convolution { shape, images: rows, height: 1, width: 1, pass, precision, add: false };
             let product = Product::of(&convolution);
             let operand = |which| match which {
                 Operand::Input => &x,
@@ -191,7 +192,8 @@ mod tests {
             column_major(&product, operand(product.a), operand(product.b))
         };
         let sum = |n: usize, term: &dyn Fn(usize) -> f32| (0..n).map(term).sum::<f32>();
-        let grid = |rows: usize, columns: usize| (0..rows).flat_map(move |r| (0..columns).map(move |c| (r, c)));
+        let grid =
+            |rows: usize, columns: usize| (0..rows).flat_map(move |r| (0..columns).map(move |c| (r, c)));
         let forward: Vec<f32> =
             grid(rows, cout).map(|(r, o)| sum(cin, &|i| x[r * cin + i] * w[o * cin + i])).collect();
         assert_eq!(product(Pass::Forward), forward);

@@ -124,13 +124,49 @@ impl Dnn {
         let done = unsafe {
             match choice.algorithm {
                 Algorithm::Forward(a) => result::convolution_forward(
-                    self.handle.0, alpha, d.input, x, d.weights, w, d.geometry, a, work, bytes, beta, d.output, y,
+                    self.handle.0,
+                    alpha,
+                    d.input,
+                    x,
+                    d.weights,
+                    w,
+                    d.geometry,
+                    a,
+                    work,
+                    bytes,
+                    beta,
+                    d.output,
+                    y,
                 ),
                 Algorithm::InputGradient(a) => result::convolution_backward_data(
-                    self.handle.0, alpha, d.weights, w, d.output, y, d.geometry, a, work, bytes, beta, d.input, x,
+                    self.handle.0,
+                    alpha,
+                    d.weights,
+                    w,
+                    d.output,
+                    y,
+                    d.geometry,
+                    a,
+                    work,
+                    bytes,
+                    beta,
+                    d.input,
+                    x,
                 ),
                 Algorithm::WeightGradient(a) => result::convolution_backward_filter(
-                    self.handle.0, alpha, d.input, x, d.output, y, d.geometry, a, work, bytes, beta, d.weights, w,
+                    self.handle.0,
+                    alpha,
+                    d.input,
+                    x,
+                    d.output,
+                    y,
+                    d.geometry,
+                    a,
+                    work,
+                    bytes,
+                    beta,
+                    d.weights,
+                    w,
                 ),
             }
         };
@@ -280,7 +316,8 @@ mod tests {
         assert_eq!((parts.image, parts.weights, parts.sum), (4 * 33 * 33 * 8 * 2, 1152 * 2, 1152 * 4));
         let memory = Memory::new(256, parts.total(), Box::new(()));
         let cut = parts.cut(&strided, memory.span()).unwrap();
-        let ends = [cut.image, cut.weights, cut.sum, cut.work].map(|s| (s.address(), s.address() + s.bytes() as u64));
+        let ends = [cut.image, cut.weights, cut.sum, cut.work]
+            .map(|s| (s.address(), s.address() + s.bytes() as u64));
         assert!(ends.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{ends:?}");
         assert!(ends.iter().all(|(first, _)| first % 256 == 0), "{ends:?}");
         assert!(parts.cut(&strided, memory.span().part(0, parts.total() - 256).unwrap()).is_err());

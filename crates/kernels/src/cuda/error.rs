@@ -32,7 +32,9 @@ pub(super) fn dnn(error: CudnnError, during: &str) -> GpuError {
 /// A failure of candle while it opened a device.
 pub(super) fn candle(error: candle_core::Error, during: &str) -> GpuError {
     let mut innermost = &error;
-    while let candle_core::Error::WithBacktrace { inner, .. } | candle_core::Error::Context { inner, .. } = innermost {
+    while let candle_core::Error::WithBacktrace { inner, .. } | candle_core::Error::Context { inner, .. } =
+        innermost
+    {
         innermost = inner;
     }
     let code = match innermost {

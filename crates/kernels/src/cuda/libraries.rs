@@ -85,14 +85,16 @@ fn check(found: &[Found]) -> Result<(), GpuError> {
 /// Folders beyond the loader's own: those named, a toolkit's, those of Python environments.
 fn folders() -> Vec<PathBuf> {
     let named = std::env::var_os(FOLDERS).unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&named).filter(|p| !p.as_os_str().is_empty()).collect();
+    let mut folders: Vec<PathBuf> =
+        std::env::split_paths(&named).filter(|p| !p.as_os_str().is_empty()).collect();
     let toolkits = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
     for toolkit in toolkits.chain(["/usr/local/cuda", "/opt/cuda"].map(PathBuf::from)) {
         folders.extend(["lib64", "targets/x86_64-linux/lib"].map(|part| toolkit.join(part)));
     }
     // Where a container keeps what the host lends it.
     folders.push("/usr/local/nvidia/lib64".into());
-    let environments = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let environments =
+        ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
     for environment in environments.chain(["/usr/local", "/usr", "/opt/conda"].map(PathBuf::from)) {
         for python in entries(&environment.join("lib"), "python3") {
             for packages in ["site-packages", "dist-packages"] {
@@ -107,7 +109,8 @@ fn folders() -> Vec<PathBuf> {
 /// Entries of a folder whose names begin in a certain way, in order of name; none where it cannot be read.
 fn entries(folder: &Path, beginning: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let begins = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(beginning));
+    let begins =
+        |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(beginning));
     let mut entries: Vec<_> = entries.filter(begins).collect();
     entries.sort();
     entries
@@ -142,7 +145,8 @@ fn load(name: &str, folders: &[PathBuf]) -> Result<PathBuf, String> {
 fn mapped(name: &str) -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let files = maps.lines().filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])));
-    let mut ours = files.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(name)));
+    let mut ours =
+        files.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(name)));
     ours.next().map(Path::to_owned)
 }
 

@@ -68,6 +68,14 @@ impl CudaQueue {
         candle_core::Device::Cuda(self.device.clone())
     }
 
+    /// Whether a library carries a convolution out; otherwise the project's own kernels do.
+    ///
+    /// # Errors
+    /// [`GpuError::Library`] when cuDNN refuses to say.
+    pub fn by_library(&self, convolution: &Convolution) -> Result<bool, GpuError> {
+        Ok(Blas::takes(convolution) || self.dnn.has(convolution)?)
+    }
+
     fn outside_capture(&self, what: &str) -> Result<(), GpuError> {
         match self.capturing.now() {
             true => Err(GpuError::Captured { what: what.into() }),
@@ -87,13 +95,15 @@ impl CudaQueue {
             None => {
                 let text = ptx(kernel.source, &self.target, &*self.programs)?;
                 let module = self.stream.context().load_module(text.into());
-                let module = module.map_err(|error| driver(error, &format!("load {}.cu", kernel.source.name)))?;
+                let module =
+                    module.map_err(|error| driver(error, &format!("load {}.cu", kernel.source.name)))?;
                 self.modules.borrow_mut().insert(kernel.source, module.clone());
                 module
             }
         };
         let function = module.load_function(kernel.entry);
-        let function = function.map_err(|error| driver(error, &format!("find the kernel {}", kernel.entry)))?;
+        let function =
+            function.map_err(|error| driver(error, &format!("find the kernel {}", kernel.entry)))?;
         self.functions.borrow_mut().insert(kernel, function.clone());
         Ok(function)
     }
@@ -155,8 +165,7 @@ impl Queue for CudaQueue {
         }
         self.bind("fill with zeros")?;
         // SAFETY: the span is alive, and its memory is freed in the order of the same stream.
-        let filled =
-            unsafe { result::memset_d8_async(to.address(), 0, to.bytes(), self.stream.cu_stream()) };
+        let filled = unsafe { result::memset_d8_async(to.address(), 0, to.bytes(), self.stream.cu_stream()) };
         filled.map_err(|error| driver(error, "fill with zeros"))
     }
 
@@ -273,6 +282,17 @@ impl Drop for Owned {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn opening_a_device_that_is_not_there_says_what_is_missing() {
+        let opened = CudaQueue::open(1_000, Box::new(crate::gpu::NoStore));
+        let driver = super::super::libraries()[0].file.is_ok();
+        match opened.unwrap_err() {
+            GpuError::NoDriver { found } => assert!(!driver || found.contains("CUDA_ERROR"), "{found}"),
+            GpuError::NoDevice { wanted, found } => assert!(driver && wanted == 1_000 && found < 1_000),
+            other => panic!("{other}"),
+        }
+    }
 
     #[test]
     fn arguments_lie_in_the_low_bytes_of_their_words() {

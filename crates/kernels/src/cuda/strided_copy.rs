@@ -77,7 +77,8 @@ mod tests {
         for (z, y, x) in (0..copy.Depth)
             .flat_map(|z| (0..copy.Height).flat_map(move |y| (0..copy.WidthInBytes).map(move |x| (z, y, x))))
         {
-            to[(z * copy.dstHeight + y) * copy.dstPitch + x] = from[(z * copy.srcHeight + y) * copy.srcPitch + x];
+            to[(z * copy.dstHeight + y) * copy.dstPitch + x] =
+                from[(z * copy.srcHeight + y) * copy.srcPitch + x];
         }
     }
 
@@ -90,8 +91,12 @@ mod tests {
         let mut padded = vec![0; images * large.rows * large.row];
         carry_out(&Copy { from: small, to: large, images }.described(), &values, &mut padded);
         let expected = [
-            [1, 2, 3, 0, 0], [4, 5, 6, 0, 0], [0; 5], //
-            [7, 8, 9, 0, 0], [10, 11, 12, 0, 0], [0; 5],
+            [1, 2, 3, 0, 0],
+            [4, 5, 6, 0, 0],
+            [0; 5], //
+            [7, 8, 9, 0, 0],
+            [10, 11, 12, 0, 0],
+            [0; 5],
         ];
         assert_eq!(padded, expected.concat());
         let mut back = vec![0; values.len()];

@@ -48,7 +48,10 @@ mod tests {
         assert!(matches!(driver_error(222, "", ""), GpuError::Compile { .. }));
         for code in [214, 700, 719, 999] {
             let said = error(code);
-            assert!(said.contains("lost while it was to run conv") && said.contains(&format!("({code})")), "{said}");
+            assert!(
+                said.contains("lost while it was to run conv") && said.contains(&format!("({code})")),
+                "{said}"
+            );
         }
         assert!(matches!(driver_error(901, "", ""), GpuError::Captured { .. }));
         assert_eq!(error(1), "kernel run conv: CUDA_ERROR_X (1)");
