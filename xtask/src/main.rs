@@ -16,6 +16,8 @@ cargo xtask TASK [arguments]
   fetch       download a data set's official files, check and unpack them (-h for its flags)
   predict     write a checkpoint's logits and the labels of one split
   bench       measure throughput
+  doctor      what this machine offers, and whether every kernel of its GPU computes what it should
+  gpu-check   every kernel against the processor, training speed against PyTorch, on a GPU
   keys        list all configuration keys
   align       align the units of one network's file to another's (-h for its flags)
   merge       merge networks' files; apply, inspect and spec belong to it
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "fetch" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
+        "reproduce" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => basin::run(&task, &rest),
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),

@@ -5,7 +5,7 @@ use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::{DESIGNS, Outcome};
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, bench, cost, exit, fetch, predict, price, reproduce,
+    Asked, Design, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price, reproduce,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -29,6 +29,10 @@ enum Command {
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
     Bench(bench::Options),
+    /// Tell what this machine offers, and whether every kernel of its GPU computes what it should
+    Doctor(device::doctor::Options),
+    /// Check every kernel of the GPU, measure convolutions and training beside PyTorch, write gpu-check.json
+    GpuCheck(gpu_check::Options),
     /// List all configuration keys with default, range and unit
     Keys,
 }
@@ -118,6 +122,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             use_threads(options.threads)?;
             bench::run(&options, &mut |line| say(line))
         }
+        Command::Doctor(options) => device::doctor::run(&options, &mut |line| say(line)),
+        Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
         Command::Keys => say(&basin_reproduce::config::describe_keys()),
     }
 }
@@ -141,8 +147,13 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
     let config = asked.base()?;
-    if config.text("run.device") != "cpu" {
-        return Err(exit::NoDevice { asked: config.text("run.device").to_owned() }.into());
+    if config.text("run.device") == device::CUDA {
+        let queue = device::open_cuda()?;
+        return Err(exit::NoDevice {
+            asked: device::CUDA.into(),
+            reason: format!("{} is there, but training does not use it yet; use --device cpu", queue.device()),
+        }
+        .into());
     }
     use_threads(config.int("run.threads") as usize)?;
     let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));

@@ -68,14 +68,6 @@ impl CudaQueue {
         candle_core::Device::Cuda(self.device.clone())
     }
 
-    /// Whether a library carries a convolution out; otherwise the project's own kernels do.
-    ///
-    /// # Errors
-    /// [`GpuError::Library`] when cuDNN refuses to say.
-    pub fn by_library(&self, convolution: &Convolution) -> Result<bool, GpuError> {
-        Ok(Blas::takes(convolution) || self.dnn.has(convolution)?)
-    }
-
     fn outside_capture(&self, what: &str) -> Result<(), GpuError> {
         match self.capturing.now() {
             true => Err(GpuError::Captured { what: what.into() }),
@@ -224,6 +216,13 @@ impl Queue for CudaQueue {
             true => self.blas.product(convolution, operands),
             false => self.dnn.convolve(self, convolution, operands, scratch),
         }
+    }
+
+    fn computed_by(&self, convolution: &Convolution) -> Result<&'static str, GpuError> {
+        if Blas::takes(convolution) {
+            return Ok("cuBLAS");
+        }
+        Ok(if self.dnn.has(convolution)? { "cuDNN" } else { "own kernels" })
     }
 
     fn capture(&self, work: &mut dyn FnMut() -> Result<(), GpuError>) -> Result<Box<dyn Replay>, GpuError> {

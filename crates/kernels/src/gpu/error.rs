@@ -110,15 +110,40 @@ pub enum GpuError {
 }
 
 impl GpuError {
+    /// The failure that an executor of [`crate::Graph`] passed on as an error of candle's.
+    pub fn within(error: &candle_core::Error) -> Option<&Self> {
+        match error {
+            candle_core::Error::Cuda(cause) => cause.downcast_ref(),
+            candle_core::Error::WithBacktrace { inner, .. } | candle_core::Error::Context { inner, .. } => {
+                Self::within(inner)
+            }
+            _ => None,
+        }
+    }
+
     /// A mismatch of sizes.
     pub(crate) fn size(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> Self {
         Self::Size { what: what.into(), expected: expected.to_string(), found: found.to_string() }
     }
 }
 
-/// For the executors of [`crate::Graph`], whose errors are candle's.
+/// For the executors of [`crate::Graph`], whose errors are candle's. [`GpuError::within`] finds it again.
 impl From<GpuError> for candle_core::Error {
     fn from(error: GpuError) -> Self {
-        candle_core::Error::wrap(error)
+        candle_core::Error::Cuda(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_found_again_inside_candles() {
+        let lost = GpuError::Lost { during: "add".into(), found: "CUDA_ERROR_X (700)".into() };
+        let wrapped = candle_core::Error::from(lost.clone()).bt().context("the step");
+        assert_eq!(GpuError::within(&wrapped), Some(&lost));
+        assert!(wrapped.to_string().contains("run the same command again"));
+        assert_eq!(GpuError::within(&candle_core::Error::msg("sizes")), None);
     }
 }

@@ -6,11 +6,11 @@
 
 mod augment;
 mod comparison;
-mod conv;
+pub(crate) mod conv;
 mod machine;
 mod network;
 mod options;
-mod peer;
+pub(crate) mod peer;
 mod rounds;
 mod spread;
 
