@@ -33,9 +33,7 @@ const LIBRARIES: &str = "BASIN_CUDA_LIBRARIES";
 /// Whether a task is to run in a build with CUDA.
 fn wants_cuda(task: &str, arguments: &[String]) -> bool {
     let cuda = |value: &str| value == "cuda" || value.starts_with("cuda:");
-    let key = |setting: &str| {
-        matches!(setting.split_once('='), Some(("run.device" | "device", value)) if cuda(value.trim()))
-    };
+    let key = |setting: &str| matches!(setting.split_once('='), Some(("run.device" | "device", value)) if cuda(value.trim()));
     let pair = |flag: &str, value: &str| match flag {
         "--device" => cuda(value),
         "--set" => key(value),
@@ -103,7 +101,9 @@ mod tests {
         ] {
             assert!(wants(line), "{line}");
         }
-        for line in ["reproduce", "reproduce --device cpu", "reproduce --name cuda", "reproduce --set run.name=cuda"] {
+        for line in
+            ["reproduce", "reproduce --device cpu", "reproduce --name cuda", "reproduce --set run.name=cuda"]
+        {
             assert!(!wants(line), "{line}");
         }
     }

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => basin::run(&task, &rest),
+        "reproduce" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => {
+            basin::run(&task, &rest)
+        }
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),

@@ -1,6 +1,6 @@
 //! Batches ready for a network: picked, augmented, normalised, `[b, size, size, 3]`.
 
-use crate::augment::{Scratch, augment_with};
+use crate::augment::{Draw, Scratch, augment_with};
 use crate::image_set::CHANNELS;
 use crate::{AugmentConfig, ImageSet, Normalisation};
 use basin_core::SeedTree;
@@ -25,7 +25,7 @@ pub fn fill_batch(
 ) {
     let bytes = set.size() * set.size() * CHANNELS;
     assert_eq!(out.len(), indices.len() * bytes, "batch of {} images", indices.len());
-    let stream = stream.child("augment").index(epoch);
+    let stream = augment_stream(stream, epoch);
     let table = normalisation.table();
     let mut scratch = Scratch::default();
     let mut image = vec![0; bytes];
@@ -34,6 +34,23 @@ pub fn fill_batch(
         augment_with(augment, set.image(index as usize), set.size(), &stream, &mut scratch, &mut image);
         table.apply(&image, out);
     }
+}
+
+/// Where the augmentation of an epoch lies; an image's is at its index.
+fn augment_stream(stream: &SeedTree, epoch: u64) -> SeedTree {
+    stream.child("augment").index(epoch)
+}
+
+/// What [`fill_batch`] draws for the images `indices`, one after the other.
+pub fn batch_draws(
+    size: usize,
+    indices: &[u32],
+    augment: &AugmentConfig,
+    stream: &SeedTree,
+    epoch: u64,
+) -> impl Iterator<Item = Draw> {
+    let stream = augment_stream(stream, epoch);
+    indices.iter().map(move |&index| Draw::new(augment, size, &stream.index(u64::from(index))))
 }
 
 /// Fills `out` `[b, size, size, 3]` with the images of `range` as they are, normalised.

@@ -13,8 +13,8 @@ mod source;
 mod synthetic;
 mod tiny_imagenet;
 
-pub use augment::{AugmentConfig, Jitter, augment};
-pub use batch::{fill_batch, fill_plain};
+pub use augment::{AugmentConfig, ColourDraw, ColourOp, Draw, GeometryDraw, Jitter, Warp, augment};
+pub use batch::{batch_draws, fill_batch, fill_plain};
 pub use dataset::{DatasetId, Split};
 pub use error::DataError;
 pub use image_set::ImageSet;

@@ -34,7 +34,12 @@ impl Normalisation {
         self.table().apply(pixels, out);
     }
 
-    /// The normalised value of each byte of each channel; 3 KB, worth keeping for a whole batch.
+    /// The normalised value of each byte of each channel, `[3, 256]`.
+    pub fn of_bytes(&self) -> [[f32; 256]; CHANNELS] {
+        self.table().0
+    }
+
+    /// As [`Normalisation::of_bytes`]; 3 KB, worth keeping for a whole batch.
     pub(crate) fn table(&self) -> Table {
         Table(std::array::from_fn(|channel| {
             std::array::from_fn(|x| (x as f32 / 255.0 - self.mean[channel]) / self.std[channel])

@@ -5,7 +5,8 @@ use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::{DESIGNS, Outcome};
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price, reproduce,
+    Asked, Design, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price,
+    reproduce,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -151,7 +152,10 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         let queue = device::open_cuda()?;
         return Err(exit::NoDevice {
             asked: device::CUDA.into(),
-            reason: format!("{} is there, but training does not use it yet; use --device cpu", queue.device()),
+            reason: format!(
+                "{} is there, but training does not use it yet; use --device cpu",
+                queue.device()
+            ),
         }
         .into());
     }

@@ -141,6 +141,9 @@ mod tests {
         assert_eq!(code(&anyhow::Error::from(TrainError::Kernel(kernel())).context("node deep-1")), DEVICE);
         assert_eq!(code(&anyhow::Error::from(ModelError::Kernel(kernel()))), DEVICE);
         assert_eq!(code(&anyhow::Error::from(kernel())), DEVICE);
-        assert_eq!(code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::msg("sizes")))), UNEXPECTED);
+        assert_eq!(
+            code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::msg("sizes")))),
+            UNEXPECTED
+        );
     }
 }

@@ -6,17 +6,20 @@ use basin_core::Rng;
 
 /// One change of colour with its factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum ColourOp {
+pub enum ColourOp {
+    /// Scale of all channels.
     Brightness(f32),
+    /// Distance from the image's mean grey.
     Contrast(f32),
+    /// Distance from the pixel's grey.
     Saturation(f32),
-    /// In turns.
+    /// Shift on the colour wheel, in turns.
     Hue(f32),
 }
 
 /// What was drawn for one image: the operations in their order. One of strength 0 is left out.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ColourDraw([Option<ColourOp>; 4]);
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ColourDraw(pub [Option<ColourOp>; 4]);
 
 impl ColourDraw {
     pub(super) fn new(jitter: &Jitter, rng: &mut Rng) -> Self {
@@ -33,6 +36,10 @@ impl ColourDraw {
         ];
         rng.shuffle(&mut ops);
         Self(ops)
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.0.iter().all(Option::is_none)
     }
 
     /// Changes interleaved RGB bytes in place; `planes` is scratch. Operations work on `f32` in `[0, 255]`

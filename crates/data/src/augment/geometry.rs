@@ -7,16 +7,22 @@ use basin_core::Rng;
 /// What was drawn for one image. The source of the output pixel at p (row, column, from the centre) is
 /// (flip(rotate(p)) + centre) / zoom + shift: augmax's chain zoom → flip → rotation, in one resampling.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct GeometryDraw {
+pub struct GeometryDraw {
     /// Rows and columns by which the crop window is moved.
-    shift: [isize; 2],
-    flip: bool,
-    /// Zoom factor, centre of the zoomed crop (rows, columns) and angle in radians; none when neither zoom
-    /// nor rotation is on and whole pixels suffice.
-    warp: Option<(f64, [f64; 2], f64)>,
+    pub shift: [isize; 2],
+    /// Whether columns are mirrored.
+    pub flip: bool,
+    /// None when neither zoom nor rotation is on and whole pixels suffice.
+    pub warp: Option<Warp>,
 }
 
+/// Zoom factor, centre of the zoomed crop (rows, columns) and angle in radians.
+pub type Warp = (f64, [f64; 2], f64);
+
 impl GeometryDraw {
+    /// Pixels stay where they are.
+    pub(super) const STILL: Self = Self { shift: [0, 0], flip: false, warp: None };
+
     pub(super) fn new(config: &AugmentConfig, size: usize, rng: &mut Rng) -> Self {
         let flip = rng.chance(config.flip);
         // No padding beyond the image's extent can show anything but zeros.
@@ -106,7 +112,7 @@ mod tests {
     use basin_core::SeedTree;
     use proptest::prelude::*;
 
-    const STILL: GeometryDraw = GeometryDraw { shift: [0, 0], flip: false, warp: None };
+    const STILL: GeometryDraw = GeometryDraw::STILL;
 
     /// A 3×3 image whose red channel counts 1..=9; green is 10 more, blue 20 more.
     fn nine() -> Vec<u8> {

@@ -4,12 +4,12 @@ mod colour;
 mod config;
 mod geometry;
 
+pub use colour::{ColourDraw, ColourOp};
 pub use config::{AugmentConfig, Jitter};
+pub use geometry::{GeometryDraw, Warp};
 
 use crate::image_set::CHANNELS;
 use basin_core::{Rng, SeedTree};
-use colour::ColourDraw;
-use geometry::GeometryDraw;
 
 /// Augments one image `[size, size, 3]` into `out`, of the same shape: a pure function of all its arguments.
 ///
@@ -47,10 +47,35 @@ pub(crate) fn augment_with(
         out.copy_from_slice(image);
         return;
     }
-    let mut rng: Rng = stream.rng();
-    GeometryDraw::new(config, size, &mut rng).apply(image, size, out);
-    if !config.jitter.is_none() {
-        ColourDraw::new(&config.jitter, &mut rng).apply(out, &mut scratch.planes);
+    let Draw { geometry, colours } = Draw::new(config, size, stream);
+    geometry.apply(image, size, out);
+    if !colours.is_none() {
+        colours.apply(out, &mut scratch.planes);
+    }
+}
+
+/// All that is random about one augmented image: for those who change images in their own way, with the same draws.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Where pixels come from; first.
+    pub geometry: GeometryDraw,
+    /// Changes of colour; second.
+    pub colours: ColourDraw,
+}
+
+impl Draw {
+    /// The draws of one stream for images of `size` pixels a side.
+    pub fn new(config: &AugmentConfig, size: usize, stream: &SeedTree) -> Self {
+        if *config == AugmentConfig::none() {
+            return Self { geometry: GeometryDraw::STILL, colours: ColourDraw::default() };
+        }
+        let mut rng: Rng = stream.rng();
+        let geometry = GeometryDraw::new(config, size, &mut rng);
+        let colours = match config.jitter.is_none() {
+            true => ColourDraw::default(),
+            false => ColourDraw::new(&config.jitter, &mut rng),
+        };
+        Self { geometry, colours }
     }
 }
 

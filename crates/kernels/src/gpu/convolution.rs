@@ -1,5 +1,9 @@
-//! Convolutions and dense layers on the device: what is asked of a [`super::Queue`].
+//! Convolutions and dense layers on the device: what is asked of a [`super::Queue`], and the project's own kernels
+//! for it (`sources/conv.cu`), which serve where a library is missing or slower.
 
+use super::launches::{Entries, int, strided};
+use super::queue::{Arg, Launch, Queue, Storage};
+use super::sources::CONV;
 use super::{GpuError, Precision, Span};
 use crate::conv::ConvShape;
 
@@ -77,4 +81,116 @@ impl Convolution {
         }
         Ok(())
     }
+}
+
+/// Rows, columns and values of k of a tile of the kernels.
+const TILE: (usize, usize, usize) = (128, 64, 32);
+
+/// Blocks that keep a large device busy; a constant, so that sums have the same order on every device.
+const BUSY: usize = 264;
+
+/// Fewest tiles of k that are worth a stretch of their own.
+const STRETCH_TILES: usize = 8;
+
+/// Stretches of pixels of a weight gradient, and pixels of one.
+fn stretches(c: &Convolution) -> (usize, usize) {
+    let tiles = c.shape.cout.div_ceil(TILE.0) * (c.shape.weights() / c.shape.cout).div_ceil(TILE.1);
+    let deep = c.output_rows().div_ceil(TILE.2);
+    let count = (BUSY / tiles).clamp(1, deep.div_ceil(STRETCH_TILES));
+    let stretch = deep.div_ceil(count) * TILE.2;
+    (c.output_rows().div_ceil(stretch), stretch)
+}
+
+/// Bytes of scratch memory that [`launch`] wants.
+pub fn scratch(c: &Convolution) -> usize {
+    match c.pass {
+        Pass::WeightGradient => 4 * stretches(c).0 * c.shape.weights(),
+        Pass::Forward | Pass::InputGradient => 0,
+    }
+}
+
+const FORWARD: [Entries; 2] = [
+    Entries(CONV, ["conv_forward_f32", "conv_forward_bf16"]),
+    Entries(CONV, ["conv_forward_f32_single", "conv_forward_bf16_single"]),
+];
+const INPUT_GRADIENT: [Entries; 2] = [
+    Entries(CONV, ["conv_input_gradient_f32", "conv_input_gradient_bf16"]),
+    Entries(CONV, ["conv_input_gradient_f32_single", "conv_input_gradient_bf16_single"]),
+];
+const WEIGHT_GRADIENT: [Entries; 2] = [
+    Entries(CONV, ["conv_weight_gradient_f32", "conv_weight_gradient_bf16"]),
+    Entries(CONV, ["conv_weight_gradient_f32_single", "conv_weight_gradient_bf16_single"]),
+];
+
+/// Runs a convolution with the project's own kernels. At `tf32` they are those of f32.
+///
+/// # Errors
+/// [`GpuError::Size`] where operands or scratch are too small, and those of [`Queue::launch`].
+pub fn launch(
+    queue: &dyn Queue,
+    c: &Convolution,
+    operands: Operands<'_>,
+    scratch: Span<'_>,
+) -> Result<(), GpuError> {
+    c.check(&operands)?;
+    if scratch.bytes() < self::scratch(c) {
+        return Err(GpuError::size(format!("scratch of {c:?}"), self::scratch(c), scratch.bytes()));
+    }
+    let (s, storage) = (c.shape, c.precision.storage());
+    let run = if storage == Storage::F32 { 4 } else { 8 };
+    let single = usize::from(!s.cin.is_multiple_of(run) || !s.cout.is_multiple_of(run));
+    let sizes = [
+        c.images,
+        c.height,
+        c.width,
+        s.cin,
+        s.output(c.height),
+        s.output(c.width),
+        s.cout,
+        s.kernel,
+        s.stride,
+        s.padding(c.height).0,
+        s.padding(c.width).0,
+    ];
+    let grid = |rows: usize, columns: usize, stretches: usize| {
+        let tiles = [columns.div_ceil(TILE.1), rows.div_ceil(TILE.0), stretches];
+        match tiles[1] <= 65_535 && tiles[2] <= 65_535 {
+            true => Ok(Launch { grid: tiles.map(|t| t as u32), threads: 256 }),
+            false => Err(GpuError::size(format!("tiles of {c:?}"), "at most 65535", tiles[1].max(tiles[2]))),
+        }
+    };
+    let Operands { input, weights, output } = operands;
+    let (input, weights, output) = (Arg::Memory(input), Arg::Memory(weights), Arg::Memory(output));
+    match c.pass {
+        Pass::Forward if c.add => {
+            Err(GpuError::size("a forward convolution", "a result that is written", "add"))
+        }
+        Pass::Forward => {
+            let (args, grid) =
+                (with_sizes(&[output, input, weights], sizes), grid(c.output_rows(), s.cout, 1)?);
+            // SAFETY: the spans were checked to hold the sizes, within which the kernels stay.
+            unsafe { queue.launch(FORWARD[single].of(storage), grid, &args) }
+        }
+        Pass::InputGradient => {
+            let add = int(usize::from(c.add));
+            let (args, grid) =
+                (with_sizes(&[input, output, weights, add], sizes), grid(c.input_rows(), s.cin, 1)?);
+            // SAFETY: the spans were checked to hold the sizes, within which the kernels stay.
+            unsafe { queue.launch(INPUT_GRADIENT[single].of(storage), grid, &args) }
+        }
+        Pass::WeightGradient => {
+            let (count, stretch) = stretches(c);
+            let args = with_sizes(&[Arg::Memory(scratch), input, output, int(stretch)], sizes);
+            let grid = grid(s.cout, s.weights() / s.cout, count)?;
+            // SAFETY: the spans hold the sizes, the scratch all stretches.
+            unsafe { queue.launch(WEIGHT_GRADIENT[single].of(storage), grid, &args) }?;
+            let args = [weights, Arg::Memory(scratch), int(count), int(s.weights()), int(usize::from(c.add))];
+            // SAFETY: the spans were checked to hold the sizes, within which the kernels stay.
+            unsafe { queue.launch(Entries(CONV, ["conv_sum"; 2]).of(storage), strided(s.weights()), &args) }
+        }
+    }
+}
+
+fn with_sizes<'m>(first: &[Arg<'m>], sizes: [usize; 11]) -> Vec<Arg<'m>> {
+    first.iter().copied().chain(sizes.map(int)).collect()
 }

@@ -1,8 +1,12 @@
-//! Memory of the device: owned, and borrowed in parts.
+//! Memory of the device: owned, borrowed in parts, and lent again and again.
 
 use super::GpuError;
+use super::queue::{Arg, Queue, Storage};
 use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 /// Memory of the device, freed when dropped, in the order of the queue that allocated it.
 pub struct Memory {
@@ -66,6 +70,108 @@ impl<'m> Span<'m> {
             _ => Err(GpuError::size("part of device memory", format!("at most {} bytes", self.bytes), {
                 format!("{bytes} from byte {first} on")
             })),
+        }
+    }
+}
+
+impl<'m> Span<'m> {
+    /// It as an argument, after checking that it has room for `values` of `size` bytes, which kernels count in 31
+    /// bits.
+    pub(super) fn holds(self, what: &str, values: usize, size: usize) -> Result<Arg<'m>, GpuError> {
+        if values > i32::MAX as usize || self.bytes < values * size {
+            let expected = format!("room for {values} values of {size} bytes, less than 2³¹ of them");
+            return Err(GpuError::size(what, expected, format!("{} bytes", self.bytes)));
+        }
+        Ok(Arg::Memory(self))
+    }
+
+    /// As [`Span::holds`], for values in a storage.
+    pub(super) fn stores(self, what: &str, values: usize, storage: Storage) -> Result<Arg<'m>, GpuError> {
+        self.holds(what, values, storage.bytes())
+    }
+}
+
+/// Memory that is kept when it is given back, and lent to the next request of the same size: the second of two
+/// equal rounds of requests allocates nothing, which captured work needs. Clones share their memory.
+#[derive(Clone)]
+pub struct Pool {
+    queue: Rc<dyn Queue>,
+    free: Rc<RefCell<BTreeMap<usize, Vec<Memory>>>>,
+}
+
+impl Pool {
+    /// A pool that allocates from a queue.
+    pub fn new(queue: Rc<dyn Queue>) -> Self {
+        Self { queue, free: Rc::default() }
+    }
+
+    /// The queue it allocates from.
+    pub fn queue(&self) -> &dyn Queue {
+        &*self.queue
+    }
+
+    /// Memory with anything in it.
+    ///
+    /// # Errors
+    /// Those of [`Queue::allocate`].
+    pub fn take(&self, bytes: usize) -> Result<Block, GpuError> {
+        let free = self.free.borrow_mut().get_mut(&bytes).and_then(Vec::pop);
+        let memory = match free {
+            Some(memory) => memory,
+            None => self.queue.allocate(bytes)?,
+        };
+        Ok(Block { memory: Some(memory), pool: self.clone() })
+    }
+
+    /// Memory that holds these bytes.
+    ///
+    /// # Errors
+    /// Those of [`Queue::allocate`] and [`Queue::write`].
+    pub fn holding(&self, bytes: &[u8]) -> Result<Block, GpuError> {
+        let block = self.take(bytes.len())?;
+        self.queue.write(block.span(), bytes)?;
+        Ok(block)
+    }
+
+    /// Memory of zeros.
+    ///
+    /// # Errors
+    /// Those of [`Queue::allocate`] and [`Queue::zero`].
+    pub fn zeroed(&self, bytes: usize) -> Result<Block, GpuError> {
+        let block = self.take(bytes)?;
+        self.queue.zero(block.span())?;
+        Ok(block)
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({} blocks free)", self.free.borrow().values().map(Vec::len).sum::<usize>())
+    }
+}
+
+/// Memory lent by a [`Pool`], to which it returns when dropped.
+#[derive(Debug)]
+pub struct Block {
+    /// Always there until the drop.
+    memory: Option<Memory>,
+    pool: Pool,
+}
+
+impl Block {
+    /// All of it.
+    pub fn span(&self) -> Span<'_> {
+        match &self.memory {
+            Some(memory) => memory.span(),
+            None => Span { address: 0, bytes: 0, memory: PhantomData },
+        }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let Some(memory) = self.memory.take() {
+            self.pool.free.borrow_mut().entry(memory.bytes()).or_default().push(memory);
         }
     }
 }

@@ -5,19 +5,33 @@
 //! sums are f32 or f64. Convolution weights are `[cout, kh, kw, cin]` on the device. Every reduction has a fixed
 //! order, so the same call gives the same bits.
 
+pub mod attention;
+pub mod augment;
+pub mod check;
+pub mod columns;
 pub mod convolution;
+pub mod dense;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod driver_codes;
+pub mod elementwise;
+#[cfg(feature = "gpu-emulator")]
+pub mod emulator;
 mod error;
+pub mod head;
+mod launches;
+pub mod loss;
 mod memory;
+pub mod norm;
+pub mod optim;
 mod programs;
 mod queue;
 mod recorder;
 pub mod sources;
+pub mod tokens;
 
 pub use convolution::{Convolution, Operands, Pass};
 pub use error::GpuError;
-pub use memory::{Memory, Span};
+pub use memory::{Block, Memory, Pool, Span};
 pub use programs::{NoStore, ProgramStore, compiled};
 pub use queue::{Arg, Kernel, Launch, Precision, Queue, Replay, Storage};
 pub use recorder::{Event, Recorder};

@@ -19,6 +19,17 @@ impl Source {
     pub fn program(&self) -> String {
         format!("{PRELUDE}\n#line 1 \"{}.cu\"\n{}", self.name, self.text)
     }
+
+    /// Names of its entry points: what follows `extern "C" __global__ void`, and launch bounds where there are any.
+    pub fn entries(&self) -> impl Iterator<Item = &'static str> {
+        self.text.split("extern \"C\" __global__ void ").skip(1).filter_map(|rest| {
+            let rest = match rest.strip_prefix("__launch_bounds__(") {
+                Some(bounds) => bounds.split_once(") ")?.1,
+                None => rest,
+            };
+            rest.split('(').next()
+        })
+    }
 }
 
 macro_rules! sources {
@@ -35,5 +46,31 @@ macro_rules! sources {
 }
 
 sources! {
+    ATTENTION = "attention",
+    AUGMENT = "augment",
+    COLUMNS = "columns",
+    CONV = "conv",
+    DENSE = "dense",
     ELEMENTWISE = "elementwise",
+    LOSS = "loss",
+    NORM = "norm",
+    OPTIM = "optim",
+    POOL = "pool",
+    TOKENS = "tokens",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_points_are_identifiers_and_named_once() {
+        let names: Vec<&str> = ALL.iter().flat_map(Source::entries).collect();
+        for name in &names {
+            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{name:?}");
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name}");
+        }
+        let kernels: usize = ALL.iter().map(|source| source.text.matches("__global__").count()).sum();
+        assert_eq!(names.len(), kernels, "an entry point that is not extern \"C\"");
+    }
 }

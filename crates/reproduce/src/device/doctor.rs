@@ -43,7 +43,10 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
     let kept = ProgramFolder::of_user();
     let (programs, bytes) = kept.contents();
     let place = kept.path().map_or("nowhere: no HOME".into(), |path| path.display().to_string());
-    say(&format!("kernels    {programs} compiled, {:.1} MiB, in {place}", bytes as f64 / f64::from(1 << 20)))?;
+    say(&format!(
+        "kernels    {programs} compiled, {:.1} MiB, in {place}",
+        bytes as f64 / f64::from(1 << 20)
+    ))?;
     machine(say)?;
     if device == Some("cpu") {
         return Ok(());
@@ -175,7 +178,10 @@ mod tests {
         // On a machine with a device this checks its kernels.
         let asked = run(&Options { device: Some(CUDA.into()) }, &mut say);
         let looked = run(&Options { device: None }, &mut say);
-        assert_eq!(asked.as_ref().err().map(crate::exit::code), asked.as_ref().err().map(|_| crate::exit::DEVICE));
+        assert_eq!(
+            asked.as_ref().err().map(crate::exit::code),
+            asked.as_ref().err().map(|_| crate::exit::DEVICE)
+        );
         assert!(asked.is_err() || looked.is_ok());
         assert!(looked.is_ok(), "{looked:?}");
         assert!(lines.iter().any(|line| line.starts_with("kernels")));

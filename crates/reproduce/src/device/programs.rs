@@ -72,7 +72,10 @@ mod tests {
         let folder = ProgramFolder::at(parent.path().join("a/kernels"));
         assert_eq!(folder.load("conv-sm_90-00"), None);
         folder.keep("conv-sm_90-00", "text");
-        assert_eq!(ProgramFolder::at(parent.path().join("a/kernels")).load("conv-sm_90-00").as_deref(), Some("text"));
+        assert_eq!(
+            ProgramFolder::at(parent.path().join("a/kernels")).load("conv-sm_90-00").as_deref(),
+            Some("text")
+        );
         assert_eq!(folder.contents(), (1, 4));
         std::fs::write(parent.path().join("file"), "").unwrap();
         let blocked = ProgramFolder::at(parent.path().join("file/kernels"));
@@ -84,7 +87,8 @@ mod tests {
     #[test]
     fn the_folder_follows_the_users_variables() {
         let with = |set: &[(&str, &str)]| {
-            let find = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| PathBuf::from(value));
+            let find =
+                |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| PathBuf::from(value));
             folder(&find).map(|path| path.to_string_lossy().into_owned())
         };
         assert_eq!(with(&[("HOME", "/h")]).as_deref(), Some("/h/.cache/basin/kernels"));

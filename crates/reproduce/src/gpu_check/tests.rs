@@ -6,13 +6,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 fn options(out: &Path) -> Options {
-    Options {
-        peer: None,
-        out: out.to_owned(),
-        batch: 2,
-        precisions: "f32,bf16".into(),
-        seconds: 0.001,
-    }
+    Options { peer: None, out: out.to_owned(), batch: 2, precisions: "f32,bf16".into(), seconds: 0.001 }
 }
 
 /// Notes what it is asked to train.
@@ -42,8 +36,7 @@ fn every_part_is_in_the_file_and_wrong_kernels_end_with_their_code_after_it_is_w
     assert_eq!(crate::exit::code(&error), crate::exit::DEVICE);
     let run = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     assert!(run.to_string_lossy().ends_with("-a-recorder-of-calls"), "{}", run.display());
-    let answers: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(run.join(FILE)).unwrap()).unwrap();
+    let answers: serde_json::Value = serde_json::from_slice(&std::fs::read(run.join(FILE)).unwrap()).unwrap();
     assert_eq!(answers["checks"].as_array().unwrap().len(), checks().len());
     assert!(answers["checks"][0]["max_rel_error"].is_number() && answers["checks"][0]["ok"].is_boolean());
     // Seven layers, three passes, two precisions.

@@ -100,7 +100,8 @@ fn compare(
     let mut train = trainer.start(workload)?;
     // Compiles, captures, and tells how many updates make a round.
     train(2)?;
-    let updates = (seconds / ROUNDS as f64 / timed(&mut train, 5)?).ceil().clamp(1.0, MOST_UPDATES as f64) as usize;
+    let updates =
+        (seconds / ROUNDS as f64 / timed(&mut train, 5)?).ceil().clamp(1.0, MOST_UPDATES as f64) as usize;
     let mut skipped = BTreeMap::new();
     let prepared = match peer {
         None => None,

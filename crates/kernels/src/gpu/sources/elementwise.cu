@@ -17,5 +17,6 @@ template <typename T> __device__ void add(T *to, const T *from, u32 n) {
 
 extern "C" __global__ void convert_f32_to_bf16(bf16 *to, const float *from, u32 n) { convert(to, from, n); }
 extern "C" __global__ void convert_bf16_to_f32(float *to, const bf16 *from, u32 n) { convert(to, from, n); }
+extern "C" __global__ void copy_f32(float *to, const float *from, u32 n) { convert(to, from, n); }
 extern "C" __global__ void add_f32(float *to, const float *from, u32 n) { add(to, from, n); }
 extern "C" __global__ void add_bf16(bf16 *to, const bf16 *from, u32 n) { add(to, from, n); }

@@ -49,6 +49,37 @@ template <> __device__ inline bf16 narrow<bf16>(float value) {
     return out;
 }
 
+#define INFINITE bits_to_float(0x7F800000u)
+
+// Products and sums that are rounded one by one, never together, where bits must agree with the processor's.
+#ifdef EMULATED
+__device__ inline float times(float a, float b) { return a * b; }
+__device__ inline float plus(float a, float b) { return a + b; }
+__device__ inline double times(double a, double b) { return a * b; }
+__device__ inline double plus(double a, double b) { return a + b; }
+#else
+__device__ inline float times(float a, float b) { return __fmul_rn(a, b); }
+__device__ inline float plus(float a, float b) { return __fadd_rn(a, b); }
+__device__ inline double times(double a, double b) { return __dmul_rn(a, b); }
+__device__ inline double plus(double a, double b) { return __dadd_rn(a, b); }
+#endif
+
+// Where a training step is in its epoch, and whether it goes on.
+struct State {
+    u32 step;
+    // 1 once a step was refused or overflowed; no later step changes anything.
+    u32 failed;
+    // What `decide` found for this step: whether to update, and what to multiply the gradient by.
+    u32 update;
+    float shrink;
+};
+
+// What is kept of a step, for the host to read.
+struct Record {
+    double loss;
+    u32 correct, refused, overflowed, done;
+};
+
 // Sum over the 32 lanes, in every lane; the order is fixed.
 __device__ inline float warp_sum(float value) {
     for (int distance = 16; distance > 0; distance /= 2) {
@@ -70,4 +101,28 @@ __device__ inline float warp_max(float value) {
         value = other > value ? other : value;
     }
     return value;
+}
+
+// C += A B for one warp on the tensor cores: A is 16 x 16 and B is 16 x 8 of bf16, C is 16 x 8 of float, in the
+// fragments of mma.sync.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16").
+__device__ inline void multiply_add_16x8x16(float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+#ifdef EMULATED
+    struct Fragments { u32 a[4], b[2]; } mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, all[32];
+    unsigned long long (*shown)[4] = emulator::exchange(&mine, sizeof mine);
+    for (int lane = 0; lane < 32; lane++) __builtin_memcpy(&all[lane], shown[lane], sizeof mine);
+    int group = (int)threadIdx.x % 32 / 4, pair = (int)threadIdx.x % 4 * 2;
+    for (int i = 0; i < 4; i++) {
+        int row = group + i / 2 * 8, column = pair + i % 2;
+        for (int k = 0; k < 16; k++) {
+            u32 wa = all[row % 8 * 4 + k % 8 / 2].a[row / 8 + k / 8 * 2], wb = all[column * 4 + k % 8 / 2].b[k / 8];
+            c[i] += bits_to_float(wa >> k % 2 * 16 << 16) * bits_to_float(wb >> k % 2 * 16 << 16);
+        }
+    }
+#else
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
 }

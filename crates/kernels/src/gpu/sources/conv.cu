@@ -1,0 +1,398 @@
+// Convolutions of NHWC images with weights [cout, kh, kw, cin], as products of matrices that are never laid out:
+// C[m][n] = sum over k of A[m][k] B[n][k].
+//
+//   pass             m               n              k               A            B
+//   forward          output pixel    cout           tap, cin        x            w
+//   input gradient   input pixel     cin            tap, cout       dy           w
+//   weight gradient  cout            tap, cin       output pixel    dy           x
+//
+// Grid: x = tiles of 64 columns n, y = tiles of 128 rows m, z = stretches of k (the weight gradient alone has more
+// than one; it writes [z][m][n] partial sums as f32, which conv_sum adds in order). Block: 256 threads.
+// A tile of A and one of B are in shared memory while the next ones are on their way in registers. f32 products
+// are 8 x 4 per thread; bf16 products are made by the tensor cores, 32 x 32 per warp, with sums in f32.
+// Values are read in runs of V: 16 bytes where all channels are multiples of V, else one by one (the stem, heads).
+
+struct Sizes {
+    int images, height, width, cin, out_height, out_width, cout, kernel, stride, pad_y, pad_x;
+};
+
+const int THREADS = 256, ROWS = 128, COLUMNS = 64;
+
+// Values of k per tile.
+template <typename T> struct Depth;
+template <> struct Depth<float> { static const int value = 16; };
+template <> struct Depth<bf16> { static const int value = 32; };
+
+template <typename T, int V> struct alignas(sizeof(T) * V) Run {
+    T values[V];
+};
+
+// Where the runs of one operand lie. `place` is what a row (m or n) fixes; `at` gives the run at a k, or null
+// where there is padding or nothing.
+
+// Input pixels under an output pixel, k = tap, cin.
+template <typename T> struct UnderOutput {
+    const T *x;
+    Sizes s;
+    struct Place { int y, x, image; };
+    __device__ Place place(int m) const {
+        int pixels = s.out_height * s.out_width, image = m / pixels, at = m % pixels;
+        bool inside = image < s.images;
+        return {at / s.out_width * s.stride - s.pad_y, at % s.out_width * s.stride - s.pad_x, inside ? image : -1};
+    }
+    __device__ const T *at(Place p, int k) const {
+        int tap = k / s.cin, channel = k % s.cin, y = p.y + tap / s.kernel, x_ = p.x + tap % s.kernel;
+        bool inside = p.image >= 0 && tap < s.kernel * s.kernel && y >= 0 && y < s.height && x_ >= 0 && x_ < s.width;
+        return inside ? x + ((p.image * s.height + y) * s.width + x_) * s.cin + channel : nullptr;
+    }
+    static const bool along_k = true;
+};
+
+// Weights of an output channel, k = tap, cin.
+template <typename T> struct OfOutput {
+    const T *w;
+    Sizes s;
+    struct Place { int channel; };
+    __device__ Place place(int n) const { return {n}; }
+    __device__ const T *at(Place p, int k) const {
+        int depth = s.kernel * s.kernel * s.cin;
+        return p.channel < s.cout && k < depth ? w + p.channel * depth + k : nullptr;
+    }
+    static const bool along_k = true;
+};
+
+// Output pixels over an input pixel, k = tap, cout.
+template <typename T> struct OverInput {
+    const T *dy;
+    Sizes s;
+    struct Place { int y, x, image; };
+    __device__ Place place(int m) const {
+        int pixels = s.height * s.width, image = m / pixels, at = m % pixels;
+        return {at / s.width + s.pad_y, at % s.width + s.pad_x, image < s.images ? image : -1};
+    }
+    __device__ const T *at(Place p, int k) const {
+        int tap = k / s.cout, channel = k % s.cout, y = p.y - tap / s.kernel, x = p.x - tap % s.kernel;
+        if (p.image < 0 || tap >= s.kernel * s.kernel || y < 0 || x < 0 || y % s.stride || x % s.stride) return nullptr;
+        y /= s.stride;
+        x /= s.stride;
+        if (y >= s.out_height || x >= s.out_width) return nullptr;
+        return dy + ((p.image * s.out_height + y) * s.out_width + x) * s.cout + channel;
+    }
+    static const bool along_k = true;
+};
+
+// Weights of input channels, k = tap, cout; a run is along the input channels n.
+template <typename T> struct OfInput {
+    const T *w;
+    Sizes s;
+    struct Place { int channel; };
+    __device__ Place place(int n) const { return {n}; }
+    __device__ const T *at(Place p, int k) const {
+        int taps = s.kernel * s.kernel, tap = k / s.cout, channel = k % s.cout;
+        return p.channel < s.cin && tap < taps ? w + (channel * taps + tap) * s.cin + p.channel : nullptr;
+    }
+    static const bool along_k = false;
+};
+
+// Gradients of output channels, k = output pixel; a run is along the channels m.
+template <typename T> struct OfPixel {
+    const T *dy;
+    Sizes s;
+    struct Place { int channel; };
+    __device__ Place place(int m) const { return {m}; }
+    __device__ const T *at(Place p, int k) const {
+        bool inside = p.channel < s.cout && k < s.images * s.out_height * s.out_width;
+        return inside ? dy + k * s.cout + p.channel : nullptr;
+    }
+    static const bool along_k = false;
+};
+
+// Inputs under a tap, k = output pixel; a run is along n = tap, cin.
+template <typename T> struct UnderTap {
+    const T *x;
+    Sizes s;
+    struct Place { int y, x, channel; };
+    __device__ Place place(int n) const {
+        int tap = n / s.cin;
+        bool inside = tap < s.kernel * s.kernel;
+        return {tap / s.kernel - s.pad_y, tap % s.kernel - s.pad_x, inside ? n % s.cin : -1};
+    }
+    __device__ const T *at(Place p, int k) const {
+        int pixels = s.out_height * s.out_width, image = k / pixels, at = k % pixels;
+        int y = at / s.out_width * s.stride + p.y, x_ = at % s.out_width * s.stride + p.x;
+        bool inside = p.channel >= 0 && image < s.images && y >= 0 && y < s.height && x_ >= 0 && x_ < s.width;
+        return inside ? x + ((image * s.height + y) * s.width + x_) * s.cin + p.channel : nullptr;
+    }
+    static const bool along_k = false;
+};
+
+// One operand's share of a thread: which runs it carries from memory to shared memory.
+template <typename T, int V, int EXTENT, typename Operand> struct Carrier {
+    static const int DEPTH = Depth<T>::value, RUNS = EXTENT * DEPTH / V / THREADS, WIDTH = V;
+    static const bool ALONG_K = Operand::along_k;
+    Operand operand;
+    typename Operand::Place places[RUNS];
+    Run<T, V> runs[RUNS];
+
+    // Row (first row) and k (first k) of a run inside the tile.
+    __device__ static int row(int run) {
+        int q = (int)threadIdx.x + run * THREADS;
+        return ALONG_K ? q / (DEPTH / V) : q % (EXTENT / V) * V;
+    }
+    __device__ static int depth(int run) {
+        int q = (int)threadIdx.x + run * THREADS;
+        return ALONG_K ? q % (DEPTH / V) * V : q / (EXTENT / V);
+    }
+    __device__ void begin(int first) {
+#pragma unroll
+        for (int i = 0; i < RUNS; i++) places[i] = operand.place(first + row(i));
+    }
+    __device__ void load(int k, int end) {
+#pragma unroll
+        for (int i = 0; i < RUNS; i++) {
+            const T *from = k + depth(i) < end ? operand.at(places[i], k + depth(i)) : nullptr;
+            if (from) {
+                runs[i] = *(const Run<T, V> *)from;
+            } else {
+#pragma unroll
+                for (int v = 0; v < V; v++) runs[i].values[v] = narrow<T>(0.0f);
+            }
+        }
+    }
+};
+
+// f32: tiles [k][row], so that a thread reads its 8 rows and 4 columns as vectors.
+struct Product32 {
+    typedef float Value;
+    struct Tiles {
+        alignas(16) float a[16][ROWS + 4], b[16][COLUMNS + 4];
+    };
+    float sums[8][4];
+
+    __device__ static int row() { return (int)threadIdx.x / 16 * 8; }
+    __device__ static int column() { return (int)threadIdx.x % 16 * 4; }
+
+    __device__ void begin() {
+#pragma unroll
+        for (int i = 0; i < 32; i++) sums[i / 4][i % 4] = 0.0f;
+    }
+    template <int EXTENT, typename Carried> __device__ static void store(float (*tile)[EXTENT], const Carried &from) {
+#pragma unroll
+        for (int i = 0; i < Carried::RUNS; i++) {
+#pragma unroll
+            for (int v = 0; v < Carried::WIDTH; v++) {
+                int k = Carried::depth(i) + (Carried::ALONG_K ? v : 0);
+                tile[k][Carried::row(i) + (Carried::ALONG_K ? 0 : v)] = from.runs[i].values[v];
+            }
+        }
+    }
+    __device__ void multiply(const Tiles &tiles) {
+#pragma unroll
+        for (int k = 0; k < 16; k++) {
+            Run<float, 4> low = *(const Run<float, 4> *)&tiles.a[k][row()];
+            Run<float, 4> high = *(const Run<float, 4> *)&tiles.a[k][row() + 4];
+            Run<float, 4> b = *(const Run<float, 4> *)&tiles.b[k][column()];
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    sums[i][j] += low.values[i] * b.values[j];
+                    sums[i + 4][j] += high.values[i] * b.values[j];
+                }
+            }
+        }
+    }
+    template <typename Write> __device__ void finish(Write write) const {
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+#pragma unroll
+            for (int j = 0; j < 4; j++) write(row() + i, column() + j, sums[i][j]);
+        }
+    }
+};
+
+// bf16: tiles [row][k], two values of k in a word as the tensor cores want them. Rows are 20 words apart, so that
+// the 8 rows and 4 words of a fragment lie in 32 banks. Warps are 4 down and 2 across.
+struct Product16 {
+    typedef bf16 Value;
+    struct Tiles {
+        alignas(16) bf16 a[ROWS][40], b[COLUMNS][40];
+    };
+    float sums[2][4][4];
+
+    __device__ static int row() { return (int)threadIdx.x / 32 / 2 * 32; }
+    __device__ static int column() { return (int)threadIdx.x / 32 % 2 * 32; }
+
+    __device__ void begin() {
+#pragma unroll
+        for (int i = 0; i < 32; i++) sums[i / 16][i / 4 % 4][i % 4] = 0.0f;
+    }
+    template <int EXTENT, typename Carried> __device__ static void store(bf16 (*tile)[EXTENT], const Carried &from) {
+#pragma unroll
+        for (int i = 0; i < Carried::RUNS; i++) {
+            if (Carried::ALONG_K) {
+                *(Run<bf16, Carried::WIDTH> *)&tile[Carried::row(i)][Carried::depth(i)] = from.runs[i];
+            } else {
+#pragma unroll
+                for (int v = 0; v < Carried::WIDTH; v++)
+                    tile[Carried::row(i) + v][Carried::depth(i)] = from.runs[i].values[v];
+            }
+        }
+    }
+    __device__ static u32 word(const bf16 *at) { return *(const u32 *)at; }
+
+    __device__ void multiply(const Tiles &tiles) {
+        int group = (int)threadIdx.x % 32 / 4, pair = (int)threadIdx.x % 4 * 2;
+#pragma unroll
+        for (int k = 0; k < 32; k += 16) {
+            u32 a[2][4], b[4][2];
+#pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const bf16 *at = &tiles.a[row() + 16 * i + group][k + pair];
+                a[i][0] = word(at);
+                a[i][1] = word(at + 8 * 40);
+                a[i][2] = word(at + 8);
+                a[i][3] = word(at + 8 * 40 + 8);
+            }
+#pragma unroll
+            for (int j = 0; j < 4; j++) {
+                const bf16 *at = &tiles.b[column() + 8 * j + group][k + pair];
+                b[j][0] = word(at);
+                b[j][1] = word(at + 8);
+            }
+#pragma unroll
+            for (int i = 0; i < 2; i++) {
+#pragma unroll
+                for (int j = 0; j < 4; j++) multiply_add_16x8x16(sums[i][j], a[i], b[j]);
+            }
+        }
+    }
+    template <typename Write> __device__ void finish(Write write) const {
+        int group = (int)threadIdx.x % 32 / 4, pair = (int)threadIdx.x % 4 * 2;
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+#pragma unroll
+            for (int j = 0; j < 4; j++) {
+#pragma unroll
+                for (int v = 0; v < 4; v++)
+                    write(row() + 16 * i + group + v / 2 * 8, column() + 8 * j + pair + v % 2, sums[i][j][v]);
+            }
+        }
+    }
+};
+
+// One tile of C over k in [begin, end).
+template <typename Product, int V, typename A, typename B, typename Write>
+__device__ void tile(A a, B b, int begin, int end, Write write) {
+    typedef typename Product::Value T;
+    __shared__ typename Product::Tiles tiles;
+    Carrier<T, V, ROWS, A> rows = {a};
+    Carrier<T, V, COLUMNS, B> columns = {b};
+    Product product;
+    product.begin();
+    rows.begin((int)blockIdx.y * ROWS);
+    columns.begin((int)blockIdx.x * COLUMNS);
+    rows.load(begin, end);
+    columns.load(begin, end);
+    for (int k = begin; k < end; k += Depth<T>::value) {
+        Product::store(tiles.a, rows);
+        Product::store(tiles.b, columns);
+        __syncthreads();
+        rows.load(k + Depth<T>::value, end);
+        columns.load(k + Depth<T>::value, end);
+        product.multiply(tiles);
+        __syncthreads();
+    }
+    product.finish([&](int row, int column, float sum) {
+        write((int)blockIdx.y * ROWS + row, (int)blockIdx.x * COLUMNS + column, sum);
+    });
+}
+
+template <typename Product, int V>
+__device__ void forward(typename Product::Value *y, const typename Product::Value *x, const typename Product::Value *w, Sizes s) {
+    typedef typename Product::Value T;
+    int rows = s.images * s.out_height * s.out_width;
+    UnderOutput<T> a = {x, s};
+    OfOutput<T> b = {w, s};
+    tile<Product, V>(a, b, 0, s.kernel * s.kernel * s.cin, [=](int m, int n, float sum) {
+        if (m < rows && n < s.cout) y[m * s.cout + n] = narrow<T>(sum);
+    });
+}
+
+template <typename Product, int V>
+__device__ void input_gradient(typename Product::Value *dx, const typename Product::Value *dy, const typename Product::Value *w, int add, Sizes s) {
+    typedef typename Product::Value T;
+    int rows = s.images * s.height * s.width;
+    OverInput<T> a = {dy, s};
+    OfInput<T> b = {w, s};
+    tile<Product, V>(a, b, 0, s.kernel * s.kernel * s.cout, [=](int m, int n, float sum) {
+        if (m >= rows || n >= s.cin) return;
+        T *to = dx + m * s.cin + n;
+        *to = narrow<T>(add ? widen(*to) + sum : sum);
+    });
+}
+
+// `stretch` values of k, a multiple of 32, for each block along z.
+template <typename Product, int V>
+__device__ void weight_gradient(float *partial, const typename Product::Value *x, const typename Product::Value *dy, int stretch, Sizes s) {
+    typedef typename Product::Value T;
+    int pixels = s.images * s.out_height * s.out_width, columns = s.kernel * s.kernel * s.cin;
+    int begin = (int)blockIdx.z * stretch, end = begin + stretch < pixels ? begin + stretch : pixels;
+    OfPixel<T> a = {dy, s};
+    UnderTap<T> b = {x, s};
+    float *to = partial + (long long)blockIdx.z * s.cout * columns;
+    tile<Product, V>(a, b, begin, end, [=](int m, int n, float sum) {
+        if (m < s.cout && n < columns) to[m * columns + n] = sum;
+    });
+}
+
+#define SIZES                                                                                                   \
+    int images, int height, int width, int cin, int out_height, int out_width, int cout, int kernel, int stride, \
+        int pad_y, int pad_x
+#define GIVEN {images, height, width, cin, out_height, out_width, cout, kernel, stride, pad_y, pad_x}
+
+extern "C" __global__ void __launch_bounds__(256) conv_forward_f32(float *y, const float *x, const float *w, SIZES) {
+    forward<Product32, 4>(y, x, w, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_input_gradient_f32(float *dx, const float *dy, const float *w, int add, SIZES) {
+    input_gradient<Product32, 4>(dx, dy, w, add, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_weight_gradient_f32(float *partial, const float *x, const float *dy, int stretch, SIZES) {
+    weight_gradient<Product32, 4>(partial, x, dy, stretch, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_forward_f32_single(float *y, const float *x, const float *w, SIZES) {
+    forward<Product32, 1>(y, x, w, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_input_gradient_f32_single(float *dx, const float *dy, const float *w, int add, SIZES) {
+    input_gradient<Product32, 1>(dx, dy, w, add, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_weight_gradient_f32_single(float *partial, const float *x, const float *dy, int stretch, SIZES) {
+    weight_gradient<Product32, 1>(partial, x, dy, stretch, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_forward_bf16(bf16 *y, const bf16 *x, const bf16 *w, SIZES) {
+    forward<Product16, 8>(y, x, w, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_input_gradient_bf16(bf16 *dx, const bf16 *dy, const bf16 *w, int add, SIZES) {
+    input_gradient<Product16, 8>(dx, dy, w, add, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_weight_gradient_bf16(float *partial, const bf16 *x, const bf16 *dy, int stretch, SIZES) {
+    weight_gradient<Product16, 8>(partial, x, dy, stretch, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_forward_bf16_single(bf16 *y, const bf16 *x, const bf16 *w, SIZES) {
+    forward<Product16, 1>(y, x, w, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_input_gradient_bf16_single(bf16 *dx, const bf16 *dy, const bf16 *w, int add, SIZES) {
+    input_gradient<Product16, 1>(dx, dy, w, add, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_weight_gradient_bf16_single(float *partial, const bf16 *x, const bf16 *dy, int stretch, SIZES) {
+    weight_gradient<Product16, 1>(partial, x, dy, stretch, GIVEN);
+}
+
+// dw[i] <- sum over z of partial[z][i], onto dw[i] where `add`. Any grid and block.
+extern "C" __global__ void conv_sum(float *dw, const float *partial, int stretches, int values, int add) {
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < values; i += gridDim.x * blockDim.x) {
+        float sum = add ? dw[i] : 0.0f;
+        for (int z = 0; z < stretches; z++) sum += partial[(long long)z * values + i];
+        dw[i] = sum;
+    }
+}
