@@ -4,8 +4,8 @@ use super::{CUDA, ProgramFolder};
 use crate::exit::Usage;
 use anyhow::Result;
 use basin_kernels::Isa;
+use basin_kernels::gpu::Queue;
 use basin_kernels::gpu::check::{Check, Found, checks};
-use basin_kernels::gpu::{GpuError, Queue};
 use clap::Args;
 use std::rc::Rc;
 use std::time::Instant;
@@ -25,8 +25,10 @@ pub struct Options {
      `basin doctor` again, and report it with this output if it stays"
 )]
 pub struct WrongKernels {
-    count: usize,
-    first: String,
+    /// How many.
+    pub count: usize,
+    /// One of them, with its precision.
+    pub first: String,
 }
 
 /// Looks, and tells what was found line by line.
@@ -63,6 +65,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
 #[cfg(feature = "cuda")]
 fn machine(say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     use basin_kernels::cuda;
+    use basin_kernels::gpu::GpuError;
     for library in cuda::libraries() {
         let place = match &library.file {
             Ok(file) => file.display().to_string(),
