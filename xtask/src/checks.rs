@@ -30,8 +30,25 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     let features = "weight-matching/cli,weight-matching/candle";
     let mut test = vec!["test", "--release", "--workspace", "--features", features];
     test.extend(arguments.iter().map(String::as_str));
-    verdict(cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"]) && cargo(&test))
+    verdict(
+        cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"])
+            && cargo(&test)
+            && cargo(&EMULATED),
+    )
 }
+
+/// The kernels of graphics processors on a device that the host emulates; they want a C++ compiler. Apart from the
+/// rest, so that only what they test is compiled with their features.
+const EMULATED: [&str; 8] = [
+    "test",
+    "--release",
+    "--package=basin-kernels",
+    "--package=basin-train",
+    "--features",
+    "basin-kernels/gpu-emulator,basin-train/gpu-emulator",
+    "--test=emulator",
+    "--test=device",
+];
 
 fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::from(1) }

@@ -10,7 +10,7 @@ use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
 use basin_store::{NodeDir, RunDir};
 use basin_train::{
-    EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState,
+    EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching, TrainState,
 };
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -211,8 +211,8 @@ impl Executor<'_> {
     fn recipe(&self, node: &PlannedNode, trajectory: &Trajectory, teachers: &[NodeIndex]) -> Result<Recipe> {
         let experiment = self.experiment(node);
         let Experiment { network, train, augment, normalisation, .. } = experiment;
-        let packed = |&teacher: &NodeIndex| Ok(Arc::new(network.weights(&self.params(teacher)?, false)?));
-        let mut teachers = teachers.iter().map(packed).collect::<Result<Vec<_>>>()?;
+        let taught = |&teacher: &NodeIndex| Ok(Arc::new(Teacher::new(network, &self.params(teacher)?)?));
+        let mut teachers = teachers.iter().map(taught).collect::<Result<Vec<_>>>()?;
         let teaching = match &trajectory.objective {
             Objective::CrossEntropy => Teaching::Labels,
             Objective::Distillation { label_weight, temperature, .. } => {
@@ -221,7 +221,7 @@ impl Executor<'_> {
                 Teaching::Teachers { teachers, label_weight, temperature }
             }
             Objective::Custom { objective, .. } => {
-                Teaching::Custom { objective: objective.clone(), weights: teachers.pop() }
+                Teaching::Custom { objective: objective.clone(), teacher: teachers.pop() }
             }
         };
         Ok(Recipe {

@@ -121,10 +121,14 @@ fn device(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (Some(TrainError::Kernel(error)), _) | (_, Some(ModelError::Kernel(error))) => Some(error),
         _ => cause.downcast_ref::<candle_core::Error>(),
     };
-    let error = cause.downcast_ref::<GpuError>().or_else(|| kernel.and_then(GpuError::within))?;
+    let own = match cause.downcast_ref::<TrainError>() {
+        Some(TrainError::Device(error)) => Some(error),
+        _ => cause.downcast_ref::<GpuError>(),
+    };
+    let error = own.or_else(|| kernel.and_then(GpuError::within))?;
     match error {
         // Mistakes of the host's side, not of the device.
-        GpuError::Size { .. } | GpuError::Captured { .. } => None,
+        GpuError::Size { .. } | GpuError::Captured { .. } | GpuError::Network { .. } => None,
         _ => Some(DEVICE),
     }
 }
@@ -140,6 +144,7 @@ mod tests {
         let kernel = || candle_core::Error::from(lost()).bt();
         assert_eq!(code(&anyhow::Error::from(TrainError::Kernel(kernel())).context("node deep-1")), DEVICE);
         assert_eq!(code(&anyhow::Error::from(ModelError::Kernel(kernel()))), DEVICE);
+        assert_eq!(code(&anyhow::Error::from(TrainError::Device(lost())).context("node deep-1")), DEVICE);
         assert_eq!(code(&anyhow::Error::from(kernel())), DEVICE);
         assert_eq!(
             code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::msg("sizes")))),

@@ -122,7 +122,7 @@ pub(crate) fn supply<'scope>(
 }
 
 /// The seed of an image's dropout masks in an epoch.
-fn dropout_seed(order: &SeedTree, epoch: u64, image: u32) -> u64 {
+pub(crate) fn dropout_seed(order: &SeedTree, epoch: u64, image: u32) -> u64 {
     let mut rng = order.child("dropout").index(epoch).index(u64::from(image)).rng();
     u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
 }

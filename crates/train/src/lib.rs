@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+pub mod device;
 mod evaluate;
 mod optimiser;
 mod segment;
@@ -14,4 +15,4 @@ pub use optimiser::{Moments, Optimiser, Rule};
 pub use segment::{Outcome, Recipe, Segment, SegmentObserver, TrainError, run};
 pub use state::{EpochRow, StateError, TrainState};
 pub use step::{StepSum, Stepper};
-pub use teach::Teaching;
+pub use teach::{Teacher, Teaching};

@@ -4,6 +4,7 @@ use crate::batch::supply;
 use crate::{EpochRow, Examples, Optimiser, Stepper, Teaching, TrainState};
 use basin_core::SeedTree;
 use basin_ensemble::Schedule;
+use basin_kernels::gpu::GpuError;
 use basin_models::Network;
 use std::sync::Arc;
 use thiserror::Error;
@@ -116,6 +117,9 @@ pub enum TrainError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The device failed; what it held is lost, and the newest checkpoint is the last good state.
+    #[error(transparent)]
+    Device(#[from] GpuError),
     /// A kernel refused its arguments.
     #[error(transparent)]
     Kernel(#[from] candle_core::Error),
@@ -132,20 +136,8 @@ pub fn run(
     segment: Segment,
     observer: &mut dyn SegmentObserver,
 ) -> Result<Outcome, TrainError> {
-    let (images, batch) = (recipe.examples.images.len(), recipe.batch);
-    if batch == 0 || batch > images {
-        return Err(TrainError::Batch { batch, images });
-    }
-    let side = recipe.examples.images.size();
-    if side != network.side() {
-        return Err(TrainError::Side { images: side, network: network.side() });
-    }
-    let per_epoch = (images / batch) as u64;
-    let end = segment.end_epoch * per_epoch;
+    let (per_epoch, end) = extent(network, recipe, &segment)?;
     let mut state = segment.state;
-    if state.step > end {
-        return Err(TrainError::Beyond { step: state.step, end });
-    }
     let mut stepper = Stepper::new(network, &state.params, &state.moments, recipe.optimiser)?;
     std::thread::scope(|scope| {
         let supply = supply(scope, recipe, state.step..end, network.dropout() > 0.0);
@@ -170,16 +162,7 @@ pub fn run(
             state.loss_sum += sum.loss;
             state.correct += sum.correct;
             if state.step.is_multiple_of(per_epoch) {
-                let seen = per_epoch as f64 * batch as f64;
-                let (loss, accuracy) = (state.loss_sum / seen, state.correct as f64 / seen);
-                state.rows.push(EpochRow {
-                    epoch: epoch + 1,
-                    step: state.step,
-                    learning_rate: rate,
-                    loss,
-                    accuracy,
-                });
-                (state.loss_sum, state.correct) = (0.0, 0);
+                close_epoch(&mut state, epoch, per_epoch * recipe.batch as u64, rate);
             }
             let stop = observer.step(state.step) && state.step < end;
             if stop || (observer.checkpoint_due() && state.step < end) {
@@ -192,6 +175,36 @@ pub fn run(
         (state.params, state.moments) = stepper.tables()?;
         Ok(Outcome::Finished(state))
     })
+}
+
+/// Steps of an epoch, and the segment's last; refuses what cannot be trained.
+pub(crate) fn extent(
+    network: &Network,
+    recipe: &Recipe,
+    segment: &Segment,
+) -> Result<(u64, u64), TrainError> {
+    let (images, batch) = (recipe.examples.images.len(), recipe.batch);
+    if batch == 0 || batch > images {
+        return Err(TrainError::Batch { batch, images });
+    }
+    let side = recipe.examples.images.size();
+    if side != network.side() {
+        return Err(TrainError::Side { images: side, network: network.side() });
+    }
+    let per_epoch = (images / batch) as u64;
+    let (step, end) = (segment.state.step, segment.end_epoch * per_epoch);
+    if step > end {
+        return Err(TrainError::Beyond { step, end });
+    }
+    Ok((per_epoch, end))
+}
+
+/// Turns the sums of a finished epoch, in which so many images were seen, into its row.
+pub(crate) fn close_epoch(state: &mut TrainState, epoch: u64, seen: u64, learning_rate: f64) {
+    let seen = seen as f64;
+    let (loss, accuracy) = (state.loss_sum / seen, state.correct as f64 / seen);
+    state.rows.push(EpochRow { epoch: epoch + 1, step: state.step, learning_rate, loss, accuracy });
+    (state.loss_sum, state.correct) = (0.0, 0);
 }
 
 fn keep(

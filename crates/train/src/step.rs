@@ -101,6 +101,7 @@ impl<'a> Stepper<'a> {
     /// When sizes do not fit.
     pub fn step(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
         self.check(batch)?;
+        teaching.prepare()?;
         self.weights.repack(&self.params)?;
         let mut total = self.differentiate(batch, teaching)?;
         let squares = self.reduce();

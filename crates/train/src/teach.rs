@@ -1,14 +1,49 @@
 //! What a network in training is taught, and the loss of a few images.
 
+use basin_core::Params;
 use basin_ensemble::LogitObjective;
 use basin_kernels::loss::{LossSum, Target, loss};
-use basin_kernels::{Inference, Weights};
+use basin_kernels::{Inference, Role, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// What the student is trained towards; teachers come with their packed weights.
+/// A network whose logits are taught; packed for the processor's kernels when they first ask for it.
+#[derive(Clone, Debug)]
+pub struct Teacher {
+    params: Vec<Vec<f32>>,
+    roles: Vec<Role>,
+    packed: OnceLock<Weights>,
+}
+
+impl Teacher {
+    /// A teacher of a network's layout.
+    ///
+    /// # Errors
+    /// When the parameters do not have it.
+    pub fn new(network: &Network, params: &Params) -> Result<Self> {
+        let params = network.slices(params)?.into_iter().map(<[f32]>::to_vec).collect();
+        Ok(Self { params, roles: network.layout().roles(), packed: OnceLock::new() })
+    }
+
+    /// Values in the network's order, each in PyTorch's.
+    pub(crate) fn params(&self) -> &[Vec<f32>] {
+        &self.params
+    }
+
+    fn weights(&self) -> Result<&Weights> {
+        match self.packed.get() {
+            Some(weights) => Ok(weights),
+            None => {
+                let weights = Weights::new(&self.params, &self.roles, false)?;
+                Ok(self.packed.get_or_init(|| weights))
+            }
+        }
+    }
+}
+
+/// What the student is trained towards.
 #[derive(Clone, Debug)]
 pub enum Teaching {
     /// The labels.
@@ -16,7 +51,7 @@ pub enum Teaching {
     /// The logits of one or more teachers on the same augmented images, Eq. 1.
     Teachers {
         /// The teachers, at least one.
-        teachers: Vec<Arc<Weights>>,
+        teachers: Vec<Arc<Teacher>>,
         /// β.
         label_weight: f64,
         /// τ.
@@ -27,8 +62,20 @@ pub enum Teaching {
         /// The loss.
         objective: Arc<dyn LogitObjective>,
         /// The teacher, if it wants one.
-        weights: Option<Arc<Weights>>,
+        teacher: Option<Arc<Teacher>>,
     },
+}
+
+impl Teaching {
+    /// Packs the teachers, once, before shards ask for them all at the same time.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        let teachers = match self {
+            Self::Labels => &[][..],
+            Self::Teachers { teachers, .. } => teachers,
+            Self::Custom { teacher, .. } => teacher.as_slice(),
+        };
+        teachers.iter().try_for_each(|teacher| teacher.weights().map(drop))
+    }
 }
 
 /// Loss and gradient of a few images' logits; the gradient is multiplied by `scale`.
@@ -40,12 +87,13 @@ pub(crate) fn learn(
     labels: &[u32],
     scale: f32,
 ) -> Result<LossSum> {
-    let teacher =
-        |weights: &Weights| network.forward(&mut Inference::new(weights), &Rc::new(network.input(images)?));
+    let logits_of = |teacher: &Arc<Teacher>| {
+        network.forward(&mut Inference::new(teacher.weights()?), &Rc::new(network.input(images)?))
+    };
     match teaching {
         Teaching::Labels => Ok(loss(logits, labels, Target::Labels, scale)),
         Teaching::Teachers { teachers, label_weight, temperature } => {
-            let taught = teachers.iter().map(|weights| teacher(weights)).collect::<Result<Vec<_>>>()?;
+            let taught = teachers.iter().map(logits_of).collect::<Result<Vec<_>>>()?;
             let (label_weight, temperature) = (*label_weight as f32, *temperature as f32);
             let each: Vec<&[f32]> = taught.iter().map(|taught| &*taught.data).collect();
             let classes = logits.len() / labels.len().max(1);
@@ -59,8 +107,8 @@ pub(crate) fn learn(
             };
             Ok(loss(logits, labels, target, scale))
         }
-        Teaching::Custom { objective, weights } => {
-            let taught = weights.as_deref().map(teacher).transpose()?;
+        Teaching::Custom { objective, teacher } => {
+            let taught = teacher.as_ref().map(logits_of).transpose()?;
             let taught = taught.as_ref().map(|t| &*t.data);
             // For the count of correct images; loss and gradient are the objective's, which finds zeros.
             let mut sum = loss(logits, labels, Target::Labels, scale);

@@ -101,6 +101,12 @@ pub enum GpuError {
         /// What was asked for.
         what: String,
     },
+    /// A network's forward pass refused its sizes.
+    #[error("the network: {found}")]
+    Network {
+        /// What it said.
+        found: String,
+    },
     /// A host copy or an allocation inside work that is being captured.
     #[error("{what} inside captured work, which may only launch kernels")]
     Captured {
@@ -130,7 +136,14 @@ impl GpuError {
 /// For the executors of [`crate::Graph`], whose errors are candle's. [`GpuError::within`] finds it again.
 impl From<GpuError> for candle_core::Error {
     fn from(error: GpuError) -> Self {
-        candle_core::Error::Cuda(Box::new(error))
+        Self::Cuda(Box::new(error))
+    }
+}
+
+/// What was wrapped, or the words of an error of another kind.
+impl From<candle_core::Error> for GpuError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::within(&error).cloned().unwrap_or_else(|| Self::Network { found: error.to_string() })
     }
 }
 
@@ -139,11 +152,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_found_again_inside_candles() {
+    fn an_error_passes_through_a_forward_pass_as_it_is() {
         let lost = GpuError::Lost { during: "add".into(), found: "CUDA_ERROR_X (700)".into() };
         let wrapped = candle_core::Error::from(lost.clone()).bt().context("the step");
         assert_eq!(GpuError::within(&wrapped), Some(&lost));
         assert!(wrapped.to_string().contains("run the same command again"));
-        assert_eq!(GpuError::within(&candle_core::Error::msg("sizes")), None);
+        assert_eq!(GpuError::from(wrapped), lost);
+        let other = candle_core::Error::Msg("sizes".into());
+        assert_eq!(GpuError::within(&other), None);
+        assert_eq!(GpuError::from(other), GpuError::Network { found: "sizes".into() });
     }
 }

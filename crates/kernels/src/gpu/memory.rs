@@ -1,7 +1,7 @@
 //! Memory of the device: owned, borrowed in parts, and lent again and again.
 
 use super::GpuError;
-use super::queue::{Arg, Queue, Storage};
+use super::queue::{Arg, Queue, Replay, Storage};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -141,6 +141,41 @@ impl Pool {
         let block = self.take(bytes)?;
         self.queue.zero(block.span())?;
         Ok(block)
+    }
+}
+
+impl Pool {
+    /// Collects what `work` launches, see [`Queue::capture`]. The work uses memory of this pool alone, and a round
+    /// of it ran before, so that the pool has what it asks for.
+    ///
+    /// # Errors
+    /// Those of [`Queue::capture`].
+    pub fn capture(&self, work: &mut dyn FnMut() -> Result<(), GpuError>) -> Result<Captured, GpuError> {
+        Ok(Captured { graph: self.queue.capture(work)?, _pool: self.clone() })
+    }
+}
+
+/// Captured work with the pool whose memory it uses: until this is gone nothing of the pool is freed. Memory that
+/// lies free in the pool between two runs is written by them, so what is to stay must be taken before the capture.
+pub struct Captured {
+    graph: Box<dyn Replay>,
+    _pool: Pool,
+}
+
+impl Captured {
+    /// Puts the work into the queue once more.
+    ///
+    /// # Errors
+    /// [`GpuError::Launch`] or [`GpuError::Lost`].
+    pub fn replay(&self) -> Result<(), GpuError> {
+        // SAFETY: the work uses memory of the pool, which frees none while it lives.
+        unsafe { self.graph.replay() }
+    }
+}
+
+impl std::fmt::Debug for Captured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Captured")
     }
 }
 

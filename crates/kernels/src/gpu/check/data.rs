@@ -40,7 +40,7 @@ impl Set {
 }
 
 /// Every kind of draw; the second step of an epoch of two, in an order that repeats no image. Moved pixels are
-/// compared one by one, changed colours and turned images with the hash of what basin_data makes of them.
+/// compared one by one, changed colours and turned images with a hash.
 pub(super) fn batch(bench: &mut Bench) -> Result<(), GpuError> {
     let set = set(bench)?;
     let order = [5u32, 1, 4, 0, 3, 2];
@@ -94,8 +94,9 @@ pub(super) fn batch(bench: &mut Bench) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// Of the images of [`batch`], as basin_data makes them.
-const HASH: u64 = 0;
+/// Of the images of [`batch`], as the emulated device makes them, which agrees with basin_data bit for bit
+/// (the tests of basin_train).
+const HASH: u64 = 0x3CCE_F475_AA0F_B67F;
 
 impl Set {
     /// Value `i` of an image that is moved by two rows and back by a column, and mirrored.
