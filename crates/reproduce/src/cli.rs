@@ -43,7 +43,7 @@ struct ReproduceArgs {
     /// quick, small or paper
     #[arg(long, default_value = "quick")]
     preset: String,
-    /// What to vary: table1 to table5, fig2, fig3, members, stability-point, cheap-distillation or all
+    /// What to vary: table1 to table5, fig2ab, fig2c, fig3, members, stability-point, cheap-distillation or all
     #[arg(long, default_value = "table1")]
     experiment: String,
     /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet
@@ -160,7 +160,8 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         .into());
     }
     use_threads(config.int("run.threads") as usize)?;
-    let name = args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset")));
+    let name =
+        args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
     let request = Request { asked, runs: args.runs, name };
     for key in request.asked.replaced()? {
         eprintln!("note: {} sets {key} itself; what was asked for is not used", request.asked.design.name);

@@ -10,7 +10,8 @@ use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
 use basin_store::{NodeDir, RunDir};
 use basin_train::{
-    EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching, TrainState,
+    EpochRow, Examples, KeptTargets, Moments, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching,
+    TrainState,
 };
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -215,10 +216,11 @@ impl Executor<'_> {
         let mut teachers = teachers.iter().map(taught).collect::<Result<Vec<_>>>()?;
         let teaching = match &trajectory.objective {
             Objective::CrossEntropy => Teaching::Labels,
-            Objective::Distillation { label_weight, temperature, .. } => {
+            Objective::Distillation { label_weight, temperature, replay, .. } => {
                 ensure!(!teachers.is_empty(), "{} has no teacher", node.name);
                 let (label_weight, temperature) = (*label_weight, *temperature);
-                Teaching::Teachers { teachers, label_weight, temperature }
+                let kept = replay.map(|epochs| Arc::new(KeptTargets::new(train.len(), epochs)));
+                Teaching::Teachers { teachers, label_weight, temperature, kept }
             }
             Objective::Custom { objective, .. } => {
                 Teaching::Custom { objective: objective.clone(), teacher: teachers.pop() }
@@ -231,6 +233,7 @@ impl Executor<'_> {
             schedule: trajectory.schedule.clone(),
             order: experiment.seeds(node.seed).path(&trajectory.order),
             teaching,
+            replay: trajectory.objective.replay(),
         })
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bench;
+mod between;
 pub mod config;
 mod cost;
 pub mod design;

@@ -224,6 +224,13 @@ pub const KEYS: &[Key] = &[
         .alias("tau"),
     key("ensemble.distil_last", "10", COUNT, "epochs", "last epochs distilled by the methods …-last"),
     key(
+        "ensemble.replay_epochs",
+        "4",
+        Range::Int(1, 1000),
+        "epochs",
+        "after which the methods …-replayed repeat all augmentation, so that teachers' logits are kept",
+    ),
+    key(
         "metrics.combine",
         "mean-probs",
         Range::OneOf(&["mean-probs", "mean-logits"]),
@@ -243,6 +250,13 @@ pub const KEYS: &[Key] = &[
         Range::Int(0, 1_000_000),
         "images",
         "test images for connectivity; 0 = all",
+    ),
+    key(
+        "metrics.repair_images",
+        "0",
+        Range::Int(0, 1_000_000),
+        "images",
+        "training images on which networks between members get channel statistics in between (REPAIR); 0 = no repair",
     ),
     key("metrics.pairs", "5", COUNT, "pairs", "random pairs of members to interpolate between"),
     key("metrics.line_points", "11", Range::Int(3, 1001), "points", "points on each line, ends included"),
