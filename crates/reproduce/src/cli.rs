@@ -67,9 +67,12 @@ struct ReproduceArgs {
     /// Methods, e.g. deep,constrained
     #[arg(long)]
     methods: Option<String>,
-    /// Where to compute
+    /// Where to compute: cpu or cuda
     #[arg(long)]
     device: Option<String>,
+    /// Arithmetic on cuda: f32, tf32 or bf16
+    #[arg(long)]
+    precision: Option<String>,
     /// Folder of all runs
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -144,25 +147,17 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         ("ensemble.seeds", args.seeds),
         ("ensemble.methods", args.methods),
         ("run.device", args.device),
+        ("run.precision", args.precision),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
     let config = asked.base()?;
-    if config.text("run.device") == device::CUDA {
-        let queue = device::open_cuda()?;
-        return Err(exit::NoDevice {
-            asked: device::CUDA.into(),
-            reason: format!(
-                "{} is there, but training does not use it yet; use --device cpu",
-                queue.device()
-            ),
-        }
-        .into());
-    }
+    // Refused before anything is read or written.
+    let device = device::asked(&config)?;
     use_threads(config.int("run.threads") as usize)?;
     let name =
         args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
-    let request = Request { asked, runs: args.runs, name };
+    let request = Request { asked, runs: args.runs, name, device };
     for key in request.asked.replaced()? {
         eprintln!("note: {} sets {key} itself; what was asked for is not used", request.asked.design.name);
     }

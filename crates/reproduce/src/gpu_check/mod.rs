@@ -3,10 +3,12 @@
 
 mod convolutions;
 mod throughput;
+mod trainer;
 
-pub use throughput::{Trainer, Workload};
+use throughput::Trainer;
 
 use crate::device::doctor::WrongKernels;
+use crate::device::precision;
 use crate::exit::Usage;
 use anyhow::Result;
 use basin_kernels::gpu::check::checks;
@@ -53,10 +55,9 @@ impl Options {
         if !(0.0 < self.seconds && self.seconds <= 600.0) {
             return Err(Usage(format!("--seconds {}, expected more than 0 and at most 600", self.seconds)));
         }
-        let all = [Precision::F32, Precision::Tf32, Precision::Bf16];
         let by_name = |name: &str| {
             let unknown = || Usage(format!("--precisions: {name:?}, expected some of f32,tf32,bf16"));
-            all.into_iter().find(|precision| precision.name() == name).ok_or_else(unknown)
+            precision(name).ok_or_else(unknown)
         };
         self.precisions.split(',').map(by_name).collect()
     }
@@ -89,13 +90,13 @@ struct Checked {
 pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     options.precisions()?;
     let queue = crate::device::open_cuda()?;
-    run_on(&queue, None, options, say)
+    run_on(&queue, &trainer::DeviceTrainer { queue: queue.clone() }, options, say)
 }
 
-/// As [`run`], on any queue. Without a trainer, training is not measured.
+/// As [`run`], on any queue and with any trainer.
 fn run_on(
     queue: &Rc<dyn Queue>,
-    trainer: Option<&dyn Trainer>,
+    trainer: &dyn Trainer,
     options: &Options,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
@@ -130,11 +131,8 @@ fn run_on(
         }
     }
     write(&folder, &answers)?;
-    if let Some(trainer) = trainer {
-        let (throughput, epoch_seconds) = throughput::measure(trainer, &precisions, options, say)?;
-        (answers.throughput, answers.epoch_seconds) = (throughput, epoch_seconds);
-        write(&folder, &answers)?;
-    }
+    (answers.throughput, answers.epoch_seconds) = throughput::measure(trainer, &precisions, options, say)?;
+    write(&folder, &answers)?;
     say(&format!("written {}", folder.join(FILE).display()))?;
     let wrong: Vec<&Checked> = answers.checks.iter().filter(|checked| !checked.ok).collect();
     match wrong.first() {

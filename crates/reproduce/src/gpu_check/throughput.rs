@@ -1,6 +1,7 @@
 //! Training speed of the networks on the device, in turns with PyTorch.
 
 use super::Options;
+use super::trainer::IMAGES;
 use crate::bench::peer::{Peer, PeerError};
 use anyhow::Result;
 use basin_kernels::gpu::Precision;
@@ -22,31 +23,36 @@ const ROUNDS: usize = 3;
 /// Most updates of a round.
 const MOST_UPDATES: usize = 10_000;
 
-/// Images of CIFAR-10's training set, and the network of the paper's main table.
-const EPOCH: usize = 50_000;
+/// The network of the paper's main table.
 const PAPER: (&str, f64) = ("resnet20", 4.0);
 
 /// What to train.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Workload {
+pub(super) struct Workload {
     /// Architecture.
-    pub model: &'static str,
+    pub(super) model: &'static str,
     /// Width multiplier.
-    pub width: f64,
+    pub(super) width: f64,
     /// Storage and arithmetic.
-    pub precision: Precision,
+    pub(super) precision: Precision,
     /// Images per update.
-    pub batch: usize,
+    pub(super) batch: usize,
 }
 
 /// Something that trains on the device: batches with augmentation, forward, backward, update.
-pub trait Trainer {
-    /// Prepares a workload. What comes back runs so many updates and waits until the device has done them.
+pub(super) trait Trainer {
+    /// Prepares a workload and hands `body` what runs so many updates and waits until the device has done them.
     ///
     /// # Errors
-    /// The device's failures.
-    fn start(&self, workload: &Workload) -> Result<Box<dyn FnMut(usize) -> Result<()>>>;
+    /// The device's failures, and those of `body`.
+    fn with(&self, workload: &Workload, body: &mut Body<'_>) -> Result<()>;
 }
+
+/// So many updates.
+pub(super) type Updates<'a> = dyn FnMut(usize) -> Result<()> + 'a;
+
+/// What is done with a prepared workload.
+pub(super) type Body<'a> = dyn FnMut(&mut Updates<'_>) -> Result<()> + 'a;
 
 /// One network at one precision on both sides.
 #[derive(Debug, Serialize)]
@@ -79,9 +85,14 @@ pub(super) fn measure(
     for (model, width) in NETWORKS {
         for &precision in precisions {
             let workload = Workload { model, width, precision, batch: options.batch };
-            let compared = compare(trainer, &workload, options.seconds, peer.as_mut())?;
+            let mut compared = None;
+            trainer.with(&workload, &mut |train| {
+                compared = Some(compare(train, &workload, options.seconds, peer.as_mut())?);
+                Ok(())
+            })?;
+            let Some(compared) = compared else { continue };
             if (model, width) == PAPER {
-                let updates = EPOCH / options.batch;
+                let updates = IMAGES / options.batch;
                 epoch_seconds = Some((updates * options.batch) as f64 / compared.images_per_second);
             }
             say(&serde_json::to_string(&compared)?)?;
@@ -92,16 +103,15 @@ pub(super) fn measure(
 }
 
 fn compare(
-    trainer: &dyn Trainer,
+    train: &mut Updates<'_>,
     workload: &Workload,
     seconds: f64,
     peer: Option<&mut Peer>,
 ) -> Result<Compared> {
-    let mut train = trainer.start(workload)?;
     // Compiles, captures, and tells how many updates make a round.
     train(2)?;
     let updates =
-        (seconds / ROUNDS as f64 / timed(&mut train, 5)?).ceil().clamp(1.0, MOST_UPDATES as f64) as usize;
+        (seconds / ROUNDS as f64 / timed(train, 5)?).ceil().clamp(1.0, MOST_UPDATES as f64) as usize;
     let mut skipped = BTreeMap::new();
     let prepared = match peer {
         None => None,
@@ -127,7 +137,7 @@ fn compare(
     let mut theirs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut prepared = prepared;
     for _ in 0..ROUNDS {
-        ours.push(timed(&mut train, updates)?);
+        ours.push(timed(train, updates)?);
         if let Some((peer, layouts)) = &mut prepared {
             for (layout, steps) in layouts.iter().zip(peer.round(layouts, 1)?) {
                 theirs.entry(layout.clone()).or_default().push(steps[0] / updates as f64);
@@ -152,7 +162,7 @@ fn compare(
 }
 
 /// Seconds of one update of so many.
-fn timed(train: &mut dyn FnMut(usize) -> Result<()>, updates: usize) -> Result<f64> {
+fn timed(train: &mut Updates<'_>, updates: usize) -> Result<f64> {
     let start = Instant::now();
     train(updates)?;
     Ok(start.elapsed().as_secs_f64() / updates as f64)
