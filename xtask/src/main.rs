@@ -12,19 +12,19 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask TASK [arguments]
 
-  reproduce   train, align and distil ensembles, measure them, report (-h for its flags)
-  fetch       download a data set's official files, check and unpack them (-h for its flags)
-  predict     write a checkpoint's logits and the labels of one split
-  bench       measure throughput
-  doctor      what this machine offers, and whether every kernel of its GPU computes what it should
-  gpu-check   every kernel against the processor, training speed against PyTorch, on a GPU
-  keys        list all configuration keys
-  align       align the units of one network's file to another's (-h for its flags)
-  merge       merge networks' files; apply, inspect and spec belong to it
+  reproduce     train, align and distil ensembles, measure them, report (-h for its flags)
+  fetch         download a data set's official files, check and unpack them (-h for its flags)
+  predict       write a checkpoint's logits and the labels of one split
+  bench         measure throughput
+  doctor        what this machine offers, and whether every kernel of its GPU computes what it should
+  gpu-check     every kernel against the processor, training speed against PyTorch, on a GPU
+  keys          list all configuration keys
+  align         align the units of one network's file to another's (-h for its flags)
+  merge         merge networks' files; apply, inspect and spec belong to it
   cuda-toolkit  make what a build with CUDA takes, without a GPU (-h for its flags)
-  test        all checks that need no network: tidy, unit, golden and end-to-end tests
-  tidy        the house rules: arrows between crates, module heads, file sizes, README's results
-  readme      write the committed results into README.md
+  test          all checks that need no network: tidy, unit, golden and end-to-end tests
+  tidy          the house rules: arrows between crates, module heads, file sizes, README's results
+  readme        write the committed results into README.md
 ";
 
 fn main() -> ExitCode {

@@ -152,8 +152,9 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
     let config = asked.base()?;
-    // Refused before anything is read or written.
-    let device = device::asked(&config)?;
+    // Refused before anything is read or written. A price needs no device.
+    let priced = args.dry_run || asked.design.outcome == Outcome::Costs;
+    let device = if priced { None } else { device::asked(&config)? };
     use_threads(config.int("run.threads") as usize)?;
     let name =
         args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
