@@ -5,14 +5,86 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Experiments with what makes them small enough, how many ensembles they have, and a figure that must be there.
-const EXPERIMENTS: &[(&str, &[&str], usize, &str)] = &[
-    ("table2", &[], 6, "pairwise-connectivity-vit"),
-    ("table3", &[], 9, "pairwise-connectivity-resnet20"),
-    ("table4", &[], 4, "accuracy-connectivity-synthetic-vit-m2"),
-    ("fig2", &["--methods", "deep,permuted"], 2, "pairwise-connectivity"),
-    ("fig3", &[], 6, "variance-over-t-synthetic-resnet20"),
-    ("cheap-distillation", &["--methods", "deep"], 7, "training-loss"),
+/// Experiments with what makes them small enough, what they measure (case | network | methods), and a figure that must be
+/// there. Three epochs, so that t is 1 or 2.
+const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
+    (
+        "table2",
+        &[],
+        &["|resnet20|deep,constrained,distilled", "|vit|deep,constrained,distilled"],
+        "pairwise-connectivity-vit",
+    ),
+    (
+        "table3",
+        &[],
+        &[
+            "|resnet20|deep,permuted,multi-pcd,merge-many,frank-wolfe",
+            "|vit|deep,permuted,multi-pcd,merge-many",
+            "REPAIR images = 96|resnet20|deep,permuted,multi-pcd,merge-many,frank-wolfe",
+            "REPAIR images = 96|vit|deep,permuted,multi-pcd,merge-many",
+        ],
+        "pairwise-connectivity-resnet20",
+    ),
+    (
+        "table4",
+        &[],
+        &["|resnet20|deep,distilled-deep", "|vit|deep,distilled-deep"],
+        "accuracy-connectivity-synthetic-vit-m2",
+    ),
+    ("fig2ab", &["--methods", "deep,permuted"], &["|resnet20|deep,permuted"], "pairwise-connectivity"),
+    (
+        "fig2c",
+        &["--methods", "deep,permuted"],
+        &["|resnet20|deep,permuted"],
+        "accuracy-connectivity-synthetic-resnet20-m2",
+    ),
+    (
+        "fig3",
+        &[],
+        &[
+            "t = 1|resnet20|constrained",
+            "t = 1, β = 0.2|resnet20|distilled",
+            "t = 1, β = 0.6|resnet20|distilled",
+            "t = 2|resnet20|constrained",
+            "t = 2, β = 0.2|resnet20|distilled",
+            "t = 2, β = 0.6|resnet20|distilled",
+        ],
+        "variance-over-t-synthetic-resnet20",
+    ),
+    (
+        "members",
+        &["--methods", "deep", "--set=data.train_images=32", "--set=train.epochs=2"],
+        &[
+            "M = 2|resnet20|deep",
+            "M = 3|resnet20|deep",
+            "M = 5|resnet20|deep",
+            "M = 10|resnet20|deep",
+            "M = 20|resnet20|deep",
+        ],
+        "accuracy-over-m-synthetic-resnet20",
+    ),
+    (
+        "stability-point",
+        &[],
+        &[
+            "M = 2, t = 1|resnet20|constrained",
+            "M = 2, t = 2|resnet20|constrained",
+            "M = 2, t = 1|vit|constrained",
+            "M = 2, t = 2|vit|constrained",
+        ],
+        "connectivity-over-t-synthetic-vit",
+    ),
+    (
+        "cheap-distillation",
+        &[],
+        &[
+            "|resnet20|deep,constrained,distilled,distilled-one-teacher,distilled-ensemble",
+            "R = 1|resnet20|distilled-replayed,distilled-ensemble-replayed",
+            "R = 2|resnet20|distilled-replayed,distilled-ensemble-replayed",
+            "k = 1|resnet20|distilled-last,distilled-one-teacher-last",
+        ],
+        "pairwise-connectivity-resnet20",
+    ),
 ];
 
 #[test]
@@ -25,8 +97,16 @@ fn every_experiment_runs_and_reports_its_cases() {
         let text = std::fs::read_to_string(run.join("results.json")).unwrap();
         let results: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(results["experiment"], *name);
-        let rows = results["rows"].as_array().unwrap();
-        assert_eq!(rows.len(), *ensembles, "{name}: {}", stderr(&output));
+        let told = |row: &Value| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            [text("case"), text("model"), text("method")].join("|")
+        };
+        let found: BTreeSet<String> = results["rows"].as_array().unwrap().iter().map(told).collect();
+        let expected = ensembles.iter().flat_map(|told| {
+            let (case, methods) = told.rsplit_once('|').unwrap();
+            methods.split(',').map(move |method| format!("{case}|{method}"))
+        });
+        assert_eq!(found, expected.collect(), "{name}");
         let figure = run.join(format!("report/figures/{figure}.svg"));
         assert!(figure.exists(), "{name}: {} is missing", figure.display());
     }

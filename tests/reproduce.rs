@@ -29,6 +29,13 @@ fn a_run_trains_measures_and_reports_all_six_ensembles() {
         let (deep, permuted) = (rows[0][key].as_f64().unwrap(), rows[3][key].as_f64().unwrap());
         assert!((deep - permuted).abs() < 1e-4, "{key}: {deep} against {permuted}");
     }
+    // The comparison on the same images is the difference of the accuracies; the deep ensemble has none with itself.
+    assert!(rows[0]["minus_deep"].is_null());
+    for row in &rows[1..] {
+        let of = |row: &Value| row["ensemble_accuracy"].as_f64().unwrap();
+        let difference = row["minus_deep"]["mean"].as_f64().unwrap();
+        assert!((difference - (of(row) - of(&rows[0]))).abs() < 1e-12, "{row}");
+    }
     let texts =
         ["tables.md", "tables.tex", "index.html", "references.bib"].map(|name| format!("report/{name}"));
     for file in ["results.csv", "plan.json"].into_iter().chain(texts.iter().map(String::as_str)) {
@@ -127,4 +134,18 @@ fn a_dry_run_prices_every_node_and_writes_nothing() {
     }
     assert!(text.contains("training 26 epochs, 26 to do (45 if each method trained alone)"), "{text}");
     assert!(!folder.path().join("run").exists());
+}
+
+#[test]
+fn a_price_needs_no_data_but_a_run_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--preset", "small", "--dataset", "cifar100", "--experiment", "all"];
+    let runs = folder.path().to_str().unwrap();
+    let reproduce = |more: &[&str]| crate::run(&[&["reproduce", "--runs", runs], &small[..], more].concat());
+    let output = reproduce(&["--dry-run"]);
+    expect_code(&output, 0);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("if each method trained alone") && text.contains("without --data-dir"), "{text}");
+    assert_ne!(reproduce(&[]).status.code(), Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

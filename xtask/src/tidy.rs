@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-kernels", &[]),
     ("basin-metrics", &["basin-core"]),
     ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
-    ("basin-models", &["basin-core", "basin-kernels"]),
+    ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),
     ("basin-report", &["basin-core", "basin-metrics"]),
     ("basin-store", &["basin-core"]),
     ("basin-train", &["basin-core", "basin-data", "basin-ensemble", "basin-kernels", "basin-models"]),

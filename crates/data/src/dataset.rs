@@ -56,6 +56,16 @@ impl DatasetId {
         }
     }
 
+    /// Images of a part of the official set; none of a synthetic one, whose size is a setting.
+    pub fn official_images(self, split: Split) -> Option<usize> {
+        match (self, split) {
+            (Self::Synthetic10 | Self::Synthetic100, _) => None,
+            (Self::Cifar10 | Self::Cifar100, Split::Train) => Some(50_000),
+            (Self::TinyImagenet, Split::Train) => Some(100_000),
+            (Self::Cifar10 | Self::Cifar100 | Self::TinyImagenet, Split::Test) => Some(10_000),
+        }
+    }
+
     /// Height and width of an image in pixels.
     pub fn image_size(self) -> usize {
         if self == Self::TinyImagenet { 64 } else { 32 }

@@ -18,6 +18,10 @@ pub enum Objective {
         label_weight: f64,
         /// τ > 0.
         temperature: f64,
+        /// Repeat the augmentation of every image after that many epochs (at least 1), so that the target of each
+        /// repetition is computed once and kept (a fixed set of targets, as in Shen and Xing, *A Fast Knowledge
+        /// Distillation Framework*, 2112.01528); batch orders stay fresh. None: new augmentation in every epoch.
+        replay: Option<u64>,
     },
     /// A loss of a method's own, computed on the host.
     Custom {
@@ -48,11 +52,27 @@ impl Objective {
         }
     }
 
+    /// Epochs after which the augmentation repeats, if it does.
+    pub fn replay(&self) -> Option<u64> {
+        match self {
+            Self::Distillation { replay, .. } => *replay,
+            Self::CrossEntropy | Self::Custom { .. } => None,
+        }
+    }
+
+    /// Cost of so many epochs in passes over the training set: a forward and backward pass counts 1, the forward pass
+    /// of each teacher 1/3, once per repetition where the augmentation repeats.
+    pub fn passes(&self, epochs: u64) -> f64 {
+        let taught = self.replay().map_or(epochs, |replay| replay.min(epochs));
+        epochs as f64 + taught as f64 * self.teachers().len() as f64 / 3.0
+    }
+
     pub(crate) fn id(&self) -> String {
         match self {
             Self::CrossEntropy => "cross-entropy 1".into(),
-            Self::Distillation { label_weight, temperature, .. } => {
-                format!("distillation 1 (label weight {label_weight:?}, temperature {temperature:?})")
+            Self::Distillation { label_weight, temperature, replay, .. } => {
+                let replay = replay.map_or_else(String::new, |epochs| format!(", replay {epochs}"));
+                format!("distillation 1 (label weight {label_weight:?}, temperature {temperature:?}{replay})")
             }
             Self::Custom { objective, .. } => format!("custom ({})", objective.id()),
         }

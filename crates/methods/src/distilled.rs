@@ -23,7 +23,11 @@ impl Distillation {
         locator: "1503.02531",
     };
 
-    pub(crate) fn towards(self, teachers: Vec<NodeId>) -> Result<Objective, RecipeError> {
+    pub(crate) fn towards(
+        self,
+        teachers: Vec<NodeId>,
+        replay: Option<u64>,
+    ) -> Result<Objective, RecipeError> {
         let Self { label_weight, temperature } = self;
         let refuse = |key, expected: &str, found: f64| {
             Err(RecipeError::Parameter { key, expected: expected.into(), found: found.to_string() })
@@ -34,7 +38,10 @@ impl Distillation {
         if !(temperature > 0.0 && temperature.is_finite()) {
             return refuse("temperature", "a finite τ > 0", temperature);
         }
-        Ok(Objective::Distillation { teachers, label_weight, temperature })
+        if replay == Some(0) {
+            return refuse("replay_epochs", "at least 1", 0.0);
+        }
+        Ok(Objective::Distillation { teachers, label_weight, temperature, replay })
     }
 }
 
@@ -49,12 +56,22 @@ pub enum Teachers {
     All,
 }
 
+/// How the distillation of a student is cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortcut {
+    /// Not at all: the paper's.
+    None,
+    /// Labels from t on, and distillation in that many last epochs, 1 to T − t.
+    Last(u64),
+    /// All augmentation repeats after that many epochs, at least 1, so that teachers run on each image that often only.
+    Replay(u64),
+}
+
 /// One student per deep member j, started from the state of member 1 after epoch t and trained for T − t
 /// epochs towards member j with Eq. 1 (the paper's §4). Batch orders are those of the constrained ensemble,
 /// so β = 1 gives its members bit for bit.
 ///
-/// Other [`Teachers`], or a distillation of the last epochs only, ask how much of the paper's procedure is needed
-/// (its open question on cost).
+/// Other [`Teachers`], or a [`Shortcut`], ask how much of the paper's procedure is needed (its open question on cost).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distilled {
     /// t in 1..T.
@@ -63,14 +80,23 @@ pub struct Distilled {
     pub distillation: Distillation,
     /// Who teaches.
     pub teachers: Teachers,
-    /// Distil the last that many epochs, and train on labels from t until then; all from t on if none.
-    pub last: Option<u64>,
+    /// What is left out.
+    pub shortcut: Shortcut,
 }
 
 impl Distilled {
+    /// Source of kept teacher logits.
+    pub const REPLAY_CITATION: Citation = Citation {
+        key: "shen2022fast",
+        authors: "Shen, Zhiqiang and Xing, Eric",
+        title: "A Fast Knowledge Distillation Framework for Visual Recognition",
+        year: 2022,
+        locator: "2112.01528",
+    };
+
     /// The paper's.
     pub fn new(split_epoch: u64, distillation: Distillation) -> Self {
-        Self { split_epoch, distillation, teachers: Teachers::Own, last: None }
+        Self { split_epoch, distillation, teachers: Teachers::Own, shortcut: Shortcut::None }
     }
 
     fn student(
@@ -80,9 +106,9 @@ impl Distilled {
         (trunk, j): (NodeId, usize),
         objective: Objective,
     ) -> Result<NodeId, RecipeError> {
-        let start = match self.last {
-            Some(last) => cx.epochs.saturating_sub(last).max(self.split_epoch),
-            None => self.split_epoch,
+        let start = match self.shortcut {
+            Shortcut::Last(last) => cx.epochs - last,
+            Shortcut::None | Shortcut::Replay(_) => self.split_epoch,
         };
         if start == self.split_epoch {
             return Constrained::branch(recipe, cx, (trunk, start), j, self.id(), objective);
@@ -98,27 +124,39 @@ impl Distilled {
 
 impl EnsembleMethod for Distilled {
     fn id(&self) -> &'static str {
-        match (self.teachers, self.last) {
-            (Teachers::Own, None) => "distilled",
-            (Teachers::Own, Some(_)) => "distilled-last",
-            (Teachers::First, None) => "distilled-one-teacher",
-            (Teachers::First, Some(_)) => "distilled-one-teacher-last",
-            (Teachers::All, None) => "distilled-ensemble",
-            (Teachers::All, Some(_)) => "distilled-ensemble-last",
+        match (self.teachers, self.shortcut) {
+            (Teachers::Own, Shortcut::None) => "distilled",
+            (Teachers::Own, Shortcut::Last(_)) => "distilled-last",
+            (Teachers::Own, Shortcut::Replay(_)) => "distilled-replayed",
+            (Teachers::First, Shortcut::None) => "distilled-one-teacher",
+            (Teachers::First, Shortcut::Last(_)) => "distilled-one-teacher-last",
+            (Teachers::First, Shortcut::Replay(_)) => "distilled-one-teacher-replayed",
+            (Teachers::All, Shortcut::None) => "distilled-ensemble",
+            (Teachers::All, Shortcut::Last(_)) => "distilled-ensemble-last",
+            (Teachers::All, Shortcut::Replay(_)) => "distilled-ensemble-replayed",
         }
     }
 
     fn citations(&self) -> Vec<Citation> {
-        vec![Citation::SINGLE_BASIN, Distillation::CITATION]
+        let mut citations = vec![Citation::SINGLE_BASIN, Distillation::CITATION];
+        if let Shortcut::Replay(_) = self.shortcut {
+            citations.push(Self::REPLAY_CITATION);
+        }
+        citations
     }
 
     fn plan(&self, cx: &PlanContext) -> Result<Recipe, RecipeError> {
-        if self.last == Some(0) {
-            let (expected, found) = ("at least 1 epoch".to_owned(), "0".to_owned());
-            return Err(RecipeError::Parameter { key: "distil_last", expected, found });
-        }
         let mut recipe = Recipe::new();
         let trunk = Deep::trunk(&mut recipe, cx, self.split_epoch)?;
+        let after_split = cx.epochs - self.split_epoch;
+        let replay = match self.shortcut {
+            Shortcut::Last(last) if !(1..=after_split).contains(&last) => {
+                let expected = format!("1 to {after_split}, the epochs after the split");
+                return Err(RecipeError::Parameter { key: "distil_last", expected, found: last.to_string() });
+            }
+            Shortcut::Replay(epochs) => Some(epochs),
+            Shortcut::None | Shortcut::Last(_) => None,
+        };
         for j in 1..=cx.members {
             let teachers = match self.teachers {
                 Teachers::Own => j..=j,
@@ -127,7 +165,7 @@ impl EnsembleMethod for Distilled {
             };
             let teachers =
                 teachers.map(|i| Deep::member(&mut recipe, cx, i)).collect::<Result<Vec<_>, _>>()?;
-            let objective = self.distillation.towards(teachers)?;
+            let objective = self.distillation.towards(teachers, replay)?;
             let member = self.student(&mut recipe, cx, (trunk, j), objective)?;
             recipe.member(member);
         }

@@ -33,7 +33,7 @@ impl EnsembleMethod for DistilledDeep {
                 start_epoch: 0,
                 order: format!("student/{j}/order"),
                 schedule: cx.schedule.clone(),
-                objective: self.distillation.towards(vec![teacher])?,
+                objective: self.distillation.towards(vec![teacher], None)?,
             };
             let member = recipe.train(trajectory, cx.epochs)?;
             recipe.member(member);

@@ -3,9 +3,10 @@
 use crate::Deep;
 use basin_core::{Citation, Params, SeedTree};
 use basin_ensemble::{EnsembleMethod, ParamOp, ParamOpError, PlanContext, Recipe, RecipeError};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use weight_matching::{
-    FrankWolfeOptions, MatchingOptions, PermutationSpec, apply, frank_wolfe, merge_many, multi_pcd,
+    FrankWolfeOptions, MatchingOptions, MultiMatching, MultiMatchingError, PermutationSpec, apply,
+    frank_wolfe, merge_many, multi_pcd,
 };
 
 /// How several networks are matched at once.
@@ -72,9 +73,9 @@ impl EnsembleMethod for JointlyPermuted {
         let mut recipe = Recipe::new();
         let inputs =
             (1..=cx.members).map(|i| Deep::member(&mut recipe, cx, i)).collect::<Result<Vec<_>, _>>()?;
+        let all = Arc::new(MatchAll { method: self.clone(), newest: Mutex::default() });
         for member in 0..cx.members {
-            let (spec, spec_name) = (self.spec.clone(), self.spec_name.clone());
-            let operation = Arc::new(MatchAll { matching: self.matching, member, spec, spec_name });
+            let operation = Arc::new(MatchOne { all: all.clone(), member });
             let name = format!("{}-{}", self.matching.id(), member + 1);
             // One seed path for all members: each computes the same matching and takes its part of it.
             let aligned = recipe.transform(name, operation, inputs.clone(), self.matching.id());
@@ -84,35 +85,60 @@ impl EnsembleMethod for JointlyPermuted {
     }
 }
 
-/// One network out of a joint matching of all inputs. The matching is computed once per member: it takes seconds, where
-/// the inputs took hours.
-#[derive(Clone, Debug)]
+/// The joint matching of all inputs.
+#[derive(Debug)]
 struct MatchAll {
-    matching: JointMatching,
-    member: usize,
-    spec: PermutationSpec,
-    spec_name: String,
+    method: JointlyPermuted,
+    /// The newest matching and what it was asked for: all members want the same one.
+    newest: Mutex<Option<Matched>>,
 }
 
-impl ParamOp for MatchAll {
+/// Seed and inputs of a matching, and what was found.
+#[derive(Debug)]
+struct Matched {
+    seed: SeedTree,
+    inputs: Vec<Params>,
+    found: Arc<MultiMatching>,
+}
+
+impl MatchAll {
+    fn find(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Arc<MultiMatching>, MultiMatchingError> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |m: &&Matched| m.seed == *seed && m.inputs.iter().eq(inputs.iter().copied());
+        if let Some(Matched { found, .. }) = newest.as_ref().filter(same) {
+            return Ok(found.clone());
+        }
+        let (spec, options) = (&self.method.spec, MatchingOptions::new(*seed));
+        let found = Arc::new(match self.method.matching {
+            JointMatching::MultiPcd => multi_pcd(spec, inputs, &options)?,
+            JointMatching::MergeMany => merge_many(spec, inputs, &options)?.matching,
+            JointMatching::FrankWolfe => frank_wolfe(spec, inputs, &FrankWolfeOptions::new(*seed))?.matching,
+        });
+        let inputs = inputs.iter().copied().cloned().collect();
+        *newest = Some(Matched { seed: *seed, inputs, found: found.clone() });
+        Ok(found)
+    }
+}
+
+/// One network out of the joint matching.
+#[derive(Clone, Debug)]
+struct MatchOne {
+    all: Arc<MatchAll>,
+    member: usize,
+}
+
+impl ParamOp for MatchOne {
     fn id(&self) -> String {
-        format!("{} 1 (spec {}, network {})", self.matching.id(), self.spec_name, self.member)
+        let JointlyPermuted { matching, spec_name, .. } = &self.all.method;
+        format!("{} 2 (spec {spec_name}, network {})", matching.id(), self.member)
     }
 
     fn apply(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Params, ParamOpError> {
         let refuse = |reason: String| ParamOpError { operation: self.id(), reason };
-        let options = MatchingOptions::new(*seed);
-        let found = match self.matching {
-            JointMatching::MultiPcd => multi_pcd(&self.spec, inputs, &options),
-            JointMatching::MergeMany => merge_many(&self.spec, inputs, &options).map(|m| m.matching),
-            JointMatching::FrankWolfe => {
-                frank_wolfe(&self.spec, inputs, &FrankWolfeOptions::new(*seed)).map(|m| m.matching)
-            }
-        };
-        let found = found.map_err(|e| refuse(e.to_string()))?;
+        let found = self.all.find(inputs, seed).map_err(|e| refuse(e.to_string()))?;
         let own = inputs.get(self.member).zip(found.permutations.get(self.member));
         let (params, permutations) = own.ok_or_else(|| refuse(format!("{} inputs", inputs.len())))?;
-        apply(&self.spec, params, permutations).map_err(|e| refuse(e.to_string()))
+        apply(&self.all.method.spec, params, permutations).map_err(|e| refuse(e.to_string()))
     }
 
     fn preserves(&self) -> Option<usize> {
@@ -120,6 +146,6 @@ impl ParamOp for MatchAll {
     }
 
     fn citations(&self) -> Vec<Citation> {
-        vec![self.matching.citation()]
+        vec![self.all.method.matching.citation()]
     }
 }

@@ -10,7 +10,7 @@ mod swe;
 
 pub use constrained::Constrained;
 pub use deep::Deep;
-pub use distilled::{Distillation, Distilled, Teachers};
+pub use distilled::{Distillation, Distilled, Shortcut, Teachers};
 pub use distilled_deep::DistilledDeep;
 pub use jointly_permuted::{JointMatching, JointlyPermuted};
 pub use permuted::{MatchWeights, Permuted};

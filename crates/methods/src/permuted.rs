@@ -53,7 +53,7 @@ pub struct MatchWeights {
 
 impl ParamOp for MatchWeights {
     fn id(&self) -> String {
-        format!("weight-matching 1 (spec {})", self.spec_name)
+        format!("weight-matching 2 (spec {})", self.spec_name)
     }
 
     fn apply(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Params, ParamOpError> {

@@ -3,8 +3,8 @@
 use basin_ensemble::conformance::assert_method_conforms;
 use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Work, keys, trajectory_keys};
 use basin_methods::{
-    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted, Swe,
-    Teachers,
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted,
+    Shortcut, Swe, Teachers,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use weight_matching::PermutationSpec;
@@ -103,25 +103,32 @@ fn parameters_out_of_range_are_refused_by_name() {
 
 #[test]
 fn cheaper_distillation_conforms_and_costs_what_it_says() {
-    let with = |teachers, last| Distilled { teachers, last, ..Distilled::new(10, PAPER) };
+    use Shortcut::{Last, Replay};
+    let with = |teachers, shortcut| Distilled { teachers, shortcut, ..Distilled::new(10, PAPER) };
     // One deep member and five students; five deep members and five students; 80 epochs on labels, then 20.
-    for (teachers, last, epochs) in [
-        (Teachers::First, None, 110 + 5 * 100),
-        (Teachers::All, None, 5 * 110 + 5 * 100),
-        (Teachers::Own, Some(20), 5 * 110 + 5 * 100),
-        (Teachers::First, Some(20), 110 + 5 * 100),
+    for (teachers, shortcut, epochs) in [
+        (Teachers::First, Shortcut::None, 110 + 5 * 100),
+        (Teachers::All, Shortcut::None, 5 * 110 + 5 * 100),
+        (Teachers::Own, Last(20), 5 * 110 + 5 * 100),
+        (Teachers::First, Last(20), 110 + 5 * 100),
+        (Teachers::Own, Replay(4), 5 * 110 + 5 * 100),
+        (Teachers::All, Replay(4), 5 * 110 + 5 * 100),
     ] {
-        assert_method_conforms(&with(teachers, last), &cx(), epochs);
+        assert_method_conforms(&with(teachers, shortcut), &cx(), epochs);
     }
-    assert!(with(Teachers::Own, Some(0)).plan(&cx()).is_err());
+    for refused in [Last(0), Last(101), Replay(0)] {
+        assert!(with(Teachers::Own, refused).plan(&cx()).is_err(), "{refused:?}");
+    }
 }
 
 #[test]
 fn distilling_all_epochs_since_the_split_is_the_papers_procedure() {
-    let keys_of = |last| {
-        let recipe = Distilled { last, ..Distilled::new(10, PAPER) }.plan(&cx()).unwrap();
+    let keys_of = |shortcut| {
+        let recipe = Distilled { shortcut, ..Distilled::new(10, PAPER) }.plan(&cx()).unwrap();
         keys(&recipe, "cifar10, seed 0").into_iter().collect::<BTreeSet<_>>()
     };
-    assert_eq!(keys_of(None), keys_of(Some(100)));
-    assert_ne!(keys_of(None), keys_of(Some(99)));
+    assert_eq!(keys_of(Shortcut::None), keys_of(Shortcut::Last(100)));
+    assert_ne!(keys_of(Shortcut::None), keys_of(Shortcut::Last(99)));
+    assert_ne!(keys_of(Shortcut::None), keys_of(Shortcut::Replay(100)));
+    assert_ne!(keys_of(Shortcut::Replay(2)), keys_of(Shortcut::Replay(4)));
 }

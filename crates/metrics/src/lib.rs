@@ -12,6 +12,7 @@ pub mod joint_connectivity;
 pub mod jsd;
 pub mod loss_barrier;
 pub mod nll;
+pub mod paired;
 pub mod pairwise_connectivity;
 mod shape;
 pub mod stats;
@@ -29,5 +30,6 @@ pub use joint_connectivity::{Connectivity, ConnectivityDraw, joint_connectivity}
 pub use jsd::{jsd_one_vs_all, jsd_uniform};
 pub use loss_barrier::loss_barrier;
 pub use nll::nll;
+pub use paired::{PairedDifference, paired_difference};
 pub use pairwise_connectivity::{PairwiseCurve, choose_pairs, pairwise_connectivity};
 pub use true_class_variance::true_class_variance;

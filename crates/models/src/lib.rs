@@ -3,10 +3,12 @@
 mod architecture;
 mod init;
 mod network;
+mod repair;
 mod resnet;
 mod vit;
 
 pub use architecture::{Architecture, Family, ModelError};
 pub use network::{Layout, Network, ParamSpec};
+pub use repair::NetworkStatistics;
 pub use resnet::ResNet;
 pub use vit::{Vit, VitConfig};

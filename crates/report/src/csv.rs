@@ -52,8 +52,8 @@ mod tests {
         };
         let text = rows(&[row]);
         let line = text.lines().nth(1).unwrap();
-        assert_eq!(line, "\"a,b\",\"say \"\"x\"\"\",,,0,0,0.3333333333333333,0,0,0,,0,0,0,0,0,0.25 ");
-        assert_eq!(text.lines().next().unwrap().split(',').count(), 17);
+        assert_eq!(line, "\"a,b\",\"say \"\"x\"\"\",,,0,0,0.3333333333333333,0,0,0,,0,0,0,0,0,,0.25 ");
+        assert_eq!(text.lines().next().unwrap().split(',').count(), 18);
     }
 
     #[test]

@@ -38,10 +38,10 @@ fn block_text(block: &Block) -> String {
     let header = row(&["Method", "Paper", "Ours (seeds)", "Difference [95 %]", ""]);
     let sections: Vec<String> = block.sections.iter().map(section_rows).collect();
     text += &tabular("lrrrl", &(header + "\\midrule\n" + &sections.join("\\midrule\n")));
-    // Six means with their deviations are wider than a page: one half stands below the other.
-    let half = QUALITY.len() / 2;
-    let halves = [0..half, half..QUALITY.len()].map(|columns| quality_rows(block, columns));
-    let columns = format!("l{}", "r".repeat(half.max(QUALITY.len() - half)));
+    // So many means with their deviations are wider than a page: one half stands below the other.
+    let half = QUALITY.len().div_ceil(2);
+    let halves = [0..half, half..QUALITY.len()].map(|columns| quality_rows(block, columns, half));
+    let columns = format!("l{}", "r".repeat(half));
     text += &tabular(&columns, &halves.join("\\midrule\n"));
     let mark = |(i, note): (usize, &String)| format!("{} {note}", crate::number::superscript(i + 1));
     let mut notes: Vec<String> = block.footnotes.iter().enumerate().map(mark).collect();
@@ -60,13 +60,17 @@ fn section_rows(section: &Section) -> String {
     format!("\\multicolumn{{5}}{{l}}{{\\emph{{{}}}}} \\\\\n{lines}", escaped(section.title))
 }
 
-fn quality_rows(block: &Block, columns: Range<usize>) -> String {
-    let names = QUALITY[columns.clone()].iter().map(|(name, _)| *name);
-    let mut text = row(&[&["Method"], names.collect::<Vec<_>>().as_slice()].concat()) + "\\midrule\n";
+/// Rows of some columns, filled up to a width.
+fn quality_rows(block: &Block, columns: Range<usize>, width: usize) -> String {
+    let mut names = vec!["Method"];
+    names.extend(QUALITY[columns.clone()].iter().map(|(name, _)| *name));
+    names.resize(1 + width, "");
+    let mut text = row(&names) + "\\midrule\n";
     for line in &block.quality {
         let cells: Vec<String> = line.values[columns.clone()].iter().map(quality_cell).collect();
         let mut all = vec![method::name(&line.method)];
         all.extend(cells.iter().map(String::as_str));
+        all.resize(1 + width, "");
         text += &row(&all);
     }
     text

@@ -19,5 +19,5 @@ mod terminal;
 
 pub use error::ReportError;
 pub use render::{Artifact, render};
-pub use results::{Case, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
+pub use results::{Case, Cost, MinusDeep, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
 pub use terminal::terminal_table;

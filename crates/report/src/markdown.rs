@@ -1,7 +1,7 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::method;
-use crate::number::{deviation, duration, fixed, grouped};
+use crate::number::{duration, fixed, grouped, metric, metric_deviation};
 use crate::results::Results;
 use crate::table::{Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND};
 use basin_metrics::stats::Summary;
@@ -59,10 +59,10 @@ fn block_text(block: &Block) -> String {
     text + &escaped(&block.seeds) + "\n"
 }
 
-/// Mean ± sd with four decimals.
+/// Mean ± sd.
 pub(crate) fn quality_cell(summary: &Summary) -> String {
-    let mean = fixed(summary.mean, 4);
-    deviation(summary).map_or_else(|| mean.clone(), |sd| format!("{mean} ± {}", fixed(sd, 4)))
+    let mean = metric(summary.mean);
+    metric_deviation(summary).map_or_else(|| mean.clone(), |sd| format!("{mean} {}", sd.replace('±', "± ")))
 }
 
 /// A table row; the first cell is a name and is escaped, the others are numbers of ours.

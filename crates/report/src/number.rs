@@ -43,6 +43,17 @@ pub(crate) fn deviation(summary: &Summary) -> Option<f64> {
     (summary.n > 1 && summary.sd.is_finite()).then_some(summary.sd)
 }
 
+/// A metric: four decimals, one from 10 on.
+pub(crate) fn metric(value: f64) -> String {
+    fixed(value, if value.abs() < 10.0 { 4 } else { 1 })
+}
+
+/// The deviation of a metric as [`metric`] writes its mean; none of what is the same for all seeds.
+pub(crate) fn metric_deviation(summary: &Summary) -> Option<String> {
+    let decimals = if summary.mean.abs() < 10.0 { 4 } else { 1 };
+    deviation(summary).filter(|sd| *sd > 0.0).map(|sd| format!("±{}", fixed(sd, decimals)))
+}
+
 /// Whole numbers in groups of three: `250 000`, with spaces that do not break.
 pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();

@@ -93,9 +93,28 @@ pub struct Row {
     /// Accuracy of each member, in order, in `[0, 1]`.
     #[serde(default, deserialize_with = "numbers_or_null")]
     pub member_accuracies: Vec<f64>,
+    /// Ensemble accuracy minus that of the deep ensemble of the same seed, on the same test images, as fractions; none
+    /// where there is no deep ensemble to compare with.
+    #[serde(default)]
+    pub minus_deep: Option<MinusDeep>,
+    /// What training all of it costs if nothing is shared, in passes over the training set: forward and backward count 1,
+    /// a teacher's forward pass 1/3. 0 where it is not known.
+    #[serde(default)]
+    pub passes: f64,
     /// Folders that these numbers come from, relative to `results.json`: the measurement, then the members.
     #[serde(default)]
     pub sources: Vec<String>,
+}
+
+/// A paired difference of accuracies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MinusDeep {
+    /// The difference.
+    #[serde(deserialize_with = "number_or_null")]
+    pub mean: f64,
+    /// Its standard error over the test images.
+    #[serde(deserialize_with = "number_or_null")]
+    pub standard_error: f64,
 }
 
 /// How one trained node's loss and accuracy went.
@@ -103,6 +122,12 @@ pub struct Row {
 pub struct TrainingCurve {
     /// Readable name of the node, for example `deep-1`.
     pub node: String,
+    /// Architecture.
+    #[serde(default)]
+    pub model: String,
+    /// The case of the experiment that it was first planned for.
+    #[serde(default)]
+    pub case: String,
     /// Method id that gives the curve its colour.
     pub method: String,
     /// Root seed.
@@ -164,9 +189,17 @@ pub struct Cost {
     pub wall_seconds: f64,
 }
 
+impl MinusDeep {
+    /// 95 % over test images, by the normal approximation.
+    pub(crate) fn interval(self) -> (f64, f64) {
+        let half = 1.96 * self.standard_error;
+        (self.mean - half, self.mean + half)
+    }
+}
+
 impl Row {
     /// The metric columns with their names, in the order of the CSV file.
-    pub(crate) fn metrics(&self) -> [(&'static str, f64); 10] {
+    pub(crate) fn metrics(&self) -> [(&'static str, f64); 11] {
         [
             ("ensemble_accuracy", self.ensemble_accuracy),
             ("mean_member_accuracy", self.mean_member_accuracy),
@@ -178,6 +211,7 @@ impl Row {
             ("jsd_one_vs_all", self.jsd_one_vs_all),
             ("true_class_variance", self.true_class_variance),
             ("disagreement", self.disagreement),
+            ("passes", if self.passes > 0.0 { self.passes } else { f64::NAN }),
         ]
     }
 }

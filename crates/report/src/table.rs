@@ -3,7 +3,7 @@
 
 use crate::number::{MISSING, percent_summary, signed_percent, superscript};
 use crate::paper::{Paper, Published};
-use crate::results::{Results, Row};
+use crate::results::{MinusDeep, Results, Row};
 use crate::spread::summary;
 use crate::{ReportError, method, setup};
 use basin_metrics::stats::{Summary, welch};
@@ -46,6 +46,8 @@ pub(crate) struct Line {
     pub(crate) mark: Option<usize>,
     /// None where the paper has a number and the run has no such method.
     pub(crate) ours: Option<Summary>,
+    /// Interval over test images, which a single seed has too.
+    pub(crate) over_images: Option<(f64, f64)>,
 }
 
 /// What stands as the verdict of a line that has the paper's number alone.
@@ -69,24 +71,31 @@ const COMPARED: [(&str, &str, Quantity); 3] = [
     ("Mean member accuracy, %", "mean_member_accuracy", |row| row.mean_member_accuracy),
 ];
 
+/// Title of the section that compares with the deep ensemble of the same run.
+const MINUS_DEEP: &str = "Ensemble accuracy minus the deep ensemble's, percentage points";
+
 /// The columns of the second table.
-pub(crate) const QUALITY: [(&str, Quantity); 6] = [
+pub(crate) const QUALITY: [(&str, Quantity); 7] = [
     ("NLL", |row| row.nll),
     ("Brier", |row| row.brier),
     ("ECE", |row| row.ece),
     ("JSD", |row| row.jsd_one_vs_all),
     ("Variance", |row| row.true_class_variance),
     ("Disagreement", |row| row.disagreement),
+    ("Passes", |row| if row.passes > 0.0 { row.passes } else { f64::NAN }),
 ];
 
 /// What the columns of the second table mean.
 pub(crate) const QUALITY_LEGEND: &str = "NLL in nats; Brier in [0, 2]; ECE with equal-width bins, in [0, 1]; \
      JSD one-vs-all in nats; variance of the true class's probability over members; disagreement of pairs of \
-     members, in [0, 1]. Mean ± sd over seeds.";
+     members, in [0, 1]; passes over the training set if nothing were shared, a teacher's forward pass counting a \
+     third. Mean ± sd over seeds.";
 
 /// What the columns of the first table mean.
 pub(crate) const COMPARISON_LEGEND: &str = "Mean ± sd over seeds (number of seeds). Difference: ours − paper, \
-     with the 95 % interval of Welch's t; within: the interval contains 0; above, below: it does not.";
+     with the 95 % interval of Welch's t; within: the interval contains 0; above, below: it does not. Minus the deep \
+     ensemble of the same seed, on the same images: one seed has a 95 % interval over test images, which does not say what \
+     another seed would give.";
 
 impl Block {
     /// Title line, for example `cifar10 · resnet20 · 5 members`.
@@ -104,10 +113,15 @@ impl Line {
         text + &self.mark.map_or_else(String::new, superscript)
     }
 
-    /// Our number with the number of seeds.
+    /// Our number with the number of seeds, and with its interval over images where one seed has such.
     pub(crate) fn ours_cell(&self) -> String {
-        let ours = self.ours.as_ref();
-        ours.map_or_else(|| MISSING.to_owned(), |ours| format!("{} ({})", percent_summary(ours), ours.n))
+        match (&self.ours, self.over_images) {
+            (None, _) => MISSING.to_owned(),
+            (Some(ours), Some((low, high))) => {
+                format!("{} [{}, {}]", signed_percent(ours.mean), signed_percent(low), signed_percent(high))
+            }
+            (Some(ours), None) => format!("{} ({})", percent_summary(ours), ours.n),
+        }
     }
 
     /// Ours minus the paper's, with the interval where there is one.
@@ -190,10 +204,11 @@ fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
             let mark =
                 published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(&mut footnotes, note));
             let paper = published.map(|p: Published| p.summary);
-            lines.push(Line { method: method.to_owned(), paper, mark, ours });
+            lines.push(Line { method: method.to_owned(), paper, mark, ours, over_images: None });
         }
         sections.push(Section { title, lines });
     }
+    sections.extend(minus_deep(rows, &methods));
     let quality = methods
         .iter()
         .map(|&method| Quality {
@@ -214,6 +229,23 @@ fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
         quality,
         footnotes,
     }
+}
+
+/// How far ensembles are from the deep ensemble, where rows tell.
+fn minus_deep(rows: &[&Row], methods: &[&str]) -> Option<Section> {
+    let line = |method: &&str| {
+        let own = rows.iter().filter(|row| row.method == **method);
+        let differences: Vec<MinusDeep> = own.filter_map(|row| row.minus_deep).collect();
+        let ours = summary(&differences.iter().map(|d| d.mean).collect::<Vec<f64>>());
+        let over_images = match differences[..] {
+            [] => return None,
+            [only] => Some(only.interval()).filter(|(low, high)| (high - low).is_finite()),
+            _ => None,
+        };
+        Some(Line { method: (*method).to_owned(), paper: None, mark: None, ours: Some(ours), over_images })
+    };
+    let lines: Vec<Line> = methods.iter().filter_map(line).collect();
+    (!lines.is_empty()).then_some(Section { title: MINUS_DEEP, lines })
 }
 
 /// Number of the footnote with this text, from 1; the same text is one footnote.

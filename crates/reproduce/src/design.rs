@@ -1,11 +1,13 @@
 //! The experiments that a run can name: what each varies. One line each in [`DESIGNS`].
 
-use crate::config::Config;
+use crate::Asked;
+use crate::config::{Config, ConfigError};
 
 /// Keys and values that one case sets, in the order in which they are told.
 pub type Varied = Vec<(&'static str, String)>;
 
-/// An experiment: a name and the cases it consists of, as a function of the configuration that they share.
+/// An experiment: a name and the cases it consists of, as a function of what was asked for; a case can depend on what the
+/// preset says of its data set and network.
 #[derive(Clone, Copy, Debug)]
 pub struct Design {
     /// Name, as after `--experiment`.
@@ -13,7 +15,10 @@ pub struct Design {
     /// Where in the paper, or what question; one line for help.
     pub summary: &'static str,
     /// Its cases, at least one.
-    pub cases: fn(&Config) -> Vec<Varied>,
+    ///
+    /// # Errors
+    /// When what was asked for is no configuration.
+    pub cases: fn(&Asked) -> Result<Vec<Varied>, ConfigError>,
     /// What comes out of it.
     pub outcome: Outcome,
 }
@@ -32,25 +37,25 @@ pub const DESIGNS: &[Design] = &[
     Design {
         name: "table1",
         summary: "Table 1: all methods, accuracy and joint connectivity",
-        cases: |_| vec![Vec::new()],
+        cases: |_| Ok(vec![Vec::new()]),
         outcome: Outcome::Report,
     },
     Design {
         name: "table2",
         summary: "Table 2: constrained and distilled ensembles of both networks",
-        cases: |_| models("deep,constrained,distilled"),
+        cases: |_| Ok(models("deep,constrained,distilled")),
         outcome: Outcome::Report,
     },
     Design {
         name: "table3",
-        summary: "Table 3: permuted ensembles by pairwise and joint matching, joint connectivity",
+        summary: "Table 3: permuted ensembles by pairwise and joint matching, joint connectivity with and without REPAIR",
         cases: table3,
         outcome: Outcome::Report,
     },
     Design {
         name: "table4",
         summary: "Table 4: deep ensembles with and without distillation, both networks",
-        cases: |_| models("deep,distilled-deep"),
+        cases: |_| Ok(models("deep,distilled-deep")),
         outcome: Outcome::Report,
     },
     Design {
@@ -60,9 +65,15 @@ pub const DESIGNS: &[Design] = &[
         outcome: Outcome::Costs,
     },
     Design {
-        name: "fig2",
-        summary: "Figure 2: pairwise connectivity, accuracy against joint connectivity",
-        cases: |_| vec![Vec::new()],
+        name: "fig2ab",
+        summary: "Figure 2a and 2b: connectivity on the line between pairs of members",
+        cases: |_| Ok(vec![Vec::new()]),
+        outcome: Outcome::Report,
+    },
+    Design {
+        name: "fig2c",
+        summary: "Figure 2c: accuracy against joint connectivity",
+        cases: |_| Ok(vec![Vec::new()]),
         outcome: Outcome::Report,
     },
     Design {
@@ -74,7 +85,7 @@ pub const DESIGNS: &[Design] = &[
     Design {
         name: "members",
         summary: "accuracy, connectivity and diversity for ensembles of 2, 3, 5, 10 and 20 members",
-        cases: |_| [2, 3, 5, 10, 20].map(|m| vec![("ensemble.members", m.to_string())]).into(),
+        cases: |_| Ok([2, 3, 5, 10, 20].map(|m| vec![("ensemble.members", m.to_string())]).into()),
         outcome: Outcome::Report,
     },
     Design {
@@ -85,7 +96,7 @@ pub const DESIGNS: &[Design] = &[
     },
     Design {
         name: "cheap-distillation",
-        summary: "how much of the distillation is needed: one teacher, all as one teacher, the last epochs only",
+        summary: "how much of the distillation is needed: one teacher, all as one, kept logits, the last epochs only",
         cases: cheap_distillation,
         outcome: Outcome::Report,
     },
@@ -117,6 +128,8 @@ pub fn label(varied: &Varied) -> String {
         "ensemble.label_weight" => Some("β"),
         "ensemble.members" => Some("M"),
         "ensemble.distil_last" => Some("k"),
+        "ensemble.replay_epochs" => Some("R"),
+        "metrics.repair_images" => Some("REPAIR images"),
         "data.dataset" | "model.name" | "ensemble.methods" => None,
         _ => Some(""),
     };
@@ -133,43 +146,59 @@ fn models(methods: &str) -> Vec<Varied> {
     ["resnet20", "vit"].map(of).into()
 }
 
+/// Training images for channel statistics: each of a ResNet's channels sees hundreds of thousands of pixels of them.
+const REPAIR_IMAGES: u64 = 500;
+
 /// The relaxation of cycle-consistent matching has no heads that move as blocks.
-fn table3(_: &Config) -> Vec<Varied> {
+fn table3(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
     let mut cases = models("deep,permuted,multi-pcd,merge-many");
     cases[0][1].1 += ",frank-wolfe";
-    cases
+    // Each once more with REPAIR.
+    let images = match asked.base()?.int("data.train_images") {
+        0 => REPAIR_IMAGES,
+        n => n.min(REPAIR_IMAGES),
+    };
+    let repaired = |case: &Varied| {
+        let mut case = case.clone();
+        case.push(("metrics.repair_images", images.to_string()));
+        case
+    };
+    cases.extend(cases.iter().map(repaired).collect::<Vec<_>>());
+    Ok(cases)
 }
 
 /// The paper has no SWE and no permuted ensembles of transformers.
-fn table5(_: &Config) -> Vec<Varied> {
+fn table5(_: &Asked) -> Result<Vec<Varied>, ConfigError> {
     let mut cases = models("deep,constrained,distilled,distilled-deep");
     cases[0][1].1 += ",swe,permuted";
-    cases
+    Ok(cases)
 }
 
 /// Split epochs in even steps from 1 to below T.
-fn split_epochs(base: &Config) -> Vec<u64> {
-    let epochs = base.int("train.epochs");
-    let mut all: Vec<u64> = (0..6).map(|i| (i * epochs / 6).clamp(1, epochs - 1)).collect();
+fn split_epochs(config: &Config) -> Vec<u64> {
+    let epochs = config.int("train.epochs");
+    let mut all: Vec<u64> = (0..6).map(|i| (i * epochs / 6).clamp(1, epochs.max(2) - 1)).collect();
     all.dedup();
     all
 }
 
-fn all(base: &Config) -> Vec<Varied> {
+fn all(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
     let others = DESIGNS.iter().filter(|other| other.outcome == Outcome::Report && other.name != "all");
     let mut cases: Vec<Varied> = Vec::new();
-    for case in others.flat_map(|design| (design.cases)(base)) {
-        if !cases.contains(&case) {
-            cases.push(case);
+    for design in others {
+        for case in (design.cases)(asked)? {
+            if !cases.contains(&case) {
+                cases.push(case);
+            }
         }
     }
-    cases
+    Ok(cases)
 }
 
 /// Constrained ensembles are β = 1; the others are distilled.
-fn fig3(base: &Config) -> Vec<Varied> {
+fn fig3(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
     let mut cases = Vec::new();
-    for t in split_epochs(base) {
+    for t in split_epochs(&asked.base()?) {
         let at = |methods: &str| {
             vec![("ensemble.split_epoch", t.to_string()), ("ensemble.methods", methods.to_owned())]
         };
@@ -180,32 +209,78 @@ fn fig3(base: &Config) -> Vec<Varied> {
             cases.push(case);
         }
     }
-    cases
+    Ok(cases)
 }
 
 /// The paper's procedure with what it starts from and what it aims at; fewer or other teachers; fewer epochs.
-fn cheap_distillation(base: &Config) -> Vec<Varied> {
+fn cheap_distillation(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
+    let base = asked.base()?;
     let all = "deep,constrained,distilled,distilled-one-teacher,distilled-ensemble";
     let mut cases = vec![vec![("ensemble.methods", all.to_owned())]];
-    let epochs = base.int("train.epochs") - base.int("ensemble.split_epoch").min(base.int("train.epochs"));
+    let epochs = base.int("train.epochs").saturating_sub(base.int("ensemble.split_epoch"));
+    let mut repeats = vec![1, 4.min(epochs.max(1))];
+    repeats.dedup();
+    cases.extend(repeats.into_iter().map(|epochs| {
+        let methods = "distilled-replayed,distilled-ensemble-replayed".to_owned();
+        vec![("ensemble.methods", methods), ("ensemble.replay_epochs", epochs.to_string())]
+    }));
     let mut shares: Vec<u64> = [2, 4].map(|part| (epochs / part).max(1)).into();
     shares.dedup();
     cases.extend(shares.into_iter().map(|last| {
         let methods = "distilled-last,distilled-one-teacher-last".to_owned();
         vec![("ensemble.methods", methods), ("ensemble.distil_last", last.to_string())]
     }));
-    cases
+    Ok(cases)
 }
 
-fn stability_point(base: &Config) -> Vec<Varied> {
-    let case = |model: &str, t: u64| {
-        vec![
-            ("model.name", model.to_owned()),
-            ("ensemble.methods", "constrained".to_owned()),
-            ("ensemble.members", "2".to_owned()),
-            ("ensemble.split_epoch", t.to_string()),
-        ]
-    };
-    let epochs = split_epochs(base);
-    ["resnet20", "vit"].into_iter().flat_map(|m| epochs.iter().map(move |&t| case(m, t))).collect()
+/// Each network by its own number of epochs.
+fn stability_point(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
+    let mut cases = Vec::new();
+    for model in ["resnet20", "vit"] {
+        let own = asked.case(&vec![("model.name", model.to_owned())])?;
+        cases.extend(split_epochs(&own).into_iter().map(|t| {
+            vec![
+                ("model.name", model.to_owned()),
+                ("ensemble.methods", "constrained".to_owned()),
+                ("ensemble.members", "2".to_owned()),
+                ("ensemble.split_epoch", t.to_string()),
+            ]
+        }));
+    }
+    Ok(cases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Registry;
+    use crate::config::PRESETS;
+    use crate::experiment::plan_context;
+
+    /// No experiment may end with a refusal that its own cases bring about.
+    #[test]
+    fn every_experiment_can_be_planned_with_every_preset_data_set_and_network() {
+        let registry = Registry::default();
+        let mut planned = 0;
+        for (preset, design) in PRESETS.iter().flat_map(|preset| DESIGNS.iter().map(move |d| (preset, d))) {
+            for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
+                for model in ["resnet20", "vit"] {
+                    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+                    let settings = vec![set("data.dataset", dataset), set("model.name", model)];
+                    let asked = Asked { design, preset, settings };
+                    for varied in (design.cases)(&asked).unwrap() {
+                        let config = asked.case(&varied).unwrap();
+                        for id in config.list("ensemble.methods") {
+                            let method = registry.method(id, &config).unwrap();
+                            let recipe = method.plan(&plan_context(&config)).unwrap_or_else(|e| {
+                                panic!("{} {} {dataset} {model} {varied:?}: {e}", preset.name, design.name)
+                            });
+                            planned += recipe.members().len();
+                        }
+                    }
+                }
+            }
+        }
+        assert!(planned > 1000, "{planned}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Carries out the plan's nodes: each once, resumable, its files sealed by DONE.
 
+use crate::device::OnDevice;
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::{Progress, Task};
@@ -10,7 +11,8 @@ use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
 use basin_store::{NodeDir, RunDir};
 use basin_train::{
-    EpochRow, Examples, Moments, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching, TrainState,
+    EpochRow, Examples, KeptTargets, Moments, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching,
+    TrainState,
 };
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -61,6 +63,8 @@ pub struct Executor<'a> {
     pub run: &'a RunDir,
     /// Asked after every step.
     pub interrupt: &'a Interrupt,
+    /// Where to train and evaluate; None: on the processor.
+    pub device: Option<&'a OnDevice>,
 }
 
 impl Executor<'_> {
@@ -139,7 +143,15 @@ impl Executor<'_> {
                 let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
                 let mut observer = Observer { executor: self, node, dir, task, first, checkpoint, clock };
                 let segment = Segment { state, end_epoch: *end };
-                match basin_train::run(&experiment.network, &recipe, segment, &mut observer)? {
+                let network = &experiment.network;
+                let outcome = match self.device {
+                    None => basin_train::run(network, &recipe, segment, &mut observer)?,
+                    Some(OnDevice { queue, precision }) => {
+                        let queue = queue.clone();
+                        basin_train::device::run(queue, *precision, network, &recipe, segment, &mut observer)?
+                    }
+                };
+                match outcome {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
                     Outcome::Finished(state) => {
                         write_rows(dir, &state)?;
@@ -215,10 +227,11 @@ impl Executor<'_> {
         let mut teachers = teachers.iter().map(taught).collect::<Result<Vec<_>>>()?;
         let teaching = match &trajectory.objective {
             Objective::CrossEntropy => Teaching::Labels,
-            Objective::Distillation { label_weight, temperature, .. } => {
+            Objective::Distillation { label_weight, temperature, replay, .. } => {
                 ensure!(!teachers.is_empty(), "{} has no teacher", node.name);
                 let (label_weight, temperature) = (*label_weight, *temperature);
-                Teaching::Teachers { teachers, label_weight, temperature }
+                let kept = replay.map(|epochs| Arc::new(KeptTargets::new(train.len(), epochs)));
+                Teaching::Teachers { teachers, label_weight, temperature, kept }
             }
             Objective::Custom { objective, .. } => {
                 Teaching::Custom { objective: objective.clone(), teacher: teachers.pop() }
@@ -231,6 +244,7 @@ impl Executor<'_> {
             schedule: trajectory.schedule.clone(),
             order: experiment.seeds(node.seed).path(&trajectory.order),
             teaching,
+            replay: trajectory.objective.replay(),
         })
     }
 

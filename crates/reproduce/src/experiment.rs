@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::design::Varied;
 use crate::exit::Usage;
 use anyhow::Result;
-use basin_core::{Digest, Labels, SeedTree};
+use basin_core::{Digest, Labels, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{AfterSplit, PlanContext, WarmupCosine};
 use basin_models::{Architecture, Network};
@@ -23,8 +23,12 @@ pub struct Experiment {
     pub network: Network,
     /// Training images.
     pub train: Arc<ImageSet>,
+    /// Their digest.
+    pub train_digest: Digest,
     /// Test images; never seen by training.
     pub test: Arc<ImageSet>,
+    /// Their digest.
+    pub test_digest: Digest,
     /// The test images' labels.
     pub test_labels: Labels,
     /// Pixel normalisation.
@@ -41,10 +45,14 @@ impl Experiment {
     /// With the file or key, what was expected and what was found.
     pub fn load(config: Config, varied: Varied, datasets: &mut Datasets) -> Result<Self> {
         let dataset: DatasetId = config.text("data.dataset").parse()?;
-        let Splits { train, train_digest, test } = datasets.load(&config, dataset)?;
+        let Splits { train, train_digest, test, test_digest } = datasets.load(&config, dataset)?;
         let probe = config.int("metrics.connectivity_images") as usize;
         if probe > test.len() {
             return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
+        }
+        let repair = config.int("metrics.repair_images") as usize;
+        if repair > train.len() {
+            return Err(too_many("metrics.repair_images", repair, train.len()).into());
         }
         let architecture = architecture(&config)?;
         let network = architecture.build(train.size(), train.classes())?;
@@ -66,12 +74,28 @@ impl Experiment {
         if network.dropout() > 0.0 {
             identity += &format!("dropout {:?}\n", network.dropout());
         }
+        // More than rounding: such a network is another one.
+        if config.text("run.precision") != "f32" {
+            identity += &format!("precision {}\n", config.text("run.precision"));
+        }
         let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
         let normalisation = normalisation(&config, dataset);
         if normalisation != dataset.normalisation() {
             identity += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
         }
-        Ok(Self { config, varied, network, train, test, test_labels, normalisation, augment, identity })
+        Ok(Self {
+            config,
+            varied,
+            network,
+            train,
+            train_digest,
+            test,
+            test_digest,
+            test_labels,
+            normalisation,
+            augment,
+            identity,
+        })
     }
 
     /// Everything outside a recipe that determines a node's result, for one seed.
@@ -91,17 +115,7 @@ impl Experiment {
 
     /// What methods may know when they plan.
     pub fn plan_context(&self) -> PlanContext {
-        let (epochs, peak) = (self.config.int("train.epochs"), self.config.float("train.peak_lr"));
-        let schedule = WarmupCosine { peak, epochs, warmup: self.config.float("train.warmup"), floor: None };
-        PlanContext {
-            members: self.config.int("ensemble.members") as usize,
-            epochs,
-            schedule: Arc::new(schedule),
-            after_split: match self.config.text("ensemble.after_split") {
-                "restart" => AfterSplit::Restart { peak, warmup: self.config.float("train.warmup") },
-                _ => AfterSplit::Continue,
-            },
-        }
+        plan_context(&self.config)
     }
 
     /// Steps of one epoch.
@@ -135,21 +149,46 @@ impl Experiment {
     }
 }
 
+/// What methods may know of a configuration when they plan.
+pub(crate) fn plan_context(config: &Config) -> PlanContext {
+    let (epochs, peak, warmup) =
+        (config.int("train.epochs"), config.float("train.peak_lr"), config.float("train.warmup"));
+    PlanContext {
+        members: config.int("ensemble.members") as usize,
+        epochs,
+        schedule: Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
+        after_split: match config.text("ensemble.after_split") {
+            "restart" => AfterSplit::Restart { peak, warmup },
+            _ => AfterSplit::Continue,
+        },
+    }
+}
+
 /// The two splits of a data set.
 #[derive(Clone, Debug)]
 struct Splits {
     train: Arc<ImageSet>,
     train_digest: Digest,
     test: Arc<ImageSet>,
+    test_digest: Digest,
 }
 
 /// Data sets that were loaded, so that the cases of a study share them.
 #[derive(Debug, Default)]
 pub struct Datasets {
     loaded: BTreeMap<String, Splits>,
+    /// Whether blank images may stand in for a data set without a folder.
+    may_be_blank: bool,
+    /// Whether they did.
+    pub blank: bool,
 }
 
 impl Datasets {
+    /// Takes blank images of the official number for a data set without a folder.
+    pub fn or_blank() -> Self {
+        Self { may_be_blank: true, ..Self::default() }
+    }
+
     fn load(&mut self, config: &Config, dataset: DatasetId) -> Result<Splits> {
         let source = source(config, dataset);
         let (train, test) = (config.int("data.train_images"), config.int("data.test_images"));
@@ -157,8 +196,14 @@ impl Datasets {
         if let Some(splits) = self.loaded.get(&key) {
             return Ok(splits.clone());
         }
+        let blank =
+            self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
+        self.blank |= blank;
         let load = |split, key: &str| -> Result<ImageSet> {
-            let set = images(config, &source, split)?;
+            let set = match dataset.official_images(split).filter(|_| blank) {
+                Some(n) => blank_images(dataset, n)?,
+                None => images(config, &source, split)?,
+            };
             match config.int(key) as usize {
                 0 => Ok(set),
                 n if n > set.len() => Err(too_many(key, n, set.len()).into()),
@@ -166,11 +211,19 @@ impl Datasets {
             }
         };
         let train = load(Split::Train, "data.train_images")?;
-        let test = Arc::new(load(Split::Test, "data.test_images")?);
-        let splits = Splits { train_digest: train.digest(), train: Arc::new(train), test };
+        let test = load(Split::Test, "data.test_images")?;
+        let of = |set: &ImageSet| if blank { digest([&b"blank"[..]]) } else { set.digest() };
+        let (train_digest, test_digest) = (of(&train), of(&test));
+        let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
         self.loaded.insert(key, splits.clone());
         Ok(splits)
     }
+}
+
+/// As many black images of the first class.
+fn blank_images(dataset: DatasetId, n: usize) -> Result<ImageSet> {
+    let size = dataset.image_size();
+    Ok(ImageSet::new(size, dataset.classes(), vec![0; n * size * size * 3], vec![0; n])?)
 }
 
 /// The configured channel statistics.

@@ -1,15 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bench;
+mod between;
 pub mod config;
 mod cost;
 pub mod design;
+pub mod device;
 mod dry_run;
 mod environment;
 mod execute;
 pub mod exit;
 mod experiment;
 pub mod fetch;
+pub mod gpu_check;
 mod interrupt;
 mod measure;
 mod plan;

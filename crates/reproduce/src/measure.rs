@@ -1,18 +1,18 @@
 //! Measures ensembles: members' logits once per member, then every metric, kept with the hash of what it came from.
 
 use crate::Experiment;
+use crate::between::{Between, repair_images};
+use crate::device::Evaluating;
 use crate::execute::{Executor, Stopwatch};
 use crate::plan::{NodeIndex, PlannedEnsemble, PlannedNode};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
 use basin_core::{Digest, Labels, Logits, Params, Probs, Simplex, TensorFile, digest};
-use basin_data::ImageSet;
 use basin_metrics::{
-    Combine, accuracy, brier, choose_pairs, combine, disagreement, ece, joint_connectivity, jsd_one_vs_all,
-    member_accuracies, nll, pairwise_connectivity, true_class_variance,
+    Combine, PairedDifference, accuracy, brier, choose_pairs, combine, disagreement, ece, joint_connectivity,
+    jsd_one_vs_all, member_accuracies, nll, paired_difference, pairwise_connectivity, true_class_variance,
 };
-use basin_report::{PairwiseLine, Row};
-use basin_train::Evaluator;
+use basin_report::{MinusDeep, PairwiseLine, Row};
 use serde::{Deserialize, Serialize};
 
 /// Logits of the test split, `[n, classes]`, in a member's directory.
@@ -66,13 +66,46 @@ impl<'a> Measurer<'a> {
         let mut measured = self.measure_once(ensemble, progress)?;
         // Another case may have measured the same ensemble first, under its own label.
         let label = crate::design::label(&self.experiment(ensemble).varied);
-        measured.lines.iter_mut().for_each(|line| line.case.clone_from(&label));
+        let model = self.experiment(ensemble).config.text("model.name");
+        for line in &mut measured.lines {
+            line.case.clone_from(&label);
+            // Files of earlier builds do not name the network.
+            line.model = model.to_owned();
+        }
         measured.row.case = label;
+        measured.row.passes = ensemble.passes;
         let members = ensemble.members.iter().map(|&m| self.executor.dir(self.node(m)));
         let dirs = [self.dir(ensemble)].into_iter().chain(members).collect::<Result<Vec<_>>>()?;
         let up = if self.executor.study.design.folder().is_empty() { "" } else { "../" };
         measured.row.sources = dirs.iter().map(|dir| format!("{up}nodes/{}", dir.name())).collect();
         Ok(measured)
+    }
+
+    /// How an ensemble compares with the deep one of the same training and seed, if the plan has one.
+    ///
+    /// # Errors
+    /// When files are damaged.
+    pub fn minus_deep(&self, ensemble: &PlannedEnsemble) -> Result<Option<MinusDeep>> {
+        let (experiment, seed) = (self.experiment(ensemble), ensemble.seed);
+        let same = |other: &&PlannedEnsemble| {
+            other.method == "deep"
+                && other.members.len() == ensemble.members.len()
+                && other.seed == seed
+                && self.experiment(other).setting(seed) == experiment.setting(seed)
+        };
+        let deep = self.executor.plan.ensembles.iter().find(same);
+        let Some(deep) = deep.filter(|deep| deep.members != ensemble.members) else { return Ok(None) };
+        let (own, deep) = (self.together(ensemble)?, self.together(deep)?);
+        let PairedDifference { mean, standard_error } =
+            paired_difference(&own, &deep, &experiment.test_labels)?;
+        Ok(Some(MinusDeep { mean, standard_error }))
+    }
+
+    /// The ensemble's prediction on the test split.
+    fn together(&self, ensemble: &PlannedEnsemble) -> Result<Probs> {
+        let how: Combine = self.experiment(ensemble).config.text("metrics.combine").parse()?;
+        let logits = |&m: &NodeIndex| self.logits(m, &self.executor.params(m)?);
+        Ok(combine(&ensemble.members.iter().map(logits).collect::<Result<Vec<_>>>()?, how)?)
     }
 
     fn measure_once(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
@@ -103,7 +136,7 @@ impl<'a> Measurer<'a> {
         let config = &experiment.config;
         let members: Vec<_> = ensemble.members.iter().map(|&m| *self.node(m).key.bytes()).collect();
         let int = |key: &str| config.int(key).to_string();
-        let settings = [
+        let mut settings = vec![
             "measure 1".into(),
             ensemble.method.clone(),
             config.text("metrics.combine").into(),
@@ -112,8 +145,13 @@ impl<'a> Measurer<'a> {
             int("metrics.line_points"),
             int("metrics.ece_bins"),
             probe_images(experiment).to_string(),
-            experiment.test.digest().to_string(),
+            experiment.test_digest.to_string(),
         ];
+        // A mechanism that is off leaves no mark, so that it does not rename earlier measurements.
+        let repaired = repair_images(experiment);
+        if repaired > 0 {
+            settings.push(format!("repaired on {repaired} of {}", experiment.train_digest));
+        }
         digest(members.iter().map(|m| &m[..]).chain(settings.iter().map(|s| s.as_bytes())))
     }
 
@@ -145,19 +183,18 @@ impl<'a> Measurer<'a> {
         let steps = draws as u64 + pairs.len() as u64 * (points - 2);
         let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(ensemble), steps, 0);
         let mut step = 0;
-        let mut evaluator = evaluator(experiment, &probe);
         let probe_labels = Labels::new(probe.classes(), probe.labels().to_vec())?;
-        let mut evaluate = |networks: &[&Params], weights: &Simplex| -> Result<f64> {
+        let mut between = Between::new(experiment, &members, &probe, &probe_labels, self.executor.device)?;
+        let mut evaluate = |who: &[usize], weights: &Simplex| -> Result<f64> {
             self.executor.interrupt.check()?;
-            let probs = evaluator.logits_between(networks, weights)?.softmax(1.0);
-            let result = accuracy(&probs, &probe_labels)?;
+            let result = between.accuracy(who, weights)?;
             step += 1;
             task.step(step);
             Ok(result)
         };
 
         let on_probe = accuracies_on(&probe_labels, &logits)?;
-        let all: Vec<&Params> = members.iter().collect();
+        let all: Vec<usize> = (0..members.len()).collect();
         let connectivity =
             joint_connectivity(&on_probe, draws, &seeds.child("lambda"), |weights| evaluate(&all, weights))
                 .map_err(unwrap_connectivity)?;
@@ -165,7 +202,7 @@ impl<'a> Measurer<'a> {
         let mut lines = Vec::new();
         for &(i, j) in &pairs {
             let curve = pairwise_connectivity(on_probe[i], on_probe[j], &alphas, |weights| {
-                evaluate(&[&members[i], &members[j]], weights)
+                evaluate(&[i, j], weights)
             })
             .map_err(unwrap_connectivity)?;
             let (method, seed) = (ensemble.method.clone(), ensemble.seed);
@@ -192,6 +229,8 @@ impl<'a> Measurer<'a> {
             true_class_variance: true_class_variance(&probs, labels)?,
             disagreement: disagreement(&probs)?,
             member_accuracies: accuracies,
+            passes: ensemble.passes,
+            minus_deep: None,
         };
         Ok(Measured { row, lines })
     }
@@ -200,21 +239,19 @@ impl<'a> Measurer<'a> {
     fn logits(&self, member: NodeIndex, params: &Params) -> Result<Logits> {
         let experiment = self.executor.experiment(self.node(member));
         let dir = self.executor.dir(self.node(member))?;
-        let file = format!("{}-{LOGITS}", experiment.test.digest().short());
+        let file = format!("{}-{LOGITS}", experiment.test_digest.short());
         if let Some(bytes) = dir.read_derived(&file)? {
             let decoded = TensorFile::decode(&bytes)?;
             let logits = decoded.params.get("logits").context("a logits file without logits")?;
             return Ok(Logits::new(experiment.network.classes(), logits.data().to_vec())?);
         }
         self.executor.interrupt.check()?;
-        let logits = evaluator(experiment, &experiment.test).logits(params)?;
+        let Experiment { network, test, normalisation, .. } = experiment;
+        let device = self.executor.device;
+        let logits = Evaluating::new(device, network, test, normalisation)?.logits(params)?;
         dir.write_derived(&file, &encode_logits(&logits)?)?;
         Ok(logits)
     }
-}
-
-fn evaluator<'a>(experiment: &'a Experiment, images: &'a ImageSet) -> Evaluator<'a> {
-    Evaluator::new(&experiment.network, images, &experiment.normalisation)
 }
 
 /// Accuracies of members on the first test images, as many as there are labels, from their logits on all.
@@ -252,7 +289,9 @@ pub(crate) fn images_of(experiment: &Experiment) -> f64 {
     let probe = probe_images(experiment) as u64;
     let members = config.int("ensemble.members");
     let pairs = config.int("metrics.pairs").min(members * (members - 1) / 2);
-    ((config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2)) * probe) as f64
+    let networks = config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2);
+    let repair = repair_images(experiment) as u64;
+    (networks * (probe + repair) + members * repair) as f64
 }
 
 fn unwrap_connectivity(error: basin_metrics::ConnectivityError<anyhow::Error>) -> anyhow::Error {

@@ -4,7 +4,7 @@ use crate::{Registry, Study, design};
 use anyhow::{Result, ensure};
 use basin_core::{Citation, Digest};
 use basin_ensemble::{EnsembleMethod, Objective, ParamOp, Recipe, Trajectory, Work, keys, trajectory_keys};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A node of the plan, by its place in [`Plan::nodes`].
@@ -72,6 +72,8 @@ pub struct PlannedEnsemble {
     pub members: Vec<NodeIndex>,
     /// Epochs that it would need if it trained all it uses by itself.
     pub epochs: u64,
+    /// Their cost in passes over the training set, teachers' forward passes counted.
+    pub passes: f64,
 }
 
 /// The whole run.
@@ -93,9 +95,9 @@ impl Plan {
     /// # Errors
     /// When a method is unknown or refuses its parameters.
     pub fn new(study: &Study, registry: &Registry) -> Result<Self> {
-        let mut wanted = Vec::new();
+        let (mut wanted, mut known) = (Vec::new(), BTreeSet::new());
         for (case, experiment) in study.cases.iter().enumerate() {
-            let context = experiment.plan_context();
+            let (context, label) = (experiment.plan_context(), design::label(&experiment.varied));
             for seed in experiment.seed_list() {
                 for id in experiment.config.list("ensemble.methods") {
                     let method = registry.method(id, &experiment.config)?;
@@ -107,13 +109,7 @@ impl Plan {
                     );
                     let setting = experiment.setting(seed);
                     // Designs that are run together may name the same ensemble.
-                    let label = |case: usize| design::label(&study.cases[case].varied);
-                    let known = |other: &Asked| {
-                        let same =
-                            (other.seed, other.method.id(), &other.setting) == (seed, id.as_str(), &setting);
-                        same && label(other.case) == label(case)
-                    };
-                    if wanted.iter().any(known) {
+                    if !known.insert((seed, id.clone(), setting.clone(), label.clone())) {
                         continue;
                     }
                     wanted.push(Asked { case, seed, setting, method, recipe });
@@ -131,10 +127,17 @@ impl Plan {
             let members: Vec<NodeIndex> =
                 recipe.members().iter().map(|m| merging.emit(keys[m.index()], &mut plan.nodes)).collect();
             members.iter().for_each(|&m| plan.nodes[m].member = true);
-            let epochs = unshared_epochs(recipe, &trajectory_keys(recipe, setting));
+            let (epochs, passes) = unshared(recipe, &trajectory_keys(recipe, setting));
             plan.epochs_unshared += epochs;
             let method = method.id().to_owned();
-            plan.ensembles.push(PlannedEnsemble { case: *case, method, seed: *seed, members, epochs });
+            plan.ensembles.push(PlannedEnsemble {
+                case: *case,
+                method,
+                seed: *seed,
+                members,
+                epochs,
+                passes,
+            });
         }
         plan
     }
@@ -179,11 +182,10 @@ impl PlannedNode {
     /// Cost in passes over the training set, a forward and backward pass counting 1 and a teacher's forward
     /// pass 1/3.
     pub fn passes(&self) -> f64 {
-        let teachers = match &self.work {
-            PlannedWork::Train { teachers, .. } => teachers.len() as f64,
+        match &self.work {
+            PlannedWork::Train { trajectory, .. } => trajectory.objective.passes(self.epochs()),
             _ => 0.0,
-        };
-        self.epochs() as f64 * (1.0 + teachers / 3.0)
+        }
     }
 
     /// Nodes that must be done before.
@@ -281,16 +283,18 @@ impl Merging {
     }
 }
 
-/// Epochs if one method trained everything it uses by itself, each trajectory once.
-fn unshared_epochs(recipe: &Recipe, trajectories: &[Option<Digest>]) -> u64 {
-    let mut longest: BTreeMap<Digest, u64> = BTreeMap::new();
+/// Epochs and passes if one method trained everything it uses by itself, each trajectory once.
+fn unshared(recipe: &Recipe, trajectories: &[Option<Digest>]) -> (u64, f64) {
+    let mut longest: BTreeMap<Digest, (u64, &Objective)> = BTreeMap::new();
     for ((work, trajectory), _) in
         recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n)
     {
         if let (Work::Train { trajectory: t, epoch }, Some(key)) = (work, trajectory) {
             let epochs = epoch - t.start_epoch;
-            longest.entry(*key).and_modify(|e| *e = epochs.max(*e)).or_insert(epochs);
+            let known = longest.entry(*key).or_insert((epochs, &t.objective));
+            known.0 = known.0.max(epochs);
         }
     }
-    longest.values().sum()
+    let passes = longest.values().map(|(epochs, objective)| objective.passes(*epochs)).sum();
+    (longest.values().map(|(epochs, _)| epochs).sum(), passes)
 }

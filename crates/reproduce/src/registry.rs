@@ -6,8 +6,8 @@ use crate::experiment::architecture;
 use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
-    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted, Swe,
-    Teachers,
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted,
+    Shortcut, Swe, Teachers,
 };
 use basin_models::Family;
 use std::fmt::Debug;
@@ -32,11 +32,14 @@ impl Default for Registry {
             .with("merge-many", |c| Ok(Box::new(jointly_permuted(JointMatching::MergeMany, c)?)))
             .with("frank-wolfe", |c| Ok(Box::new(jointly_permuted(JointMatching::FrankWolfe, c)?)))
             .with("distilled", |c| Ok(Box::new(distilled(c))))
-            .with("distilled-last", |c| Ok(Box::new(cheaper(c, Teachers::Own, true))))
-            .with("distilled-one-teacher", |c| Ok(Box::new(cheaper(c, Teachers::First, false))))
-            .with("distilled-one-teacher-last", |c| Ok(Box::new(cheaper(c, Teachers::First, true))))
-            .with("distilled-ensemble", |c| Ok(Box::new(cheaper(c, Teachers::All, false))))
-            .with("distilled-ensemble-last", |c| Ok(Box::new(cheaper(c, Teachers::All, true))))
+            .with("distilled-last", |c| Ok(Box::new(cheaper(c, Teachers::Own, last(c)))))
+            .with("distilled-replayed", |c| Ok(Box::new(cheaper(c, Teachers::Own, replay(c)))))
+            .with("distilled-one-teacher", |c| Ok(Box::new(cheaper(c, Teachers::First, Shortcut::None))))
+            .with("distilled-one-teacher-last", |c| Ok(Box::new(cheaper(c, Teachers::First, last(c)))))
+            .with("distilled-one-teacher-replayed", |c| Ok(Box::new(cheaper(c, Teachers::First, replay(c)))))
+            .with("distilled-ensemble", |c| Ok(Box::new(cheaper(c, Teachers::All, Shortcut::None))))
+            .with("distilled-ensemble-last", |c| Ok(Box::new(cheaper(c, Teachers::All, last(c)))))
+            .with("distilled-ensemble-replayed", |c| Ok(Box::new(cheaper(c, Teachers::All, replay(c)))))
             .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
     }
 }
@@ -79,9 +82,16 @@ fn distilled(config: &Config) -> Distilled {
     Distilled::new(config.int("ensemble.split_epoch"), distillation(config))
 }
 
-fn cheaper(config: &Config, teachers: Teachers, last: bool) -> Distilled {
-    let last = last.then(|| config.int("ensemble.distil_last"));
-    Distilled { teachers, last, ..distilled(config) }
+fn cheaper(config: &Config, teachers: Teachers, shortcut: Shortcut) -> Distilled {
+    Distilled { teachers, shortcut, ..distilled(config) }
+}
+
+fn last(config: &Config) -> Shortcut {
+    Shortcut::Last(config.int("ensemble.distil_last"))
+}
+
+fn replay(config: &Config) -> Shortcut {
+    Shortcut::Replay(config.int("ensemble.replay_epochs"))
 }
 
 fn permuted(config: &Config) -> Result<Permuted> {

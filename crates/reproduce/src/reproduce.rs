@@ -1,5 +1,6 @@
 //! One run from configuration to report.
 
+use crate::device::OnDevice;
 use crate::execute::{EpochLine, Executor, METRICS};
 use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Measurer};
@@ -24,6 +25,8 @@ pub struct Request {
     pub runs: PathBuf,
     /// Name of this run's folder.
     pub name: String,
+    /// Where to train and evaluate; None: on the processor.
+    pub device: Option<OnDevice>,
 }
 
 /// What a finished run has to show.
@@ -49,8 +52,12 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     let folder = study.design.folder();
     run.write(format!("{folder}config.resolved.toml"), study.to_toml().as_bytes())?;
     run.write(format!("{folder}plan.json"), &serde_json::to_vec_pretty(&plan.to_json())?)?;
-    run.write(format!("{folder}environment.json"), &serde_json::to_vec_pretty(&environment::describe())?)?;
-    let executor = Executor { study: &study, plan: &plan, run: &run, interrupt };
+    run.write(
+        format!("{folder}environment.json"),
+        &serde_json::to_vec_pretty(&environment::describe(request.device.as_ref()))?,
+    )?;
+    let device = request.device.as_ref();
+    let executor = Executor { study: &study, plan: &plan, run: &run, interrupt, device };
     let measurer = Measurer::new(&executor);
 
     let mut done = 0.0;
@@ -85,8 +92,11 @@ fn finish(
         let what = format!("measuring {} of seed {}", ensemble.method, ensemble.seed);
         measured.push(measurer.measure(ensemble, progress).context(what)?);
     }
+    for (ensemble, measured) in plan.ensembles.iter().zip(&mut measured) {
+        measured.row.minus_deep = measurer.minus_deep(ensemble)?;
+    }
     let results = results(executor, measurer, measured, request)?;
-    for artifact in render(&results, &citations(plan))? {
+    for artifact in render(&results, &citations(executor.study, plan))? {
         run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
     }
     let report = run.path().join(format!("{folder}report/index.html"));
@@ -98,7 +108,7 @@ fn finish(
 /// # Errors
 /// As [`reproduce`], except that nothing is written.
 pub fn price(request: &Request, registry: &Registry) -> Result<String> {
-    let study = Study::load(&request.asked)?;
+    let study = Study::outline(&request.asked)?;
     let plan = Plan::new(&study, registry)?;
     check_batches(&study)?;
     dry_run::table(&study, &plan, &request.runs, &request.name)
@@ -109,7 +119,7 @@ pub fn price(request: &Request, registry: &Registry) -> Result<String> {
 /// # Errors
 /// As [`price`].
 pub fn cost(asked: &Asked, registry: &Registry) -> Result<String> {
-    let study = Study::load(asked)?;
+    let study = Study::outline(asked)?;
     let plan = Plan::new(&study, registry)?;
     Ok(crate::cost::table(&study, &plan))
 }
@@ -122,11 +132,17 @@ fn check_batches(study: &Study) -> Result<()> {
     }
 }
 
-/// Works to cite: the paper, the methods', the metrics'.
-fn citations(plan: &Plan) -> Vec<Citation> {
+/// Works to cite: the paper, the methods', the metrics', REPAIR where it is used.
+fn citations(study: &Study, plan: &Plan) -> Vec<Citation> {
+    let repaired = study.cases.iter().any(|case| case.config.int("metrics.repair_images") > 0);
+    let repair = repaired.then_some(weight_matching::REPAIR_CITATION);
     let metrics = basin_metrics::CITATIONS.iter().map(|(_, citation)| *citation);
-    let mut all: Vec<_> =
-        [Citation::SINGLE_BASIN].into_iter().chain(plan.citations.iter().copied()).chain(metrics).collect();
+    let mut all: Vec<_> = [Citation::SINGLE_BASIN]
+        .into_iter()
+        .chain(plan.citations.iter().copied())
+        .chain(metrics)
+        .chain(repair)
+        .collect();
     all.sort();
     all.dedup();
     all
@@ -154,7 +170,7 @@ fn results(
         training: training_curves(executor)?,
         pairwise: lines.into_iter().flatten().collect(),
         cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor, measurer)? },
-        environment: environment::describe(),
+        environment: environment::describe(request.device.as_ref()),
     })
 }
 
@@ -187,8 +203,11 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
     for (_, node) in nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)) {
         if let PlannedWork::Train { trajectory, .. } = &node.work {
             let number = trajectory.name.find(|c: char| c.is_ascii_digit()).unwrap_or(trajectory.name.len());
+            let experiment = executor.experiment(node);
             curves.push(TrainingCurve {
                 node: node.name.clone(),
+                model: experiment.config.text("model.name").to_owned(),
+                case: design::label(&experiment.varied),
                 method: trajectory.name[..number].trim_end_matches('-').to_owned(),
                 seed: node.seed,
                 points: training_points(executor, node)?,

@@ -1,10 +1,11 @@
 //! What one run consists of: the cases of a design, each a whole configuration with its data and network.
 
+use crate::Experiment;
 use crate::config::{Config, ConfigError, Preset};
-use crate::design::Design;
+use crate::design::{Design, Varied};
 use crate::experiment::Datasets;
-use crate::{Experiment, design};
 use anyhow::Result;
+use std::collections::BTreeSet;
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug)]
@@ -26,18 +27,23 @@ impl Asked {
         Config::resolve(self.preset, &self.settings, &[])
     }
 
+    /// The configuration of one case.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub fn case(&self, varied: &Varied) -> Result<Config, ConfigError> {
+        Config::resolve(self.preset, &self.settings, varied)
+    }
+
     /// Keys that were set and that the design varies, so that what was asked for has no effect.
     ///
     /// # Errors
     /// As [`Asked::base`].
     pub fn replaced(&self) -> Result<Vec<&'static str>, ConfigError> {
-        let cases = (self.design.cases)(&self.base()?);
+        let cases = (self.design.cases)(self)?;
         let varied = cases.iter().flatten().map(|(key, _)| *key);
-        let mut replaced: Vec<&str> =
-            varied.filter(|key| self.settings.iter().any(|(asked, _)| Config::is_key(asked, key))).collect();
-        replaced.sort_unstable();
-        replaced.dedup();
-        Ok(replaced)
+        let asked = |key: &&str| self.settings.iter().any(|(asked, _)| Config::is_key(asked, key));
+        Ok(varied.filter(asked).collect::<BTreeSet<_>>().into_iter().collect())
     }
 }
 
@@ -48,6 +54,8 @@ pub struct Study {
     pub design: &'static Design,
     /// At least one case; the first one's settings stand for what all have in common.
     pub cases: Vec<Experiment>,
+    /// Whether a data set that is not there was stood in for.
+    pub outlined: bool,
 }
 
 impl Study {
@@ -56,24 +64,29 @@ impl Study {
     /// # Errors
     /// With the file or key, what was expected and what was found.
     pub fn load(asked: &Asked) -> Result<Self> {
-        let base = asked.base()?;
-        let mut datasets = Datasets::default();
-        let case = |varied: design::Varied| -> Result<Experiment> {
-            let config = Config::resolve(asked.preset, &asked.settings, &varied)?;
-            Experiment::load(config, varied, &mut datasets)
-        };
-        let cases = (asked.design.cases)(&base).into_iter().map(case).collect::<Result<Vec<_>>>()?;
-        Ok(Self { design: asked.design, cases })
+        Self::with(asked, Datasets::default())
     }
 
-    /// The configuration that all share, and what each case sets.
+    /// As [`Study::load`], for a price: blank images of the official number stand in for a data set without a folder.
+    ///
+    /// # Errors
+    /// As [`Study::load`].
+    pub fn outline(asked: &Asked) -> Result<Self> {
+        Self::with(asked, Datasets::or_blank())
+    }
+
+    fn with(asked: &Asked, mut datasets: Datasets) -> Result<Self> {
+        let case = |varied: Varied| Experiment::load(asked.case(&varied)?, varied, &mut datasets);
+        let cases = (asked.design.cases)(asked)?.into_iter().map(case).collect::<Result<Vec<_>>>()?;
+        Ok(Self { design: asked.design, cases, outlined: datasets.blank })
+    }
+
+    /// The first case's configuration, and of every case what it varies and where else it differs from the first.
     pub fn to_toml(&self) -> String {
         let mut text = self.config().to_toml();
         for case in self.cases.iter().filter(|case| !case.varied.is_empty()) {
             text += "\n[[case]]\n";
-            for (key, value) in &case.varied {
-                text += &format!("{key} = {value:?}\n");
-            }
+            text += &case.config.lines_beside(self.config());
         }
         text
     }

@@ -31,12 +31,14 @@ pub struct Batch<'a> {
     pub labels: &'a [u32],
     /// A seed of the dropout masks per image; empty for a network without dropout.
     pub dropout_seeds: &'a [u64],
+    /// Where kept targets of each image stand; empty unless the augmentation repeats.
+    pub slots: &'a [usize],
 }
 
 impl<'a> Batch<'a> {
     /// Images and labels for a network without dropout.
     pub fn new(images: &'a [f32], labels: &'a [u32]) -> Self {
-        Self { images, labels, dropout_seeds: &[] }
+        Self { images, labels, dropout_seeds: &[], slots: &[] }
     }
 }
 
@@ -46,11 +48,13 @@ pub(crate) struct Assembled {
     images: Vec<f32>,
     labels: Vec<u32>,
     dropout_seeds: Vec<u64>,
+    slots: Vec<usize>,
 }
 
 impl Assembled {
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch { images: &self.images, labels: &self.labels, dropout_seeds: &self.dropout_seeds }
+        let Self { images, labels, dropout_seeds, slots } = self;
+        Batch { images, labels, dropout_seeds, slots }
     }
 }
 
@@ -106,7 +110,13 @@ pub(crate) fn supply<'scope>(
             let indices = &order[within * recipe.batch..][..recipe.batch];
             let mut batch = back.try_recv().unwrap_or_default();
             batch.images.resize(indices.len() * images.size() * images.size() * 3, 0.0);
-            fill_batch(images, indices, augment, &recipe.order, epoch, normalisation, &mut batch.images);
+            let repetition = recipe.replay.map_or(epoch, |epochs| epoch % epochs.max(1));
+            fill_batch(images, indices, augment, &recipe.order, repetition, normalisation, &mut batch.images);
+            batch.slots.clear();
+            if recipe.replay.is_some() {
+                let first = repetition as usize * images.len();
+                batch.slots.extend(indices.iter().map(|&i| first + i as usize));
+            }
             batch.labels.clear();
             batch.labels.extend(indices.iter().map(|&i| images.labels()[i as usize]));
             batch.dropout_seeds.clear();

@@ -15,4 +15,4 @@ pub use optimiser::{Moments, Optimiser, Rule};
 pub use segment::{Outcome, Recipe, Segment, SegmentObserver, TrainError, run};
 pub use state::{EpochRow, StateError, TrainState};
 pub use step::{StepSum, Stepper};
-pub use teach::{Teacher, Teaching};
+pub use teach::{KeptTargets, Teacher, Teaching};

@@ -24,6 +24,8 @@ pub struct Recipe {
     pub order: SeedTree,
     /// Labels or teacher.
     pub teaching: Teaching,
+    /// Epochs after which the augmentation of every image repeats, at least 1; None: never.
+    pub replay: Option<u64>,
 }
 
 /// A stretch of a trajectory.

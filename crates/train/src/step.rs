@@ -115,6 +115,9 @@ impl<'a> Stepper<'a> {
 
     fn check(&self, batch: Batch<'_>) -> Result<()> {
         let (side, classes) = (self.network.side(), self.network.classes());
+        if !batch.slots.is_empty() && batch.slots.len() != batch.labels.len() {
+            candle_core::bail!("{} slots for {} images", batch.slots.len(), batch.labels.len());
+        }
         let (n, seeds) = (batch.labels.len(), batch.dropout_seeds.len());
         if n == 0 || batch.images.len() != n * side * side * 3 {
             candle_core::bail!("{} values for {n} images of {side}×{side}×3", batch.images.len());
@@ -144,10 +147,12 @@ impl<'a> Stepper<'a> {
                 let seeds = batch.dropout_seeds.get(range.clone()).unwrap_or_default().to_vec();
                 let mut tape = Tape::with_dropout(weights, seeds);
                 let images = &batch.images[range.start * one..range.end * one];
+                let slots = batch.slots.get(range.clone()).unwrap_or_default();
                 let input = tape.input(network.input(images)?);
                 let output = network.forward(&mut tape, &input)?;
                 let logits = &tape.value(output)?.data;
-                let part = learn(network, teaching, logits, images, &batch.labels[range], 1.0 / n as f32)?;
+                let examples = Batch { images, labels: &batch.labels[range], dropout_seeds: &[], slots };
+                let part = learn(network, teaching, logits, examples, 1.0 / n as f32)?;
                 tape.backward(output, &part.gradient, gradients)?;
                 sum.loss += part.loss;
                 sum.correct += part.correct as u64;

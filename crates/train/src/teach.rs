@@ -1,9 +1,10 @@
 //! What a network in training is taught, and the loss of a few images.
 
+use crate::Batch;
 use basin_core::Params;
 use basin_ensemble::LogitObjective;
 use basin_kernels::loss::{LossSum, Target, loss};
-use basin_kernels::{Inference, Role, Weights};
+use basin_kernels::{Activation, Inference, Role, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use std::rc::Rc;
@@ -56,6 +57,8 @@ pub enum Teaching {
         label_weight: f64,
         /// τ.
         temperature: f64,
+        /// Targets computed once, for an augmentation that repeats.
+        kept: Option<Arc<KeptTargets>>,
     },
     /// A method's own loss.
     Custom {
@@ -83,32 +86,22 @@ pub(crate) fn learn(
     network: &Network,
     teaching: &Teaching,
     logits: &[f32],
-    images: &[f32],
-    labels: &[u32],
+    Batch { images, labels, slots, .. }: Batch<'_>,
     scale: f32,
 ) -> Result<LossSum> {
-    let logits_of = |teacher: &Arc<Teacher>| {
-        network.forward(&mut Inference::new(teacher.weights()?), &Rc::new(network.input(images)?))
-    };
     match teaching {
         Teaching::Labels => Ok(loss(logits, labels, Target::Labels, scale)),
-        Teaching::Teachers { teachers, label_weight, temperature } => {
-            let taught = teachers.iter().map(logits_of).collect::<Result<Vec<_>>>()?;
-            let (label_weight, temperature) = (*label_weight as f32, *temperature as f32);
-            let each: Vec<&[f32]> = taught.iter().map(|taught| &*taught.data).collect();
-            let classes = logits.len() / labels.len().max(1);
-            let target = match each[..] {
-                [only] => Target::Teacher { logits: only, label_weight, temperature },
-                _ => {
-                    let together = together(&each, classes, temperature);
-                    let target = Target::Teacher { logits: &together, label_weight, temperature };
-                    return Ok(loss(logits, labels, target, scale));
-                }
+        Teaching::Teachers { teachers, label_weight, temperature, kept } => {
+            let target = |images: &[f32]| target(network, teachers, *temperature as f32, images);
+            let target = match kept {
+                Some(kept) => kept.rows(images, slots, target)?,
+                None => target(images)?,
             };
-            Ok(loss(logits, labels, target, scale))
+            let (label_weight, temperature) = (*label_weight as f32, *temperature as f32);
+            Ok(loss(logits, labels, Target::Teacher { logits: &target, label_weight, temperature }, scale))
         }
         Teaching::Custom { objective, teacher } => {
-            let taught = teacher.as_ref().map(logits_of).transpose()?;
+            let taught = teacher.as_ref().map(|teacher| forward(network, teacher, images)).transpose()?;
             let taught = taught.as_ref().map(|t| &*t.data);
             // For the count of correct images; loss and gradient are the objective's, which finds zeros.
             let mut sum = loss(logits, labels, Target::Labels, scale);
@@ -117,6 +110,69 @@ pub(crate) fn learn(
             sum.gradient.iter_mut().for_each(|g| *g *= scale);
             Ok(sum)
         }
+    }
+}
+
+fn forward(network: &Network, teacher: &Teacher, images: &[f32]) -> Result<Rc<Activation>> {
+    network.forward(&mut Inference::new(teacher.weights()?), &Rc::new(network.input(images)?))
+}
+
+/// The logits that a student is trained towards, `[n, classes]`.
+fn target(
+    network: &Network,
+    teachers: &[Arc<Teacher>],
+    temperature: f32,
+    images: &[f32],
+) -> Result<Vec<f32>> {
+    let taught =
+        teachers.iter().map(|teacher| forward(network, teacher, images)).collect::<Result<Vec<_>>>()?;
+    let each: Vec<&[f32]> = taught.iter().map(|taught| &*taught.data).collect();
+    Ok(match each[..] {
+        [only] => only.to_vec(),
+        _ => together(&each, network.classes(), temperature),
+    })
+}
+
+/// The targets of every image in every repetition of its augmentation, each computed when it is first asked for. A row
+/// depends on its image alone, so who asks first makes no difference; a resumed training computes them again.
+/// Takes 4 · classes bytes per image and repetition, and some 40 more.
+#[derive(Debug)]
+pub struct KeptTargets {
+    rows: Vec<OnceLock<Box<[f32]>>>,
+}
+
+impl KeptTargets {
+    /// Room for so many images in so many repetitions.
+    pub fn new(images: usize, repetitions: u64) -> Self {
+        let mut rows = Vec::new();
+        rows.resize_with(images * repetitions as usize, OnceLock::new);
+        Self { rows }
+    }
+
+    /// The rows of some images, one after another; `compute` makes those of images that are new.
+    fn rows(
+        &self,
+        images: &[f32],
+        slots: &[usize],
+        compute: impl Fn(&[f32]) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        if let Some(slot) = slots.iter().find(|slot| **slot >= self.rows.len()) {
+            candle_core::bail!("slot {slot} of {} kept targets", self.rows.len());
+        }
+        let each = images.len() / slots.len().max(1);
+        let missing = slots.iter().enumerate().filter(|(_, slot)| self.rows[**slot].get().is_none());
+        let missing: Vec<(usize, usize)> = missing.map(|(i, slot)| (i, *slot)).collect();
+        if !missing.is_empty() {
+            let new: Vec<f32> =
+                missing.iter().flat_map(|(i, _)| &images[i * each..][..each]).copied().collect();
+            let computed = compute(&new)?;
+            let classes = computed.len() / missing.len();
+            for ((_, slot), row) in missing.iter().zip(computed.chunks_exact(classes.max(1))) {
+                self.rows[*slot].get_or_init(|| row.into());
+            }
+        }
+        let kept = slots.iter().filter_map(|slot| self.rows[*slot].get());
+        Ok(kept.flat_map(|row| row.iter().copied()).collect())
     }
 }
 
@@ -157,6 +213,23 @@ mod tests {
                 assert!((got[c] - 0.5 * (first[c] + second[c])).abs() < 1e-6, "{row} {c}: {got:?}");
             }
         }
+    }
+
+    #[test]
+    fn kept_targets_are_computed_once_and_come_back_in_the_order_asked_for() {
+        let (kept, asked) = (KeptTargets::new(2, 2), std::cell::Cell::new(0));
+        // The target of an image of one value is that value and its double.
+        let compute = |images: &[f32]| {
+            asked.set(asked.get() + images.len());
+            Ok(images.iter().flat_map(|x| [*x, 2.0 * x]).collect())
+        };
+        assert_eq!(kept.rows(&[1.0, 2.0], &[0, 3], compute).unwrap(), [1.0, 2.0, 2.0, 4.0]);
+        assert_eq!(
+            kept.rows(&[2.0, 5.0, 1.0], &[3, 1, 0], compute).unwrap(),
+            [2.0, 4.0, 5.0, 10.0, 1.0, 2.0]
+        );
+        assert_eq!(asked.get(), 3);
+        assert!(kept.rows(&[0.0], &[4], compute).is_err());
     }
 
     #[test]

@@ -52,6 +52,7 @@ fn recipe(optimiser: Optimiser, augment: AugmentConfig) -> Recipe {
         schedule: Arc::new(WarmupCosine { peak: 0.02, epochs: EPOCHS, warmup: 0.1, floor: None }),
         order: SeedTree::root(0).child("order"),
         teaching: Teaching::Labels,
+        replay: None,
     }
 }
 
@@ -155,8 +156,9 @@ fn teachers_teach_as_on_the_processor() {
     for count in [1, 2] {
         let teacher = |i: u64| Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(10 + i))).unwrap());
         let teachers = (0..count).map(teacher).collect();
-        let teaching = Teaching::Teachers { teachers, label_weight: 0.3, temperature: 4.0 };
-        let recipe = Recipe { teaching, ..sgd() };
+        let teaching = Teaching::Teachers { teachers, label_weight: 0.3, temperature: 4.0, kept: None };
+        // The second epoch repeats the augmentation of the first.
+        let recipe = Recipe { teaching, replay: Some(1), ..sgd() };
         let processor = on_processor(&net, &recipe, start(&net));
         assert_near(&processor, &on_device(&net, &recipe, start(&net), Precision::F32), 1e-4);
     }

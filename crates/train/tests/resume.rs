@@ -5,8 +5,8 @@ use basin_data::{AugmentConfig, DatasetId, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::{Architecture, Network};
 use basin_train::{
-    Batch, Examples, Moments, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Stepper, Teaching,
-    TrainError, TrainState, run,
+    Batch, Examples, KeptTargets, Moments, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Stepper,
+    Teacher, Teaching, TrainError, TrainState, run,
 };
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ fn recipe(peak: f64) -> Recipe {
         schedule: Arc::new(WarmupCosine { peak, epochs: EPOCHS, warmup: 0.1, floor: None }),
         order: SeedTree::root(0).child("order"),
         teaching: Teaching::Labels,
+        replay: None,
     }
 }
 
@@ -78,6 +79,34 @@ fn interrupted_after_any_step_a_run_ends_with_the_same_state() {
         assert_eq!(restored.step, stop);
         assert!(finish(&net, &recipe, restored, EPOCHS) == whole, "stopped after step {stop}");
     }
+}
+
+/// Kept targets are those that the teachers would give again, also where a resumed run has to make them anew.
+#[test]
+fn kept_targets_leave_no_trace_and_neither_does_stopping() {
+    let net = network();
+    let teacher = |seed| Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(seed))).unwrap());
+    let teachers = vec![teacher(8), teacher(9)];
+    let images = recipe(0.05).examples.images.len();
+    let with = |kept: Option<KeptTargets>, replay| Recipe {
+        teaching: Teaching::Teachers {
+            teachers: teachers.clone(),
+            label_weight: 0.2,
+            temperature: 3.0,
+            kept: kept.map(Arc::new),
+        },
+        replay,
+        ..recipe(0.05)
+    };
+    let keeping = || with(Some(KeptTargets::new(images, 2)), Some(2));
+    let start = || TrainState::new(net.init(&SeedTree::root(1)), 0);
+    let whole = finish(&net, &keeping(), start(), EPOCHS);
+    assert!(finish(&net, &with(None, Some(2)), start(), EPOCHS) == whole, "computed every time");
+    assert!(finish(&net, &with(None, None), start(), EPOCHS) != whole, "new augmentation in every epoch");
+    // In the third epoch, which repeats the augmentation of the first.
+    let mut observer = StopAt { step: 2 * PER_EPOCH + 2, kept: None };
+    run(&net, &keeping(), Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
+    assert!(finish(&net, &keeping(), observer.kept.unwrap(), EPOCHS) == whole, "stopped and gone on");
 }
 
 #[test]

@@ -11,3 +11,12 @@ pub const CITATION: Citation = Citation {
     year: 2023,
     locator: "2209.04836",
 };
+
+/// Where REPAIR comes from.
+pub const REPAIR_CITATION: Citation = Citation {
+    key: "jordan2023repair",
+    authors: "Jordan, Keller and Sedghi, Hanie and Saukh, Olga and Entezari, Rahim and Neyshabur, Behnam",
+    title: "REPAIR: REnormalizing Permuted Activations for Interpolation Repair",
+    year: 2023,
+    locator: "2211.08403",
+};

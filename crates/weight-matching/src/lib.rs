@@ -47,7 +47,7 @@ pub use attention::Projections;
 pub use averages::{AverageError, interpolate, mean, slerp};
 pub use axis::{AttentionGroup, Segment};
 pub use builder::SpecBuilder;
-pub use citation::CITATION;
+pub use citation::{CITATION, REPAIR_CITATION};
 pub use frank_wolfe::{FrankWolfeOptions, RelaxedMatching, frank_wolfe};
 pub use layout::Misfit;
 pub use many::{MultiMatching, MultiMatchingError};

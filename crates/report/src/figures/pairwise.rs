@@ -10,7 +10,7 @@ use basin_metrics::stats::Summary;
 /// Mean and deviation over pairs and seeds at one position.
 type Spread = (f64, Summary);
 
-/// More groups than this are a sweep, which has figures of its own.
+/// More groups than this are a sweep, which has figures of its own: then only what is not swept is drawn.
 const MOST_GROUPS: usize = 4;
 
 /// One figure per network and case that has a line to draw.
@@ -22,10 +22,10 @@ pub(super) fn figures(results: &Results) -> Vec<Figure> {
             groups.push(key);
         }
     }
-    if groups.len() > MOST_GROUPS {
-        return Vec::new();
-    }
     let several = groups.len() > 1;
+    if groups.len() > MOST_GROUPS {
+        groups.retain(|(_, case)| case.is_empty());
+    }
     groups.into_iter().filter_map(|key| figure(results, key, several)).collect()
 }
 

@@ -3,9 +3,11 @@
 
 use super::{Figure, WIDTH, inks, slug};
 use crate::method;
+use crate::number::deviation;
 use crate::plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, legend};
 use crate::results::{Results, Row};
 use crate::spread::summary;
+use basin_metrics::stats::Summary;
 use serde_json::Value;
 
 /// A number that experiments vary: its place in a configuration, and what the axis is called.
@@ -17,7 +19,7 @@ struct Axis {
 
 const AXES: [Axis; 2] = [
     Axis { place: "/ensemble/split_epoch", symbol: "t", name: "split epoch t" },
-    Axis { place: "/ensemble/members", symbol: "M", name: "members M" },
+    Axis { place: "/ensemble/members", symbol: "M", name: "number of members M" },
 ];
 
 type Quantity = (&'static str, &'static str, fn(&Row) -> f64);
@@ -93,18 +95,21 @@ fn figure(
 ) -> Option<Figure> {
     let methods = inks(results, series.iter().map(|series| series.method));
     let ink = |id: &str| methods.iter().find(|(known, _)| *known == id).map_or(Ink::Text, |(_, ink)| *ink);
-    let mean = |rows: &[&Row]| summary(&rows.iter().map(|row| value(row)).collect::<Vec<f64>>()).mean;
-    let curves: Vec<(&Series<'_>, Vec<(f64, f64)>)> = series
+    let spread = |rows: &[&Row]| summary(&rows.iter().map(|row| value(row)).collect::<Vec<f64>>());
+    let curves: Vec<(&Series<'_>, Vec<(f64, Summary)>)> = series
         .iter()
-        .map(|series| (series, series.points.iter().map(|(at, rows)| (*at, mean(rows))).collect()))
+        .map(|series| (series, series.points.iter().map(|(at, rows)| (*at, spread(rows))).collect()))
         .collect();
-    let points = || curves.iter().flat_map(|(_, points)| points.iter().copied());
+    let points = || curves.iter().flat_map(|(_, points)| points.iter().map(|(x, s)| (*x, s.mean)));
     if !points().any(|(_, y)| y.is_finite()) {
         return None;
     }
+    // Where a single seed stands behind a mean there is no bar.
+    let ends = |s: &Summary| deviation(s).map(|sd| [s.mean - sd, s.mean + sd]);
+    let bars = curves.iter().flat_map(|(_, points)| points.iter().filter_map(|(_, s)| ends(s))).flatten();
     let mut scene = Scene::new(WIDTH, 0.0, &format!("{name} against {}", axis.name));
     let (left, right, top, bottom) = (60.0, WIDTH - 14.0, 14.0, 296.0);
-    let ys = points().map(|(_, y)| y).filter(|y| y.is_finite());
+    let ys = points().map(|(_, y)| y).chain(bars).filter(|y| y.is_finite());
     let frame = Frame {
         x: Scale::linear(points().map(|(x, _)| x), 0.04, (left, right), 6),
         y: Scale::linear(ys, 0.09, (bottom, top), 6),
@@ -117,7 +122,11 @@ fn figure(
         let ink = ink(series.method);
         let before = curves[..place].iter().filter(|(other, _)| other.method == series.method).count();
         let dash = [Dash::Solid, Dash::Dashed, Dash::Dotted][before % 3];
-        let at: Vec<(f64, f64)> = points.iter().filter_map(|&(x, y)| frame.point(x, y)).collect();
+        for (x, spread) in points {
+            let bar: Vec<_> = ends(spread).into_iter().flatten().filter_map(|y| frame.point(*x, y)).collect();
+            scene.marks.push(Mark::Line { points: bar, ink, width: 1.2, opacity: 0.6, dash: Dash::Solid });
+        }
+        let at: Vec<(f64, f64)> = points.iter().filter_map(|(x, s)| frame.point(*x, s.mean)).collect();
         scene.marks.extend(at.iter().map(|&at| Mark::Point { at, marker: ink.marker(), radius: 3.5, ink }));
         scene.marks.push(Mark::Line { points: at, ink, width: 2.0, opacity: 1.0, dash });
         let dashed = ["", " (dashed)", " (dotted)"][before % 3];
@@ -126,10 +135,14 @@ fn figure(
     let named: Vec<(&str, Ink)> = named.iter().map(|(name, ink)| (name.as_str(), *ink)).collect();
     let below = bottom + 46.0;
     scene.height = below + legend(&mut scene, &named, Key::Line, (left, below), right);
+    let like = match (axis.symbol, *id) {
+        ("t", "connectivity" | "variance" | "divergence") => " (as the paper's Fig. 3)",
+        _ => "",
+    };
     Some(Figure {
         file: format!("{id}-over-{}-{}-{}", axis.symbol.to_lowercase(), slug(dataset), slug(model)),
         caption: format!(
-            "{name} over the {} on {dataset} with {model} (as the paper's Fig. 3). Means over seeds.",
+            "{name} over the {} on {dataset} with {model}{like}. Points: means over seeds; bars: ± one standard deviation.",
             axis.name
         ),
         scene,

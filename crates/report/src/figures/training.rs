@@ -1,4 +1,4 @@
-//! Loss and accuracy while training: one panel per method, one thin line per trained node.
+//! Loss and accuracy while training: one panel per network and method, one thin line per trained node.
 //!
 //! Panels share the y axis and have their own x axis, because a stochastic-weight ensemble trains one network for
 //! as many epochs as the others train all their members.
@@ -6,7 +6,7 @@
 use super::{Figure, WIDTH, inks};
 use crate::method;
 use crate::plot::{Anchor, Dash, Frame, Ink, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE};
-use crate::results::{Results, TrainingPoint};
+use crate::results::{Results, TrainingCurve, TrainingPoint};
 
 const COLUMNS: usize = 2;
 const LEFT: f64 = 60.0;
@@ -18,7 +18,7 @@ const ROW_HEIGHT: f64 = PANEL_HEIGHT + 52.0;
 
 /// Loss and accuracy, each where a curve has a finite value.
 pub(super) fn figures(results: &Results) -> Vec<Figure> {
-    let about = "One panel per method, one line per trained node and seed; panels share the vertical axis, and each \
+    let about = "One panel per network and method, one line per trained node and seed; panels share the vertical axis, and each \
                  has its own length of training.";
     let loss = panels(results, "training loss", &|point| point.loss, true);
     let accuracy = panels(results, "accuracy, %", &|point| 100.0 * point.accuracy, false);
@@ -38,11 +38,11 @@ fn panels(results: &Results, name: &str, quantity: Quantity<'_>, logarithmic: bo
     if !values.iter().any(|value| value.is_finite()) {
         return None;
     }
-    let methods = inks(results, results.training.iter().map(|curve| curve.method.as_str()));
-    let rows = methods.len().div_ceil(COLUMNS);
+    let groups = groups(results);
+    let rows = groups.len().div_ceil(COLUMNS);
     let bottom = rows as f64 * ROW_HEIGHT;
     let mut scene = Scene::new(WIDTH, bottom + 24.0, &format!("{name} against epoch, by method"));
-    for (i, &(id, ink)) in methods.iter().enumerate() {
+    for (i, group) in groups.iter().enumerate() {
         let left = LEFT + (i % COLUMNS) as f64 * (PANEL_WIDTH + GAP);
         let top = (i / COLUMNS) as f64 * ROW_HEIGHT + 26.0;
         let span = (top + PANEL_HEIGHT, top);
@@ -51,22 +51,53 @@ fn panels(results: &Results, name: &str, quantity: Quantity<'_>, logarithmic: bo
         } else {
             Scale::linear(values.iter().copied(), 0.05, span, 4)
         };
-        panel(&mut scene, results, (id, ink), quantity, (left, y), i % COLUMNS == 0);
+        panel(&mut scene, results, group, quantity, (left, y), i % COLUMNS == 0);
     }
     scene.text(((LEFT + WIDTH - 14.0) / 2.0, bottom + 14.0), "epoch", LABEL_SIZE, Ink::Text, Anchor::Middle);
     Frame::name_y(&mut scene, name, (0.0, bottom));
     Some(scene)
 }
 
+/// What one panel shows.
+struct Group<'a> {
+    model: &'a str,
+    method: &'a str,
+    title: String,
+    ink: Ink,
+}
+
+/// Network by network, the methods in their usual order.
+fn groups(results: &Results) -> Vec<Group<'_>> {
+    let mut models: Vec<&str> = Vec::new();
+    for curve in &results.training {
+        if !models.contains(&curve.model.as_str()) {
+            models.push(&curve.model);
+        }
+    }
+    let several = models.len() > 1;
+    let of = |model| {
+        let curves = results.training.iter().filter(move |curve| curve.model == model);
+        inks(results, curves.map(|curve| curve.method.as_str())).into_iter().map(move |(method, ink)| {
+            let name = method::name(method);
+            let title = if several { format!("{model}: {name}") } else { name.to_owned() };
+            Group { model, method, title, ink }
+        })
+    };
+    models.into_iter().flat_map(of).collect()
+}
+
 fn panel(
     scene: &mut Scene,
     results: &Results,
-    (id, ink): (&str, Ink),
+    group: &Group<'_>,
     quantity: Quantity<'_>,
     (left, mut y): (f64, Scale),
     first_column: bool,
 ) {
-    let curves = || results.training.iter().filter(|curve| curve.method == id);
+    let ink = group.ink;
+    let here =
+        |curve: &&TrainingCurve| (curve.model.as_str(), curve.method.as_str()) == (group.model, group.method);
+    let curves = || results.training.iter().filter(here);
     let epochs = curves().flat_map(|curve| curve.points.iter().map(|point| point.epoch)).chain([0.0]);
     if !first_column {
         // The axis is shared: its labels stand at the left edge only.
@@ -77,7 +108,7 @@ fn panel(
     let top = frame.region().top;
     scene.marks.push(Mark::Text {
         at: (left, top - 8.0),
-        text: method::name(id).to_owned(),
+        text: group.title.clone(),
         size: TICK_SIZE + 1.0,
         ink,
         anchor: Anchor::Start,

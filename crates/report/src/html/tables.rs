@@ -66,9 +66,9 @@ fn compared_line(line: &Line, strangers: &[&str]) -> String {
     )
 }
 
-/// Keeps the bracket after a number in one piece, so that a narrow cell breaks before it.
+/// Keeps the bracket or deviation after a number in one piece, so that a narrow cell breaks before it.
 fn apart(cell: &str) -> String {
-    match cell.find(['[', '(']) {
+    match cell.find(['[', '(']).or_else(|| cell.find('±')) {
         Some(at) => format!("{} <span class=\"bracket\">{}</span>", cell[..at].trim_end(), &cell[at..]),
         None => cell.to_owned(),
     }
@@ -79,7 +79,7 @@ pub(super) fn quality(block: &Block, strangers: &[&str], last: bool) -> String {
     let names: String = QUALITY.iter().map(|(name, _)| format!("<th scope=\"col\">{name}</th>")).collect();
     let line = |line: &crate::table::Quality| {
         let cells: String =
-            line.values.iter().map(|summary| format!("<td>{}</td>", quality_cell(summary))).collect();
+            line.values.iter().map(|summary| format!("<td>{}</td>", apart(&quality_cell(summary)))).collect();
         format!("<tr>{}{cells}</tr>\n", heading(&line.method, strangers))
     };
     let lines: String = block.quality.iter().map(line).collect();

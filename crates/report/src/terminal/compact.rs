@@ -2,11 +2,11 @@
 
 use super::columns::{aligned, needed, wrapped};
 use crate::method;
-use crate::number::percent_summary;
-use crate::table::Block;
+use crate::number::{fixed, percent_summary};
+use crate::table::{Block, Quality};
 
-/// What stands above the columns; [`Block::sections`] come in the same order.
-const HEADER: [&str; 5] = ["case", "method", "accuracy, %", "q̄, pp", "mean member, %"];
+/// What stands above the columns; [`Block::sections`] come in the same order, then the cost.
+const HEADER: [&str; 6] = ["case", "method", "accuracy, %", "q̄, pp", "mean member, %", "passes"];
 
 /// Columns before the numbers.
 const NAMES: usize = 2;
@@ -75,20 +75,26 @@ fn lines(group: &[&Block]) -> Vec<Vec<String>> {
         let size = if told { String::new() } else { format!("M = {}", block.members) };
         let parts = [block.case.as_str(), size.as_str()];
         let case = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-        let line = move |id: &str| {
+        let line = move |quality: &Quality| {
+            let id = &quality.method;
             let cell = |section: &crate::table::Section| {
-                let line = section.lines.iter().find(|line| line.method == id);
+                let line = section.lines.iter().find(|line| line.method == *id);
                 line.and_then(|line| line.ours.as_ref()).map_or_else(String::new, percent_summary)
             };
             let names = [case.clone(), method::name(id).to_owned()];
-            names.into_iter().chain(block.sections.iter().map(cell)).collect()
+            let cost = quality.values.last().map_or_else(String::new, |passes| fixed(passes.mean, 1));
+            names
+                .into_iter()
+                .chain(block.sections.iter().take(HEADER.len() - NAMES - 1).map(cell))
+                .chain([cost])
+                .collect()
         };
-        block.quality.iter().map(|quality| line(&quality.method)).collect::<Vec<Vec<String>>>()
+        block.quality.iter().map(line).collect::<Vec<Vec<String>>>()
     };
     group.iter().flat_map(of).collect()
 }
 
-/// Drops the deviations, then the mean members, then the connectivities, until the rows fit.
+/// Drops the deviations, then the cost, then the mean members, then the connectivities, until the rows fit.
 fn fitted(mut rows: Vec<Vec<String>>, names: usize, width: usize) -> Vec<Vec<String>> {
     if needed(&rows) > width {
         for cell in rows.iter_mut().flat_map(|row| row.iter_mut().skip(names)) {
@@ -112,7 +118,8 @@ fn legend(blocks: &[Block]) -> String {
     let count = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
     let seeds = if most == 1 { "1 seed".to_owned() } else { format!("mean ± sd over {count} seeds") };
     format!(
-        "Ours, {seeds}. Accuracy: of the ensemble; q̄: joint connectivity, percentage points. The paper's numbers, \
+        "Ours, {seeds}. Accuracy: of the ensemble; q̄: joint connectivity, percentage points; passes over the \
+         training set, were nothing shared. The paper's numbers, \
          calibration and diversity of these {} cases stand in the report.",
         blocks.len()
     )

@@ -5,7 +5,7 @@ mod compact;
 
 use crate::ReportError;
 use crate::method;
-use crate::number::{deviation, fixed, superscript};
+use crate::number::{metric, metric_deviation, superscript};
 use crate::results::Results;
 use crate::table::{self, Block, COMPARISON_LEGEND, NOT_RUN, QUALITY, QUALITY_LEGEND, Section};
 use columns::{aligned, needed, wrapped};
@@ -77,14 +77,16 @@ fn comparison_rows(section: &Section) -> Vec<Vec<String>> {
     rows
 }
 
-/// All columns in one table, or half of them in each of two where one is too wide.
+/// All columns in one table, or in as few as fit.
 fn quality_tables(block: &Block, width: usize) -> Vec<String> {
-    let all = quality_rows(block, 0..QUALITY.len());
-    if needed(&all) <= width {
-        return vec![aligned(&all, width, 1)];
-    }
-    let half = QUALITY.len() / 2;
-    [0..half, half..QUALITY.len()].map(|columns| aligned(&quality_rows(block, columns), width, 1)).to_vec()
+    let cut = |tables: usize| -> Vec<Vec<Vec<String>>> {
+        let each = QUALITY.len().div_ceil(tables);
+        let starts = (0..QUALITY.len()).step_by(each);
+        starts.map(|start| quality_rows(block, start..QUALITY.len().min(start + each))).collect()
+    };
+    let fits = |tables: &Vec<Vec<Vec<String>>>| tables.iter().all(|rows| needed(rows) <= width);
+    let tables = (1..QUALITY.len()).map(cut).find(fits).unwrap_or_else(|| cut(QUALITY.len()));
+    tables.iter().map(|rows| aligned(rows, width, 1)).collect()
 }
 
 fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
@@ -94,11 +96,10 @@ fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
     let mut rows = vec![row("", &mut QUALITY[columns.clone()].iter().map(|(name, _)| (*name).to_owned()))];
     for line in &block.quality {
         let values = &line.values[columns.clone()];
-        rows.push(row(method::name(&line.method), &mut values.iter().map(|summary| fixed(summary.mean, 4))));
+        rows.push(row(method::name(&line.method), &mut values.iter().map(|summary| metric(summary.mean))));
         // Six means with their deviations do not fit 80 characters: the deviations stand below.
-        if values.iter().any(|summary| deviation(summary).is_some()) {
-            let below = |s| deviation(s).map_or_else(String::new, |sd| format!("±{}", fixed(sd, 4)));
-            rows.push(row("", &mut values.iter().map(below)));
+        if values.iter().any(|summary| metric_deviation(summary).is_some()) {
+            rows.push(row("", &mut values.iter().map(|s| metric_deviation(s).unwrap_or_default())));
         }
     }
     rows

@@ -48,6 +48,8 @@ fn noise(rng: &mut Rng) -> f64 {
 fn row(dataset: &str, seed: u64, (method, ensemble, member, q): (&str, f64, f64, f64), rng: &mut Rng) -> Row {
     Row {
         case: String::new(),
+        passes: 12.5,
+        minus_deep: None,
         sources: vec!["nodes/s0-measure-deep.0123abcd".into(), "nodes/s0-deep-1.89ab4567".into()],
         dataset: dataset.into(),
         model: "resnet20".into(),
@@ -83,7 +85,13 @@ fn curves(seed: u64, (method, _, member, _): (&str, f64, f64, f64), rng: &mut Rn
             TrainingPoint { epoch: e as f64, loss, accuracy, learning_rate: 0.1 }
         };
         let points = (0..=epochs).map(point).collect();
-        TrainingCurve { node: format!("{method}-{i}"), method: method.into(), seed, points }
+        TrainingCurve {
+            node: format!("{method}-{i}"),
+            method: method.into(),
+            seed,
+            points,
+            ..Default::default()
+        }
     };
     (1..=count).map(&mut curve).collect()
 }

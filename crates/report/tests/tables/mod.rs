@@ -1,7 +1,7 @@
 //! What the tables say beside the numbers: methods that were not run, legends, many cases.
 
 use crate::{row, small, text};
-use basin_report::{Results, Row, render, terminal_table};
+use basin_report::{MinusDeep, Results, Row, render, terminal_table};
 
 #[test]
 fn a_method_that_only_the_paper_has_is_listed_as_not_run() {
@@ -35,11 +35,24 @@ fn only_a_case_of_the_papers_own_lists_what_was_not_run() {
     assert!(table.lines().any(|line| line.starts_with("SW Ens.") && line.contains("not run")), "{table}");
 }
 
+#[test]
+fn one_seed_is_compared_with_the_deep_ensemble_over_images_and_several_over_seeds() {
+    let minus = |mean: f64| Some(MinusDeep { mean, standard_error: 0.002 });
+    let of = |seed, mean| Row { minus_deep: minus(mean), ..row("constrained", seed, 0.9, 0.0) };
+    let table = |rows| terminal_table(&Results { rows, ..Results::default() }, 80).unwrap();
+    let one = table(vec![row("deep", 0, 0.92, -0.7), of(0, -0.02)]);
+    let (_, section) = one.split_once("Ensemble accuracy minus the deep ensemble's").unwrap();
+    assert!(section.contains("−2.00 [−2.39, −1.61]"), "{one}");
+    let two = table(vec![row("deep", 0, 0.92, -0.7), of(0, -0.02), of(1, -0.01)]);
+    assert!(two.contains("−1.50 ± 0.71 (2)"), "{two}");
+    assert!(!table(vec![row("deep", 0, 0.92, -0.7)]).contains("minus the deep ensemble's"));
+}
+
 /// Three split epochs on one data set, two sizes on another.
 fn many() -> Results {
     let of = |case: &str, members: usize, dataset: &str| {
         let rows = [row("deep", 0, 0.94, -0.7), row("deep", 1, 0.95, -0.71), row("permuted", 0, 0.93, -0.25)];
-        rows.map(|row| Row { case: case.into(), members, dataset: dataset.into(), ..row })
+        rows.map(|row| Row { case: case.into(), members, dataset: dataset.into(), passes: 165.0, ..row })
     };
     let cases = [("t = 2", 5, "cifar10"), ("t = 4", 5, "cifar10"), ("t = 8, β = 0.2", 5, "cifar10")];
     let cases = cases.into_iter().chain([("", 3, "cifar100"), ("", 5, "cifar100")]);

@@ -36,7 +36,7 @@ pub(super) fn train_step(options: &Options, bench: &mut Bench<'_>) -> Result<()>
         true => (0..options.batch as u64).collect(),
         false => Vec::new(),
     };
-    let batch = Batch { images: &images, labels: &labels, dropout_seeds: &dropout_seeds };
+    let batch = Batch { images: &images, labels: &labels, dropout_seeds: &dropout_seeds, slots: &[] };
     bench.measure(&case(options, &network, TRAINING), || {
         stepper.step(batch, &Teaching::Labels, rate)?;
         Ok(())

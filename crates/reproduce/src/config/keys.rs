@@ -224,6 +224,13 @@ pub const KEYS: &[Key] = &[
         .alias("tau"),
     key("ensemble.distil_last", "10", COUNT, "epochs", "last epochs distilled by the methods …-last"),
     key(
+        "ensemble.replay_epochs",
+        "4",
+        Range::Int(1, 1000),
+        "epochs",
+        "after which the methods …-replayed repeat all augmentation, so that teachers' logits are kept",
+    ),
+    key(
         "metrics.combine",
         "mean-probs",
         Range::OneOf(&["mean-probs", "mean-logits"]),
@@ -244,10 +251,26 @@ pub const KEYS: &[Key] = &[
         "images",
         "test images for connectivity; 0 = all",
     ),
+    key(
+        "metrics.repair_images",
+        "0",
+        Range::Int(0, 1_000_000),
+        "images",
+        "training images on which networks between members get channel statistics in between (REPAIR); 0 = no repair",
+    ),
     key("metrics.pairs", "5", COUNT, "pairs", "random pairs of members to interpolate between"),
     key("metrics.line_points", "11", Range::Int(3, 1001), "points", "points on each line, ends included"),
     key("metrics.ece_bins", "15", Range::Int(1, 10_000), "bins", "bins of the calibration error"),
-    key("run.device", "cpu", Range::OneOf(&["cpu", "cuda"]), "name", "where tensors live").alias("device"),
+    key("run.device", "cpu", Range::OneOf(&["cpu", "cuda"]), "name", "where to train and evaluate")
+        .alias("device"),
+    key(
+        "run.precision",
+        "f32",
+        Range::OneOf(&["f32", "tf32", "bf16"]),
+        "name",
+        "arithmetic of products on cuda; parameters and sums are f32 in all",
+    )
+    .alias("precision"),
     key(
         "run.threads",
         "0",

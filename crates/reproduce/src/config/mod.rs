@@ -13,6 +13,7 @@ pub use preset::{PRESETS, Preset};
 pub use value::Value;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use thiserror::Error;
 
 const DATA_DIR: &str = "data.dir";
@@ -36,6 +37,17 @@ pub enum Origin {
     CommandLine,
     /// What the experiment varies.
     Experiment,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Preset(name) => write!(f, "preset {name}"),
+            Self::CommandLine => f.write_str("command line"),
+            Self::Experiment => f.write_str("experiment"),
+        }
+    }
 }
 
 /// A checked configuration: every key has a value of its type within its range.
@@ -152,15 +164,18 @@ impl Config {
                 out.push_str(&format!("\n[{head}]\n"));
                 section = head;
             }
-            let origin = match origin {
-                Origin::Default => "default".to_owned(),
-                Origin::Preset(name) => format!("preset {name}"),
-                Origin::CommandLine => "command line".to_owned(),
-                Origin::Experiment => "experiment".to_owned(),
-            };
             out.push_str(&format!("{name} = {} # {origin}\n", value.toml()));
         }
         out
+    }
+
+    /// As lines of TOML with whole keys: what the experiment sets, and what differs from another configuration.
+    pub(crate) fn lines_beside(&self, other: &Self) -> String {
+        let keys = KEYS.iter().filter(|key| key.name != DATA_DIR);
+        let entries = keys.map(|key| (key.name, &self.values[key.name], &other.values[key.name].0));
+        let told =
+            entries.filter(|(_, (value, origin), other)| *origin == Origin::Experiment || value != *other);
+        told.map(|(name, (value, origin), _)| format!("{name} = {} # {origin}\n", value.toml())).collect()
     }
 
     /// As JSON, nested by section, without the place of the data.

@@ -57,13 +57,13 @@ impl Preset {
         PRESETS.iter().find(|preset| preset.name == name)
     }
 
-    /// The default name of a run: the preset's, with the data set where that is not the preset's own.
-    pub fn run_name(&self, dataset: &str) -> String {
-        let own = self.entries().into_iter().find(|entry| entry.key == "data.dataset");
-        match own {
-            Some(own) if own.value == dataset => self.name.to_owned(),
-            _ => format!("{}-{dataset}", self.name),
-        }
+    /// The default name of a run: the preset's, with data set and network where they are not the preset's own.
+    pub fn run_name(&self, dataset: &str, model: &str) -> String {
+        let entries = self.entries();
+        let own = |key: &str, value: &str| entries.iter().any(|e| e.key == key && e.value == value);
+        let parts = [("data.dataset", dataset), ("model.name", model)];
+        let others = parts.into_iter().filter(|(key, value)| !own(key, value));
+        others.fold(self.name.to_owned(), |name, (_, value)| format!("{name}-{value}"))
     }
 
     /// All values in the order in which they apply: those for everything, then those of each `[[when]]`, whose `if`

@@ -87,8 +87,9 @@ impl Tables {
         let order = &order[..self.steps * self.batch];
         let queue = pool.queue();
         queue.write(self.order.span(), &each(order, |i| i.to_le_bytes()))?;
+        let repetition = recipe.replay.map_or(epoch, |epochs| epoch % epochs.max(1));
         let draws = order.par_chunks(self.batch).flat_map_iter(|indices| {
-            let draws = batch_draws(set.size(), indices, &recipe.examples.augment, &recipe.order, epoch);
+            let draws = batch_draws(set.size(), indices, &recipe.examples.augment, &recipe.order, repetition);
             draws.flat_map(|draw| on_device(&draw).encode())
         });
         queue.write(self.draws.span(), &draws.collect::<Vec<u8>>())?;

@@ -254,7 +254,8 @@ impl Taught {
     ) -> Result<Option<Self>, GpuError> {
         let (teachers, label_weight, temperature) = match &recipe.teaching {
             Teaching::Labels => return Ok(None),
-            Teaching::Teachers { teachers, label_weight, temperature } => {
+            // Kept targets are what the teachers would say again: on the device they say it again.
+            Teaching::Teachers { teachers, label_weight, temperature, .. } => {
                 (teachers, label_weight, temperature)
             }
             Teaching::Custom { objective, .. } => {

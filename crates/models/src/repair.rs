@@ -1,0 +1,92 @@
+//! REPAIR of whole networks: statistics of every layer's channels, and parameters that restore them between networks.
+
+use crate::{ModelError, Network};
+use basin_core::{Array, Params, Simplex};
+use basin_kernels::{Activation, Site, Tapped};
+use candle_core::{Error, Result};
+use std::rc::Rc;
+use weight_matching::{ChannelCorrection, ChannelStatistics, repair};
+
+/// Statistics of the channels at every place where a network scales and shifts them, in the order of its forward pass: the
+/// outputs of norms and of dense layers with a GELU, before the nonlinearity, over all pixels or tokens of some images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkStatistics {
+    sites: Vec<ChannelStatistics>,
+}
+
+impl NetworkStatistics {
+    /// One entry per place.
+    pub fn sites(&self) -> &[ChannelStatistics] {
+        &self.sites
+    }
+}
+
+impl Network {
+    /// Statistics on normalised images `[n, side, side, 3]`, all in memory at once, on the calling thread.
+    ///
+    /// # Errors
+    /// [`ModelError`] when parameters or images do not fit the network.
+    pub fn statistics(
+        &self,
+        params: &Params,
+        images: &[f32],
+    ) -> std::result::Result<NetworkStatistics, ModelError> {
+        let weights = self.weights(params, false)?;
+        let mut sites = Vec::new();
+        let visit = |_: Site, y: &mut Activation| {
+            sites.push(of(y)?);
+            Ok(())
+        };
+        self.forward(&mut Tapped::new(&weights, visit), &Rc::new(self.input(images)?))?;
+        Ok(NetworkStatistics { sites })
+    }
+
+    /// REPAIR (see [`weight_matching::repair`]) of the combination Σ λᵢ θᵢ of networks with these statistics: from the
+    /// first layer to the last, every channel gets the mean and deviation Σ λᵢ (μᵢ, σᵢ) on the images, by a change of
+    /// the parameters that scale and shift it. At a vertex of the simplex nothing changes, bit for bit.
+    ///
+    /// # Errors
+    /// [`ModelError`] when parameters, images or statistics do not fit the network, or each other.
+    pub fn repaired(
+        &self,
+        merged: &Params,
+        endpoints: &[&NetworkStatistics],
+        lambda: &Simplex,
+        images: &[f32],
+    ) -> std::result::Result<Params, ModelError> {
+        let weights = self.weights(merged, false)?;
+        let mut corrections: Vec<(Site, ChannelCorrection)> = Vec::new();
+        let visit = |site: Site, y: &mut Activation| {
+            let place = corrections.len();
+            let ends = endpoints.iter().map(|end| end.sites.get(place));
+            let ends = ends.collect::<Option<Vec<_>>>();
+            let ends = ends.ok_or_else(|| Error::msg(format!("no statistics of layer {place}")))?;
+            let correction = repair(&ends, lambda, &of(y)?).map_err(Error::wrap)?;
+            for row in y.data.chunks_exact_mut(y.dims.channels) {
+                for ((y, scale), shift) in row.iter_mut().zip(&correction.scale).zip(&correction.shift) {
+                    *y = (scale * f64::from(*y) + shift) as f32;
+                }
+            }
+            corrections.push((site, correction));
+            Ok(())
+        };
+        self.forward(&mut Tapped::new(&weights, visit), &Rc::new(self.input(images)?))?;
+        let mut repaired = merged.clone();
+        for (site, correction) in corrections {
+            let [scale, shift] = [site.scale, site.shift].map(|id| &self.layout().params[id.0].name);
+            let array = |name: &str| repaired.get(name).ok_or_else(|| Error::msg(format!("no {name}")));
+            let (weight, bias) =
+                correction.absorb(array(scale)?, Some(array(shift)?)).map_err(Error::wrap)?;
+            repaired.insert(scale.clone(), weight);
+            repaired.insert(shift.clone(), bias);
+        }
+        Ok(repaired)
+    }
+}
+
+/// Every pixel or token is a sample.
+fn of(y: &Activation) -> Result<ChannelStatistics> {
+    let shape = vec![y.dims.rows(), y.dims.channels];
+    let samples = Array::new(shape, y.data.to_vec()).map_err(Error::wrap)?;
+    ChannelStatistics::of(&samples).map_err(Error::wrap)
+}
