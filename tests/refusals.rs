@@ -47,7 +47,8 @@ fn several_problems_are_reported_together() {
 
 #[test]
 fn a_missing_device_is_no_silent_fall_back() {
-    refused(&["--device", "cuda"], 7, &["cuda", "--device cpu"]);
+    refused(&["--device", "cuda"], 7, &["cuda", "cargo xtask cuda-toolkit", "--device cpu"]);
+    refused(&["--precision", "bf16"], 2, &["run.precision is bf16", "--device cuda"]);
 }
 
 #[test]

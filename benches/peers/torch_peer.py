@@ -12,6 +12,9 @@ turns and each idles while the other works:
     < {"peak_memory_mib": 812.4}                                    of this process, up to now
 
 Anything that goes wrong is answered with {"error": "..."}. The end of the input ends the program.
+
+A case of a network may also name "device" (cpu, cuda), "precision" (f32, tf32, bf16: bf16 by autocast, parameters in f32)
+and "repeats": a step is then so many updates, and the device is waited for once at its end.
 """
 
 import argparse
@@ -41,6 +44,7 @@ except ImportError as missing:
     sys.exit(1)
 
 LAYOUTS = ("contiguous", "channels_last", "compiled")
+PRECISIONS = ("f32", "tf32", "bf16")
 # Unmeasured steps after a case is built; the first of the compiled layout compiles.
 WARM_UP = 2
 
@@ -169,18 +173,34 @@ def network(case):
     raise ValueError(f"no network {name} on this side")
 
 
+def set_arithmetic(precision):
+    """f32 products exactly, or rounded to TF32 on devices that have it."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision}, expected one of {', '.join(PRECISIONS)}")
+    coarse = precision != "f32"
+    torch.backends.cuda.matmul.allow_tf32 = coarse
+    torch.backends.cudnn.allow_tf32 = coarse
+    # The fastest algorithm is searched for, whatever order it adds in.
+    torch.backends.cudnn.benchmark = True
+
+
 def network_step(case, layout):
     """Forward, backward and update, or forward alone, on random CIFAR-shaped images."""
     torch.manual_seed(0)
-    model = network(case)
-    images = torch.randn(case["batch"], 3, 32, 32)
-    labels = torch.randint(0, 10, (case["batch"],))
+    device, precision = case.get("device", "cpu"), case.get("precision", "f32")
+    set_arithmetic(precision)
+    model = network(case).to(device)
+    images = torch.randn(case["batch"], 3, 32, 32, device=device)
+    labels = torch.randint(0, 10, (case["batch"],), device=device)
     if layout != "contiguous":
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
     train = case["suite"] == "train-step"
     model.train(train)
-    run = torch.compile(model) if layout == "compiled" else model
+    # On a device, as CUDA graphs: launches cost more than small kernels.
+    mode = "reduce-overhead" if device == "cuda" else "default"
+    run = torch.compile(model, mode=mode) if layout == "compiled" else model
+    cast = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
     parameters = model.parameters()
     if case["model"] == "vit":
         optimiser = torch.optim.Adam(parameters, lr=3e-4, fused=True)
@@ -189,16 +209,25 @@ def network_step(case, layout):
 
     def train_step():
         optimiser.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(run(images), labels)
+        with cast:
+            loss = F.cross_entropy(run(images), labels)
         loss.backward()
         optimiser.step()
-        return loss.item()
+        return loss.detach()
 
     def forward_step():
-        with torch.inference_mode():
+        with torch.inference_mode(), cast:
             return run(images)
 
-    return train_step if train else forward_step
+    once = train_step if train else forward_step
+
+    def step():
+        for _ in range(case.get("repeats", 1)):
+            result = once()
+        # Waits for the device; on the processor there is nothing to wait for.
+        return result.sum().item()
+
+    return step
 
 
 def conv_step(case, layout):
@@ -272,7 +301,10 @@ def measure(step, steps):
 
 
 def peak_memory_mib():
-    """The kernel's mark for this program; where there is none the one that processes inherit when they start."""
+    """On a device, the most its tensors held. Else the kernel's mark for this program; where there is none the one that
+    processes inherit when they start."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 2**20
     try:
         with open("/proc/self/status") as status:
             marks = [line.split()[1] for line in status if line.startswith("VmHWM:")]

@@ -5,8 +5,14 @@ use std::process::{Command, ExitCode};
 
 /// Runs cargo; true when it succeeded.
 pub(crate) fn cargo(arguments: &[&str]) -> bool {
+    cargo_with(arguments, &[])
+}
+
+/// As [`cargo`], with variables in its environment.
+pub(crate) fn cargo_with(arguments: &[&str], variables: &[(String, String)]) -> bool {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    match Command::new(program).args(arguments).status() {
+    let variables = variables.iter().map(|(name, value)| (name, value));
+    match Command::new(program).args(arguments).envs(variables).status() {
         Ok(status) => status.success(),
         Err(error) => {
             eprintln!("error: cargo cannot be run: {error}");

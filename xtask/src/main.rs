@@ -3,6 +3,7 @@
 
 mod basin;
 mod checks;
+mod cuda_toolkit;
 mod readme;
 mod tidy;
 
@@ -11,16 +12,19 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask TASK [arguments]
 
-  reproduce   train, align and distil ensembles, measure them, report (-h for its flags)
-  fetch       download a data set's official files, check and unpack them (-h for its flags)
-  predict     write a checkpoint's logits and the labels of one split
-  bench       measure throughput
-  keys        list all configuration keys
-  align       align the units of one network's file to another's (-h for its flags)
-  merge       merge networks' files; apply, inspect and spec belong to it
-  test        all checks that need no network: tidy, unit, golden and end-to-end tests
-  tidy        the house rules: arrows between crates, module heads, file sizes, README's results
-  readme      write the committed results into README.md
+  reproduce     train, align and distil ensembles, measure them, report (-h for its flags)
+  fetch         download a data set's official files, check and unpack them (-h for its flags)
+  predict       write a checkpoint's logits and the labels of one split
+  bench         measure throughput
+  doctor        what this machine offers, and whether every kernel of its GPU computes what it should
+  gpu-check     every kernel against the processor, training speed against PyTorch, on a GPU
+  keys          list all configuration keys
+  align         align the units of one network's file to another's (-h for its flags)
+  merge         merge networks' files; apply, inspect and spec belong to it
+  cuda-toolkit  make what a build with CUDA takes, without a GPU (-h for its flags)
+  test          all checks that need no network: tidy, unit, golden and end-to-end tests
+  tidy          the house rules: arrows between crates, module heads, file sizes, README's results
+  readme        write the committed results into README.md
 ";
 
 fn main() -> ExitCode {
@@ -28,8 +32,11 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "fetch" | "predict" | "bench" | "keys" => basin::run(&task, &rest),
+        "reproduce" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => {
+            basin::run(&task, &rest)
+        }
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
+        "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),
         "tidy" => tidy::run(),
         "readme" => readme::run(),

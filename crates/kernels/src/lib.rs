@@ -5,6 +5,8 @@ mod autograd;
 pub mod bias;
 mod buffer;
 pub mod conv;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dropout;
 mod exp;
 pub mod gelu;

@@ -1,12 +1,12 @@
 //! Networks between the members of an ensemble: mixed, repaired where asked for, and evaluated.
 
 use crate::Experiment;
+use crate::device::{Evaluating, OnDevice};
 use anyhow::{Context, Result};
 use basin_core::{Labels, Params, Simplex};
 use basin_data::{ImageSet, fill_plain};
 use basin_metrics::accuracy;
 use basin_models::NetworkStatistics;
-use basin_train::Evaluator;
 
 /// Evaluates convex combinations of members on some test images.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Between<'a> {
     experiment: &'a Experiment,
     members: &'a [Params],
     labels: &'a Labels,
-    evaluator: Evaluator<'a>,
+    evaluator: Evaluating<'a>,
     repair: Option<Repair>,
 }
 
@@ -32,6 +32,7 @@ impl<'a> Between<'a> {
         members: &'a [Params],
         probe: &'a ImageSet,
         labels: &'a Labels,
+        device: Option<&OnDevice>,
     ) -> Result<Self> {
         let Experiment { network, train, normalisation, .. } = experiment;
         let repair = match repair_images(experiment) {
@@ -44,7 +45,7 @@ impl<'a> Between<'a> {
                 Some(Repair { statistics: statistics.context("statistics for REPAIR")?, images })
             }
         };
-        let evaluator = Evaluator::new(network, probe, normalisation);
+        let evaluator = Evaluating::new(device, network, probe, normalisation)?;
         Ok(Self { experiment, members, labels, evaluator, repair })
     }
 

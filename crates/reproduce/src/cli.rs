@@ -5,7 +5,8 @@ use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::{DESIGNS, Outcome};
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, bench, cost, exit, fetch, predict, price, reproduce,
+    Asked, Design, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price,
+    reproduce,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -29,6 +30,10 @@ enum Command {
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
     Bench(bench::Options),
+    /// Tell what this machine offers, and whether every kernel of its GPU computes what it should
+    Doctor(device::doctor::Options),
+    /// Check every kernel of the GPU, measure convolutions and training beside PyTorch, write gpu-check.json
+    GpuCheck(gpu_check::Options),
     /// List all configuration keys with default, range and unit
     Keys,
 }
@@ -62,9 +67,12 @@ struct ReproduceArgs {
     /// Methods, e.g. deep,constrained
     #[arg(long)]
     methods: Option<String>,
-    /// Where to compute
+    /// Where to compute: cpu or cuda
     #[arg(long)]
     device: Option<String>,
+    /// Arithmetic on cuda: f32, tf32 or bf16
+    #[arg(long)]
+    precision: Option<String>,
     /// Folder of all runs
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -118,6 +126,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             use_threads(options.threads)?;
             bench::run(&options, &mut |line| say(line))
         }
+        Command::Doctor(options) => device::doctor::run(&options, &mut |line| say(line)),
+        Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
         Command::Keys => say(&basin_reproduce::config::describe_keys()),
     }
 }
@@ -137,17 +147,18 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         ("ensemble.seeds", args.seeds),
         ("ensemble.methods", args.methods),
         ("run.device", args.device),
+        ("run.precision", args.precision),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
     let config = asked.base()?;
-    if config.text("run.device") != "cpu" {
-        return Err(exit::NoDevice { asked: config.text("run.device").to_owned() }.into());
-    }
+    // Refused before anything is read or written. A price needs no device.
+    let priced = args.dry_run || asked.design.outcome == Outcome::Costs;
+    let device = if priced { None } else { device::asked(&config)? };
     use_threads(config.int("run.threads") as usize)?;
     let name =
         args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
-    let request = Request { asked, runs: args.runs, name };
+    let request = Request { asked, runs: args.runs, name, device };
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =
             (request.asked.design.name, if everywhere { "" } else { " in some of its cases" });

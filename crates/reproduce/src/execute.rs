@@ -1,5 +1,6 @@
 //! Carries out the plan's nodes: each once, resumable, its files sealed by DONE.
 
+use crate::device::OnDevice;
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::{Progress, Task};
@@ -62,6 +63,8 @@ pub struct Executor<'a> {
     pub run: &'a RunDir,
     /// Asked after every step.
     pub interrupt: &'a Interrupt,
+    /// Where to train and evaluate; None: on the processor.
+    pub device: Option<&'a OnDevice>,
 }
 
 impl Executor<'_> {
@@ -140,7 +143,15 @@ impl Executor<'_> {
                 let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
                 let mut observer = Observer { executor: self, node, dir, task, first, checkpoint, clock };
                 let segment = Segment { state, end_epoch: *end };
-                match basin_train::run(&experiment.network, &recipe, segment, &mut observer)? {
+                let network = &experiment.network;
+                let outcome = match self.device {
+                    None => basin_train::run(network, &recipe, segment, &mut observer)?,
+                    Some(OnDevice { queue, precision }) => {
+                        let queue = queue.clone();
+                        basin_train::device::run(queue, *precision, network, &recipe, segment, &mut observer)?
+                    }
+                };
+                match outcome {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
                     Outcome::Finished(state) => {
                         write_rows(dir, &state)?;

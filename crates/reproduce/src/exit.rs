@@ -2,6 +2,7 @@
 
 use basin_data::DataError;
 use basin_fetch::FetchError;
+use basin_kernels::gpu::GpuError;
 use basin_models::ModelError;
 use basin_store::StoreError;
 use basin_train::{StateError, TrainError};
@@ -32,10 +33,12 @@ pub struct Interrupted;
 
 /// The asked-for device is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("device {asked} is not available: this build runs on the CPU only; use --device cpu")]
+#[error("device {asked} is not available: {reason}")]
 pub struct NoDevice {
     /// The device asked for.
     pub asked: String,
+    /// What was found, and what to do.
+    pub reason: String,
 }
 
 /// A checkpoint file cannot be read.
@@ -66,6 +69,9 @@ pub fn code(error: &anyhow::Error) -> u8 {
 }
 
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(code) = device(cause) {
+        return Some(code);
+    }
     // A kept checkpoint that failed to be written is a storage failure: its cause is further down the chain.
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return match error {
@@ -80,7 +86,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
-        (cause.is::<NoDevice>(), DEVICE),
+        (cause.is::<NoDevice>() || cause.is::<crate::device::doctor::WrongKernels>(), DEVICE),
         (cause.is::<Usage>(), USAGE),
         (cause.is::<crate::config::ConfigError>(), USAGE),
         (cause.is::<basin_ensemble::RecipeError>(), USAGE),
@@ -107,4 +113,42 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (cause.is::<StoreError>(), STORAGE),
     ];
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
+}
+
+/// The code of a failure of the device, also where it comes as an error of candle's inside of another.
+fn device(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    let kernel = match (cause.downcast_ref::<TrainError>(), cause.downcast_ref::<ModelError>()) {
+        (Some(TrainError::Kernel(error)), _) | (_, Some(ModelError::Kernel(error))) => Some(error),
+        _ => cause.downcast_ref::<candle_core::Error>(),
+    };
+    let own = match cause.downcast_ref::<TrainError>() {
+        Some(TrainError::Device(error)) => Some(error),
+        _ => cause.downcast_ref::<GpuError>(),
+    };
+    let error = own.or_else(|| kernel.and_then(GpuError::within))?;
+    match error {
+        // Mistakes of the host's side, not of the device.
+        GpuError::Size { .. } | GpuError::Captured { .. } | GpuError::Network { .. } => None,
+        _ => Some(DEVICE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_device_has_its_code_however_deep_it_lies() {
+        let lost = || GpuError::Lost { during: "add".into(), found: "CUDA_ERROR_X (700)".into() };
+        assert_eq!(code(&anyhow::Error::from(lost()).context("node deep-1")), DEVICE);
+        let kernel = || candle_core::Error::from(lost()).bt();
+        assert_eq!(code(&anyhow::Error::from(TrainError::Kernel(kernel())).context("node deep-1")), DEVICE);
+        assert_eq!(code(&anyhow::Error::from(ModelError::Kernel(kernel()))), DEVICE);
+        assert_eq!(code(&anyhow::Error::from(TrainError::Device(lost())).context("node deep-1")), DEVICE);
+        assert_eq!(code(&anyhow::Error::from(kernel())), DEVICE);
+        assert_eq!(
+            code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::msg("sizes")))),
+            UNEXPECTED
+        );
+    }
 }

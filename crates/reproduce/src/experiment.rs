@@ -79,6 +79,10 @@ impl Experiment {
         if network.dropout() > 0.0 {
             identity += &format!("dropout {:?}\n", network.dropout());
         }
+        // More than rounding: such a network is another one.
+        if config.text("run.precision") != "f32" {
+            identity += &format!("precision {}\n", config.text("run.precision"));
+        }
         let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
         let normalisation = normalisation(&config, dataset);
         if normalisation != dataset.normalisation() {

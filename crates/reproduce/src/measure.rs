@@ -2,6 +2,7 @@
 
 use crate::Experiment;
 use crate::between::{Between, repair_images};
+use crate::device::Evaluating;
 use crate::execute::{Executor, Stopwatch};
 use crate::plan::{NodeIndex, PlannedEnsemble, PlannedNode};
 use crate::progress::Progress;
@@ -12,7 +13,6 @@ use basin_metrics::{
     jsd_one_vs_all, member_accuracies, nll, paired_difference, pairwise_connectivity, true_class_variance,
 };
 use basin_report::{MinusDeep, PairwiseLine, Row};
-use basin_train::Evaluator;
 use serde::{Deserialize, Serialize};
 
 /// Logits of the test split, `[n, classes]`, in a member's directory.
@@ -184,7 +184,7 @@ impl<'a> Measurer<'a> {
         let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(ensemble), steps, 0);
         let mut step = 0;
         let probe_labels = Labels::new(probe.classes(), probe.labels().to_vec())?;
-        let mut between = Between::new(experiment, &members, &probe, &probe_labels)?;
+        let mut between = Between::new(experiment, &members, &probe, &probe_labels, self.executor.device)?;
         let mut evaluate = |who: &[usize], weights: &Simplex| -> Result<f64> {
             self.executor.interrupt.check()?;
             let result = between.accuracy(who, weights)?;
@@ -247,7 +247,8 @@ impl<'a> Measurer<'a> {
         }
         self.executor.interrupt.check()?;
         let Experiment { network, test, normalisation, .. } = experiment;
-        let logits = Evaluator::new(network, test, normalisation).logits(&params()?)?;
+        let device = self.executor.device;
+        let logits = Evaluating::new(device, network, test, normalisation)?.logits(&params()?)?;
         dir.write_derived(&file, &encode_logits(&logits)?)?;
         Ok(logits)
     }

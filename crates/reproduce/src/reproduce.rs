@@ -1,5 +1,6 @@
 //! One run from configuration to report.
 
+use crate::device::OnDevice;
 use crate::execute::{EpochLine, Executor, METRICS};
 use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Measurer};
@@ -24,6 +25,8 @@ pub struct Request {
     pub runs: PathBuf,
     /// Name of this run's folder.
     pub name: String,
+    /// Where to train and evaluate; None: on the processor.
+    pub device: Option<OnDevice>,
 }
 
 /// What a finished run has to show.
@@ -49,8 +52,12 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     let folder = study.design.folder();
     run.write(format!("{folder}config.resolved.toml"), study.to_toml().as_bytes())?;
     run.write(format!("{folder}plan.json"), &serde_json::to_vec_pretty(&plan.to_json())?)?;
-    run.write(format!("{folder}environment.json"), &serde_json::to_vec_pretty(&environment::describe())?)?;
-    let executor = Executor { study: &study, plan: &plan, run: &run, interrupt };
+    run.write(
+        format!("{folder}environment.json"),
+        &serde_json::to_vec_pretty(&environment::describe(request.device.as_ref()))?,
+    )?;
+    let device = request.device.as_ref();
+    let executor = Executor { study: &study, plan: &plan, run: &run, interrupt, device };
     let measurer = Measurer::new(&executor);
 
     let mut done = 0.0;
@@ -163,7 +170,7 @@ fn results(
         training: training_curves(executor)?,
         pairwise: lines.into_iter().flatten().collect(),
         cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor, measurer)? },
-        environment: environment::describe(),
+        environment: environment::describe(request.device.as_ref()),
     })
 }
 

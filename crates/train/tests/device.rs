@@ -251,6 +251,20 @@ fn a_loss_that_is_code_of_the_processor_is_refused() {
     assert!(matches!(made.unwrap_err(), GpuError::Unsupported { .. }));
 }
 
+#[test]
+fn steps_outside_an_epoch_are_refused() {
+    let (net, recipe) = (vit(0.0), sgd());
+    let (params, moments) = (net.init(&SeedTree::root(1)), Moments::default());
+    let mut stepper =
+        DeviceStepper::new(emulator(false), &net, &recipe, &params, &moments, Precision::F32).unwrap();
+    assert!(matches!(stepper.step(), Err(GpuError::Size { .. })), "no epoch has begun");
+    assert!(matches!(stepper.begin(0, PER_EPOCH as usize + 1), Err(GpuError::Size { .. })));
+    stepper.begin(0, PER_EPOCH as usize - 1).unwrap();
+    stepper.step().unwrap();
+    assert!(matches!(stepper.step(), Err(GpuError::Size { .. })), "the epoch has ended");
+    assert_eq!(stepper.sums().unwrap().len(), 1);
+}
+
 /// Every configuration of the augmentation, pixel for pixel with the same bits.
 #[test]
 fn batches_have_the_bits_of_the_processors() {

@@ -1,8 +1,8 @@
-//! Multi-head softmax attention (`sources/attention.cu`).
+//! Multi-head softmax attention (`sources/attention.cu`; in bf16 on the tensor cores, `sources/attention16.cu`).
 
-use super::launches::{Entries, int};
-use super::queue::{Arg, Launch, Queue, Storage};
-use super::sources::ATTENTION;
+use super::launches::int;
+use super::queue::{Arg, Kernel, Launch, Queue, Storage};
+use super::sources::{ATTENTION, ATTENTION16};
 use super::{GpuError, Pool, Span};
 
 /// Attention between the tokens of each image.
@@ -49,9 +49,14 @@ impl Attention {
         [int(self.tokens), int(self.channels), int(size), int(self.heads), Arg::F32(scale)]
     }
 
-    fn geometry(&self) -> Launch {
-        let grid = [self.tokens.div_ceil(32), self.heads, self.images];
-        Launch { grid: grid.map(|g| g as u32), threads: 256 }
+    /// One of two entry points by storage, with its geometry: rows of a block and its threads.
+    fn kernel(&self, entries: [&'static str; 2]) -> (Kernel, Launch) {
+        let (source, entry, rows, threads) = match self.storage {
+            Storage::F32 => (ATTENTION, entries[0], 32, 256),
+            Storage::Bf16 => (ATTENTION16, entries[1], 64, 128),
+        };
+        let grid = [self.tokens.div_ceil(rows), self.heads, self.images];
+        (Kernel { source, entry }, Launch { grid: grid.map(|g| g as u32), threads })
     }
 
     /// `qkv` `[n, tokens, 3·channels]` to `out` `[n, tokens, channels]`; keeps `log_sum` `[n, heads, tokens]`, f32.
@@ -72,9 +77,9 @@ impl Attention {
             qkv.stores("queries, keys and values", 3 * values, self.storage)?,
         ];
         let args = [&first[..], &self.sizes()].concat();
-        let kernel = Entries(ATTENTION, ["attention_forward_f32", "attention_forward_bf16"]).of(self.storage);
+        let (kernel, launch) = self.kernel(["attention_forward_f32", "attention_forward_bf16"]);
         // SAFETY: the spans were checked to hold the sizes.
-        unsafe { queue.launch(kernel, self.geometry(), &args) }
+        unsafe { queue.launch(kernel, launch, &args) }
     }
 
     /// The gradient `dqkv` from `dout`, and what the forward pass read and wrote.
@@ -101,13 +106,13 @@ impl Attention {
         let delta = Arg::Memory(delta.span());
         let entries = ["attention_backward_queries_f32", "attention_backward_queries_bf16"];
         let args = [&[to, delta, qkv, out, dout, log_sum][..], &self.sizes()].concat();
-        let kernel = Entries(ATTENTION, entries).of(self.storage);
+        let (kernel, launch) = self.kernel(entries);
         // SAFETY: the spans were checked to hold the sizes.
-        unsafe { pool.queue().launch(kernel, self.geometry(), &args) }?;
+        unsafe { pool.queue().launch(kernel, launch, &args) }?;
         let entries = ["attention_backward_keys_f32", "attention_backward_keys_bf16"];
         let args = [&[to, qkv, dout, log_sum, delta][..], &self.sizes()].concat();
-        let kernel = Entries(ATTENTION, entries).of(self.storage);
+        let (kernel, launch) = self.kernel(entries);
         // SAFETY: as before.
-        unsafe { pool.queue().launch(kernel, self.geometry(), &args) }
+        unsafe { pool.queue().launch(kernel, launch, &args) }
     }
 }

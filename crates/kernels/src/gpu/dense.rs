@@ -1,7 +1,7 @@
 //! What follows a dense layer's product: bias, GELU, dropout, residual (`sources/dense.cu`).
 
 use super::launches::{Entries, flag, int, optional, strided};
-use super::queue::{Arg, Queue, Storage};
+use super::queue::{Arg, Kernel, Queue, Storage};
 use super::sources::DENSE;
 use super::{GpuError, Span};
 
@@ -33,7 +33,25 @@ pub struct Drop<'m> {
     pub rate: f32,
 }
 
+const FORWARD: [Entries; 2] = [
+    Entries(DENSE, ["dense_forward_f32", "dense_forward_bf16"]),
+    Entries(DENSE, ["dense_forward_f32_single", "dense_forward_bf16_single"]),
+];
+const BACKWARD: [Entries; 2] = [
+    Entries(DENSE, ["dense_backward_f32", "dense_backward_bf16"]),
+    Entries(DENSE, ["dense_backward_f32_single", "dense_backward_bf16_single"]),
+];
+
 impl Epilogue<'_> {
+    /// Of two kernels the one for runs of 16 bytes, where the channels are whole runs; and how many runs there are.
+    fn kernel(&self, entries: &[Entries; 2], values: usize) -> (Kernel, usize) {
+        let run = 16 / self.storage.bytes();
+        match self.channels.is_multiple_of(run) {
+            true => (entries[0].of(self.storage), values / run),
+            false => (entries[1].of(self.storage), values),
+        }
+    }
+
     fn values(&self) -> Result<usize, GpuError> {
         let whole = self.drop.is_none_or(|d| d.images > 0 && self.rows.is_multiple_of(d.images));
         let rated = self.drop.is_none_or(|d| (0.0..1.0).contains(&d.rate));
@@ -78,9 +96,9 @@ impl Epilogue<'_> {
             flag(self.gelu),
         ];
         let args = [&first[..], &self.dropout(values)?].concat();
-        let kernel = Entries(DENSE, ["dense_forward_f32", "dense_forward_bf16"]).of(self.storage);
+        let (kernel, runs) = self.kernel(&FORWARD, values);
         // SAFETY: the spans were checked to hold rows and channels, the seeds all images.
-        unsafe { queue.launch(kernel, strided(values), &args) }
+        unsafe { queue.launch(kernel, strided(runs), &args) }
     }
 
     /// The product's gradient dz from dy; `z` is what [`Epilogue::forward`] left there, read with a GELU alone.
@@ -107,8 +125,8 @@ impl Epilogue<'_> {
             flag(self.gelu),
         ];
         let args = [&first[..], &self.dropout(values)?].concat();
-        let kernel = Entries(DENSE, ["dense_backward_f32", "dense_backward_bf16"]).of(self.storage);
+        let (kernel, runs) = self.kernel(&BACKWARD, values);
         // SAFETY: as for `forward`.
-        unsafe { queue.launch(kernel, strided(values), &args) }
+        unsafe { queue.launch(kernel, strided(runs), &args) }
     }
 }

@@ -116,13 +116,24 @@ pub enum GpuError {
 }
 
 impl GpuError {
+    /// The failure that an executor of [`crate::Graph`] passed on as an error of candle's.
+    pub fn within(error: &candle_core::Error) -> Option<&Self> {
+        match error {
+            candle_core::Error::Cuda(cause) => cause.downcast_ref(),
+            candle_core::Error::WithBacktrace { inner, .. } | candle_core::Error::Context { inner, .. } => {
+                Self::within(inner)
+            }
+            _ => None,
+        }
+    }
+
     /// A mismatch of sizes.
     pub(crate) fn size(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> Self {
         Self::Size { what: what.into(), expected: expected.to_string(), found: found.to_string() }
     }
 }
 
-/// For the executors of [`crate::Graph`], whose errors are candle's; the way back is below.
+/// For the executors of [`crate::Graph`], whose errors are candle's. [`GpuError::within`] finds it again.
 impl From<GpuError> for candle_core::Error {
     fn from(error: GpuError) -> Self {
         Self::Cuda(Box::new(error))
@@ -132,14 +143,7 @@ impl From<GpuError> for candle_core::Error {
 /// What was wrapped, or the words of an error of another kind.
 impl From<candle_core::Error> for GpuError {
     fn from(error: candle_core::Error) -> Self {
-        let found = error.to_string();
-        match error {
-            candle_core::Error::Cuda(inner) => match inner.downcast::<Self>() {
-                Ok(own) => *own,
-                Err(_) => Self::Network { found },
-            },
-            _ => Self::Network { found },
-        }
+        Self::within(&error).cloned().unwrap_or_else(|| Self::Network { found: error.to_string() })
     }
 }
 
@@ -149,9 +153,13 @@ mod tests {
 
     #[test]
     fn an_error_passes_through_a_forward_pass_as_it_is() {
-        let lost = GpuError::Lost { during: "read".into(), found: "code 700".into() };
-        assert_eq!(GpuError::from(candle_core::Error::from(lost.clone())), lost);
-        let other = GpuError::from(candle_core::Error::Msg("sizes".into()));
-        assert_eq!(other, GpuError::Network { found: "sizes".into() });
+        let lost = GpuError::Lost { during: "add".into(), found: "CUDA_ERROR_X (700)".into() };
+        let wrapped = candle_core::Error::from(lost.clone()).bt().context("the step");
+        assert_eq!(GpuError::within(&wrapped), Some(&lost));
+        assert!(wrapped.to_string().contains("run the same command again"));
+        assert_eq!(GpuError::from(wrapped), lost);
+        let other = candle_core::Error::Msg("sizes".into());
+        assert_eq!(GpuError::within(&other), None);
+        assert_eq!(GpuError::from(other), GpuError::Network { found: "sizes".into() });
     }
 }

@@ -11,6 +11,8 @@ pub mod check;
 pub mod columns;
 pub mod convolution;
 pub mod dense;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod driver_codes;
 pub mod elementwise;
 #[cfg(feature = "gpu-emulator")]
 pub mod emulator;
@@ -23,6 +25,7 @@ pub mod loss;
 mod memory;
 pub mod norm;
 pub mod optim;
+mod programs;
 mod queue;
 mod recorder;
 pub mod sources;
@@ -35,6 +38,7 @@ pub use error::GpuError;
 pub use inference::Inference;
 pub use layers::Activation;
 pub use memory::{Block, Captured, Memory, Pool, Span};
+pub use programs::{NoStore, ProgramStore, compiled};
 pub use queue::{Arg, Kernel, Launch, Precision, Queue, Replay, Storage};
 pub use recorder::{Event, Recorder};
 pub use tape::{Tape, Var};

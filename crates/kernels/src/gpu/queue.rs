@@ -162,6 +162,14 @@ pub trait Queue {
         scratch: Span<'_>,
     ) -> Result<(), GpuError>;
 
+    /// Who computes a convolution, for people.
+    ///
+    /// # Errors
+    /// As [`Queue::convolution_scratch`].
+    fn computed_by(&self, _convolution: &Convolution) -> Result<&'static str, GpuError> {
+        Ok("own kernels")
+    }
+
     /// Collects what `work` launches instead of running it. Every kernel in it has run before, and nothing in it
     /// allocates, copies to or from the host, or waits.
     ///

@@ -9,6 +9,8 @@
 pub struct Source {
     /// Its name, for messages and caches.
     pub name: &'static str,
+    /// What it shares with another source, if anything.
+    shared: &'static str,
     text: &'static str,
 }
 
@@ -18,7 +20,7 @@ const PRELUDE: &str = include_str!("sources/prelude.cu");
 impl Source {
     /// The whole program, to be compiled as it is.
     pub fn program(&self) -> String {
-        format!("{PRELUDE}\n#line 1 \"{}.cu\"\n{}", self.name, self.text)
+        format!("{PRELUDE}{}\n#line 1 \"{}.cu\"\n{}", self.shared, self.name, self.text)
     }
 
     /// Names of its entry points: what follows `extern "C" __global__ void`, and launch bounds where there are any.
@@ -34,11 +36,14 @@ impl Source {
 }
 
 macro_rules! sources {
-    ($($name:ident = $file:literal),* $(,)?) => {
+    ($($name:ident = $file:literal $(after $shared:literal)?),* $(,)?) => {
         $(
             #[doc = concat!("`", $file, ".cu`.")]
-            pub const $name: Source =
-                Source { name: $file, text: include_str!(concat!("sources/", $file, ".cu")) };
+            pub const $name: Source = Source {
+                name: $file,
+                shared: concat!($(include_str!(concat!("sources/", $shared, ".cu")))?),
+                text: include_str!(concat!("sources/", $file, ".cu")),
+            };
         )*
 
         /// Every source.
@@ -47,10 +52,11 @@ macro_rules! sources {
 }
 
 sources! {
-    ATTENTION = "attention",
+    ATTENTION = "attention" after "heads",
+    ATTENTION16 = "attention16" after "heads",
     AUGMENT = "augment",
     COLUMNS = "columns",
-    CONV = "conv",
+    CONV = "conv" after "operands",
     DENSE = "dense",
     ELEMENTWISE = "elementwise",
     LOSS = "loss",

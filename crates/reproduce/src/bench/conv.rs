@@ -47,7 +47,7 @@ pub(super) fn run(options: &Options, bench: &mut Bench<'_>) -> Result<()> {
 
 /// The different convolutions of ResNet20 with `base` channels in its first group, and the sides of their
 /// inputs.
-fn shapes(base: usize) -> [(ConvShape, usize); 6] {
+pub(crate) fn shapes(base: usize) -> [(ConvShape, usize); 6] {
     let shape = |cin, cout, stride| ConvShape { cin, cout, kernel: 3, stride };
     [
         (shape(3, base, 1), 32),

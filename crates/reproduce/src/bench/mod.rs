@@ -6,11 +6,11 @@
 
 mod augment;
 mod comparison;
-mod conv;
+pub(crate) mod conv;
 mod machine;
 mod network;
 mod options;
-mod peer;
+pub(crate) mod peer;
 mod rounds;
 mod spread;
 
@@ -20,9 +20,9 @@ use anyhow::Result;
 use basin_core::SeedTree;
 
 /// CIFAR's images, and as many classes as CIFAR-10 has.
-const SIDE: usize = 32;
+pub(crate) const SIDE: usize = 32;
 const PIXELS: usize = SIDE * SIDE * 3;
-const CLASSES: usize = 10;
+pub(crate) const CLASSES: usize = 10;
 
 /// Measures one suite. Every JSON line is handed to `say`, and appended to a file if the options name a folder.
 ///
@@ -47,7 +47,7 @@ fn random_normal(n: usize) -> Vec<f32> {
 }
 
 /// Uniform bytes, always the same.
-fn random_bytes(n: usize) -> Vec<u8> {
+pub(crate) fn random_bytes(n: usize) -> Vec<u8> {
     let mut rng = SeedTree::root(0).child("images").rng();
     (0..n).map(|_| rng.below(256) as u8).collect()
 }

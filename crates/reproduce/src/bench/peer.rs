@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a peer gave no measurement.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PeerError {
+pub(crate) enum PeerError {
     #[error("the peer cannot be started: {0}")]
     Start(std::io::Error),
     #[error("the peer ended {status} while it was asked to {request}; its last words: {tail}")]
@@ -48,11 +48,11 @@ struct Greeting {
 
 /// What a peer makes of a case.
 #[derive(Debug, Deserialize)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     /// The memory layouts it will measure in each round.
-    pub(super) layouts: Vec<String>,
+    pub(crate) layouts: Vec<String>,
     /// The others with its reasons.
-    pub(super) skipped: BTreeMap<String, String>,
+    pub(crate) skipped: BTreeMap<String, String>,
 }
 
 /// Seconds of each step of a round.
@@ -69,9 +69,9 @@ struct Memory {
 
 /// A running peer. It ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     /// What it calls itself, with its version.
-    pub(super) program: String,
+    pub(crate) program: String,
     child: Child,
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -80,7 +80,7 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Starts PyTorch in the given interpreter.
-    pub(super) fn torch(python: &Path, threads: usize, layouts: &str) -> Result<Self, Usage> {
+    pub(crate) fn torch(python: &Path, threads: usize, layouts: &str) -> Result<Self, Usage> {
         let mut command = Command::new(python);
         command.args(["-c", TORCH, "--threads", &threads.to_string(), "--layouts", layouts]);
         command.env("OMP_NUM_THREADS", threads.to_string());
@@ -94,7 +94,7 @@ impl Peer {
     }
 
     /// Starts a program that speaks the protocol and waits until it is ready.
-    pub(super) fn start(mut command: Command) -> Result<Self, PeerError> {
+    pub(crate) fn start(mut command: Command) -> Result<Self, PeerError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(PeerError::Start)?;
         let missing = || PeerError::Start(std::io::Error::other("no pipe to it"));
@@ -107,7 +107,7 @@ impl Peer {
     }
 
     /// Tells it what the next rounds measure; it builds, compiles and warms up.
-    pub(super) fn prepare(&mut self, case: &Value) -> Result<Prepared, PeerError> {
+    pub(crate) fn prepare(&mut self, case: &Value) -> Result<Prepared, PeerError> {
         let prepared: Prepared = self.ask(&format!("case {case}"))?;
         match prepared.layouts.is_empty() {
             true => Err(PeerError::NoLayout(prepared.skipped)),
@@ -116,7 +116,7 @@ impl Peer {
     }
 
     /// One round: the seconds of every step, for each of the prepared layouts.
-    pub(super) fn round(&mut self, layouts: &[String], steps: usize) -> Result<Vec<Vec<f64>>, PeerError> {
+    pub(crate) fn round(&mut self, layouts: &[String], steps: usize) -> Result<Vec<Vec<f64>>, PeerError> {
         let request = format!("round {steps}");
         let mut all = Vec::new();
         for layout in layouts {
@@ -132,7 +132,7 @@ impl Peer {
     }
 
     /// MiB that it has held at most, if it knows.
-    pub(super) fn peak_memory_mib(&mut self) -> Result<Option<f64>, PeerError> {
+    pub(crate) fn peak_memory_mib(&mut self) -> Result<Option<f64>, PeerError> {
         Ok(self.ask::<Memory>("memory")?.peak_memory_mib)
     }
 

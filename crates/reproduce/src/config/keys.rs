@@ -261,7 +261,16 @@ pub const KEYS: &[Key] = &[
     key("metrics.pairs", "5", COUNT, "pairs", "random pairs of members to interpolate between"),
     key("metrics.line_points", "11", Range::Int(3, 1001), "points", "points on each line, ends included"),
     key("metrics.ece_bins", "15", Range::Int(1, 10_000), "bins", "bins of the calibration error"),
-    key("run.device", "cpu", Range::OneOf(&["cpu", "cuda"]), "name", "where tensors live").alias("device"),
+    key("run.device", "cpu", Range::OneOf(&["cpu", "cuda"]), "name", "where to train and evaluate")
+        .alias("device"),
+    key(
+        "run.precision",
+        "f32",
+        Range::OneOf(&["f32", "tf32", "bf16"]),
+        "name",
+        "arithmetic of products on cuda; parameters and sums are f32 in all",
+    )
+    .alias("precision"),
     key(
         "run.threads",
         "0",

@@ -54,7 +54,7 @@ pub(super) struct Tables {
     pub(super) rates: Block,
     state: Block,
     records: Block,
-    steps: usize,
+    pub(super) steps: usize,
     batch: usize,
 }
 

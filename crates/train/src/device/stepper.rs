@@ -72,7 +72,7 @@ impl<'a> DeviceStepper<'a> {
         let sizes = specs.iter().zip(&slices).map(|(spec, values)| (spec.role, values.len()));
         let placement = Rc::new(Placement::new(sizes)?);
         let count = recipe.optimiser.rule.moments();
-        let tables: Vec<Vec<Vec<f32>>> = match moments.tables.len() {
+        let before: Vec<Vec<Vec<f32>>> = match moments.tables.len() {
             0 => vec![slices.iter().map(|p| vec![0.0; p.len()]).collect(); count],
             n if n == count => {
                 let table = |t| Ok(network.slices(t)?.into_iter().map(<[f32]>::to_vec).collect());
@@ -87,22 +87,24 @@ impl<'a> DeviceStepper<'a> {
         let (n, dropout) = (recipe.batch, network.dropout() > 0.0);
         let taught = Taught::new(&pool, network, recipe, &placement, precision)?;
         let examples = &recipe.examples;
+        let tables = Tables::new(&pool, examples.images.len() / n.max(1), n, dropout)?;
         Ok(Self {
             network,
             recipe,
             data: Resident::new(&pool, &examples.images, &examples.normalisation)?,
-            tables: Tables::new(&pool, examples.images.len() / n.max(1), n, dropout)?,
             labels: pool.take(4 * n)?,
             seeds: dropout.then(|| pool.take(8 * n)).transpose()?,
             weights: Weights::new(&pool, placement.clone(), &slices, precision)?,
-            moments: tables.iter().map(moment).collect::<Result<_, _>>()?,
+            moments: before.iter().map(moment).collect::<Result<_, _>>()?,
             gradients: Gradients::new(&pool, placement)?,
             taught,
             captured: None,
             warm: false,
             updates: moments.updates,
-            read: 0,
-            queued: 0,
+            // No step before the first epoch has begun.
+            read: tables.steps,
+            queued: tables.steps,
+            tables,
             pool,
         })
     }
@@ -112,6 +114,9 @@ impl<'a> DeviceStepper<'a> {
     /// # Errors
     /// The queue's.
     pub fn begin(&mut self, epoch: u64, within: usize) -> Result<(), GpuError> {
+        if within > self.tables.steps {
+            return Err(beyond(self.tables.steps, within));
+        }
         self.tables.begin(&self.pool, self.recipe, epoch, within, self.updates)?;
         (self.read, self.queued) = (within, within);
         Ok(())
@@ -121,8 +126,11 @@ impl<'a> DeviceStepper<'a> {
     /// replays.
     ///
     /// # Errors
-    /// The queue's.
+    /// [`GpuError::Size`] where no epoch has begun or it has no further step, and the queue's.
     pub fn step(&mut self) -> Result<(), GpuError> {
+        if self.queued >= self.tables.steps {
+            return Err(beyond(self.tables.steps, self.queued + 1));
+        }
         if !self.warm {
             self.launch()?;
             self.warm = true;
@@ -218,6 +226,11 @@ impl<'a> DeviceStepper<'a> {
     }
 }
 
+fn beyond(steps: usize, found: usize) -> GpuError {
+    let what = "a step of an epoch".to_owned();
+    GpuError::Size { what, expected: format!("1..={steps}"), found: found.to_string() }
+}
+
 /// The rule's coefficients as the device takes them.
 fn rule(optimiser: &Optimiser) -> optim::Rule {
     match optimiser.rule {
@@ -241,8 +254,8 @@ impl Taught {
     ) -> Result<Option<Self>, GpuError> {
         let (teachers, label_weight, temperature) = match &recipe.teaching {
             Teaching::Labels => return Ok(None),
-            // Kept targets are the processor's; the device computes them every time.
-            Teaching::Teachers { teachers, label_weight, temperature, kept: _ } => {
+            // Kept targets are what the teachers would say again: on the device they say it again.
+            Teaching::Teachers { teachers, label_weight, temperature, .. } => {
                 (teachers, label_weight, temperature)
             }
             Teaching::Custom { objective, .. } => {

@@ -1,7 +1,5 @@
-// Multi-head softmax attention between the tokens of each image: softmax(q k^T scale) v per head.
-// qkv, dqkv: [n, t, 3 d], queries, keys, values of d channels each, head h in columns h s .. (h + 1) s; out, dout:
-// [n, t, d]; log_sum, delta: [n, heads, t], f32: ln of the sum of exp of a query's scores, and its dot of dout and
-// out. The forward pass is that of Milakov and Gimelshein (2018) with the sums kept up to date from tile to tile;
+// Multi-head softmax attention in f32: softmax(q k^T scale) v per head, for arrays as heads.cu says.
+// The forward pass is that of Milakov and Gimelshein (2018) with the sums kept up to date from tile to tile;
 // the backward pass makes the probabilities again (Dao et al., "FlashAttention", 2022, Alg. 4).
 //
 // Grid: x = tiles of 32 rows (queries; keys in backward_keys), y = heads, z = images. Block: 256 threads, 8 warps
@@ -10,37 +8,24 @@
 
 const int OTHERS = 32, MOST = 64, OWN = 4, WARPS = 8;
 
-struct Head {
-    int tokens, channels, size, heads;
-
-    __device__ int head() const { return (int)blockIdx.y; }
-    __device__ int image() const { return (int)blockIdx.z; }
-    // Row of a token in an array [n, t, width], at this head.
-    __device__ long long row(int token, int width) const {
-        return ((long long)image() * tokens + token) * width + head() * size;
-    }
-    __device__ int statistic(int token) const { return (image() * heads + head()) * tokens + token; }
-};
-
 // 32 tokens of two arrays into shared memory, zeros beyond the last.
-template <typename T>
-__device__ void load_others(float (*a)[MOST + 1], float (*b)[MOST + 1], const T *from_a, const T *from_b, Head h,
+__device__ void load_others(float (*a)[MOST + 1], float (*b)[MOST + 1], const float *from_a, const float *from_b, Head h,
                             int first, int width_a, int width_b) {
     for (int i = (int)threadIdx.x; i < OTHERS * h.size; i += (int)blockDim.x) {
         int other = i / h.size, channel = i % h.size;
         bool inside = first + other < h.tokens;
-        a[other][channel] = inside ? widen(from_a[h.row(first + other, width_a) + channel]) : 0.0f;
-        b[other][channel] = inside ? widen(from_b[h.row(first + other, width_b) + channel]) : 0.0f;
+        a[other][channel] = inside ? from_a[h.row(first + other, width_a) + channel] : 0.0f;
+        b[other][channel] = inside ? from_b[h.row(first + other, width_b) + channel] : 0.0f;
     }
 }
 
 // A warp's own 4 rows of one array; row i of warp w is w + 8 i.
-template <typename T> __device__ void load_own(float (*to)[MOST], const T *from, Head h, int width) {
+__device__ void load_own(float (*to)[MOST], const float *from, Head h, int width) {
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
     for (int i = 0; i < OWN; i++) {
         int token = (int)blockIdx.x * 32 + warp + 8 * i;
         for (int channel = lane; channel < h.size; channel += 32)
-            to[warp * OWN + i][channel] = token < h.tokens ? widen(from[h.row(token, width) + channel]) : 0.0f;
+            to[warp * OWN + i][channel] = token < h.tokens ? from[h.row(token, width) + channel] : 0.0f;
     }
 }
 
@@ -50,7 +35,7 @@ __device__ inline float dot(const float *a, const float *b, int size) {
     return sum;
 }
 
-template <typename T> __device__ void forward(T *out, float *log_sum, const T *qkv, Head h, float scale) {
+__device__ void forward(float *out, float *log_sum, const float *qkv, Head h, float scale) {
     __shared__ float keys[OTHERS][MOST + 1], values[OTHERS][MOST + 1], queries[WARPS * OWN][MOST], weights[WARPS][OTHERS];
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, width = 3 * h.channels;
     float largest[OWN], total[OWN], low[OWN], high[OWN];
@@ -88,15 +73,14 @@ template <typename T> __device__ void forward(T *out, float *log_sum, const T *q
     for (int i = 0; i < OWN; i++) {
         int token = (int)blockIdx.x * 32 + warp + 8 * i;
         if (token >= h.tokens) continue;
-        if (lane < h.size) out[h.row(token, h.channels) + lane] = narrow<T>(low[i] / total[i]);
-        if (lane + 32 < h.size) out[h.row(token, h.channels) + lane + 32] = narrow<T>(high[i] / total[i]);
+        if (lane < h.size) out[h.row(token, h.channels) + lane] = low[i] / total[i];
+        if (lane + 32 < h.size) out[h.row(token, h.channels) + lane + 32] = high[i] / total[i];
         if (lane == 0) log_sum[h.statistic(token)] = largest[i] + logf(total[i]);
     }
 }
 
 // Gradients of the queries, and delta.
-template <typename T>
-__device__ void backward_queries(T *dqkv, float *delta, const T *qkv, const T *out, const T *dout, const float *log_sum,
+__device__ void backward_queries(float *dqkv, float *delta, const float *qkv, const float *out, const float *dout, const float *log_sum,
                                  Head h, float scale) {
     __shared__ float keys[OTHERS][MOST + 1], values[OTHERS][MOST + 1], queries[WARPS * OWN][MOST], douts[WARPS * OWN][MOST];
     __shared__ float weights[WARPS][OTHERS];
@@ -110,7 +94,7 @@ __device__ void backward_queries(T *dqkv, float *delta, const T *qkv, const T *o
         bool inside = token < h.tokens;
         float part = 0.0f;
         for (int channel = lane; inside && channel < h.size; channel += 32)
-            part += widen(out[h.row(token, h.channels) + channel]) * douts[warp * OWN + i][channel];
+            part += out[h.row(token, h.channels) + channel] * douts[warp * OWN + i][channel];
         deltas[i] = warp_sum(part);
         sums[i] = inside ? log_sum[h.statistic(token)] : 0.0f;
         low[i] = high[i] = 0.0f;
@@ -137,14 +121,13 @@ __device__ void backward_queries(T *dqkv, float *delta, const T *qkv, const T *o
     for (int i = 0; i < OWN; i++) {
         int token = (int)blockIdx.x * 32 + warp + 8 * i;
         if (token >= h.tokens) continue;
-        if (lane < h.size) dqkv[h.row(token, width) + lane] = narrow<T>(low[i]);
-        if (lane + 32 < h.size) dqkv[h.row(token, width) + lane + 32] = narrow<T>(high[i]);
+        if (lane < h.size) dqkv[h.row(token, width) + lane] = low[i];
+        if (lane + 32 < h.size) dqkv[h.row(token, width) + lane + 32] = high[i];
     }
 }
 
 // Gradients of the keys and values; delta is there.
-template <typename T>
-__device__ void backward_keys(T *dqkv, const T *qkv, const T *dout, const float *log_sum, const float *delta, Head h,
+__device__ void backward_keys(float *dqkv, const float *qkv, const float *dout, const float *log_sum, const float *delta, Head h,
                               float scale) {
     __shared__ float queries[OTHERS][MOST + 1], douts[OTHERS][MOST + 1], keys[WARPS * OWN][MOST], values[WARPS * OWN][MOST];
     __shared__ float weights[WARPS][2][OTHERS];
@@ -186,8 +169,8 @@ __device__ void backward_keys(T *dqkv, const T *qkv, const T *dout, const float 
         for (int half = 0; half < 2; half++) {
             int channel = lane + 32 * half;
             if (token >= h.tokens || channel >= h.size) continue;
-            dqkv[h.row(token, width) + h.channels + channel] = narrow<T>(dkey[i][half]);
-            dqkv[h.row(token, width) + 2 * h.channels + channel] = narrow<T>(dvalue[i][half]);
+            dqkv[h.row(token, width) + h.channels + channel] = dkey[i][half];
+            dqkv[h.row(token, width) + 2 * h.channels + channel] = dvalue[i][half];
         }
     }
 }
@@ -199,14 +182,5 @@ extern "C" __global__ void __launch_bounds__(256) attention_backward_queries_f32
     backward_queries(dqkv, delta, qkv, out, dout, log_sum, Head{tokens, channels, size, heads}, scale);
 }
 extern "C" __global__ void __launch_bounds__(256) attention_backward_keys_f32(float *dqkv, const float *qkv, const float *dout, const float *log_sum, const float *delta, int tokens, int channels, int size, int heads, float scale) {
-    backward_keys(dqkv, qkv, dout, log_sum, delta, Head{tokens, channels, size, heads}, scale);
-}
-extern "C" __global__ void __launch_bounds__(256) attention_forward_bf16(bf16 *out, float *log_sum, const bf16 *qkv, int tokens, int channels, int size, int heads, float scale) {
-    forward(out, log_sum, qkv, Head{tokens, channels, size, heads}, scale);
-}
-extern "C" __global__ void __launch_bounds__(256) attention_backward_queries_bf16(bf16 *dqkv, float *delta, const bf16 *qkv, const bf16 *out, const bf16 *dout, const float *log_sum, int tokens, int channels, int size, int heads, float scale) {
-    backward_queries(dqkv, delta, qkv, out, dout, log_sum, Head{tokens, channels, size, heads}, scale);
-}
-extern "C" __global__ void __launch_bounds__(256) attention_backward_keys_bf16(bf16 *dqkv, const bf16 *qkv, const bf16 *dout, const float *log_sum, const float *delta, int tokens, int channels, int size, int heads, float scale) {
     backward_keys(dqkv, qkv, dout, log_sum, delta, Head{tokens, channels, size, heads}, scale);
 }

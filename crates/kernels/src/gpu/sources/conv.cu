@@ -12,119 +12,12 @@
 // are 8 x 4 per thread; bf16 products are made by the tensor cores, 32 x 32 per warp, with sums in f32.
 // Values are read in runs of V: 16 bytes where all channels are multiples of V, else one by one (the stem, heads).
 
-struct Sizes {
-    int images, height, width, cin, out_height, out_width, cout, kernel, stride, pad_y, pad_x;
-};
-
 const int THREADS = 256, ROWS = 128, COLUMNS = 64;
 
 // Values of k per tile.
 template <typename T> struct Depth;
 template <> struct Depth<float> { static const int value = 16; };
 template <> struct Depth<bf16> { static const int value = 32; };
-
-template <typename T, int V> struct alignas(sizeof(T) * V) Run {
-    T values[V];
-};
-
-// Where the runs of one operand lie. `place` is what a row (m or n) fixes; `at` gives the run at a k, or null
-// where there is padding or nothing.
-
-// Input pixels under an output pixel, k = tap, cin.
-template <typename T> struct UnderOutput {
-    const T *x;
-    Sizes s;
-    struct Place { int y, x, image; };
-    __device__ Place place(int m) const {
-        int pixels = s.out_height * s.out_width, image = m / pixels, at = m % pixels;
-        bool inside = image < s.images;
-        return {at / s.out_width * s.stride - s.pad_y, at % s.out_width * s.stride - s.pad_x, inside ? image : -1};
-    }
-    __device__ const T *at(Place p, int k) const {
-        int tap = k / s.cin, channel = k % s.cin, y = p.y + tap / s.kernel, x_ = p.x + tap % s.kernel;
-        bool inside = p.image >= 0 && tap < s.kernel * s.kernel && y >= 0 && y < s.height && x_ >= 0 && x_ < s.width;
-        return inside ? x + ((p.image * s.height + y) * s.width + x_) * s.cin + channel : nullptr;
-    }
-    static const bool along_k = true;
-};
-
-// Weights of an output channel, k = tap, cin.
-template <typename T> struct OfOutput {
-    const T *w;
-    Sizes s;
-    struct Place { int channel; };
-    __device__ Place place(int n) const { return {n}; }
-    __device__ const T *at(Place p, int k) const {
-        int depth = s.kernel * s.kernel * s.cin;
-        return p.channel < s.cout && k < depth ? w + p.channel * depth + k : nullptr;
-    }
-    static const bool along_k = true;
-};
-
-// Output pixels over an input pixel, k = tap, cout.
-template <typename T> struct OverInput {
-    const T *dy;
-    Sizes s;
-    struct Place { int y, x, image; };
-    __device__ Place place(int m) const {
-        int pixels = s.height * s.width, image = m / pixels, at = m % pixels;
-        return {at / s.width + s.pad_y, at % s.width + s.pad_x, image < s.images ? image : -1};
-    }
-    __device__ const T *at(Place p, int k) const {
-        int tap = k / s.cout, channel = k % s.cout, y = p.y - tap / s.kernel, x = p.x - tap % s.kernel;
-        if (p.image < 0 || tap >= s.kernel * s.kernel || y < 0 || x < 0 || y % s.stride || x % s.stride) return nullptr;
-        y /= s.stride;
-        x /= s.stride;
-        if (y >= s.out_height || x >= s.out_width) return nullptr;
-        return dy + ((p.image * s.out_height + y) * s.out_width + x) * s.cout + channel;
-    }
-    static const bool along_k = true;
-};
-
-// Weights of input channels, k = tap, cout; a run is along the input channels n.
-template <typename T> struct OfInput {
-    const T *w;
-    Sizes s;
-    struct Place { int channel; };
-    __device__ Place place(int n) const { return {n}; }
-    __device__ const T *at(Place p, int k) const {
-        int taps = s.kernel * s.kernel, tap = k / s.cout, channel = k % s.cout;
-        return p.channel < s.cin && tap < taps ? w + (channel * taps + tap) * s.cin + p.channel : nullptr;
-    }
-    static const bool along_k = false;
-};
-
-// Gradients of output channels, k = output pixel; a run is along the channels m.
-template <typename T> struct OfPixel {
-    const T *dy;
-    Sizes s;
-    struct Place { int channel; };
-    __device__ Place place(int m) const { return {m}; }
-    __device__ const T *at(Place p, int k) const {
-        bool inside = p.channel < s.cout && k < s.images * s.out_height * s.out_width;
-        return inside ? dy + k * s.cout + p.channel : nullptr;
-    }
-    static const bool along_k = false;
-};
-
-// Inputs under a tap, k = output pixel; a run is along n = tap, cin.
-template <typename T> struct UnderTap {
-    const T *x;
-    Sizes s;
-    struct Place { int y, x, channel; };
-    __device__ Place place(int n) const {
-        int tap = n / s.cin;
-        bool inside = tap < s.kernel * s.kernel;
-        return {tap / s.kernel - s.pad_y, tap % s.kernel - s.pad_x, inside ? n % s.cin : -1};
-    }
-    __device__ const T *at(Place p, int k) const {
-        int pixels = s.out_height * s.out_width, image = k / pixels, at = k % pixels;
-        int y = at / s.out_width * s.stride + p.y, x_ = at % s.out_width * s.stride + p.x;
-        bool inside = p.channel >= 0 && image < s.images && y >= 0 && y < s.height && x_ >= 0 && x_ < s.width;
-        return inside ? x + ((image * s.height + y) * s.width + x_) * s.cin + p.channel : nullptr;
-    }
-    static const bool along_k = false;
-};
 
 // One operand's share of a thread: which runs it carries from memory to shared memory.
 template <typename T, int V, int EXTENT, typename Operand> struct Carrier {
@@ -143,14 +36,21 @@ template <typename T, int V, int EXTENT, typename Operand> struct Carrier {
         int q = (int)threadIdx.x + run * THREADS;
         return ALONG_K ? q % (DEPTH / V) * V : q / (EXTENT / V);
     }
-    __device__ void begin(int first) {
+    __device__ void begin(int first, int k) {
 #pragma unroll
-        for (int i = 0; i < RUNS; i++) places[i] = operand.place(first + row(i));
+        for (int i = 0; i < RUNS; i++) {
+            places[i] = operand.place(first + row(i));
+            operand.seek(places[i], k + depth(i));
+        }
     }
+    // Loads the tile at k; calls follow each other tile by tile.
     __device__ void load(int k, int end) {
 #pragma unroll
         for (int i = 0; i < RUNS; i++) {
-            const T *from = k + depth(i) < end ? operand.at(places[i], k + depth(i)) : nullptr;
+            // Single values have many walks, which would fill the registers.
+            if (V == 1) operand.seek(places[i], k + depth(i));
+            const T *from = k + depth(i) < end ? operand.at(places[i]) : nullptr;
+            if (V > 1) operand.forth(places[i], DEPTH);
             if (from) {
                 runs[i] = *(const Run<T, V> *)from;
             } else {
@@ -290,8 +190,8 @@ __device__ void tile(A a, B b, int begin, int end, Write write) {
     Carrier<T, V, COLUMNS, B> columns = {b};
     Product product;
     product.begin();
-    rows.begin((int)blockIdx.y * ROWS);
-    columns.begin((int)blockIdx.x * COLUMNS);
+    rows.begin((int)blockIdx.y * ROWS, begin);
+    columns.begin((int)blockIdx.x * COLUMNS, begin);
     rows.load(begin, end);
     columns.load(begin, end);
     for (int k = begin; k < end; k += Depth<T>::value) {

@@ -31,45 +31,73 @@ struct Dropout {
 
 __device__ inline float below(float z) { return 0.5f * erfcf(z * -0.70710678f); }
 
-// y <- dropout(act(z + bias)) + residual. With a GELU z <- z + bias as well. y may be z where there is none.
-template <typename T>
+// y <- dropout(act(z + bias)) + residual. With a GELU z <- z + bias as well. y may be z where there is none. V values
+// at a time, which divides c.
+template <typename T, int V>
 __device__ void forward(T *y, T *z, const float *bias, const T *residual, int rows, int c, int gelu, Dropout drop) {
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < rows * c; i += gridDim.x * blockDim.x) {
-        float value = widen(z[i]) + bias[i % c];
-        if (gelu) {
-            T before = narrow<T>(value);
-            z[i] = before;
-            value = widen(before);
-            value *= below(value);
+    int runs = rows * c / V, across = c / V;
+    for (int run = blockIdx.x * blockDim.x + threadIdx.x; run < runs; run += gridDim.x * blockDim.x) {
+        Run<T, V> from = ((const Run<T, V> *)z)[run], beside = {}, to;
+        if (residual) beside = ((const Run<T, V> *)residual)[run];
+        const float *offset = bias + run % across * V;
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            float value = widen(from.values[v]) + offset[v];
+            if (gelu) {
+                from.values[v] = narrow<T>(value);
+                value = widen(from.values[v]);
+                value *= below(value);
+            }
+            value = drop.apply(value, run * V + v);
+            if (residual) value += widen(beside.values[v]);
+            to.values[v] = narrow<T>(value);
         }
-        value = drop.apply(value, i);
-        if (residual) value += widen(residual[i]);
-        y[i] = narrow<T>(value);
+        if (gelu) ((Run<T, V> *)z)[run] = from;
+        ((Run<T, V> *)y)[run] = to;
     }
 }
 
 // dz <- dropout(dy) act'(z); without a GELU z is not read.
-template <typename T>
+template <typename T, int V>
 __device__ void backward(T *dz, const T *dy, const T *z, int rows, int c, int gelu, Dropout drop) {
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < rows * c; i += gridDim.x * blockDim.x) {
-        float gradient = drop.apply(widen(dy[i]), i);
-        if (gelu) {
-            float at = widen(z[i]);
-            gradient *= below(at) + at * 0.3989423f * expf(-0.5f * at * at);
+    int runs = rows * c / V;
+    for (int run = blockIdx.x * blockDim.x + threadIdx.x; run < runs; run += gridDim.x * blockDim.x) {
+        Run<T, V> gradient = ((const Run<T, V> *)dy)[run], before = {};
+        if (gelu) before = ((const Run<T, V> *)z)[run];
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+            float value = drop.apply(widen(gradient.values[v]), run * V + v);
+            if (gelu) {
+                float at = widen(before.values[v]);
+                value *= below(at) + at * 0.3989423f * expf(-0.5f * at * at);
+            }
+            gradient.values[v] = narrow<T>(value);
         }
-        dz[i] = narrow<T>(gradient);
+        ((Run<T, V> *)dz)[run] = gradient;
     }
 }
 
 extern "C" __global__ void dense_forward_f32(float *y, float *z, const float *bias, const float *residual, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
-    forward(y, z, bias, residual, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+    forward<float, 4>(y, z, bias, residual, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
 }
 extern "C" __global__ void dense_backward_f32(float *dz, const float *dy, const float *z, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
-    backward(dz, dy, z, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+    backward<float, 4>(dz, dy, z, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
 }
 extern "C" __global__ void dense_forward_bf16(bf16 *y, bf16 *z, const float *bias, const bf16 *residual, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
-    forward(y, z, bias, residual, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+    forward<bf16, 8>(y, z, bias, residual, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
 }
 extern "C" __global__ void dense_backward_bf16(bf16 *dz, const bf16 *dy, const bf16 *z, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
-    backward(dz, dy, z, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+    backward<bf16, 8>(dz, dy, z, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+}
+extern "C" __global__ void dense_forward_f32_single(float *y, float *z, const float *bias, const float *residual, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
+    forward<float, 1>(y, z, bias, residual, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+}
+extern "C" __global__ void dense_backward_f32_single(float *dz, const float *dy, const float *z, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
+    backward<float, 1>(dz, dy, z, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+}
+extern "C" __global__ void dense_forward_bf16_single(bf16 *y, bf16 *z, const float *bias, const bf16 *residual, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
+    forward<bf16, 1>(y, z, bias, residual, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
+}
+extern "C" __global__ void dense_backward_bf16_single(bf16 *dz, const bf16 *dy, const bf16 *z, int rows, int c, int gelu, const u64 *seeds, u32 site, u32 threshold, float scale, int per_image) {
+    backward<bf16, 1>(dz, dy, z, rows, c, gelu, Dropout{seeds, site, threshold, scale, per_image});
 }

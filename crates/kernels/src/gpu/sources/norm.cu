@@ -8,10 +8,7 @@
 // The backward pass sums gamma's and beta's gradients over the rows of a block, in a fixed order, into
 // partial[block][2 c]; column_sums adds the blocks.
 
-template <typename T> struct alignas(16) Vector {
-    static const int V = 16 / sizeof(T);
-    T values[V];
-};
+template <typename T> using Vector = Run<T, 16 / sizeof(T)>;
 
 __device__ inline float group_sum(float value, int lanes) {
     for (int distance = lanes / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(0xFFFFFFFFu, value, distance);
@@ -21,7 +18,7 @@ __device__ inline float group_sum(float value, int lanes) {
 template <typename T, int VECTORS>
 __device__ void forward(T *y, float *statistics, const T *x, const T *shortcut, const float *gamma, const float *beta,
                         int rows, int c, float epsilon, int relu, int lanes) {
-    const int V = Vector<T>::V;
+    const int V = 16 / sizeof(T);
     int lane = (int)threadIdx.x % lanes, groups = (int)blockDim.x / lanes;
     int stride = (int)gridDim.x * groups;
     // Every lane takes part in every sum, so all go round equally often.
@@ -102,7 +99,7 @@ __device__ void forward_any(T *y, float *statistics, const T *x, const T *shortc
 template <typename T, int VECTORS>
 __device__ void backward(T *dx, T *open, float *partial, const T *dy, const T *x, const T *y, const float *statistics,
                          const float *gamma, int rows, int c, int relu, int lanes) {
-    const int V = Vector<T>::V;
+    const int V = 16 / sizeof(T);
     int lane = (int)threadIdx.x % lanes, groups = (int)blockDim.x / lanes;
     int stride = (int)gridDim.x * groups, rounds = (rows + stride - 1) / stride;
     float dgamma[VECTORS][V], dbeta[VECTORS][V];

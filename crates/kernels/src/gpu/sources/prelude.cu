@@ -49,6 +49,11 @@ template <> __device__ inline bf16 narrow<bf16>(float value) {
     return out;
 }
 
+// V values that lie together and are read together; 16 bytes at most.
+template <typename T, int V> struct alignas(sizeof(T) * V) Run {
+    T values[V];
+};
+
 #define INFINITE bits_to_float(0x7F800000u)
 
 // Products and sums that are rounded one by one, never together, where bits must agree with the processor's.

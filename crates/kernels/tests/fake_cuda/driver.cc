@@ -1,0 +1,245 @@
+// libcuda.so.1, as far as a queue needs it: memory of the host, kernels in the emulator, captured work as lists.
+//
+// What it makes of "PTX" is the kernel's own source, which the fake run-time compiler hands through.
+#include "fake.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+
+static const int INVALID = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, UNSUPPORTED = 900, INVALIDATED = 901;
+
+static std::map<std::string, std::pair<int, int>> failures;  // call -> (calls to let pass, code)
+static std::map<std::string, int> counts;
+static std::map<u64, size_t> allocated;
+static int capability[2] = {9, 0};
+static int devices = 1;
+
+extern "C" {
+
+// ---- for the tests ----
+
+// The call numbered `after` from now, counted from 0, answers `code`.
+void fake_fail(const char *call, int after, int code) { failures[call] = {after, code}; }
+int fake_counted(const char *what) { return counts[what]; }
+size_t fake_allocations() { return allocated.size(); }
+void fake_device(int number, int major, int minor) { devices = number, capability[0] = major, capability[1] = minor; }
+
+// ---- for the libraries ----
+
+void fake_count(const char *what) { counts[what]++; }
+
+int fake_failure(const char *call) {
+    auto found = failures.find(call);
+    if (found == failures.end() || found->second.first-- > 0) return 0;
+    int code = found->second.second;
+    failures.erase(found);
+    return code;
+}
+
+int fake_enqueue(Stream *stream, const std::function<int()> *work) {
+    if (!stream) return INVALID;
+    if (!stream->capturing) return (*work)();
+    stream->captured.push_back(*work);
+    return 0;
+}
+
+// ---- libcuda ----
+
+#define CALL(name)                                  \
+    fake_count(name);                               \
+    if (int failure = fake_failure(name)) return failure
+
+int cuInit(unsigned) { CALL("cuInit"); return 0; }
+int cuDriverGetVersion(int *version) { *version = 13000; return 0; }
+int cuDeviceGetCount(int *count) { *count = devices; return 0; }
+int cuDeviceGet(int *device, int ordinal) { *device = ordinal; return ordinal < devices ? 0 : 101; }
+int cuDeviceGetName(char *name, int size, int) { snprintf(name, size, "Fake H200"); return 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int) { *bytes = 1ull << 37; return 0; }
+int cuDeviceGetAttribute(int *value, int which, int) {
+    *value = which == 75 ? capability[0] : which == 76 ? capability[1] : which == 115 ? 1 : which == 16 ? 132 : 0;
+    return 0;
+}
+static int context;
+static __thread void *current;
+int cuDevicePrimaryCtxRetain(void **out, int) { *out = &context; return 0; }
+int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
+int cuCtxSetCurrent(void *context) { current = context; return 0; }
+int cuCtxGetCurrent(void **out) { *out = current; return 0; }
+int cuCtxSynchronize() { return 0; }
+int cuDeviceGetDefaultMemPool(void **pool, int) { *pool = &context; return 0; }
+int cuMemPoolSetAttribute(void *, int attribute, void *value) {
+    // The release threshold.
+    if (attribute != 4) return INVALID;
+    fake_count(*(u64 *)value == ~0ull ? "pool keeps all" : "pool keeps some");
+    return 0;
+}
+int cuMemGetInfo_v2(size_t *free, size_t *total) { *free = 1000, *total = 2000; return 0; }
+int cuEventCreate(void **event, unsigned) { fake_count("cuEventCreate"); *event = malloc(1); return 0; }
+int cuEventDestroy_v2(void *event) { free(event); return 0; }
+int cuStreamWaitEvent(void *, void *, unsigned) { return 0; }
+int cuEventRecord(void *, void *) { return 0; }
+
+int cuStreamCreate(Stream **stream, unsigned flags) { *stream = new Stream; return flags == 1 ? 0 : INVALID; }
+int cuStreamDestroy_v2(Stream *stream) { delete stream; return 0; }
+int cuStreamSynchronize(Stream *stream) {
+    CALL("cuStreamSynchronize");
+    return stream->capturing ? UNSUPPORTED : 0;
+}
+
+int cuMemAllocAsync(u64 *address, size_t bytes, Stream *stream) {
+    CALL("cuMemAllocAsync");
+    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    void *memory = aligned_alloc(256, (bytes + 511) / 256 * 256);
+    if (!memory) return OUT_OF_MEMORY;
+    memset(memory, 0xFF, bytes);  // NaN, so that what is not written shows
+    allocated[*address = (u64)memory] = bytes;
+    return 0;
+}
+int cuMemFreeAsync(u64 address, Stream *stream) {
+    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    if (!allocated.erase(address)) return INVALID;
+    free((void *)address);
+    return 0;
+}
+
+// Whether bytes lie in one allocation that is alive.
+static bool alive(u64 address, size_t bytes) {
+    auto after = allocated.upper_bound(address);
+    if (after == allocated.begin()) return false;
+    auto found = --after;
+    return address + bytes <= found->first + found->second;
+}
+
+int cuMemsetD8Async(u64 address, unsigned char value, size_t bytes, Stream *stream) {
+    return enqueue(stream, [=] { return alive(address, bytes) ? (memset((void *)address, value, bytes), 0) : 700; });
+}
+int cuMemcpyHtoDAsync_v2(u64 to, const void *from, size_t bytes, Stream *stream) {
+    CALL("cuMemcpyHtoDAsync");
+    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    return alive(to, bytes) ? (memcpy((void *)to, from, bytes), 0) : 700;
+}
+int cuMemcpyDtoHAsync_v2(void *to, u64 from, size_t bytes, Stream *stream) {
+    CALL("cuMemcpyDtoHAsync");
+    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    return alive(from, bytes) ? (memcpy(to, (void *)from, bytes), 0) : 700;
+}
+
+struct Copy3D {
+    size_t x, y, z, lod;
+    unsigned type;
+    void *host;
+    u64 device;
+    void *array, *reserved;
+    size_t pitch, height;
+};
+struct Copy {
+    Copy3D from, to;
+    size_t width, height, depth;
+};
+int cuMemcpy3DAsync_v2(const Copy *given, Stream *stream) {
+    Copy copy = *given;
+    if (copy.from.type != 2 || copy.to.type != 2 || copy.width > copy.from.pitch || copy.width > copy.to.pitch) return INVALID;
+    return enqueue(stream, [copy] {
+        auto row = [&](const Copy3D &side, size_t z, size_t y) {
+            return side.device + (z * side.height + y) * side.pitch;
+        };
+        for (size_t z = 0; z < copy.depth; z++)
+            for (size_t y = 0; y < copy.height; y++) {
+                u64 to = row(copy.to, z, y), from = row(copy.from, z, y);
+                if (!alive(to, copy.width) || !alive(from, copy.width)) return 700;
+                memcpy((void *)to, (void *)from, copy.width);
+            }
+        return 0;
+    });
+}
+
+// The library that the emulator's header and the host's compiler make of a source.
+int cuModuleLoadData(void **module, const char *source) {
+    CALL("cuModuleLoadData");
+    std::ifstream file(getenv("FAKE_CUDA_EMULATOR"));
+    std::stringstream text;
+    text << file.rdbuf() << source << "\n#define ENTRY(name) EMULATE(name) \\\n"
+         << "extern \"C\" __attribute__((visibility(\"default\"))) unsigned arity_##name() "
+         << "{ return emulator::arity(name); }\n";
+    std::string program(source);
+    std::regex entry("extern \"C\" __global__ void (__launch_bounds__\\([0-9]*\\) )?([A-Za-z0-9_]+)\\(");
+    for (std::sregex_iterator at(program.begin(), program.end(), entry), end; at != end; ++at)
+        text << "ENTRY(" << (*at)[2] << ")\n";
+    std::string folder(getenv("FAKE_CUDA_FOLDER"));
+    std::string stem = folder + "/" + std::to_string(std::hash<std::string>()(text.str()));
+    std::string own = stem + "-" + std::to_string(getpid());
+    if (access((stem + ".so").c_str(), R_OK)) {
+        std::ofstream(own + ".cc") << text.str();
+        const char *compiler = getenv("CXX");
+        std::string command = std::string(compiler ? compiler : "c++") +
+                              " -std=c++17 -O2 -fPIC -shared -fno-strict-aliasing -ffp-contract=off "
+                              "-fvisibility=hidden -U_FORTIFY_SOURCE '" + own + ".cc' -o '" + own + ".so'";
+        if (system(command.c_str())) return 218;  // invalid PTX
+        rename((own + ".so").c_str(), (stem + ".so").c_str());
+        remove((own + ".cc").c_str());
+    }
+    *module = dlopen((stem + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
+    return *module ? 0 : 218;
+}
+int cuModuleUnload(void *) { return 0; }
+
+struct Function {
+    int (*run)(const unsigned *, unsigned, const u64 *, unsigned, unsigned);
+    unsigned arity;
+};
+int cuModuleGetFunction(Function **function, void *module, const char *name) {
+    void *run = dlsym(module, (std::string("emulate_") + name).c_str());
+    void *arity = dlsym(module, (std::string("arity_") + name).c_str());
+    if (!run || !arity) return NOT_FOUND;
+    *function = new Function{(decltype(Function::run))run, ((unsigned (*)())arity)()};
+    return 0;
+}
+int cuLaunchKernel(Function *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned ty, unsigned tz,
+                   unsigned shared, Stream *stream, void **parameters, void **) {
+    CALL("cuLaunchKernel");
+    if (ty != 1 || tz != 1 || shared || !x || !y || !z) return INVALID;
+    std::vector<u64> words;
+    for (unsigned i = 0; i < function->arity; i++) words.push_back(*(u64 *)parameters[i]);
+    Function f = *function;
+    return enqueue(stream, [=] {
+        unsigned grid[3] = {x, y, z};
+        return f.run(grid, threads, words.data(), words.size(), 0) ? 719 : 0;
+    });
+}
+
+int cuStreamBeginCapture_v2(Stream *stream, int mode) {
+    CALL("cuStreamBeginCapture");
+    if (stream->capturing || mode != 1) return INVALID;
+    stream->capturing = true;
+    return 0;
+}
+typedef std::vector<std::function<int()>> Graph;
+int cuStreamEndCapture(Stream *stream, Graph **graph) {
+    bool broken = stream->broken;
+    stream->capturing = stream->broken = false;
+    *graph = broken ? nullptr : new Graph(stream->captured);
+    stream->captured.clear();
+    return broken ? INVALIDATED : 0;
+}
+int cuGraphInstantiateWithFlags(Graph **executable, Graph *graph, u64) { *executable = new Graph(*graph); return 0; }
+int cuGraphUpload(Graph *, Stream *) { return 0; }
+int cuGraphLaunch(Graph *graph, Stream *stream) {
+    CALL("cuGraphLaunch");
+    if (stream->capturing) return UNSUPPORTED;
+    for (auto &work : *graph)
+        if (int code = work()) return code;
+    return 0;
+}
+int cuGraphExecDestroy(Graph *graph) { delete graph; return 0; }
+int cuGraphDestroy(Graph *graph) { delete graph; return 0; }
+
+}  // extern "C"

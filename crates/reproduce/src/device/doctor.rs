@@ -1,0 +1,192 @@
+//! What this machine offers: processor, driver, devices, libraries, and whether every kernel computes what it should.
+
+use super::{CUDA, ProgramFolder};
+use crate::exit::Usage;
+use anyhow::Result;
+use basin_kernels::Isa;
+use basin_kernels::gpu::Queue;
+use basin_kernels::gpu::check::{Check, Found, checks};
+use clap::Args;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// The options of `basin doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Fail with exit code 7 if this device (cpu or cuda) cannot be used [default: only look]
+    #[arg(long)]
+    pub device: Option<String>,
+}
+
+/// A kernel that does not compute what the processor computes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} of the device's kernels do not compute what the processor does, first {first}; do not train on it. Run \
+     `basin doctor` again, and report it with this output if it stays"
+)]
+pub struct WrongKernels {
+    /// How many.
+    pub count: usize,
+    /// One of them, with its precision.
+    pub first: String,
+}
+
+/// Looks, and tells what was found line by line.
+///
+/// # Errors
+/// [`Usage`] for an unknown device; for `cuda`, what is missing; [`WrongKernels`]; what `say` says.
+pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    let device = options.device.as_deref();
+    if let Some(unknown) = device.filter(|device| !["cpu", CUDA].contains(device)) {
+        return Err(Usage(format!("--device {unknown}, expected cpu or {CUDA}")).into());
+    }
+    let (version, threads) = (env!("CARGO_PKG_VERSION"), rayon::current_num_threads());
+    say(&format!("basin      {version}, {:?}, {threads} threads", Isa::detect()))?;
+    let kept = ProgramFolder::of_user();
+    let (programs, bytes) = kept.contents();
+    let place = kept.path().map_or("nowhere: no HOME".into(), |path| path.display().to_string());
+    say(&format!(
+        "kernels    {programs} compiled, {:.1} MiB, in {place}",
+        bytes as f64 / f64::from(1 << 20)
+    ))?;
+    machine(say)?;
+    if device == Some("cpu") {
+        return Ok(());
+    }
+    match super::open_cuda() {
+        Ok(queue) => test(&queue, &checks(), say),
+        // Only looking: what is missing is no failure.
+        Err(error) if device.is_none() => say(&format!("cuda       {error:#}")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Driver, devices and libraries.
+#[cfg(feature = "cuda")]
+fn machine(say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    use basin_kernels::cuda;
+    use basin_kernels::gpu::GpuError;
+    for library in cuda::libraries() {
+        let place = match &library.file {
+            Ok(file) => file.display().to_string(),
+            Err(reason) => format!("missing ({reason})"),
+        };
+        say(&format!("library    {} ({}): {place}", library.name, library.purpose))?;
+    }
+    let devices = match cuda::driver_version() {
+        Ok((major, minor)) => {
+            say(&format!("driver     CUDA {major}.{minor}"))?;
+            cuda::devices()
+        }
+        Err(error) => Err(error),
+    };
+    match devices {
+        Ok(devices) if devices.is_empty() => say("device     none that the driver shows")?,
+        Ok(devices) => {
+            for d in devices {
+                say(&format!(
+                    "device     cuda:{} {}, compute capability {}.{}, {:.0} GiB, {} multiprocessors",
+                    d.ordinal,
+                    d.name,
+                    d.capability.0,
+                    d.capability.1,
+                    d.memory as f64 / f64::from(1 << 30),
+                    d.multiprocessors
+                ))?;
+            }
+        }
+        // Told again by whoever opens the device.
+        Err(GpuError::NoDriver { found }) => say(&format!("driver     none: {found}"))?,
+        Err(error) => say(&format!("driver     {error}"))?,
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn machine(_say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    Ok(())
+}
+
+/// Runs every check on a device and tells each result.
+///
+/// # Errors
+/// [`WrongKernels`] after all have run; the device's failures at once.
+pub fn test(queue: &Rc<dyn Queue>, checks: &[Check], say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    let start = Instant::now();
+    let mut wrong: Vec<&Check> = Vec::new();
+    say(&format!("checking   every kernel of {} against the processor", queue.device()))?;
+    for check in checks {
+        let found = check.run(queue)?;
+        say(&line(check, &found))?;
+        if !found.ok() {
+            wrong.push(check);
+        }
+    }
+    say(&format!(
+        "checked    {} of {} are right, {:.1} s",
+        checks.len() - wrong.len(),
+        checks.len(),
+        start.elapsed().as_secs_f64()
+    ))?;
+    match wrong.first() {
+        None => Ok(()),
+        Some(first) => {
+            let first = format!("{} ({})", first.kernel, first.precision.name());
+            Err(WrongKernels { count: wrong.len(), first }.into())
+        }
+    }
+}
+
+fn line(check: &Check, found: &Found) -> String {
+    let verdict = if found.ok() { "right" } else { "WRONG" };
+    format!(
+        "  {verdict}    {:<28} {:<5} largest relative error {:.1e}, allowed {:.0e}",
+        check.kernel,
+        check.precision.name(),
+        found.max_rel_error,
+        found.limit
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basin_kernels::gpu::Recorder;
+
+    #[test]
+    fn a_device_that_computes_nothing_is_found_out() {
+        let queue: Rc<dyn Queue> = Rc::new(Recorder::default());
+        let mut lines = Vec::new();
+        let error = test(&queue, &checks(), &mut |line| {
+            lines.push(line.to_owned());
+            Ok(())
+        })
+        .unwrap_err();
+        let wrong = lines.iter().filter(|line| line.contains("WRONG")).count();
+        assert!(wrong > checks().len() / 2, "{lines:?}");
+        assert!(error.to_string().starts_with(&format!("{wrong} of the device's kernels")), "{error}");
+        assert_eq!(crate::exit::code(&error), crate::exit::DEVICE);
+    }
+
+    #[test]
+    fn looking_is_no_failure_and_asking_for_a_device_that_is_missing_is() {
+        let mut lines = Vec::new();
+        let mut say = |line: &str| {
+            lines.push(line.to_owned());
+            Ok(())
+        };
+        run(&Options { device: Some("cpu".into()) }, &mut say).unwrap();
+        let unknown = run(&Options { device: Some("tpu".into()) }, &mut say).unwrap_err();
+        assert_eq!(crate::exit::code(&unknown), crate::exit::USAGE);
+        // On a machine with a device this checks its kernels.
+        let asked = run(&Options { device: Some(CUDA.into()) }, &mut say);
+        let looked = run(&Options { device: None }, &mut say);
+        assert_eq!(
+            asked.as_ref().err().map(crate::exit::code),
+            asked.as_ref().err().map(|_| crate::exit::DEVICE)
+        );
+        assert!(asked.is_err() || looked.is_ok());
+        assert!(looked.is_ok(), "{looked:?}");
+        assert!(lines.iter().any(|line| line.starts_with("kernels")));
+    }
+}

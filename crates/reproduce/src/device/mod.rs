@@ -1,0 +1,86 @@
+//! The device to compute on: opened, or refused with what was found and what to do.
+
+pub mod doctor;
+mod evaluating;
+mod programs;
+
+pub(crate) use evaluating::Evaluating;
+pub use programs::ProgramFolder;
+
+use crate::config::Config;
+use crate::exit::{NoDevice, Usage};
+use anyhow::Result;
+use basin_kernels::gpu::{Precision, Queue};
+use std::rc::Rc;
+
+/// The name of the device that needs the feature `cuda`.
+pub const CUDA: &str = "cuda";
+
+/// A device and the arithmetic to use on it.
+#[derive(Clone)]
+pub struct OnDevice {
+    /// The way to it.
+    pub queue: Rc<dyn Queue>,
+    /// Storage and arithmetic.
+    pub precision: Precision,
+}
+
+impl std::fmt::Debug for OnDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in {}", self.queue.device(), self.precision.name())
+    }
+}
+
+/// The precision of that name.
+pub(crate) fn precision(name: &str) -> Option<Precision> {
+    [Precision::F32, Precision::Tf32, Precision::Bf16].into_iter().find(|precision| precision.name() == name)
+}
+
+/// The device that a configuration asks for, opened; none for the processor.
+///
+/// # Errors
+/// [`Usage`] for a precision that only devices have; those of [`open_cuda`].
+pub fn asked(config: &Config) -> Result<Option<OnDevice>> {
+    let name = config.text("run.precision");
+    let precision = precision(name).ok_or_else(|| Usage(format!("unknown precision {name}")))?;
+    if config.text("run.device") == CUDA {
+        return Ok(Some(OnDevice { queue: open_cuda()?, precision }));
+    }
+    match precision {
+        Precision::F32 => Ok(None),
+        _ => Err(Usage(format!(
+            "run.precision is {name}, which the processor does not have; add --device cuda"
+        ))
+        .into()),
+    }
+}
+
+/// Opens the CUDA device, with compiled kernels kept in the user's cache.
+///
+/// # Errors
+/// [`NoDevice`] in a build without CUDA, else [`basin_kernels::gpu::GpuError`].
+#[cfg(feature = "cuda")]
+pub fn open_cuda() -> Result<Rc<dyn Queue>> {
+    let programs = Box::new(ProgramFolder::of_user());
+    Ok(Rc::new(basin_kernels::cuda::CudaQueue::open(0, programs)?))
+}
+
+/// Refuses: this build has no CUDA.
+///
+/// # Errors
+/// [`NoDevice`].
+#[cfg(not(feature = "cuda"))]
+pub fn open_cuda() -> Result<Rc<dyn Queue>> {
+    Err(without_cuda().into())
+}
+
+/// The refusal of a build without CUDA.
+#[cfg_attr(feature = "cuda", expect(dead_code, reason = "only the other build says it"))]
+fn without_cuda() -> NoDevice {
+    NoDevice {
+        asked: CUDA.into(),
+        reason: "this program was built without CUDA. `cargo xtask cuda-toolkit` makes what a build with it takes, \
+                 without a GPU; `cargo xtask reproduce --device cuda` then builds and runs it. Or use --device cpu"
+            .into(),
+    }
+}

@@ -1,0 +1,80 @@
+//! The file's form and the order of work, on a device that computes nothing.
+
+use super::throughput::Workload;
+use super::*;
+use basin_kernels::gpu::Recorder;
+use std::cell::RefCell;
+use std::time::Duration;
+
+fn options(out: &Path) -> Options {
+    Options { peer: None, out: out.to_owned(), batch: 2, precisions: "f32,bf16".into(), seconds: 0.001 }
+}
+
+/// Notes what it is asked to train.
+#[derive(Default)]
+struct Noting(RefCell<Vec<Workload>>);
+
+impl Trainer for Noting {
+    fn with(&self, workload: &Workload, body: &mut throughput::Body<'_>) -> Result<()> {
+        self.0.borrow_mut().push(workload.clone());
+        body(&mut |updates| {
+            std::thread::sleep(Duration::from_micros(10 * updates as u64));
+            Ok(())
+        })
+    }
+}
+
+#[test]
+fn every_part_is_in_the_file_and_wrong_kernels_end_with_their_code_after_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue: Rc<dyn Queue> = Rc::new(Recorder::default());
+    let (trainer, mut lines) = (Noting::default(), 0);
+    let error = run_on(&queue, &trainer, &options(folder.path()), &mut |_| {
+        lines += 1;
+        Ok(())
+    })
+    .unwrap_err();
+    assert_eq!(crate::exit::code(&error), crate::exit::DEVICE);
+    let run = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(run.to_string_lossy().ends_with("-a-recorder-of-calls"), "{}", run.display());
+    let answers: serde_json::Value = serde_json::from_slice(&std::fs::read(run.join(FILE)).unwrap()).unwrap();
+    assert_eq!(answers["checks"].as_array().unwrap().len(), checks().len());
+    assert!(answers["checks"][0]["max_rel_error"].is_number() && answers["checks"][0]["ok"].is_boolean());
+    // Seven layers, three passes, two precisions.
+    let convolutions = answers["convolutions"].as_array().unwrap();
+    assert_eq!(convolutions.len(), 7 * 3 * 2);
+    assert_eq!(convolutions[0]["computed_by"], "own kernels");
+    let throughput = answers["throughput"].as_array().unwrap();
+    assert_eq!(throughput.len(), trainer.0.borrow().len());
+    assert_eq!(throughput[0]["model"], "resnet20");
+    assert!(throughput[0]["images_per_second"].as_f64().unwrap() > 0.0);
+    assert!(throughput[0]["torch_eager"].is_null() && throughput[0]["ratio"].is_null());
+    assert!(answers["epoch_seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(lines, checks().len() + convolutions.len() + throughput.len() + 1);
+}
+
+#[test]
+fn options_outside_their_ranges_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue: Rc<dyn Queue> = Rc::new(Recorder::default());
+    let wrong = |change: &dyn Fn(&mut Options)| {
+        let mut options = options(folder.path());
+        change(&mut options);
+        run_on(&queue, &Noting::default(), &options, &mut |_| Ok(())).unwrap_err().to_string()
+    };
+    assert!(wrong(&|o| o.precisions = "f16".into()).contains("\"f16\", expected some of f32,tf32,bf16"));
+    assert!(wrong(&|o| o.batch = 0).contains("--batch 0"));
+    assert!(wrong(&|o| o.seconds = f64::NAN).contains("--seconds NaN"));
+}
+
+#[test]
+fn days_and_names_become_a_folder() {
+    let day = |days: u64| date(UNIX_EPOCH + Duration::from_secs(days * 86_400 + 3_600));
+    assert_eq!(day(0), "1970-01-01");
+    assert_eq!(day(11_016), "2000-02-29");
+    assert_eq!(day(11_017), "2000-03-01");
+    assert_eq!(day(20_778), "2026-11-21");
+    assert_eq!(day(20_818), "2026-12-31");
+    assert_eq!(day(20_819), "2027-01-01");
+    assert_eq!(slug("NVIDIA H200 (cuda:0)"), "nvidia-h200-cuda-0");
+}

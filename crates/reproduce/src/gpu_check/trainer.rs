@@ -1,0 +1,71 @@
+//! The training that is measured: the device's own step on random images of CIFAR-10's number and size, with the
+//! paper's augmentation, so that everything an epoch takes is in it.
+
+use super::throughput::{Body, Trainer, Workload};
+use crate::bench::{CLASSES, SIDE, random_bytes};
+use anyhow::Result;
+use basin_core::SeedTree;
+use basin_data::{AugmentConfig, DatasetId, ImageSet};
+use basin_ensemble::WarmupCosine;
+use basin_kernels::gpu::Queue;
+use basin_models::Architecture;
+use basin_train::device::DeviceStepper;
+use basin_train::{Examples, Moments, Optimiser, Recipe, Teaching};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Images of the set: CIFAR-10's training split.
+pub(super) const IMAGES: usize = 50_000;
+
+/// Trains on a queue's device.
+pub(super) struct DeviceTrainer {
+    pub(super) queue: Rc<dyn Queue>,
+}
+
+impl Trainer for DeviceTrainer {
+    fn with(&self, workload: &Workload, body: &mut Body<'_>) -> Result<()> {
+        let network = Architecture::from_name(workload.model, workload.width)?.build(SIDE, CLASSES)?;
+        let recipe = recipe(workload)?;
+        let params = network.init(&SeedTree::root(0));
+        let (queue, moments) = (self.queue.clone(), Moments::default());
+        let mut stepper =
+            DeviceStepper::new(queue, &network, &recipe, &params, &moments, workload.precision)?;
+        let per_epoch = recipe.examples.images.len() / workload.batch;
+        let mut done = 0;
+        body(&mut |updates| {
+            for _ in 0..updates {
+                if done % per_epoch == 0 {
+                    stepper.sums()?;
+                    stepper.begin((done / per_epoch) as u64, 0)?;
+                }
+                stepper.step()?;
+                done += 1;
+            }
+            stepper.sums()?;
+            Ok(())
+        })
+    }
+}
+
+/// The paper's recipe at a rate that keeps random labels harmless; plain Adam for a transformer, as the peer has it.
+fn recipe(workload: &Workload) -> Result<Recipe> {
+    let labels = (0..IMAGES).map(|image| (image % CLASSES) as u32).collect();
+    let images = ImageSet::new(SIDE, CLASSES, random_bytes(IMAGES * SIDE * SIDE * 3), labels)?;
+    let (optimiser, peak) = match workload.model.starts_with("vit") {
+        true => (Optimiser::adam(), 3e-4),
+        false => (Optimiser::sgd(0.9, 0.0), 0.01),
+    };
+    Ok(Recipe {
+        examples: Examples {
+            images: Arc::new(images),
+            augment: AugmentConfig::paper(),
+            normalisation: DatasetId::Cifar10.normalisation(),
+        },
+        batch: workload.batch,
+        optimiser,
+        schedule: Arc::new(WarmupCosine { peak, epochs: 1_000, warmup: 0.0, floor: None }),
+        order: SeedTree::root(0).child("order"),
+        teaching: Teaching::Labels,
+        replay: None,
+    })
+}

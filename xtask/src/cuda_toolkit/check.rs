@@ -1,0 +1,41 @@
+//! Every kernel compiled for two architectures, and assembled: all that can be known of a kernel without a GPU.
+
+use super::Kit;
+use super::compiler::{Compiler, run};
+use std::path::Path;
+use std::process::Command;
+
+/// Architectures to check: the oldest that is supported, and the one that numbers are quoted for.
+const TARGETS: [&str; 2] = ["sm_80", "sm_90"];
+
+/// Compiles with the run-time compiler, in the very way training does, and assembles with ptxas.
+pub(super) fn kernels(kit: &Kit, compiler: &Compiler) -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = kit.dir.join("ptx");
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(program);
+    build.args(["run", "--release", "--quiet", "--package", "basin-kernels", "--features", "cuda"]);
+    build.args(["--example", "compile_kernels", "--"]).arg(&folder).args(TARGETS).current_dir(root);
+    build.envs(kit.variables.iter().map(|(name, value)| (name, value)));
+    build.env("BASIN_CUDA_LIBRARIES", std::env::join_paths(kit.library_folders()).unwrap_or_default());
+    eprintln!("compiling the kernels");
+    let said = run(&mut build)?;
+    let mut count = 0;
+    for line in said.lines() {
+        let path = Path::new(line);
+        let target = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let output = path.with_extension("cubin");
+        let mut ptxas = Command::new(compiler.home.join("bin/ptxas"));
+        ptxas.args(["--warn-on-spills", "--gpu-name", &target, "--output-file"]).arg(output).arg(path);
+        let said = run(&mut ptxas).map_err(|reason| format!("ptxas refuses {line}: {reason}"))?;
+        if !said.is_empty() {
+            eprintln!("{}", said.trim());
+        }
+        count += 1;
+    }
+    if count == 0 {
+        return Err("no kernel was compiled: the example compile_kernels named no file".into());
+    }
+    println!("kernels    {count} programs compiled and assembled in {}", folder.display());
+    Ok(())
+}
