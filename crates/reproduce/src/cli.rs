@@ -107,6 +107,12 @@ struct PredictArgs {
     /// train or test
     #[arg(long, default_value = "test")]
     split: String,
+    /// Where to compute
+    #[arg(long)]
+    device: Option<String>,
+    /// Storage and arithmetic on a device: f32, tf32 or bf16
+    #[arg(long)]
+    precision: Option<String>,
     /// Safetensors file to write: logits [n, classes] and labels [n], both f32
     #[arg(long)]
     out: PathBuf,
@@ -194,6 +200,8 @@ fn run_predict(args: PredictArgs) -> Result<()> {
         ("data.dir", args.data_dir),
         ("model.name", Some(args.model)),
         ("model.width", Some(args.width)),
+        ("run.device", args.device),
+        ("run.precision", args.precision),
     ];
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));

@@ -1,20 +1,21 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
+use crate::device::{self, Evaluating};
 use crate::experiment::{architecture, images, normalisation, source};
 use crate::measure::encode_logits;
 use anyhow::{Context, Result};
 use basin_core::{Array, TensorFile};
 use basin_data::{DatasetId, Split};
 use basin_store::{RealFs, write_atomic};
-use basin_train::Evaluator;
 use std::path::Path;
 
 /// Writes `logits` `[n, classes]` and `labels` `[n]` (as f32) to `out`.
 ///
 /// # Errors
-/// When the checkpoint does not fit the network (all problems at once), or data or files fail.
+/// When the checkpoint does not fit the network (all problems at once), or the device, data or files fail.
 pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> Result<usize> {
+    let device = device::asked(config)?;
     let bytes =
         std::fs::read(checkpoint).map_err(|e| crate::exit::Checkpoint::new(checkpoint, e.to_string()))?;
     let file = TensorFile::decode(&bytes).with_context(|| checkpoint.display().to_string())?;
@@ -23,7 +24,7 @@ pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> 
     let network = architecture(config)?.build(images.size(), images.classes())?;
     let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
     let normalisation = normalisation(config, dataset);
-    let logits = Evaluator::new(&network, &images, &normalisation).logits(&params)?;
+    let logits = Evaluating::new(device.as_ref(), &network, &images, &normalisation)?.logits(&params)?;
     let mut file = TensorFile::decode(&encode_logits(&logits)?)?;
     let labels = images.labels().iter().map(|&label| label as f32).collect();
     file.params.insert("labels", Array::new(vec![images.len()], labels)?);

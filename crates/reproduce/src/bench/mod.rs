@@ -31,6 +31,9 @@ pub(crate) const CLASSES: usize = 10;
 /// the peer or the folder say.
 pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     options.check()?;
+    if let Some(precision) = options.on_device()? {
+        return crate::gpu_check::train_step(options, precision, say);
+    }
     let mut bench = rounds::Bench::start(options, say)?;
     match options.suite {
         Suite::TrainStep => network::train_step(options, &mut bench),

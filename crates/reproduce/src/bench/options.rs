@@ -1,6 +1,8 @@
 //! What can be asked of `basin bench`, and the ranges of it.
 
+use crate::device::{CUDA, precision};
 use crate::exit::Usage;
+use basin_kernels::gpu::Precision;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -79,6 +81,12 @@ pub struct Options {
     /// The peer's memory layouts, of contiguous,channels_last,compiled [default: all that make sense]
     #[arg(long, requires = "peer")]
     pub layouts: Option<String>,
+    /// Where to compute: cpu or cuda (train-step, with augmentation; measured by time instead of --steps and --rounds)
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Storage and arithmetic on a device: f32, tf32 or bf16
+    #[arg(long, default_value = "f32")]
+    pub precision: String,
     /// Folder in which to append the lines to SUITE.jsonl as well
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -115,11 +123,31 @@ impl Options {
         if self.dropout > 0.0 && (self.suite != Suite::TrainStep || !self.model.starts_with("vit")) {
             return Err(Usage(format!("--dropout {}: {suite} of {} has none", self.dropout, self.model)));
         }
-        Ok(())
+        self.on_device().map(drop)
+    }
+
+    /// The precision on a device; none on the processor.
+    ///
+    /// # Errors
+    /// [`Usage`] for an unknown device or precision, and for what a device does not measure.
+    pub(super) fn on_device(&self) -> Result<Option<Precision>, Usage> {
+        let Some(precision) = precision(&self.precision) else {
+            return Err(Usage(format!("--precision {}, expected f32, tf32 or bf16", self.precision)));
+        };
+        match self.device.as_str() {
+            "cpu" if precision == Precision::F32 => Ok(None),
+            "cpu" => Err(Usage(format!("--precision {}: the processor has f32 alone", self.precision))),
+            CUDA if self.suite != Suite::TrainStep || self.dropout > 0.0 || self.out.is_some() => {
+                let expected = "train-step without --dropout and --out (gpu-check writes a file)";
+                Err(Usage(format!("--device cuda: {}, expected {expected}", self.suite.name())))
+            }
+            CUDA => Ok(Some(precision)),
+            other => Err(Usage(format!("--device {other}, expected cpu or cuda"))),
+        }
     }
 
     /// The width, 1 where the user names none.
-    pub(super) fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         self.width.unwrap_or(1.0)
     }
 }
@@ -157,6 +185,12 @@ mod tests {
             (
                 "forward --peer python3 --layouts compiled,nchw",
                 "--layouts: \"nchw\", expected some of contiguous,channels_last,compiled",
+            ),
+            ("train-step --precision bf16", "--precision bf16: the processor has f32 alone"),
+            ("train-step --device gpu", "--device gpu, expected cpu or cuda"),
+            (
+                "conv --device cuda",
+                "--device cuda: conv, expected train-step without --dropout and --out (gpu-check writes a file)",
             ),
             ("train-step --dropout 0.1", "--dropout 0.1: train-step of resnet20 has none"),
             ("train-step --model vit --dropout 1", "--dropout 1, expected 0 or more and less than 1"),

@@ -5,8 +5,9 @@ mod convolutions;
 mod throughput;
 mod trainer;
 
-use throughput::Trainer;
+use throughput::{Trainer, Workload};
 
+use crate::bench;
 use crate::device::doctor::WrongKernels;
 use crate::device::precision;
 use crate::exit::Usage;
@@ -19,6 +20,9 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds to measure a network for, where nobody names another time.
+const SECONDS: f64 = 5.0;
 
 /// The file of the answers.
 const FILE: &str = "gpu-check.json";
@@ -39,7 +43,7 @@ pub struct Options {
     #[arg(long, default_value = "f32,tf32,bf16")]
     pub precisions: String,
     /// Seconds to measure each network for, on each side
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = SECONDS)]
     pub seconds: f64,
 }
 
@@ -91,6 +95,25 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
     options.precisions()?;
     let queue = crate::device::open_cuda()?;
     run_on(&queue, &trainer::DeviceTrainer { queue: queue.clone() }, options, say)
+}
+
+/// The training step of one network on the device, with augmentation, for `basin bench train-step --device cuda`.
+///
+/// # Errors
+/// The device's failures; what the peer says.
+pub(crate) fn train_step(
+    options: &bench::Options,
+    precision: Precision,
+    say: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let trainer = trainer::DeviceTrainer { queue: crate::device::open_cuda()? };
+    let bench::Options { model, batch, .. } = options;
+    let workload = Workload { model: model.clone(), width: options.width(), precision, batch: *batch };
+    let mut peer = throughput::start(options.peer.as_deref())?;
+    match throughput::one(&trainer, &workload, SECONDS, peer.as_mut())? {
+        Some(compared) => say(&serde_json::to_string(&compared)?),
+        None => Ok(()),
+    }
 }
 
 /// As [`run`], on any queue and with any trainer.

@@ -8,6 +8,7 @@ use basin_kernels::gpu::Precision;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 /// The peer's layouts and their columns.
@@ -30,7 +31,7 @@ const PAPER: (&str, f64) = ("resnet20", 4.0);
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Workload {
     /// Architecture.
-    pub(super) model: &'static str,
+    pub(super) model: String,
     /// Width multiplier.
     pub(super) width: f64,
     /// Storage and arithmetic.
@@ -57,7 +58,7 @@ pub(super) type Body<'a> = dyn FnMut(&mut Updates<'_>) -> Result<()> + 'a;
 /// One network at one precision on both sides.
 #[derive(Debug, Serialize)]
 pub(super) struct Compared {
-    model: &'static str,
+    model: String,
     width: f64,
     precision: &'static str,
     batch: usize,
@@ -78,19 +79,13 @@ pub(super) fn measure(
     options: &Options,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<(Vec<Compared>, Option<f64>)> {
-    let layouts = format!("{EAGER},{COMPILED}");
-    let mut peer = options.peer.as_deref().map(|python| Peer::torch(python, 1, &layouts)).transpose()?;
+    let mut peer = start(options.peer.as_deref())?;
     let mut all = Vec::new();
     let mut epoch_seconds = None;
     for (model, width) in NETWORKS {
         for &precision in precisions {
-            let workload = Workload { model, width, precision, batch: options.batch };
-            let mut compared = None;
-            trainer.with(&workload, &mut |train| {
-                compared = Some(compare(train, &workload, options.seconds, peer.as_mut())?);
-                Ok(())
-            })?;
-            let Some(compared) = compared else { continue };
+            let workload = Workload { model: model.to_owned(), width, precision, batch: options.batch };
+            let Some(compared) = one(trainer, &workload, options.seconds, peer.as_mut())? else { continue };
             if (model, width) == PAPER {
                 let updates = IMAGES / options.batch;
                 epoch_seconds = Some((updates * options.batch) as f64 / compared.images_per_second);
@@ -100,6 +95,27 @@ pub(super) fn measure(
         }
     }
     Ok((all, epoch_seconds))
+}
+
+/// PyTorch in its two layouts, where there is a Python.
+pub(super) fn start(python: Option<&Path>) -> Result<Option<Peer>> {
+    let layouts = format!("{EAGER},{COMPILED}");
+    Ok(python.map(|python| Peer::torch(python, 1, &layouts)).transpose()?)
+}
+
+/// One network at one precision, for about so many seconds on each side.
+pub(super) fn one(
+    trainer: &dyn Trainer,
+    workload: &Workload,
+    seconds: f64,
+    mut peer: Option<&mut Peer>,
+) -> Result<Option<Compared>> {
+    let mut compared = None;
+    trainer.with(workload, &mut |train| {
+        compared = Some(compare(train, workload, seconds, peer.as_deref_mut())?);
+        Ok(())
+    })?;
+    Ok(compared)
 }
 
 fn compare(
@@ -149,7 +165,7 @@ fn compare(
     let (eager, compiled) = (theirs.remove(EAGER).map(rate), theirs.remove(COMPILED).map(rate));
     let best = [eager, compiled].into_iter().flatten().max_by(f64::total_cmp);
     Ok(Compared {
-        model: workload.model,
+        model: workload.model.clone(),
         width: workload.width,
         precision: workload.precision.name(),
         batch: workload.batch,

@@ -24,7 +24,7 @@ pub(super) struct DeviceTrainer {
 
 impl Trainer for DeviceTrainer {
     fn with(&self, workload: &Workload, body: &mut Body<'_>) -> Result<()> {
-        let network = Architecture::from_name(workload.model, workload.width)?.build(SIDE, CLASSES)?;
+        let network = Architecture::from_name(&workload.model, workload.width)?.build(SIDE, CLASSES)?;
         let recipe = recipe(workload)?;
         let params = network.init(&SeedTree::root(0));
         let (queue, moments) = (self.queue.clone(), Moments::default());
