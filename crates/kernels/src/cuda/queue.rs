@@ -135,10 +135,11 @@ impl Queue for CudaQueue {
         same_length(to, bytes.len())?;
         self.outside_capture("a copy to the device")?;
         self.bind("copy to the device")?;
-        // SAFETY: the span is alive and as long as the bytes. The driver copies from pageable memory, as this is, to
-        // a buffer of its own before it returns.
+        // SAFETY: the span is alive and as long as the bytes, which stay borrowed until the stream is done: whether the
+        // driver keeps a copy of pageable memory, as this is, depends on the platform.
         let copied = unsafe { result::memcpy_htod_async(to.address(), bytes, self.stream.cu_stream()) };
-        copied.map_err(|error| driver(error, "copy to the device"))
+        copied.map_err(|error| driver(error, "copy to the device"))?;
+        self.finish()
     }
 
     fn read(&self, from: Span<'_>, bytes: &mut [u8]) -> Result<(), GpuError> {

@@ -141,11 +141,13 @@ fn run_on(
     for check in checks() {
         let found = check.run(queue)?;
         let (kernel, precision) = (check.kernel, check.precision.name());
-        let checked = Checked { kernel, precision, max_rel_error: found.max_rel_error, ok: found.ok() };
+        // JSON knows neither infinity nor NaN: the largest number stands for both.
+        let max_rel_error = found.max_rel_error.min(f64::MAX);
+        let checked = Checked { kernel, precision, max_rel_error, ok: found.ok() };
         say(&serde_json::to_string(&checked)?)?;
         answers.checks.push(checked);
     }
-    // Written after each part: a measurement that fails leaves what was found before it.
+    // Written after each part, and after each network: a measurement that fails leaves what was found before it.
     write(&folder, &answers)?;
     for precision in &precisions {
         for timed in convolutions::measure(&**queue, *precision, options.batch)? {
@@ -154,8 +156,12 @@ fn run_on(
         }
     }
     write(&folder, &answers)?;
-    (answers.throughput, answers.epoch_seconds) = throughput::measure(trainer, &precisions, options, say)?;
-    write(&folder, &answers)?;
+    throughput::measure(trainer, &precisions, options, &mut |compared, epoch_seconds| {
+        say(&serde_json::to_string(&compared)?)?;
+        answers.throughput.push(compared);
+        answers.epoch_seconds = epoch_seconds.or(answers.epoch_seconds);
+        write(&folder, &answers)
+    })?;
     say(&format!("written {}", folder.join(FILE).display()))?;
     let wrong: Vec<&Checked> = answers.checks.iter().filter(|checked| !checked.ok).collect();
     match wrong.first() {

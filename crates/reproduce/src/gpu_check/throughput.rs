@@ -72,29 +72,27 @@ pub(super) struct Compared {
     skipped: BTreeMap<String, String>,
 }
 
-/// Measures every network at every precision, and an epoch of the paper's in the last precision.
+/// What is done with every network that was measured, and with the seconds of an epoch of the paper's.
+pub(super) type Keep<'a> = dyn FnMut(Compared, Option<f64>) -> Result<()> + 'a;
+
+/// Measures every network at every precision, and an epoch of the paper's; each is handed over as soon as it is there.
 pub(super) fn measure(
     trainer: &dyn Trainer,
     precisions: &[Precision],
     options: &Options,
-    say: &mut dyn FnMut(&str) -> Result<()>,
-) -> Result<(Vec<Compared>, Option<f64>)> {
+    keep: &mut Keep<'_>,
+) -> Result<()> {
     let mut peer = start(options.peer.as_deref())?;
-    let mut all = Vec::new();
-    let mut epoch_seconds = None;
     for (model, width) in NETWORKS {
         for &precision in precisions {
             let workload = Workload { model: model.to_owned(), width, precision, batch: options.batch };
             let Some(compared) = one(trainer, &workload, options.seconds, peer.as_mut())? else { continue };
-            if (model, width) == PAPER {
-                let updates = IMAGES / options.batch;
-                epoch_seconds = Some((updates * options.batch) as f64 / compared.images_per_second);
-            }
-            say(&serde_json::to_string(&compared)?)?;
-            all.push(compared);
+            let images = (IMAGES / options.batch * options.batch) as f64;
+            let epoch_seconds = ((model, width) == PAPER).then(|| images / compared.images_per_second);
+            keep(compared, epoch_seconds)?;
         }
     }
-    Ok((all, epoch_seconds))
+    Ok(())
 }
 
 /// PyTorch in its two layouts, where there is a Python.
