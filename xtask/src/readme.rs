@@ -50,7 +50,7 @@ fn with_results(readme: &str, root: &Path) -> Result<String, String> {
 /// The tables of the paper's own quantities with their notes, one heading deeper.
 fn section(tables: &str) -> Option<String> {
     let body = tables.split_once("\n## ")?.1;
-    let (shown, rest) = body.split_once("### Calibration and diversity")?;
+    let (shown, rest) = body.split_once("### Calibration, diversity and cost")?;
     let notes: Vec<&str> = rest.lines().skip_while(|line| line.is_empty() || line.starts_with('|')).collect();
     let notes = notes.join("\n");
     let notes = notes.split("\n## ").next().unwrap_or_default();
