@@ -67,3 +67,23 @@ fn a_run_in_use_is_refused_with_the_storage_code() {
     expect_code(&second, 8);
     assert!(crate::stderr(&second).contains("use"), "{}", crate::stderr(&second));
 }
+
+/// As a kill between a node's seal and the end of its clearing leaves them.
+#[test]
+fn states_left_beside_a_finished_node_go_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let methods = ["--methods", "deep"];
+    expect_code(&tiny(folder.path(), &methods), 0);
+    let before = artefacts(&folder.path().join("run"));
+    let nodes =
+        std::fs::read_dir(folder.path().join("run/nodes")).unwrap().map(|entry| entry.unwrap().path());
+    let trained = nodes.filter(|node| node.join("moments.safetensors").exists());
+    let trained: Vec<_> = trained.collect();
+    assert_eq!(trained.len(), 2, "{trained:?}");
+    for node in &trained {
+        std::fs::write(node.join("state-000000000017.safetensors"), "half a").unwrap();
+        std::fs::write(node.join("state-000000000016.safetensors.sha256"), "a seal").unwrap();
+    }
+    expect_code(&tiny(folder.path(), &methods), 0);
+    assert!(artefacts(&folder.path().join("run")) == before);
+}

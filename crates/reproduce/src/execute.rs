@@ -89,6 +89,8 @@ impl Executor<'_> {
         for node in &self.plan.nodes {
             let dir = self.dir(node)?;
             if dir.is_done()? {
+                // A kill between the seal and the end of the clearing leaves some.
+                dir.clear_states()?;
                 continue;
             }
             self.interrupt.check()?;
