@@ -3,6 +3,8 @@
 //! libraries behave as their documentation says.
 #![cfg(all(feature = "cuda", target_os = "linux"))]
 
+mod fake_cuda;
+
 use basin_kernels::conv::ConvShape;
 use basin_kernels::cuda::{self, CudaQueue};
 use basin_kernels::gpu::check::checks;
@@ -15,7 +17,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::Path;
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -69,40 +70,9 @@ impl Fake {
 
 /// Compiles the fake libraries and makes this process find them first.
 fn build() -> Library {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_cuda");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-cuda");
-    std::fs::create_dir_all(&folder).unwrap();
-    let compile = |arguments: &[&str]| {
-        let program = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-        let output =
-            Command::new(program).args(["-std=c++17", "-O1", "-fPIC"]).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let driver = text(&folder.join("libcuda.so.1"));
-    compile(&[
-        "-shared",
-        &text(&sources.join("driver.cc")),
-        "-Wl,-soname,libcuda.so.1",
-        "-ldl",
-        "-o",
-        &driver,
-    ]);
-    let object = text(&folder.join("libraries.o"));
-    compile(&["-c", &text(&sources.join("libraries.cc")), "-o", &object]);
-    let others =
-        ["libnvrtc.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcurand.so.10", "libcudnn.so.9"];
-    for name in others {
-        let name_option = format!("-Wl,-soname,{name}");
-        compile(&["-shared", &object, &driver, &name_option, "-o", &text(&folder.join(name))]);
-    }
-    let emulator = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/emulator/emulator.h");
+    let folder = fake_cuda::build(Path::new(env!("CARGO_TARGET_TMPDIR")));
     // SAFETY: every test waits for its turn, and this runs in the first one's; no other thread reads variables.
-    unsafe {
-        std::env::set_var(cuda::FOLDERS, &folder);
-        std::env::set_var("FAKE_CUDA_FOLDER", &folder);
-        std::env::set_var("FAKE_CUDA_EMULATOR", emulator);
-    }
+    unsafe { std::env::set_var(cuda::FOLDERS, &folder) };
     cuda::check_libraries().unwrap();
     // SAFETY: the library that `check_libraries` loaded.
     unsafe { Library::new(folder.join("libcuda.so.1")) }.unwrap()

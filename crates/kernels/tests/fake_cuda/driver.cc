@@ -1,6 +1,12 @@
 // libcuda.so.1, as far as a queue needs it: memory of the host, kernels in the emulator, captured work as lists.
 //
-// What it makes of "PTX" is the kernel's own source, which the fake run-time compiler hands through.
+// What it makes of "PTX" is the kernel's own source, which the fake run-time compiler hands through. Tests in the same
+// process choose failures by the functions `fake_...`; for a process of its own they stand in its environment:
+//
+// FAKE_CUDA_DEVICES=COUNT:MAJOR:MINOR       how many devices, and their compute capability
+// FAKE_CUDA_FAULTS=CALL:AFTER:CODE,...      as `fake_fail`; the call `kernel` is a kernel that breaks while it runs, also as
+//                                           part of captured work: the device is lost, which the next calls tell
+// FAKE_CUDA_IDLE=ENTRY                      a kernel that does nothing
 #include "fake.h"
 
 #include <dlfcn.h>
@@ -22,6 +28,7 @@ static std::map<std::string, int> counts;
 static std::map<u64, size_t> allocated;
 static int capability[2] = {9, 0};
 static int devices = 1;
+static int lost = 0;
 
 extern "C" {
 
@@ -33,11 +40,26 @@ int fake_counted(const char *what) { return counts[what]; }
 size_t fake_allocations() { return allocated.size(); }
 void fake_device(int number, int major, int minor) { devices = number, capability[0] = major, capability[1] = minor; }
 
+static bool from_environment() {
+    if (const char *given = getenv("FAKE_CUDA_DEVICES")) sscanf(given, "%d:%d:%d", &devices, &capability[0], &capability[1]);
+    std::stringstream faults(getenv("FAKE_CUDA_FAULTS") ? getenv("FAKE_CUDA_FAULTS") : "");
+    for (std::string fault; std::getline(faults, fault, ',');) {
+        char call[64];
+        int after, code;
+        if (sscanf(fault.c_str(), "%63[^:]:%d:%d", call, &after, &code) == 3) fake_fail(call, after, code);
+    }
+    return true;
+}
+static const bool environment_read = from_environment();
+
 // ---- for the libraries ----
 
 void fake_count(const char *what) { counts[what]++; }
 
+int fake_lost() { return lost; }
+
 int fake_failure(const char *call) {
+    if (lost) return lost;
     auto found = failures.find(call);
     if (found == failures.end() || found->second.first-- > 0) return 0;
     int code = found->second.second;
@@ -47,7 +69,7 @@ int fake_failure(const char *call) {
 
 int fake_enqueue(Stream *stream, const std::function<int()> *work) {
     if (!stream) return INVALID;
-    if (!stream->capturing) return (*work)();
+    if (!stream->capturing) return lost ? lost : (*work)();
     stream->captured.push_back(*work);
     return 0;
 }
@@ -74,7 +96,7 @@ int cuDevicePrimaryCtxRetain(void **out, int) { *out = &context; return 0; }
 int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 int cuCtxSetCurrent(void *context) { current = context; return 0; }
 int cuCtxGetCurrent(void **out) { *out = current; return 0; }
-int cuCtxSynchronize() { return 0; }
+int cuCtxSynchronize() { if (lost) return lost; return 0; }
 int cuDeviceGetDefaultMemPool(void **pool, int) { *pool = &context; return 0; }
 int cuMemPoolSetAttribute(void *, int attribute, void *value) {
     // The release threshold.
@@ -84,12 +106,12 @@ int cuMemPoolSetAttribute(void *, int attribute, void *value) {
 }
 int cuMemGetInfo_v2(size_t *free, size_t *total) { *free = 1000, *total = 2000; return 0; }
 int cuEventCreate(void **event, unsigned) { fake_count("cuEventCreate"); *event = malloc(1); return 0; }
-int cuEventDestroy_v2(void *event) { free(event); return 0; }
+int cuEventDestroy_v2(void *event) { if (lost) return lost; free(event); return 0; }
 int cuStreamWaitEvent(void *, void *, unsigned) { return 0; }
 int cuEventRecord(void *, void *) { return 0; }
 
 int cuStreamCreate(Stream **stream, unsigned flags) { *stream = new Stream; return flags == 1 ? 0 : INVALID; }
-int cuStreamDestroy_v2(Stream *stream) { delete stream; return 0; }
+int cuStreamDestroy_v2(Stream *stream) { if (lost) return lost; delete stream; return 0; }
 int cuStreamSynchronize(Stream *stream) {
     CALL("cuStreamSynchronize");
     return stream->capturing ? UNSUPPORTED : 0;
@@ -105,6 +127,7 @@ int cuMemAllocAsync(u64 *address, size_t bytes, Stream *stream) {
     return 0;
 }
 int cuMemFreeAsync(u64 address, Stream *stream) {
+    if (lost) return lost;
     if (stream->capturing) return stream->broken = true, UNSUPPORTED;
     if (!allocated.erase(address)) return INVALID;
     free((void *)address);
@@ -162,10 +185,18 @@ int cuMemcpy3DAsync_v2(const Copy *given, Stream *stream) {
     });
 }
 
+// The folder that this library lies in.
+static std::string own_folder() {
+    Dl_info info;
+    dladdr((void *)fake_fail, &info);
+    std::string path(info.dli_fname);
+    return path.substr(0, path.find_last_of('/'));
+}
+
 // The library that the emulator's header and the host's compiler make of a source.
 int cuModuleLoadData(void **module, const char *source) {
     CALL("cuModuleLoadData");
-    std::ifstream file(getenv("FAKE_CUDA_EMULATOR"));
+    std::ifstream file(own_folder() + "/emulator.h");
     std::stringstream text;
     text << file.rdbuf() << source << "\n#define ENTRY(name) EMULATE(name) \\\n"
          << "extern \"C\" __attribute__((visibility(\"default\"))) unsigned arity_##name() "
@@ -174,8 +205,7 @@ int cuModuleLoadData(void **module, const char *source) {
     std::regex entry("extern \"C\" __global__ void (__launch_bounds__\\([0-9]*\\) )?([A-Za-z0-9_]+)\\(");
     for (std::sregex_iterator at(program.begin(), program.end(), entry), end; at != end; ++at)
         text << "ENTRY(" << (*at)[2] << ")\n";
-    std::string folder(getenv("FAKE_CUDA_FOLDER"));
-    std::string stem = folder + "/" + std::to_string(std::hash<std::string>()(text.str()));
+    std::string stem = own_folder() + "/" + std::to_string(std::hash<std::string>()(text.str()));
     std::string own = stem + "-" + std::to_string(getpid());
     if (access((stem + ".so").c_str(), R_OK)) {
         std::ofstream(own + ".cc") << text.str();
@@ -190,16 +220,19 @@ int cuModuleLoadData(void **module, const char *source) {
     *module = dlopen((stem + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
     return *module ? 0 : 218;
 }
-int cuModuleUnload(void *) { return 0; }
+int cuModuleUnload(void *) { if (lost) return lost; return 0; }
 
 struct Function {
     int (*run)(const unsigned *, unsigned, const u64 *, unsigned, unsigned);
     unsigned arity;
 };
+static int idle(const unsigned *, unsigned, const u64 *, unsigned, unsigned) { return 0; }
 int cuModuleGetFunction(Function **function, void *module, const char *name) {
     void *run = dlsym(module, (std::string("emulate_") + name).c_str());
     void *arity = dlsym(module, (std::string("arity_") + name).c_str());
     if (!run || !arity) return NOT_FOUND;
+    const char *wrong = getenv("FAKE_CUDA_IDLE");
+    if (wrong && !strcmp(wrong, name)) run = (void *)idle;
     *function = new Function{(decltype(Function::run))run, ((unsigned (*)())arity)()};
     return 0;
 }
@@ -211,6 +244,8 @@ int cuLaunchKernel(Function *function, unsigned x, unsigned y, unsigned z, unsig
     for (unsigned i = 0; i < function->arity; i++) words.push_back(*(u64 *)parameters[i]);
     Function f = *function;
     return enqueue(stream, [=] {
+        if (!lost) lost = fake_failure("kernel");
+        if (lost) return 0;
         unsigned grid[3] = {x, y, z};
         return f.run(grid, threads, words.data(), words.size(), 0) ? 719 : 0;
     });
@@ -231,15 +266,15 @@ int cuStreamEndCapture(Stream *stream, Graph **graph) {
     return broken ? INVALIDATED : 0;
 }
 int cuGraphInstantiateWithFlags(Graph **executable, Graph *graph, u64) { *executable = new Graph(*graph); return 0; }
-int cuGraphUpload(Graph *, Stream *) { return 0; }
+int cuGraphUpload(Graph *, Stream *) { if (lost) return lost; return 0; }
 int cuGraphLaunch(Graph *graph, Stream *stream) {
     CALL("cuGraphLaunch");
     if (stream->capturing) return UNSUPPORTED;
     for (auto &work : *graph)
-        if (int code = work()) return code;
+        if (int code = lost ? 0 : work()) return code;
     return 0;
 }
-int cuGraphExecDestroy(Graph *graph) { delete graph; return 0; }
-int cuGraphDestroy(Graph *graph) { delete graph; return 0; }
+int cuGraphExecDestroy(Graph *graph) { if (lost) return lost; delete graph; return 0; }
+int cuGraphDestroy(Graph *graph) { if (lost) return lost; delete graph; return 0; }
 
 }  // extern "C"

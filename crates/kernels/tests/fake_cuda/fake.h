@@ -17,6 +17,8 @@ extern "C" int fake_enqueue(Stream *stream, const std::function<int()> *work);
 extern "C" void fake_count(const char *what);
 // The status to answer in place of a call, 0 for none.
 extern "C" int fake_failure(const char *call);
+// The code with which the device was lost, 0 where it was not.
+extern "C" int fake_lost();
 
 static inline int enqueue(void *stream, const std::function<int()> &work) {
     return fake_enqueue((Stream *)stream, &work);

@@ -57,13 +57,13 @@ const char *nvrtcGetErrorString(int) { return "NVRTC_ERROR"; }
 int curandCreateGenerator(void **generator, int) { *generator = malloc(1); return 0; }
 int curandSetStream(void *, void *) { return 0; }
 int curandSetPseudoRandomGeneratorSeed(void *, u64) { return 0; }
-int curandDestroyGenerator(void *generator) { free(generator); return 0; }
+int curandDestroyGenerator(void *generator) { if (fake_lost()) return 102; free(generator); return 0; }
 
 // ---- libcublas ----
 
 struct Blas { void *stream, *workspace; };
 int cublasCreate_v2(Blas **handle) { *handle = new Blas{}; return 0; }
-int cublasDestroy_v2(Blas *handle) { delete handle; return 0; }
+int cublasDestroy_v2(Blas *handle) { if (fake_lost()) return 14; delete handle; return 0; }
 int cublasSetStream_v2(Blas *handle, void *stream) { handle->stream = stream; return 0; }
 int cublasSetWorkspace_v2(Blas *handle, void *workspace, size_t bytes) {
     handle->workspace = workspace;
@@ -74,6 +74,8 @@ int cublasSetMathMode(Blas *, int mode) { return mode == 16 ? 0 : 7; }
 int cublasGemmEx(Blas *handle, int ta, int tb, int m, int n, int k, const float *alpha, const void *a, int atype, int lda,
                  const void *b, int btype, int ldb, const float *beta, void *c, int ctype, int ldc, int compute, int) {
     fake_count("cublasGemmEx");
+    // What the library itself says of a device that was lost: that the execution failed.
+    if (fake_lost()) return 13;
     if (int failure = fake_failure("cublasGemmEx")) return failure;
     auto kind = [](int type) { return type == 14; };
     float factor = *alpha, keep = *beta;
@@ -101,7 +103,7 @@ struct Tensor { int kind, n, c, h, w; };
 struct Geometry { int pad[2], stride[2], math; };
 size_t cudnnGetVersion() { return 92100; }
 int cudnnCreate(Dnn **handle) { *handle = new Dnn{}; return fake_failure("cudnnCreate"); }
-int cudnnDestroy(Dnn *handle) { delete handle; return 0; }
+int cudnnDestroy(Dnn *handle) { if (fake_lost()) return 5000; delete handle; return 0; }
 int cudnnSetStream(Dnn *handle, void *stream) { handle->stream = stream; return 0; }
 int cudnnCreateTensorDescriptor(Tensor **made) { fake_count("made"); *made = new Tensor{}; return 0; }
 int cudnnDestroyTensorDescriptor(Tensor *made) { fake_count("destroyed"); delete made; return 0; }
@@ -172,6 +174,7 @@ static bool fits(const Tensor &x, const Tensor &w, const Tensor &y, const Geomet
 static int convolve(const char *name, Dnn *handle, const float *alpha, const float *beta, Tensor *xd, void *x, Tensor *wd,
                     void *w, Tensor *yd, void *y, Geometry *gd, int algo, void *work, size_t bytes, int which) {
     fake_count(name);
+    if (fake_lost()) return 5000;
     if (int failure = fake_failure(name)) return failure;
     Tensor xt = *xd, wt = *wd, yt = *yd;
     Geometry g = *gd;
