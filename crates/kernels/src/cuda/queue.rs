@@ -240,6 +240,16 @@ impl CudaQueue {
     }
 }
 
+/// The bindings panic where a library does not take its handle back, and a device that was lost may refuse it. Such
+/// handles are left to the end of the process, which the failure itself is on its way to.
+impl Drop for CudaQueue {
+    fn drop(&mut self) {
+        if self.stream.synchronize().is_err() {
+            std::mem::forget(self.device.clone());
+        }
+    }
+}
+
 impl std::fmt::Debug for CudaQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CudaQueue({})", self.device())
