@@ -73,6 +73,9 @@ struct ReproduceArgs {
     /// Arithmetic on cuda: f32, tf32 or bf16
     #[arg(long)]
     precision: Option<String>,
+    /// Networks trained side by side; results do not depend on it
+    #[arg(long)]
+    concurrent: Option<String>,
     /// Folder of all runs
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -154,6 +157,7 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         ("ensemble.methods", args.methods),
         ("run.device", args.device),
         ("run.precision", args.precision),
+        ("run.concurrent", args.concurrent),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
