@@ -1,1 +1,65 @@
-//! End-to-end tests of the `basin` binary live in `main.rs`; this library is empty.
+//! What every end-to-end test needs: the binary, what it said, and the files of a run.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+/// The release binary next to this test.
+///
+/// # Panics
+/// When it was not built.
+pub fn basin() -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    let path = path.join(format!("basin{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is missing: run `cargo xtask test`, which builds it", path.display());
+    path
+}
+
+/// What a finished process wrote to its standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Asserts a finished process's exit code.
+///
+/// # Panics
+/// When it is another one; with what was written to standard error.
+#[track_caller]
+pub fn expect_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
+}
+
+/// All files of a run that must be a pure function of the configuration: everything but logs with times in
+/// them and the record of the machine.
+///
+/// # Panics
+/// When a file cannot be read.
+pub fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    fn walk(folder: &Path, root: &Path, out: &mut Vec<(PathBuf, Vec<u8>)>) {
+        let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(&path, root, out);
+            } else {
+                out.push((path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(run, run, &mut files);
+    let timed = [
+        "journal.jsonl",
+        ".lock",
+        "environment.json",
+        "results.json",
+        "index.html",
+        "tables.md",
+        "tables.tex",
+    ];
+    files.retain(|(path, _)| !timed.iter().any(|name| path.ends_with(name)));
+    files
+}

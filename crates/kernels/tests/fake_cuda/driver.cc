@@ -4,7 +4,7 @@
 // process choose failures by the functions `fake_...`; for a process of its own they stand in its environment:
 //
 // FAKE_CUDA_DEVICES=COUNT:MAJOR:MINOR       how many devices, and their compute capability
-// FAKE_CUDA_FAULTS=CALL:AFTER:CODE,...      as `fake_fail`; the call `kernel` is a kernel that breaks while it runs, also as
+// FAKE_CUDA_FAULTS=CALL:AFTER:CODE,...      as `fake_fail`, and so from then on; the call `kernel` is a kernel that breaks while it runs, also as
 //                                           part of captured work: the device is lost, which the next calls tell
 // FAKE_CUDA_IDLE=ENTRY                      a kernel that does nothing
 #include "fake.h"
@@ -23,7 +23,8 @@
 
 static const int INVALID = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, UNSUPPORTED = 900, INVALIDATED = 901;
 
-static std::map<std::string, std::pair<int, int>> failures;  // call -> (calls to let pass, code)
+struct Failure { int after, code; bool stays; };
+static std::map<std::string, Failure> failures;  // by call
 static std::map<std::string, int> counts;
 static std::map<u64, size_t> allocated;
 static int capability[2] = {9, 0};
@@ -35,7 +36,7 @@ extern "C" {
 // ---- for the tests ----
 
 // The call numbered `after` from now, counted from 0, answers `code`.
-void fake_fail(const char *call, int after, int code) { failures[call] = {after, code}; }
+void fake_fail(const char *call, int after, int code) { failures[call] = {after, code, false}; }
 int fake_counted(const char *what) { return counts[what]; }
 size_t fake_allocations() { return allocated.size(); }
 void fake_device(int number, int major, int minor) { devices = number, capability[0] = major, capability[1] = minor; }
@@ -46,7 +47,7 @@ static bool from_environment() {
     for (std::string fault; std::getline(faults, fault, ',');) {
         char call[64];
         int after, code;
-        if (sscanf(fault.c_str(), "%63[^:]:%d:%d", call, &after, &code) == 3) fake_fail(call, after, code);
+        if (sscanf(fault.c_str(), "%63[^:]:%d:%d", call, &after, &code) == 3) failures[call] = {after, code, true};
     }
     return true;
 }
@@ -61,9 +62,11 @@ int fake_lost() { return lost; }
 int fake_failure(const char *call) {
     if (lost) return lost;
     auto found = failures.find(call);
-    if (found == failures.end() || found->second.first-- > 0) return 0;
-    int code = found->second.second;
-    failures.erase(found);
+    if (found == failures.end()) return 0;
+    Failure &failure = found->second;
+    if (failure.after > 0) return failure.after--, 0;
+    int code = failure.code;
+    if (!failure.stays) failures.erase(found);
     return code;
 }
 
