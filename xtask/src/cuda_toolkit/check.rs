@@ -8,7 +8,8 @@ use std::process::Command;
 /// Architectures to check: the oldest that is supported, and the one that numbers are quoted for.
 const TARGETS: [&str; 2] = ["sm_80", "sm_90"];
 
-/// Compiles with the run-time compiler, in the very way training does, and assembles with ptxas.
+/// Compiles to machine code with the run-time compiler, in the very way training does. The run-time compiler says nothing
+/// of registers that it spills, so ptxas, which does, assembles its PTX once more.
 pub(super) fn kernels(kit: &Kit, compiler: &Compiler) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = kit.dir.join("ptx");
@@ -24,7 +25,7 @@ pub(super) fn kernels(kit: &Kit, compiler: &Compiler) -> Result<(), String> {
     for line in said.lines() {
         let path = Path::new(line);
         let target = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let output = path.with_extension("cubin");
+        let output = path.with_extension("ptxas.cubin");
         let mut ptxas = Command::new(compiler.home.join("bin/ptxas"));
         ptxas.args(["--warn-on-spills", "--gpu-name", &target, "--output-file"]).arg(output).arg(path);
         let said = run(&mut ptxas).map_err(|reason| format!("ptxas refuses {line}: {reason}"))?;

@@ -4,7 +4,8 @@
 
 typedef unsigned long long u64;
 
-// Work runs at once, or is kept when its stream is being captured.
+// Work runs at once, or is kept when its stream is being captured. Guarded by the driver's lock where another thread
+// may look at it.
 struct Stream {
     bool capturing = false;
     bool broken = false;
@@ -19,6 +20,8 @@ extern "C" void fake_count(const char *what);
 extern "C" int fake_failure(const char *call);
 // The code with which the device was lost, 0 where it was not.
 extern "C" int fake_lost();
+// Waits for the whole device: breaks every capture that is under way, on whichever thread, and answers 900 then.
+extern "C" int fake_wait_for_all();
 
 static inline int enqueue(void *stream, const std::function<int()> &work) {
     return fake_enqueue((Stream *)stream, &work);
