@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Seconds of every step, by round.
-pub(super) type Rounds = Vec<Vec<f64>>;
+pub(crate) type Rounds = Vec<Vec<f64>>;
 
 /// One side's line about one case.
 #[derive(Debug, Serialize)]
@@ -57,18 +57,18 @@ pub(super) struct Compared<'a> {
 
 /// How often we are as fast as the peer: above 1 we are faster.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Ratio {
+pub(crate) struct Ratio {
     /// Median over rounds.
-    ratio: f64,
-    ratio_min: f64,
-    ratio_max: f64,
+    pub(crate) ratio: f64,
+    pub(crate) ratio_min: f64,
+    pub(crate) ratio_max: f64,
     rounds: usize,
     ratios: Vec<f64>,
 }
 
 impl Ratio {
     /// Round by round: the peer's median step over ours, so that what slows a whole round slows both.
-    pub(super) fn of(ours: &Rounds, peers: &Rounds) -> Option<Self> {
+    pub(crate) fn of(ours: &Rounds, peers: &Rounds) -> Option<Self> {
         let medians = |rounds: &Rounds| -> Option<Vec<f64>> {
             rounds.iter().map(|steps| Spread::of(steps).map(|spread| spread.median)).collect()
         };
@@ -86,12 +86,12 @@ impl Ratio {
 }
 
 /// The median step over all rounds.
-pub(super) fn median(rounds: &Rounds) -> Option<f64> {
+pub(crate) fn median(rounds: &Rounds) -> Option<f64> {
     Some(Spread::of(&rounds.concat())?.median)
 }
 
 /// The place of the layout whose median step is the shortest.
-pub(super) fn fastest(layouts: &[Rounds]) -> Option<usize> {
+pub(crate) fn fastest(layouts: &[Rounds]) -> Option<usize> {
     let medians = layouts.iter().enumerate().filter_map(|(place, rounds)| Some((place, median(rounds)?)));
     medians.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(place, _)| place)
 }

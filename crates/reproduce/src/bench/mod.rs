@@ -5,14 +5,14 @@
 //! `benches` says what the columns mean.
 
 mod augment;
-mod comparison;
+pub(crate) mod comparison;
 pub(crate) mod conv;
 mod machine;
 mod network;
 mod options;
 pub(crate) mod peer;
 mod rounds;
-mod spread;
+pub(crate) mod spread;
 
 pub use options::{Options, Suite};
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(crate) enum PeerError {
     Answer { request: String, answer: String, reason: String },
     #[error("the peer was asked to {request} and refused: {reason}")]
     Refused { request: String, reason: String },
+    #[error("the peer was asked to {request} and did not answer within {seconds} s")]
+    Late { request: String, seconds: u64 },
     #[error("the peer can measure none of it: {0:?}")]
     NoLayout(BTreeMap<String, String>),
 }
@@ -74,7 +77,9 @@ pub(crate) struct Peer {
     pub(crate) program: String,
     child: Child,
     requests: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    answers: Receiver<String>,
+    /// How long an answer may take; for ever if none.
+    patience: Option<Duration>,
     messages: Messages,
 }
 
@@ -99,9 +104,9 @@ impl Peer {
         let mut child = command.spawn().map_err(PeerError::Start)?;
         let missing = || PeerError::Start(std::io::Error::other("no pipe to it"));
         let requests = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
+        let answers = lines(child.stdout.take().ok_or_else(missing)?);
         let messages = Messages::read(child.stderr.take().ok_or_else(missing)?);
-        let mut peer = Self { program: String::new(), child, requests, answers, messages };
+        let mut peer = Self { program: String::new(), child, requests, answers, patience: None, messages };
         peer.program = peer.answer::<Greeting>("start")?.program;
         Ok(peer)
     }
@@ -113,6 +118,13 @@ impl Peer {
             true => Err(PeerError::NoLayout(prepared.skipped)),
             false => Ok(prepared),
         }
+    }
+
+    /// As [`Peer::prepare`], but a peer that takes longer has failed, and so has one that takes as long for a round. It is
+    /// of no use afterwards.
+    pub(crate) fn prepare_within(&mut self, case: &Value, patience: Duration) -> Result<Prepared, PeerError> {
+        self.patience = Some(patience);
+        self.prepare(case)
     }
 
     /// One round: the seconds of every step, for each of the prepared layouts.
@@ -145,11 +157,19 @@ impl Peer {
     }
 
     fn answer<T: DeserializeOwned>(&mut self, request: &str) -> Result<T, PeerError> {
-        let mut line = String::new();
-        match self.answers.read_line(&mut line) {
-            Ok(bytes) if bytes > 0 => {}
-            _ => return Err(self.died(request)),
-        }
+        let line = match self.patience {
+            None => self.answers.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(patience) => self.answers.recv_timeout(patience),
+        };
+        let line = match (line, self.patience) {
+            (Ok(line), _) => line,
+            (Err(RecvTimeoutError::Timeout), Some(patience)) => {
+                // What it answers later is no answer to the next request.
+                let _ = self.child.kill();
+                return Err(PeerError::Late { request: request.to_owned(), seconds: patience.as_secs() });
+            }
+            (Err(_), _) => return Err(self.died(request)),
+        };
         let wrong = |reason: serde_json::Error| PeerError::Answer {
             request: request.to_owned(),
             answer: line.trim().to_owned(),
@@ -197,6 +217,20 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The lines that a peer answers, read by a thread until it ends.
+fn lines(pipe: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            let Ok(line) = line else { return };
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 /// The end of what a peer writes to its standard error. A thread reads it, so that the pipe never fills up.

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 /// Order statistics of some values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Spread {
-    pub(super) median: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
     pub(super) min: f64,
     pub(super) lower_quartile: f64,
     pub(super) upper_quartile: f64,
@@ -14,7 +14,7 @@ pub(super) struct Spread {
 
 impl Spread {
     /// The spread of at least one value; `None` of none.
-    pub(super) fn of(values: &[f64]) -> Option<Self> {
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         Some(Self {

@@ -1,20 +1,26 @@
-//! How long every convolution of the paper's network takes on the device, and who computes it.
+//! How long every convolution of a ResNet20 and a dense layer of a ViT take on the device, and who computes them.
+//!
+//! As in training, the calls are captured once and replayed: launching them one by one takes longer than the small ones
+//! compute.
 
+use super::networks::Measured;
 use crate::bench::conv::shapes;
+use crate::bench::spread::Spread;
 use anyhow::Result;
 use basin_kernels::conv::ConvShape;
-use basin_kernels::gpu::{Convolution, GpuError, Operands, Pass, Precision, Queue};
+use basin_kernels::gpu::{Convolution, GpuError, Operands, Pass, Pool, Precision, Queue};
 use serde::Serialize;
+use std::rc::Rc;
 use std::time::Instant;
 
-/// Channels of the first group of ResNet20 ×4.
-const CHANNELS: usize = 64;
+/// Tokens of the ViT, for its dense layer as images of one pixel.
+const TOKENS: usize = 65;
 
-/// Inputs and outputs of a dense layer of the ViT's perceptron, and its tokens as images of one pixel.
-const DENSE: (usize, usize, usize) = (256, 512, 65);
-
-/// Calls of one measurement: enough that waiting for the device at the end is no part of it.
+/// Calls of one replay: enough that waiting for the device at the end is no part of it.
 const CALLS: usize = 20;
+
+/// Replays, of which the median counts.
+const REPLAYS: usize = 3;
 
 /// One pass of one convolution.
 #[derive(Debug, Serialize)]
@@ -27,18 +33,28 @@ pub(super) struct Timed {
     tflop_per_second: f64,
 }
 
-/// Every different convolution of ResNet20 ×4 and a dense layer of the ViT, in three passes.
-pub(super) fn measure(queue: &dyn Queue, precision: Precision, batch: usize) -> Result<Vec<Timed>> {
+/// Every different convolution of the first ResNet20 among the networks, and a dense layer of the perceptron of the first
+/// ViT, in three passes.
+pub(super) fn measure(
+    queue: &Rc<dyn Queue>,
+    networks: &[Measured],
+    precision: Precision,
+    batch: usize,
+) -> Result<Vec<Timed>> {
     let passes = [
         (Pass::Forward, "forward"),
         (Pass::InputGradient, "input-gradient"),
         (Pass::WeightGradient, "weight-gradient"),
     ];
-    let (inputs, outputs, tokens) = DENSE;
-    let dense = (ConvShape::dense(inputs, outputs), 1, batch * tokens);
-    let layers = shapes(CHANNELS).into_iter().map(|(shape, side)| (shape, side, batch)).chain([dense]);
+    let width = |model: &str| networks.iter().find(|n| n.model == model).map(|n| n.width);
+    let convolutions = width("resnet20").map(|width| shapes((16.0 * width) as usize));
+    let convolutions = convolutions.into_iter().flatten().map(|(shape, side)| (shape, side, batch));
+    let dense = width("vit").map(|width| {
+        let dim = (256.0 * width) as usize;
+        (ConvShape::dense(dim, 2 * dim), 1, batch * TOKENS)
+    });
     let mut all = Vec::new();
-    for (shape, side, images) in layers {
+    for (shape, side, images) in convolutions.chain(dense) {
         for (pass, name) in passes {
             let convolution =
                 Convolution { shape, images, height: side, width: side, pass, precision, add: false };
@@ -57,28 +73,31 @@ pub(super) fn measure(queue: &dyn Queue, precision: Precision, batch: usize) -> 
     Ok(all)
 }
 
-/// Seconds of one call, after one that is not measured.
-fn time(queue: &dyn Queue, convolution: &Convolution) -> Result<f64, GpuError> {
+/// Seconds of one call among many.
+fn time(queue: &Rc<dyn Queue>, convolution: &Convolution) -> Result<f64, GpuError> {
     let Convolution { shape, pass, precision, .. } = *convolution;
     let storage = precision.storage().bytes();
     let weight = if pass == Pass::WeightGradient { 4 } else { storage };
+    let pool = Pool::new(queue.clone());
     // Zeros take as long as other numbers, but for the power that they save: the clock may be a little higher.
-    let zeros = |bytes: usize| {
-        let memory = queue.allocate(bytes)?;
-        queue.zero(memory.span())?;
-        Ok::<_, GpuError>(memory)
-    };
-    let input = zeros(convolution.input_rows() * shape.cin * storage)?;
-    let output = zeros(convolution.output_rows() * shape.cout * storage)?;
-    let weights = zeros(shape.weights() * weight)?;
-    let scratch = zeros(queue.convolution_scratch(convolution)?)?;
+    let input = pool.zeroed(convolution.input_rows() * shape.cin * storage)?;
+    let output = pool.zeroed(convolution.output_rows() * shape.cout * storage)?;
+    let weights = pool.zeroed(shape.weights() * weight)?;
+    let scratch = pool.zeroed(queue.convolution_scratch(convolution)?)?;
     let operands = Operands { input: input.span(), weights: weights.span(), output: output.span() };
-    queue.convolve(convolution, operands, scratch.span())?;
+    let calls =
+        |count: usize| (0..count).try_for_each(|_| queue.convolve(convolution, operands, scratch.span()));
+    // The first call chooses an algorithm and compiles, which cannot be captured.
+    calls(1)?;
+    let captured = pool.capture(&mut || calls(CALLS))?;
+    let replay = || {
+        let start = Instant::now();
+        captured.replay()?;
+        queue.finish()?;
+        Ok::<_, GpuError>(start.elapsed().as_secs_f64() / CALLS as f64)
+    };
     queue.finish()?;
-    let start = Instant::now();
-    for _ in 0..CALLS {
-        queue.convolve(convolution, operands, scratch.span())?;
-    }
-    queue.finish()?;
-    Ok(start.elapsed().as_secs_f64() / CALLS as f64)
+    replay()?;
+    let seconds = (0..REPLAYS).map(|_| replay()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Spread::of(&seconds).map_or(f64::NAN, |spread| spread.median))
 }

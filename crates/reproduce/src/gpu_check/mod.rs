@@ -1,81 +1,52 @@
 //! One command for a machine with a GPU: is every kernel right, how fast are the convolutions, how fast is training,
-//! beside PyTorch's. The answers go into one file.
+//! beside PyTorch's. The answers go into one file, which is written anew after each of them: what is stopped half way has
+//! measured what it has measured.
 
 mod convolutions;
+mod networks;
+mod options;
 mod throughput;
 mod trainer;
 
-use throughput::{Trainer, Workload};
+pub use options::Options;
+
+use networks::Deadline;
+use throughput::{Torch, Trainer, Workload};
 
 use crate::bench;
 use crate::device::doctor::WrongKernels;
-use crate::device::precision;
-use crate::exit::Usage;
 use anyhow::Result;
 use basin_kernels::gpu::check::checks;
 use basin_kernels::gpu::{Precision, Queue};
 use basin_store::{Fs, RealFs, StoreError, write_atomic};
-use clap::Args;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Seconds to measure a network for, where nobody names another time.
-const SECONDS: f64 = 5.0;
 
 /// The file of the answers.
 const FILE: &str = "gpu-check.json";
 
-/// The options of `basin gpu-check`.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// Python interpreter with PyTorch for CUDA to compare with
-    #[arg(long, value_name = "PYTHON")]
-    pub peer: Option<PathBuf>,
-    /// Folder in which to make the folder DATE-GPU with gpu-check.json
-    #[arg(long, value_name = "DIR", default_value = "benches/runs")]
-    pub out: PathBuf,
-    /// Images per step
-    #[arg(long, default_value_t = 128)]
-    pub batch: usize,
-    /// Precisions of the measurements, of f32,tf32,bf16
-    #[arg(long, default_value = "f32,tf32,bf16")]
-    pub precisions: String,
-    /// Seconds to measure each network for, on each side
-    #[arg(long, default_value_t = SECONDS)]
-    pub seconds: f64,
-}
-
-impl Options {
-    /// The precisions by name.
-    ///
-    /// # Errors
-    /// [`Usage`] for an unknown one, and for a batch or a time outside their ranges.
-    fn precisions(&self) -> Result<Vec<Precision>, Usage> {
-        if !(1..=65_536).contains(&self.batch) {
-            return Err(Usage(format!("--batch {}, expected 1 to 65536", self.batch)));
-        }
-        if !(0.0 < self.seconds && self.seconds <= 600.0) {
-            return Err(Usage(format!("--seconds {}, expected more than 0 and at most 600", self.seconds)));
-        }
-        let by_name = |name: &str| {
-            let unknown = || Usage(format!("--precisions: {name:?}, expected some of f32,tf32,bf16"));
-            precision(name).ok_or_else(unknown)
-        };
-        self.precisions.split(',').map(by_name).collect()
-    }
-}
-
 /// All answers, as they lie in the file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Answers {
     device: String,
+    basin: &'static str,
+    /// The peer's name and version.
+    peer: Option<String>,
     checks: Vec<Checked>,
     convolutions: Vec<convolutions::Timed>,
     throughput: Vec<throughput::Compared>,
-    /// Seconds of one epoch of CIFAR-10's size with the paper's network, in the last of the precisions.
+    /// Seconds of one epoch of the first of the networks in the first of the precisions, augmented as in training.
     epoch_seconds: Option<f64>,
+    /// Images of that epoch.
+    epoch_images: usize,
+    /// Seconds since the start, when this was written.
+    seconds: f64,
+    /// Whether everything was measured that was asked for.
+    complete: bool,
+    /// What there was no time for.
+    left_out: Vec<String>,
 }
 
 /// One kernel at one precision.
@@ -92,9 +63,10 @@ struct Checked {
 /// # Errors
 /// [`Usage`]; the device's failures; [`WrongKernels`] once the file is written; what the peer or the folder say.
 pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    options.precisions()?;
+    options.asked()?;
     let queue = crate::device::open_cuda()?;
-    run_on(&queue, &trainer::DeviceTrainer { queue: queue.clone() }, options, say)
+    let trainer = trainer::DeviceTrainer { queue: queue.clone(), images: options.images };
+    run_on(&queue, &trainer, options, say)
 }
 
 /// The training step of one network on the device, with augmentation, for `basin bench train-step --device cuda`.
@@ -106,14 +78,13 @@ pub(crate) fn train_step(
     precision: Precision,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let trainer = trainer::DeviceTrainer { queue: crate::device::open_cuda()? };
     let bench::Options { model, batch, .. } = options;
+    let images = options::IMAGES.max(*batch);
+    let trainer = trainer::DeviceTrainer { queue: crate::device::open_cuda()?, images };
     let workload = Workload { model: model.clone(), width: options.width(), precision, batch: *batch };
-    let mut peer = throughput::start(options.peer.as_deref())?;
-    match throughput::one(&trainer, &workload, SECONDS, peer.as_mut())? {
-        Some(compared) => say(&serde_json::to_string(&compared)?),
-        None => Ok(()),
-    }
+    let mut torch = Torch::start(options.peer.as_deref())?;
+    let compared = throughput::one(&trainer, &workload, options::SECONDS, &mut torch)?;
+    say(&serde_json::to_string(&compared)?)
 }
 
 /// As [`run`], on any queue and with any trainer.
@@ -123,20 +94,26 @@ fn run_on(
     options: &Options,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let precisions = options.precisions()?;
+    let (networks, precisions) = options.asked()?;
+    let deadline = Deadline::after(options.minutes);
     let folder = options.out.join(format!("{}-{}", date(SystemTime::now()), slug(&queue.device())));
-    // Made first: an hour's work is not lost to a folder that cannot be written.
+    // Made first: an hour's work is not lost to a folder that cannot be written, or to a peer that is none.
     RealFs.create_dir_all(&folder).map_err(|cause| StoreError::Io {
         operation: "create the directory",
         path: folder.clone(),
         cause,
     })?;
+    let mut torch = Torch::start(options.peer.as_deref())?;
     let mut answers = Answers {
         device: queue.device(),
-        checks: Vec::new(),
-        convolutions: Vec::new(),
-        throughput: Vec::new(),
-        epoch_seconds: None,
+        basin: env!("CARGO_PKG_VERSION"),
+        peer: torch.program().map(str::to_owned),
+        epoch_images: trainer.images(),
+        ..Answers::default()
+    };
+    let write = |answers: &mut Answers| {
+        answers.seconds = deadline.passed();
+        write(&folder, answers)
     };
     for check in checks() {
         let found = check.run(queue)?;
@@ -146,22 +123,30 @@ fn run_on(
         let checked = Checked { kernel, precision, max_rel_error, ok: found.ok() };
         say(&serde_json::to_string(&checked)?)?;
         answers.checks.push(checked);
+        write(&mut answers)?;
     }
-    // Written after each part, and after each network: a measurement that fails leaves what was found before it.
-    write(&folder, &answers)?;
+    let workloads = throughput::workloads(&networks, &precisions, options.batch);
+    if let Some(first) = workloads.first() {
+        answers.epoch_seconds = Some(throughput::epoch_seconds(trainer, first)?);
+        say(&format!("{{\"epoch_seconds\":{}}}", serde_json::to_string(&answers.epoch_seconds)?))?;
+        write(&mut answers)?;
+    }
     for precision in &precisions {
-        for timed in convolutions::measure(&**queue, *precision, options.batch)? {
+        for timed in convolutions::measure(queue, &networks, *precision, options.batch)? {
             say(&serde_json::to_string(&timed)?)?;
             answers.convolutions.push(timed);
         }
+        write(&mut answers)?;
     }
-    write(&folder, &answers)?;
-    throughput::measure(trainer, &precisions, options, &mut |compared, epoch_seconds| {
-        say(&serde_json::to_string(&compared)?)?;
-        answers.throughput.push(compared);
-        answers.epoch_seconds = epoch_seconds.or(answers.epoch_seconds);
-        write(&folder, &answers)
-    })?;
+    let left_out =
+        throughput::measure(trainer, &mut torch, &workloads, options.seconds, deadline, &mut |compared| {
+            say(&serde_json::to_string(&compared)?)?;
+            answers.throughput.push(compared);
+            write(&mut answers)
+        })?;
+    answers.complete = left_out.is_empty();
+    answers.left_out = left_out;
+    write(&mut answers)?;
     say(&format!("written {}", folder.join(FILE).display()))?;
     let wrong: Vec<&Checked> = answers.checks.iter().filter(|checked| !checked.ok).collect();
     match wrong.first() {

@@ -7,7 +7,16 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 fn options(out: &Path) -> Options {
-    Options { peer: None, out: out.to_owned(), batch: 2, precisions: "f32,bf16".into(), seconds: 0.001 }
+    Options {
+        peer: None,
+        out: out.to_owned(),
+        batch: 2,
+        networks: networks::DEFAULT.into(),
+        precisions: "f32,bf16".into(),
+        seconds: 0.001,
+        images: 20,
+        minutes: 1.0,
+    }
 }
 
 /// Notes what it is asked to train.
@@ -15,6 +24,10 @@ fn options(out: &Path) -> Options {
 struct Noting(RefCell<Vec<Workload>>);
 
 impl Trainer for Noting {
+    fn images(&self) -> usize {
+        20
+    }
+
     fn with(&self, workload: &Workload, body: &mut throughput::Body<'_>) -> Result<()> {
         self.0.borrow_mut().push(workload.clone());
         body(&mut |updates| {
@@ -45,12 +58,28 @@ fn every_part_is_in_the_file_and_wrong_kernels_end_with_their_code_after_it_is_w
     assert_eq!(convolutions.len(), 7 * 3 * 2);
     assert_eq!(convolutions[0]["computed_by"], "own kernels");
     let throughput = answers["throughput"].as_array().unwrap();
-    assert_eq!(throughput.len(), trainer.0.borrow().len());
+    // The epoch comes first.
+    assert_eq!((throughput.len(), trainer.0.borrow().len()), (8, 9));
+    assert_eq!((&answers["complete"], &answers["left_out"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(throughput[0]["model"], "resnet20");
     assert!(throughput[0]["images_per_second"].as_f64().unwrap() > 0.0);
     assert!(throughput[0]["torch_eager"].is_null() && throughput[0]["ratio"].is_null());
     assert!(answers["epoch_seconds"].as_f64().unwrap() > 0.0);
-    assert_eq!(lines, checks().len() + convolutions.len() + throughput.len() + 1);
+    assert_eq!(lines, checks().len() + convolutions.len() + throughput.len() + 2);
+}
+
+#[test]
+fn after_the_deadline_nothing_is_begun_and_the_file_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue: Rc<dyn Queue> = Rc::new(Recorder::default());
+    let options = Options { minutes: 1e-6, ..options(folder.path()) };
+    run_on(&queue, &Noting::default(), &options, &mut |_| Ok(())).unwrap_err();
+    let run = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let answers: serde_json::Value = serde_json::from_slice(&std::fs::read(run.join(FILE)).unwrap()).unwrap();
+    assert_eq!(answers["complete"], false);
+    assert_eq!(answers["left_out"].as_array().unwrap().len(), 8);
+    assert_eq!(answers["left_out"][0], "resnet20:4 f32");
+    assert!(answers["epoch_seconds"].is_number() && answers["throughput"].as_array().unwrap().is_empty());
 }
 
 #[test]
@@ -65,6 +94,9 @@ fn options_outside_their_ranges_are_refused() {
     assert!(wrong(&|o| o.precisions = "f16".into()).contains("\"f16\", expected some of f32,tf32,bf16"));
     assert!(wrong(&|o| o.batch = 0).contains("--batch 0"));
     assert!(wrong(&|o| o.seconds = f64::NAN).contains("--seconds NaN"));
+    assert!(wrong(&|o| o.minutes = 0.0).contains("--minutes 0"));
+    assert!(wrong(&|o| o.images = 1).contains("--images 1, expected 2 to"));
+    assert!(wrong(&|o| o.networks = "lenet:1".into()).contains("--networks: \"lenet:1\""));
 }
 
 #[test]

@@ -1,31 +1,29 @@
 //! Training speed of the networks on the device, in turns with PyTorch.
 
-use super::Options;
-use super::trainer::IMAGES;
+use super::networks::{Deadline, Measured};
+use crate::bench::comparison::{Ratio, Rounds, fastest, median};
 use crate::bench::peer::{Peer, PeerError};
-use anyhow::Result;
+use crate::exit::Usage;
+use anyhow::{Context, Result};
 use basin_kernels::gpu::Precision;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The peer's layouts and their columns.
 const EAGER: &str = "channels_last";
 const COMPILED: &str = "compiled";
 
-/// Networks and widths to measure; the last ResNet is the paper's.
-const NETWORKS: [(&str, f64); 4] = [("resnet20", 1.0), ("resnet20", 2.0), ("resnet20", 4.0), ("vit", 1.0)];
-
 /// Rounds of a measurement; both sides take turns in each.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Most updates of a round.
 const MOST_UPDATES: usize = 10_000;
 
-/// The network of the paper's main table.
-const PAPER: (&str, f64) = ("resnet20", 4.0);
+/// Longest time for the peer to build, compile and warm up one network.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +38,17 @@ pub(super) struct Workload {
     pub(super) batch: usize,
 }
 
+impl std::fmt::Display for Workload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{} {}", self.model, self.width, self.precision.name())
+    }
+}
+
 /// Something that trains on the device: batches with augmentation, forward, backward, update.
 pub(super) trait Trainer {
+    /// Images of an epoch.
+    fn images(&self) -> usize;
+
     /// Prepares a workload and hands `body` what runs so many updates and waits until the device has done them.
     ///
     /// # Errors
@@ -67,38 +74,109 @@ pub(super) struct Compared {
     torch_compiled: Option<f64>,
     /// Ours over the faster of the peer's; above 1 we are faster.
     ratio: Option<f64>,
+    /// Its extremes over the rounds.
+    ratio_min: Option<f64>,
+    ratio_max: Option<f64>,
     /// What the peer could not measure, with its reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     skipped: BTreeMap<String, String>,
 }
 
-/// What is done with every network that was measured, and with the seconds of an epoch of the paper's.
-pub(super) type Keep<'a> = dyn FnMut(Compared, Option<f64>) -> Result<()> + 'a;
-
-/// Measures every network at every precision, and an epoch of the paper's; each is handed over as soon as it is there.
-pub(super) fn measure(
-    trainer: &dyn Trainer,
-    precisions: &[Precision],
-    options: &Options,
-    keep: &mut Keep<'_>,
-) -> Result<()> {
-    let mut peer = start(options.peer.as_deref())?;
-    for (model, width) in NETWORKS {
-        for &precision in precisions {
-            let workload = Workload { model: model.to_owned(), width, precision, batch: options.batch };
-            let Some(compared) = one(trainer, &workload, options.seconds, peer.as_mut())? else { continue };
-            let images = (IMAGES / options.batch * options.batch) as f64;
-            let epoch_seconds = ((model, width) == PAPER).then(|| images / compared.images_per_second);
-            keep(compared, epoch_seconds)?;
-        }
-    }
-    Ok(())
+/// PyTorch, if there is a Python; started again for the next network where it died.
+pub(super) struct Torch {
+    python: Option<PathBuf>,
+    running: Option<Peer>,
 }
 
-/// PyTorch in its two layouts, where there is a Python.
-pub(super) fn start(python: Option<&Path>) -> Result<Option<Peer>> {
-    let layouts = format!("{EAGER},{COMPILED}");
-    Ok(python.map(|python| Peer::torch(python, 1, &layouts)).transpose()?)
+impl Torch {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Usage`] where the interpreter has no PyTorch.
+    pub(super) fn start(python: Option<&Path>) -> Result<Self, Usage> {
+        let mut torch = Self { python: python.map(Path::to_owned), running: None };
+        torch.running = torch.again().transpose()?;
+        Ok(torch)
+    }
+
+    fn again(&self) -> Option<Result<Peer, Usage>> {
+        let layouts = format!("{EAGER},{COMPILED}");
+        self.python.as_deref().map(|python| Peer::torch(python, 1, &layouts))
+    }
+
+    /// What it calls itself.
+    pub(super) fn program(&self) -> Option<&str> {
+        self.running.as_ref().map(|peer| peer.program.as_str())
+    }
+
+    /// Lets it prepare a workload; its layouts, and why others are missing. A peer that fails is no reason to lose our
+    /// own numbers.
+    fn prepare(&mut self, case: &serde_json::Value) -> (Vec<String>, BTreeMap<String, String>) {
+        let fails = |reason: String| (Vec::new(), BTreeMap::from([("peer".to_owned(), reason)]));
+        if self.running.is_none() {
+            match self.again() {
+                None => return Default::default(),
+                Some(Ok(peer)) => self.running = Some(peer),
+                Some(Err(error)) => return fails(error.to_string()),
+            }
+        }
+        let Some(peer) = &mut self.running else { return Default::default() };
+        match peer.prepare_within(case, PATIENCE) {
+            Ok(prepared) => (prepared.layouts, prepared.skipped),
+            Err(PeerError::NoLayout(reasons)) => (Vec::new(), reasons),
+            Err(error) => {
+                self.running = None;
+                fails(error.to_string())
+            }
+        }
+    }
+}
+
+/// Measures every network at every precision, the first precision first; each is handed to `keep` as soon as it is
+/// there. Answers what the deadline left out.
+///
+/// # Errors
+/// The device's failures, and those of `keep`.
+pub(super) fn measure(
+    trainer: &dyn Trainer,
+    torch: &mut Torch,
+    workloads: &[Workload],
+    seconds: f64,
+    deadline: Deadline,
+    keep: &mut dyn FnMut(Compared) -> Result<()>,
+) -> Result<Vec<String>> {
+    for (done, workload) in workloads.iter().enumerate() {
+        if deadline.left().is_none() {
+            return Ok(workloads[done..].iter().map(Workload::to_string).collect());
+        }
+        keep(one(trainer, workload, seconds, torch)?)?;
+    }
+    Ok(Vec::new())
+}
+
+/// Every network at every precision, in this order.
+pub(super) fn workloads(networks: &[Measured], precisions: &[Precision], batch: usize) -> Vec<Workload> {
+    let with = |precision: Precision| {
+        networks.iter().map(move |Measured { model, width }| Workload {
+            model: model.clone(),
+            width: *width,
+            precision,
+            batch,
+        })
+    };
+    precisions.iter().copied().flat_map(with).collect()
+}
+
+/// Seconds of one epoch of a network: its tables, its updates, its sums; after one update that compiles and captures.
+pub(super) fn epoch_seconds(trainer: &dyn Trainer, workload: &Workload) -> Result<f64> {
+    let updates = trainer.images() / workload.batch;
+    let mut seconds = f64::NAN;
+    trainer.with(workload, &mut |train| {
+        train(3)?;
+        seconds = timed(train, updates)? * updates as f64;
+        Ok(())
+    })?;
+    Ok(seconds)
 }
 
 /// One network at one precision, for about so many seconds on each side.
@@ -106,71 +184,61 @@ pub(super) fn one(
     trainer: &dyn Trainer,
     workload: &Workload,
     seconds: f64,
-    mut peer: Option<&mut Peer>,
-) -> Result<Option<Compared>> {
+    torch: &mut Torch,
+) -> Result<Compared> {
     let mut compared = None;
     trainer.with(workload, &mut |train| {
-        compared = Some(compare(train, workload, seconds, peer.as_deref_mut())?);
+        compared = Some(compare(train, workload, seconds, torch)?);
         Ok(())
     })?;
-    Ok(compared)
+    compared.context("the training was not run")
 }
 
 fn compare(
     train: &mut Updates<'_>,
     workload: &Workload,
     seconds: f64,
-    peer: Option<&mut Peer>,
+    torch: &mut Torch,
 ) -> Result<Compared> {
     // Compiles, captures, and tells how many updates make a round.
-    train(2)?;
+    train(3)?;
     let updates =
         (seconds / ROUNDS as f64 / timed(train, 5)?).ceil().clamp(1.0, MOST_UPDATES as f64) as usize;
-    let mut skipped = BTreeMap::new();
-    let prepared = match peer {
-        None => None,
-        Some(peer) => {
-            let case = json!({
-                "suite": "train-step", "model": workload.model, "width": workload.width, "batch": workload.batch,
-                "device": "cuda", "precision": workload.precision.name(), "repeats": updates,
-            });
-            match peer.prepare(&case) {
-                Ok(prepared) => {
-                    skipped.extend(prepared.skipped);
-                    Some((peer, prepared.layouts))
-                }
-                Err(PeerError::NoLayout(reasons)) => {
-                    skipped.extend(reasons);
-                    None
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    };
-    let mut ours = Vec::new();
-    let mut theirs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let mut prepared = prepared;
+    let (layouts, mut skipped) = torch.prepare(&json!({
+        "suite": "train-step", "model": workload.model, "width": workload.width, "batch": workload.batch,
+        "device": "cuda", "precision": workload.precision.name(), "repeats": updates,
+    }));
+    let mut ours = Rounds::new();
+    let mut theirs = vec![Rounds::new(); layouts.len()];
     for _ in 0..ROUNDS {
-        ours.push(timed(train, updates)?);
-        if let Some((peer, layouts)) = &mut prepared {
-            for (layout, steps) in layouts.iter().zip(peer.round(layouts, 1)?) {
-                theirs.entry(layout.clone()).or_default().push(steps[0] / updates as f64);
+        ours.push(vec![timed(train, updates)?]);
+        let Some(peer) = torch.running.as_mut().filter(|_| !layouts.is_empty()) else { continue };
+        match peer.round(&layouts, 1) {
+            Ok(round) => theirs.iter_mut().zip(round).for_each(|(rounds, steps)| {
+                rounds.push(steps.iter().map(|seconds| seconds / updates as f64).collect());
+            }),
+            Err(error) => {
+                torch.running = None;
+                theirs.iter_mut().for_each(Vec::clear);
+                skipped.insert("peer".into(), error.to_string());
             }
         }
     }
-    let rate = |seconds: Vec<f64>| workload.batch as f64 / median(seconds);
-    let images_per_second = rate(ours);
-    let (eager, compiled) = (theirs.remove(EAGER).map(rate), theirs.remove(COMPILED).map(rate));
-    let best = [eager, compiled].into_iter().flatten().max_by(f64::total_cmp);
+    let rate = |rounds: &Rounds| median(rounds).map(|seconds| workload.batch as f64 / seconds);
+    let column =
+        |name: &str| layouts.iter().position(|layout| layout == name).and_then(|at| rate(&theirs[at]));
+    let ratio = fastest(&theirs).and_then(|best| Ratio::of(&ours, &theirs[best]));
     Ok(Compared {
         model: workload.model.clone(),
         width: workload.width,
         precision: workload.precision.name(),
         batch: workload.batch,
-        images_per_second,
-        torch_eager: eager,
-        torch_compiled: compiled,
-        ratio: best.map(|best| images_per_second / best),
+        images_per_second: rate(&ours).context("no round")?,
+        torch_eager: column(EAGER),
+        torch_compiled: column(COMPILED),
+        ratio: ratio.as_ref().map(|ratio| ratio.ratio),
+        ratio_min: ratio.as_ref().map(|ratio| ratio.ratio_min),
+        ratio_max: ratio.as_ref().map(|ratio| ratio.ratio_max),
         skipped,
     })
 }
@@ -180,21 +248,4 @@ fn timed(train: &mut Updates<'_>, updates: usize) -> Result<f64> {
     let start = Instant::now();
     train(updates)?;
     Ok(start.elapsed().as_secs_f64() / updates as f64)
-}
-
-/// The middle one, or the larger of two in the middle.
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_one() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert!(median(Vec::new()).is_nan());
-    }
 }

@@ -1,4 +1,4 @@
-//! The training that is measured: the device's own step on random images of CIFAR-10's number and size, with the
+//! The training that is measured: the device's own step on random images of CIFAR-10's size, with the
 //! paper's augmentation, so that everything an epoch takes is in it.
 
 use super::throughput::{Body, Trainer, Workload};
@@ -14,18 +14,21 @@ use basin_train::{Examples, Moments, Optimiser, Recipe, Teaching};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Images of the set: CIFAR-10's training split.
-pub(super) const IMAGES: usize = 50_000;
-
 /// Trains on a queue's device.
 pub(super) struct DeviceTrainer {
     pub(super) queue: Rc<dyn Queue>,
+    /// Images of the set.
+    pub(super) images: usize,
 }
 
 impl Trainer for DeviceTrainer {
+    fn images(&self) -> usize {
+        self.images
+    }
+
     fn with(&self, workload: &Workload, body: &mut Body<'_>) -> Result<()> {
         let network = Architecture::from_name(&workload.model, workload.width)?.build(SIDE, CLASSES)?;
-        let recipe = recipe(workload)?;
+        let recipe = recipe(workload, self.images)?;
         let params = network.init(&SeedTree::root(0));
         let (queue, moments) = (self.queue.clone(), Moments::default());
         let mut stepper =
@@ -40,6 +43,10 @@ impl Trainer for DeviceTrainer {
                 }
                 stepper.step()?;
                 done += 1;
+                // As training does, while the device works on what is queued.
+                if done % per_epoch == 0 {
+                    stepper.prepare((done / per_epoch) as u64);
+                }
             }
             stepper.sums()?;
             Ok(())
@@ -48,9 +55,9 @@ impl Trainer for DeviceTrainer {
 }
 
 /// The paper's recipe at a rate that keeps random labels harmless; plain Adam for a transformer, as the peer has it.
-fn recipe(workload: &Workload) -> Result<Recipe> {
-    let labels = (0..IMAGES).map(|image| (image % CLASSES) as u32).collect();
-    let images = ImageSet::new(SIDE, CLASSES, random_bytes(IMAGES * SIDE * SIDE * 3), labels)?;
+fn recipe(workload: &Workload, images: usize) -> Result<Recipe> {
+    let labels = (0..images).map(|image| (image % CLASSES) as u32).collect();
+    let images = ImageSet::new(SIDE, CLASSES, random_bytes(images * SIDE * SIDE * 3), labels)?;
     let (optimiser, peak) = match workload.model.starts_with("vit") {
         true => (Optimiser::adam(), 3e-4),
         false => (Optimiser::sgd(0.9, 0.0), 0.01),
