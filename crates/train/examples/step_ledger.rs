@@ -124,5 +124,14 @@ fn moved(c: &Convolution) -> usize {
 
 fn convolution(c: &Convolution) -> String {
     let (s, add) = (c.shape, if c.add { ", added" } else { "" });
-    format!("{:?} {k}x{k}/{} {}->{} at {}x{}{add}", c.pass, s.stride, s.cin, s.cout, c.height, c.width, k = s.kernel)
+    format!(
+        "{:?} {k}x{k}/{} {}->{} at {}x{}{add}",
+        c.pass,
+        s.stride,
+        s.cin,
+        s.cout,
+        c.height,
+        c.width,
+        k = s.kernel
+    )
 }
