@@ -216,6 +216,9 @@ template <typename T> static T __shfl_sync(unsigned, T value, int lane) {
     return out;
 }
 
+// The device's is exact to two units in the last place.
+static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+
 // Makes `emulate_NAME` of a kernel: grid, threads, arguments with their number, order.
 #define EMULATE(name)                                                                                       \
     extern "C" __attribute__((visibility("default"))) int emulate_##name(const unsigned *grid, unsigned threads, const unsigned long long *words, \

@@ -39,13 +39,17 @@ template <typename T> __device__ T narrow(float value);
 template <> __device__ inline float narrow<float>(float value) { return value; }
 // To nearest, ties to even; NaN stays NaN.
 template <> __device__ inline bf16 narrow<bf16>(float value) {
-    u32 bits = float_to_bits(value);
     bf16 out;
+#ifdef EMULATED
+    u32 bits = float_to_bits(value);
     if ((bits & 0x7FFFFFFFu) > 0x7F800000u) {
         out.bits = (u16)((bits >> 16) | 0x40u);
     } else {
         out.bits = (u16)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
     }
+#else
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(out.bits) : "f"(value));
+#endif
     return out;
 }
 
