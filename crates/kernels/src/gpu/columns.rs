@@ -142,8 +142,8 @@ impl Gathered {
         let bytes = 4 * rows * pitch;
         match self.rooms.get(self.used) {
             Some(room) if room.span().bytes() == bytes => {}
-            Some(_) => self.rooms[self.used] = pool.take(bytes)?,
-            None => self.rooms.push(pool.take(bytes)?),
+            Some(_) => self.rooms[self.used] = pool.fresh(bytes)?,
+            None => self.rooms.push(pool.fresh(bytes)?),
         }
         let room = self.rooms[self.used].span();
         self.used += 1;
@@ -163,7 +163,8 @@ impl Gathered {
         match self.tables.get(self.launches) {
             Some((written, _)) if *written == bytes => {}
             found => {
-                let table = pool.holding(&bytes)?;
+                let table = pool.fresh(bytes.len())?;
+                pool.queue().write(table.span(), &bytes)?;
                 match found {
                     Some(_) => self.tables[self.launches] = (bytes, table),
                     None => self.tables.push((bytes, table)),
