@@ -200,8 +200,8 @@ impl Device<'_> {
         if !d.channels.is_multiple_of(3) {
             return Err(GpuError::size("attention", "queries, keys and values", format!("{d:?}")));
         }
-        let (storage, channels) = (self.storage(), d.channels / 3);
-        Ok(Attention { storage, images: d.images, tokens: d.pixels(), channels, heads })
+        let (precision, channels) = (self.weights.precision(), d.channels / 3);
+        Ok(Attention { precision, images: d.images, tokens: d.pixels(), channels, heads })
     }
 
     /// The output and the logarithms of the softmax sums.

@@ -53,7 +53,7 @@ macro_rules! sources {
 
 sources! {
     ATTENTION = "attention" after "heads",
-    ATTENTION16 = "attention16" after "heads",
+    ATTENTION_TENSOR = "attention_tensor" after "heads",
     AUGMENT = "augment",
     COLUMNS = "columns",
     CONV = "conv" after "operands",

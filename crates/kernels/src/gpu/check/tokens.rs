@@ -71,7 +71,7 @@ struct Case {
 
 fn case(bench: &mut Bench, sizes: &[usize; 4]) -> Result<Case, GpuError> {
     let [images, tokens, channels, heads] = *sizes;
-    let a = Attention { storage: bench.storage(), images, tokens, channels, heads };
+    let a = Attention { precision: bench.precision, images, tokens, channels, heads };
     let qkv = bench.stored(3 * images * tokens * channels)?;
     let (mut out, mut log_sum) = (vec![0.0; images * tokens * channels], vec![0.0; a.sums()]);
     attention::forward(&qkv.0, tokens, channels, heads, &mut out, &mut log_sum, Isa::detect());
