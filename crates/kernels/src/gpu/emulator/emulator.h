@@ -216,8 +216,9 @@ template <typename T> static T __shfl_sync(unsigned, T value, int lane) {
     return out;
 }
 
-// The device's is exact to two units in the last place.
+// The device's are exact to a few units in the last place.
 static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+static inline float __fdividef(float a, float b) { return a / b; }
 
 // Makes `emulate_NAME` of a kernel: grid, threads, arguments with their number, order.
 #define EMULATE(name)                                                                                       \
