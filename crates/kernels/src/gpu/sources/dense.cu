@@ -66,6 +66,7 @@ __device__ void forward(T *y, T *z, const float *bias, const T *residual, int ro
     int runs = rows * c / V, across = c / V;
     for (int run = blockIdx.x * blockDim.x + threadIdx.x; run < runs; run += gridDim.x * blockDim.x) {
         Run<T, V> from = ((const Run<T, V> *)z)[run], beside = {}, to;
+        float out[V];
         if (residual) beside = ((const Run<T, V> *)residual)[run];
         const float *offset = bias + run % across * V;
         Dropout::Place dropped = drop.place(run * V);
@@ -79,8 +80,9 @@ __device__ void forward(T *y, T *z, const float *bias, const T *residual, int ro
             }
             value = drop.apply(value, dropped, v);
             if (residual) value += widen(beside.values[v]);
-            to.values[v] = narrow<T>(value);
+            out[v] = value;
         }
+        narrow_run(to, out);
         if (gelu) ((Run<T, V> *)z)[run] = from;
         ((Run<T, V> *)y)[run] = to;
     }
@@ -92,6 +94,7 @@ __device__ void backward(T *dz, const T *dy, const T *z, int rows, int c, int ge
     int runs = rows * c / V;
     for (int run = blockIdx.x * blockDim.x + threadIdx.x; run < runs; run += gridDim.x * blockDim.x) {
         Run<T, V> gradient = ((const Run<T, V> *)dy)[run], before = {};
+        float out[V];
         if (gelu) before = ((const Run<T, V> *)z)[run];
         Dropout::Place dropped = drop.place(run * V);
 #pragma unroll
@@ -102,8 +105,9 @@ __device__ void backward(T *dz, const T *dy, const T *z, int rows, int c, int ge
                 Normal n = normal<T>(at);
                 value *= n.below + at * n.density;
             }
-            gradient.values[v] = narrow<T>(value);
+            out[v] = value;
         }
+        narrow_run(gradient, out);
         ((Run<T, V> *)dz)[run] = gradient;
     }
 }

@@ -62,15 +62,14 @@ __device__ void forward(T *y, float *statistics, u8 *passed, const T *x, const T
     const bool ahead = VECTORS == 1;
     Share share(rows, c, lanes);
     float inverse = 1.0f / (float)c, scale[V], shift[V];
-    Vector<T> next = {}, next_beside = {};
+    Vector<T> next = {}, beside = {};
     if (ahead) {
         share.affine(scale, gamma, 0);
         share.affine(shift, beta, 0);
         next = share.run(x, share.first, 0);
-        if (shortcut) next_beside = share.run(shortcut, share.first, 0);
+        if (shortcut) beside = share.run(shortcut, share.first, 0);
     }
     for (int left = share.rounds, row = share.first; left > 0; left--, row += share.stride) {
-        Vector<T> beside = next_beside;
         float values[VECTORS][V], sum = 0.0f, squares = 0.0f;
 #pragma unroll
         for (int i = 0; i < VECTORS; i++) {
@@ -81,10 +80,7 @@ __device__ void forward(T *y, float *statistics, u8 *passed, const T *x, const T
                 sum += values[i][v];
             }
         }
-        if (ahead) {
-            next = share.run(x, row + share.stride, 0);
-            if (shortcut) next_beside = share.run(shortcut, row + share.stride, 0);
-        }
+        if (ahead) next = share.run(x, row + share.stride, 0);
         float mean = group_sum(sum, lanes) * inverse;
 #pragma unroll
         for (int i = 0; i < VECTORS; i++) {
@@ -110,16 +106,19 @@ __device__ void forward(T *y, float *statistics, u8 *passed, const T *x, const T
                 share.affine(shift, beta, i);
                 if (shortcut) beside = share.run(shortcut, row, i);
             }
-            Vector<T> to;
+            float out[V];
             u32 positive = 0;
 #pragma unroll
             for (int v = 0; v < V; v++) {
-                float out = values[i][v] * rstd * scale[v] + shift[v];
-                if (shortcut) out += widen(beside.values[v]);
+                out[v] = values[i][v] * rstd * scale[v] + shift[v];
+                if (shortcut) out[v] += widen(beside.values[v]);
+                positive |= out[v] > 0.0f ? 1u << v : 0u;
                 // So compared, NaN stays NaN.
-                to.values[v] = narrow<T>(relu && out < 0.0f ? 0.0f : out);
-                positive |= widen(to.values[v]) > 0.0f ? 1u << v : 0u;
+                if (relu && out[v] < 0.0f) out[v] = 0.0f;
             }
+            if (ahead && shortcut) beside = share.run(shortcut, row + share.stride, 0);
+            Vector<T> to;
+            narrow_run(to, out);
             *(Vector<T> *)(y + (long long)row * c + channel) = to;
             if (passed) passed[share.byte<V>(row, i)] = (u8)positive;
         }
@@ -145,9 +144,8 @@ __device__ void forward_any(T *y, float *statistics, u8 *passed, const T *x, con
             long long at = (long long)row * c + i;
             float out = (widen(from[i]) - mean) * rstd * gamma[i] + beta[i];
             if (shortcut) out += widen(shortcut[at]);
-            T to = narrow<T>(relu && out < 0.0f ? 0.0f : out);
-            y[at] = to;
-            if (passed) passed[at] = widen(to) > 0.0f;
+            y[at] = narrow<T>(relu && out < 0.0f ? 0.0f : out);
+            if (passed) passed[at] = out > 0.0f;
         }
     }
 }
@@ -219,11 +217,13 @@ __device__ void backward(T *dx, T *open, float *partial, const T *dy, const T *x
             if (row >= rows || channel >= c) continue;
             Vector<T> *at = (Vector<T> *)(dx + (long long)row * c + channel), before = {}, to;
             if (onto) before = *at;
+            float out[V];
 #pragma unroll
             for (int v = 0; v < V; v++) {
-                float out = (gradient[i][v] - mean_g - normal[i][v] * mean_gx) * rstd;
-                to.values[v] = narrow<T>(onto ? widen(before.values[v]) + out : out);
+                out[v] = (gradient[i][v] - mean_g - normal[i][v] * mean_gx) * rstd;
+                if (onto) out[v] += widen(before.values[v]);
             }
+            narrow_run(to, out);
             *at = to;
         }
     }

@@ -53,6 +53,17 @@ template <> __device__ inline bf16 narrow<bf16>(float value) {
     return out;
 }
 
+// Two values in a word, the first in its lower half.
+__device__ inline u32 narrow_both(float first, float second) {
+#ifdef EMULATED
+    return (u32)narrow<bf16>(first).bits | (u32)narrow<bf16>(second).bits << 16;
+#else
+    u32 both;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+    return both;
+#endif
+}
+
 // exp to a few units in the last place, in two instructions.
 __device__ inline float quick_exp(float value) {
 #ifdef EMULATED
@@ -66,6 +77,24 @@ __device__ inline float quick_exp(float value) {
 template <typename T, int V> struct alignas(sizeof(T) * V) Run {
     T values[V];
 };
+
+// V values rounded together.
+template <int V> __device__ inline void narrow_run(Run<float, V> &to, const float (&from)[V]) {
+#pragma unroll
+    for (int v = 0; v < V; v++) to.values[v] = from[v];
+}
+template <int V> __device__ inline void narrow_run(Run<bf16, V> &to, const float (&from)[V]) {
+    if constexpr (V == 1) {
+        to.values[0] = narrow<bf16>(from[0]);
+    } else {
+#pragma unroll
+        for (int v = 0; v < V; v += 2) {
+            u32 both = narrow_both(from[v], from[v + 1]);
+            to.values[v].bits = (u16)both;
+            to.values[v + 1].bits = (u16)(both >> 16);
+        }
+    }
+}
 
 #define INFINITE bits_to_float(0x7F800000u)
 
