@@ -23,10 +23,11 @@ impl Source {
         format!("{PRELUDE}{}\n#line 1 \"{}.cu\"\n{}", self.shared, self.name, self.text)
     }
 
-    /// Names of its entry points: what follows `extern "C" __global__ void`, and launch bounds where there are any.
+    /// Names of its entry points: what follows `extern "C" __global__ void`, and bounds on threads or registers
+    /// where there are any.
     pub fn entries(&self) -> impl Iterator<Item = &'static str> {
         self.text.split("extern \"C\" __global__ void ").skip(1).filter_map(|rest| {
-            let rest = match rest.strip_prefix("__launch_bounds__(") {
+            let rest = match rest.strip_prefix("__") {
                 Some(bounds) => bounds.split_once(") ")?.1,
                 None => rest,
             };

@@ -200,7 +200,8 @@ __device__ void backward(T *dqkv, const T *qkv, const T *out, const T *dout, con
 extern "C" __global__ void __launch_bounds__(256) attention_forward_32_bf16(bf16 *out, float *log_sum, const bf16 *qkv, int tokens, int channels, int size, int heads, float scale) {
     forward<bf16, 32>(out, log_sum, qkv, Head{tokens, channels, size, heads}, scale);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_backward_32_bf16(bf16 *dqkv, const bf16 *qkv, const bf16 *out, const bf16 *dout, const float *log_sum, int tokens, int channels, int size, int heads, float scale) {
+// So few registers that four blocks of 65 tokens share a multiprocessor.
+extern "C" __global__ void __maxnreg__(96) attention_backward_32_bf16(bf16 *dqkv, const bf16 *qkv, const bf16 *out, const bf16 *dout, const float *log_sum, int tokens, int channels, int size, int heads, float scale) {
     backward<bf16, 32>(dqkv, qkv, out, dout, log_sum, Head{tokens, channels, size, heads}, scale);
 }
 extern "C" __global__ void __launch_bounds__(256) attention_forward_64_bf16(bf16 *out, float *log_sum, const bf16 *qkv, int tokens, int channels, int size, int heads, float scale) {
