@@ -1,36 +1,39 @@
-//! Every kernel on the emulated device against the processor's, with threads in rising and in falling order.
+//! Every kernel on the emulated device against the processor's, with threads in rising, in falling and in drawn order.
 #![cfg(feature = "gpu-emulator")]
 
 use basin_kernels::gpu::check::checks;
-use basin_kernels::gpu::emulator::Emulator;
+use basin_kernels::gpu::emulator::{Emulator, Order};
 use basin_kernels::gpu::{GpuError, Queue};
 use std::path::Path;
 use std::rc::Rc;
 
-fn device(falling: bool) -> Rc<dyn Queue> {
+fn device(order: Order) -> Rc<dyn Queue> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels");
-    Rc::new(Emulator::new(&folder, falling).unwrap())
+    Rc::new(Emulator::ordered(&folder, order).unwrap())
 }
 
 #[test]
 fn every_kernel_agrees_with_the_processor() {
-    let (rising, falling) = (device(false), device(true));
+    let rising = device(Order::Rising);
+    let others = [Order::Falling, Order::Drawn(1), Order::Drawn(2)].map(|order| (order, device(order)));
     let mut wrong = Vec::new();
     for check in checks() {
         let what = format!("{} {}", check.kernel, check.precision.name());
         let found = check.run(&rising).unwrap_or_else(|e| panic!("{what}: {e}"));
-        let again = check.run(&falling).unwrap_or_else(|e| panic!("{what}: {e}"));
+        for (order, other) in &others {
+            let again = check.run(other).unwrap_or_else(|e| panic!("{what}: {e}"));
+            assert_eq!(found, again, "{what} depends on the order of threads: {order:?}");
+        }
         if !found.ok() {
             wrong.push(format!("{what}: {:.2e} of {:.0e}", found.max_rel_error, found.limit));
         }
-        assert_eq!(found, again, "{what} depends on the order of threads");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn captured_work_runs_again_and_may_only_launch() {
-    let device = device(false);
+    let device = device(Order::Rising);
     let memory = device.allocate(8).unwrap();
     device.write(memory.span(), &[1; 8]).unwrap();
     let graph = device.capture(&mut || device.zero(memory.span())).unwrap();

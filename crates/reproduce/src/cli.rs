@@ -162,9 +162,13 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
     let config = asked.base()?;
-    // Refused before anything is read or written. A price needs no device.
-    let priced = args.dry_run || asked.design.outcome == Outcome::Costs;
-    let device = if priced { None } else { device::asked(&config)? };
+    // Refused before anything is read or written.
+    let device = match asked.design.outcome {
+        // Epochs are counted without one.
+        Outcome::Costs => None,
+        _ if args.dry_run => device_to_price(&config)?,
+        _ => device::asked(&config)?,
+    };
     use_threads(config.int("run.threads") as usize)?;
     let name =
         args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
@@ -183,6 +187,17 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
     say(&finished.table)?;
     say(&format!("report {}", finished.report.display()))
+}
+
+/// The device to measure a price on. Where it is not there the processor is measured, and that is said.
+fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
+    device::asked(config).or_else(|error| match exit::code(&error) {
+        exit::DEVICE => {
+            eprintln!("note: priced on the processor: {error:#}");
+            Ok(None)
+        }
+        _ => Err(error),
+    })
 }
 
 fn design(name: &str) -> Result<&'static Design> {

@@ -289,8 +289,7 @@ pub(crate) fn images_of(experiment: &Experiment) -> f64 {
     let members = config.int("ensemble.members");
     let pairs = config.int("metrics.pairs").min(members * (members - 1) / 2);
     let networks = config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2);
-    // The repairing pass runs on one core.
-    let repair = (repair_images(experiment) * rayon::current_num_threads()) as u64;
+    let repair = repair_images(experiment) as u64;
     (networks * (probe + repair) + members * repair) as f64
 }
 

@@ -104,7 +104,7 @@ fn finish(
     Ok(Finished { dir: run.path().to_owned(), report, table: terminal_table(&results, 80)? })
 }
 
-/// Prices the run: every node with its state, epochs, time on this machine, disk.
+/// Prices the run: every node with its state, epochs, time where it would be computed, disk.
 ///
 /// # Errors
 /// As [`reproduce`], except that nothing is written.
@@ -112,7 +112,7 @@ pub fn price(request: &Request, registry: &Registry) -> Result<String> {
     let study = Study::outline(&request.asked)?;
     let plan = Plan::new(&study, registry)?;
     check_batches(&study)?;
-    dry_run::table(&study, &plan, &request.runs, &request.name)
+    dry_run::table(&study, &plan, (&request.runs, &request.name), request.device.as_ref())
 }
 
 /// The epochs of every ensemble, from the plan alone.

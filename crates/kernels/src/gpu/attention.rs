@@ -1,15 +1,16 @@
-//! Multi-head softmax attention (`sources/attention.cu`; in bf16 on the tensor cores, `sources/attention16.cu`).
+//! Multi-head softmax attention (`sources/attention.cu`; in tf32 and bf16 on the tensor cores,
+//! `sources/attention_tensor.cu`).
 
 use super::launches::int;
-use super::queue::{Arg, Kernel, Launch, Queue, Storage};
-use super::sources::{ATTENTION, ATTENTION16};
+use super::queue::{Arg, Kernel, Launch, Precision, Queue, Storage};
+use super::sources::{ATTENTION, ATTENTION_TENSOR};
 use super::{GpuError, Pool, Span};
 
 /// Attention between the tokens of each image.
 #[derive(Clone, Copy, Debug)]
 pub struct Attention {
-    /// Storage of activations.
-    pub storage: Storage,
+    /// Storage of activations, arithmetic of products.
+    pub precision: Precision,
     /// Images.
     pub images: usize,
     /// Tokens of an image.
@@ -22,6 +23,18 @@ pub struct Attention {
 
 /// Channels of a head that the kernels have room for.
 const MOST_CHANNELS: usize = 64;
+
+const FORWARD: [[&str; 2]; 2] = [
+    ["attention_forward_32_tf32", "attention_forward_64_tf32"],
+    ["attention_forward_32_bf16", "attention_forward_64_bf16"],
+];
+const BACKWARD: [[&str; 2]; 2] = [
+    ["attention_backward_32_tf32", "attention_backward_64_tf32"],
+    ["attention_backward_32_bf16", "attention_backward_64_bf16"],
+];
+
+/// Most warps of a block on the tensor cores.
+const MOST_WARPS: usize = 8;
 
 impl Attention {
     /// Values of the output.
@@ -49,14 +62,37 @@ impl Attention {
         [int(self.tokens), int(self.channels), int(size), int(self.heads), Arg::F32(scale)]
     }
 
-    /// One of two entry points by storage, with its geometry: rows of a block and its threads.
-    fn kernel(&self, entries: [&'static str; 2]) -> (Kernel, Launch) {
-        let (source, entry, rows, threads) = match self.storage {
-            Storage::F32 => (ATTENTION, entries[0], 32, 256),
-            Storage::Bf16 => (ATTENTION16, entries[1], 64, 128),
+    /// Channels of a head.
+    fn size(&self) -> usize {
+        self.channels / self.heads
+    }
+
+    /// Tiles of rows, and warps of a block: on the tensor cores as few tiles as hold all rows, 16 to a warp.
+    fn geometry(&self) -> (usize, usize) {
+        match self.precision {
+            Precision::F32 => (self.tokens.div_ceil(32), 8),
+            Precision::Tf32 | Precision::Bf16 => {
+                let tiles = self.tokens.div_ceil(16 * MOST_WARPS);
+                (tiles, self.tokens.div_ceil(tiles).div_ceil(16))
+            }
+        }
+    }
+
+    /// Geometry for so many blocks to a tile.
+    fn launch(&self, blocks: usize) -> Launch {
+        let (tiles, warps) = self.geometry();
+        let grid = [blocks * tiles, self.heads, self.images];
+        Launch { grid: grid.map(|g| g as u32), threads: 32 * warps as u32 }
+    }
+
+    /// The tensor cores' kernel for heads of this size, of those for 32 and 64 channels in tf32 and in bf16.
+    fn tensor(&self, entries: [[&'static str; 2]; 2]) -> Option<Kernel> {
+        let entries = match self.precision {
+            Precision::F32 => return None,
+            Precision::Tf32 => entries[0],
+            Precision::Bf16 => entries[1],
         };
-        let grid = [self.tokens.div_ceil(rows), self.heads, self.images];
-        (Kernel { source, entry }, Launch { grid: grid.map(|g| g as u32), threads })
+        Some(Kernel { source: ATTENTION_TENSOR, entry: entries[usize::from(self.size() > 32)] })
     }
 
     /// `qkv` `[n, tokens, 3·channels]` to `out` `[n, tokens, channels]`; keeps `log_sum` `[n, heads, tokens]`, f32.
@@ -70,16 +106,17 @@ impl Attention {
         out: Span<'_>,
         log_sum: Span<'_>,
     ) -> Result<(), GpuError> {
-        let values = self.values()?;
+        let (storage, values) = (self.precision.storage(), self.values()?);
         let first = [
-            out.stores("attention's result", values, self.storage)?,
+            out.stores("attention's result", values, storage)?,
             log_sum.stores("attention's sums", self.sums(), Storage::F32)?,
-            qkv.stores("queries, keys and values", 3 * values, self.storage)?,
+            qkv.stores("queries, keys and values", 3 * values, storage)?,
         ];
         let args = [&first[..], &self.sizes()].concat();
-        let (kernel, launch) = self.kernel(["attention_forward_f32", "attention_forward_bf16"]);
+        let tensor = self.tensor(FORWARD);
+        let kernel = tensor.unwrap_or(Kernel { source: ATTENTION, entry: "attention_forward_f32" });
         // SAFETY: the spans were checked to hold the sizes.
-        unsafe { queue.launch(kernel, launch, &args) }
+        unsafe { queue.launch(kernel, self.launch(1), &args) }
     }
 
     /// The gradient `dqkv` from `dout`, and what the forward pass read and wrote.
@@ -96,23 +133,25 @@ impl Attention {
         dout: Span<'_>,
         dqkv: Span<'_>,
     ) -> Result<(), GpuError> {
-        let values = self.values()?;
-        let delta = pool.take(4 * self.sums())?;
-        let to = dqkv.stores("gradients of queries, keys and values", 3 * values, self.storage)?;
-        let qkv = qkv.stores("queries, keys and values", 3 * values, self.storage)?;
-        let out = out.stores("attention's result", values, self.storage)?;
-        let dout = dout.stores("attention's gradient", values, self.storage)?;
+        let (queue, storage, values) = (pool.queue(), self.precision.storage(), self.values()?);
+        let to = dqkv.stores("gradients of queries, keys and values", 3 * values, storage)?;
+        let qkv = qkv.stores("queries, keys and values", 3 * values, storage)?;
+        let out = out.stores("attention's result", values, storage)?;
+        let dout = dout.stores("attention's gradient", values, storage)?;
         let log_sum = log_sum.stores("attention's sums", self.sums(), Storage::F32)?;
+        if let Some(kernel) = self.tensor(BACKWARD) {
+            let args = [&[to, qkv, out, dout, log_sum][..], &self.sizes()].concat();
+            // SAFETY: the spans were checked to hold the sizes.
+            return unsafe { queue.launch(kernel, self.launch(2), &args) };
+        }
+        let delta = pool.take(4 * self.sums())?;
         let delta = Arg::Memory(delta.span());
-        let entries = ["attention_backward_queries_f32", "attention_backward_queries_bf16"];
+        let kernel = |entry| Kernel { source: ATTENTION, entry };
         let args = [&[to, delta, qkv, out, dout, log_sum][..], &self.sizes()].concat();
-        let (kernel, launch) = self.kernel(entries);
-        // SAFETY: the spans were checked to hold the sizes.
-        unsafe { pool.queue().launch(kernel, launch, &args) }?;
-        let entries = ["attention_backward_keys_f32", "attention_backward_keys_bf16"];
-        let args = [&[to, qkv, dout, log_sum, delta][..], &self.sizes()].concat();
-        let (kernel, launch) = self.kernel(entries);
         // SAFETY: as before.
-        unsafe { pool.queue().launch(kernel, launch, &args) }
+        unsafe { queue.launch(kernel("attention_backward_queries_f32"), self.launch(1), &args) }?;
+        let args = [&[to, qkv, dout, log_sum, delta][..], &self.sizes()].concat();
+        // SAFETY: as before.
+        unsafe { queue.launch(kernel("attention_backward_keys_f32"), self.launch(1), &args) }
     }
 }

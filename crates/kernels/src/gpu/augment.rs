@@ -143,7 +143,8 @@ impl DataSet<'_> {
             self.normal.stores("normalised bytes", 768, Storage::F32)?,
             int(self.side),
         ];
-        let launch = Launch { grid: [epoch.batch as u32, 1, 1], threads: 256 };
+        let threads = (self.side * self.side).next_multiple_of(32).min(1024) as u32;
+        let launch = Launch { grid: [epoch.batch as u32, 1, 1], threads };
         let kernel = Entries(AUGMENT, ["augment_f32", "augment_bf16"]).of(to.storage);
         // SAFETY: the spans were checked to hold all steps; the order's numbers are of images of the set.
         unsafe { queue.launch(kernel, launch, &args) }

@@ -110,20 +110,23 @@ pub fn scratch(c: &Convolution) -> usize {
     }
 }
 
-const FORWARD: [Entries; 2] = [
+const FORWARD: [Entries; 3] = [
     Entries(CONV, ["conv_forward_f32", "conv_forward_bf16"]),
     Entries(CONV, ["conv_forward_f32_single", "conv_forward_bf16_single"]),
+    Entries(CONV, ["conv_forward_tf32"; 2]),
 ];
-const INPUT_GRADIENT: [Entries; 2] = [
+const INPUT_GRADIENT: [Entries; 3] = [
     Entries(CONV, ["conv_input_gradient_f32", "conv_input_gradient_bf16"]),
     Entries(CONV, ["conv_input_gradient_f32_single", "conv_input_gradient_bf16_single"]),
+    Entries(CONV, ["conv_input_gradient_tf32"; 2]),
 ];
-const WEIGHT_GRADIENT: [Entries; 2] = [
+const WEIGHT_GRADIENT: [Entries; 3] = [
     Entries(CONV, ["conv_weight_gradient_f32", "conv_weight_gradient_bf16"]),
     Entries(CONV, ["conv_weight_gradient_f32_single", "conv_weight_gradient_bf16_single"]),
+    Entries(CONV, ["conv_weight_gradient_tf32"; 2]),
 ];
 
-/// Runs a convolution with the project's own kernels. At `tf32` they are those of f32.
+/// Runs a convolution with the project's own kernels.
 ///
 /// # Errors
 /// [`GpuError::Size`] where operands or scratch are too small, and those of [`Queue::launch`].
@@ -139,7 +142,12 @@ pub fn launch(
     }
     let (s, storage) = (c.shape, c.precision.storage());
     let run = if storage == Storage::F32 { 4 } else { 8 };
-    let single = usize::from(!s.cin.is_multiple_of(run) || !s.cout.is_multiple_of(run));
+    // Single values are too few for the tensor cores' tf32 to be worth a kernel: at `tf32` they are those of f32.
+    let which = match s.cin.is_multiple_of(run) && s.cout.is_multiple_of(run) {
+        false => 1,
+        true if c.precision == Precision::Tf32 => 2,
+        true => 0,
+    };
     let sizes = [
         c.images,
         c.height,
@@ -170,21 +178,21 @@ pub fn launch(
             let (args, grid) =
                 (with_sizes(&[output, input, weights], sizes), grid(c.output_rows(), s.cout, 1)?);
             // SAFETY: the spans were checked to hold the sizes, within which the kernels stay.
-            unsafe { queue.launch(FORWARD[single].of(storage), grid, &args) }
+            unsafe { queue.launch(FORWARD[which].of(storage), grid, &args) }
         }
         Pass::InputGradient => {
             let add = int(usize::from(c.add));
             let (args, grid) =
                 (with_sizes(&[input, output, weights, add], sizes), grid(c.input_rows(), s.cin, 1)?);
             // SAFETY: the spans were checked to hold the sizes, within which the kernels stay.
-            unsafe { queue.launch(INPUT_GRADIENT[single].of(storage), grid, &args) }
+            unsafe { queue.launch(INPUT_GRADIENT[which].of(storage), grid, &args) }
         }
         Pass::WeightGradient => {
             let (count, stretch) = stretches(c);
             let args = with_sizes(&[Arg::Memory(scratch), input, output, int(stretch)], sizes);
             let grid = grid(s.cout, s.weights() / s.cout, count)?;
             // SAFETY: the spans hold the sizes, the scratch all stretches.
-            unsafe { queue.launch(WEIGHT_GRADIENT[single].of(storage), grid, &args) }?;
+            unsafe { queue.launch(WEIGHT_GRADIENT[which].of(storage), grid, &args) }?;
             let args = [weights, Arg::Memory(scratch), int(count), int(s.weights()), int(usize::from(c.add))];
             // SAFETY: the spans were checked to hold the sizes, within which the kernels stay.
             unsafe { queue.launch(Entries(CONV, ["conv_sum"; 2]).of(storage), strided(s.weights()), &args) }

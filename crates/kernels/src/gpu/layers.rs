@@ -2,7 +2,7 @@
 
 use super::attention::Attention;
 use super::dense::{Drop, Epilogue};
-use super::norm::LayerNorm;
+use super::norm::{Kept, LayerNorm};
 use super::tokens::Prepend;
 use super::weights::Weights;
 use super::{Block, Convolution, GpuError, Operands, Pass, Pool, Storage, head, tokens};
@@ -26,11 +26,23 @@ pub(super) struct Device<'w> {
     pub(super) weights: &'w Weights,
 }
 
-/// What the reverse pass of a normalisation needs besides input and output.
+/// What the reverse pass of a normalisation needs besides its input.
 #[derive(Debug)]
 pub(super) struct Normalised {
-    pub(super) before: Block,
     pub(super) statistics: Block,
+    pub(super) passed: Option<Block>,
+}
+
+impl Normalised {
+    fn room(pool: &Pool, norm: &LayerNorm) -> Result<Self, GpuError> {
+        let statistics = pool.take(4 * 2 * norm.rows)?;
+        let passed = norm.relu.then(|| pool.take(norm.passed_bytes())).transpose()?;
+        Ok(Self { statistics, passed })
+    }
+
+    fn kept(&self) -> Kept<'_> {
+        Kept { statistics: Some(self.statistics.span()), passed: self.passed.as_ref().map(Block::span) }
+    }
 }
 
 impl Device<'_> {
@@ -85,7 +97,7 @@ impl Device<'_> {
         Ok(out)
     }
 
-    /// Convolution, norm, shortcut, ReLU. `keep` is for training.
+    /// Convolution, norm, shortcut, ReLU. `keep` is for training: with the values before the norm.
     pub(super) fn conv_norm(
         &self,
         x: &Activation,
@@ -93,7 +105,7 @@ impl Device<'_> {
         shortcut: Option<&Activation>,
         n: Norm,
         keep: bool,
-    ) -> Result<(Activation, Option<Normalised>), GpuError> {
+    ) -> Result<(Activation, Option<(Block, Normalised)>), GpuError> {
         let out = self.multiply(x, id)?;
         let dims = out.dims;
         if let Some(shortcut) = shortcut.filter(|s| s.dims != dims) {
@@ -103,21 +115,21 @@ impl Device<'_> {
         let (gamma, beta) = (self.weights.plain(n.scale)?, self.weights.plain(n.shift)?);
         let (before, beside) = (out.block.span(), shortcut.map(|s| s.block.span()));
         if !keep {
-            norm.forward(queue, before, beside, gamma, beta, before, None)?;
+            norm.forward(queue, before, beside, gamma, beta, before, Kept::default())?;
             return Ok((out, None));
         }
-        let (y, statistics) = (self.room(dims)?, self.pool.take(4 * 2 * dims.rows())?);
-        norm.forward(queue, before, beside, gamma, beta, y.block.span(), Some(statistics.span()))?;
-        Ok((y, Some(Normalised { before: out.block, statistics })))
+        let (y, saved) = (self.room(dims)?, Normalised::room(self.pool, &norm)?);
+        norm.forward(queue, before, beside, gamma, beta, y.block.span(), saved.kept())?;
+        Ok((y, Some((out.block, saved))))
     }
 
-    pub(super) fn norm(&self, x: &Activation, n: Norm) -> Result<(Activation, Block), GpuError> {
-        let (y, statistics) = (self.room(x.dims)?, self.pool.take(4 * 2 * x.dims.rows())?);
+    pub(super) fn norm(&self, x: &Activation, n: Norm) -> Result<(Activation, Normalised), GpuError> {
         let (gamma, beta) = (self.weights.plain(n.scale)?, self.weights.plain(n.shift)?);
         let norm = self.layer_norm(x.dims, n);
+        let (y, saved) = (self.room(x.dims)?, Normalised::room(self.pool, &norm)?);
         let (from, to) = (x.block.span(), y.block.span());
-        norm.forward(self.pool.queue(), from, None, gamma, beta, to, Some(statistics.span()))?;
-        Ok((y, statistics))
+        norm.forward(self.pool.queue(), from, None, gamma, beta, to, saved.kept())?;
+        Ok((y, saved))
     }
 
     pub(super) fn mean_pool(&self, x: &Activation) -> Result<Activation, GpuError> {
@@ -188,8 +200,8 @@ impl Device<'_> {
         if !d.channels.is_multiple_of(3) {
             return Err(GpuError::size("attention", "queries, keys and values", format!("{d:?}")));
         }
-        let (storage, channels) = (self.storage(), d.channels / 3);
-        Ok(Attention { storage, images: d.images, tokens: d.pixels(), channels, heads })
+        let (precision, channels) = (self.weights.precision(), d.channels / 3);
+        Ok(Attention { precision, images: d.images, tokens: d.pixels(), channels, heads })
     }
 
     /// The output and the logarithms of the softmax sums.

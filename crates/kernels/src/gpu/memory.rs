@@ -126,6 +126,15 @@ impl Pool {
         Ok(Block { memory: Some(memory), pool: self.clone() })
     }
 
+    /// Memory that no round of requests has had yet: for what a round begins to keep. Out of the free memory it would be
+    /// missing in the next round.
+    ///
+    /// # Errors
+    /// Those of [`Queue::allocate`].
+    pub(super) fn fresh(&self, bytes: usize) -> Result<Block, GpuError> {
+        Ok(Block { memory: Some(self.queue.allocate(bytes)?), pool: self.clone() })
+    }
+
     /// Memory that holds these bytes.
     ///
     /// # Errors

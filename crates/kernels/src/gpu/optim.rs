@@ -129,7 +129,7 @@ pub enum Rule {
 }
 
 /// Blocks that sum squares; a constant, so that the order is the same on every device.
-const SQUARES: usize = 264;
+const SQUARES: usize = 528;
 
 fn kernel(entry: &'static str) -> Kernel {
     Kernel { source: OPTIM, entry }
@@ -149,13 +149,19 @@ pub fn update(pool: &Pool, arrays: Arrays<'_>, rule: Rule, progress: Progress<'_
     let (state, records) = (progress.state()?, progress.records()?);
     let partial = pool.take(8 * SQUARES)?;
     let sums = Arg::Memory(partial.span());
-    let one = |threads: u32| Launch { grid: [1; 3], threads };
-    let blocks = n.div_ceil(256).clamp(1, SQUARES);
+    let runs = n.div_ceil(4);
+    let blocks = runs.div_ceil(256).clamp(1, SQUARES);
     let squares = Launch { grid: [blocks as u32, 1, 1], threads: 256 };
     // SAFETY: the gradient holds n values, the sums one for every block.
     unsafe { queue.launch(kernel("gradient_squares"), squares, &[sums, gradient, int(n)]) }?;
     // SAFETY: rates and records hold every step.
-    unsafe { queue.launch(kernel("decide"), one(256), &[state, records, sums, rates, int(blocks)]) }?;
+    unsafe {
+        queue.launch(
+            kernel("decide"),
+            Launch { grid: [1; 3], threads: 256 },
+            &[state, records, sums, rates, int(blocks)],
+        )
+    }?;
     let copy = match arrays.copy {
         Some(copy) => copy.stores("parameters in bf16", n, Storage::Bf16)?,
         None => Arg::Absent,
@@ -166,23 +172,18 @@ pub fn update(pool: &Pool, arrays: Arrays<'_>, rule: Rule, progress: Progress<'_
             let first = [params, *velocity, gradient, copy, state, records, rates];
             let args = [&first[..], &[Arg::F32(momentum), Arg::F32(l2), int(n)]].concat();
             // SAFETY: all arrays hold n values, rates and records every step.
-            unsafe { queue.launch(kernel("sgd"), strided(n), &args) }?;
+            unsafe { queue.launch(kernel("sgd"), strided(runs), &args) }
         }
         (Rule::Adam { betas, rests, epsilon, l2 }, [m, v]) => {
             let first = [params, *m, *v, gradient, copy, state, records, rates];
             let numbers = [betas[0], betas[1], rests[0], rests[1], epsilon, l2].map(Arg::F32);
             let args = [&first[..], &numbers, &[int(n)]].concat();
             // SAFETY: as before.
-            unsafe { queue.launch(kernel("adam"), strided(n), &args) }?;
+            unsafe { queue.launch(kernel("adam"), strided(runs), &args) }
         }
         (rule, moments) => {
-            return Err(GpuError::size(
-                format!("moments of {rule:?}"),
-                "as many as the rule has",
-                moments.len(),
-            ));
+            let expected = "as many as the rule has";
+            Err(GpuError::size(format!("moments of {rule:?}"), expected, moments.len()))
         }
     }
-    // SAFETY: the state was checked.
-    unsafe { queue.launch(kernel("advance"), one(32), &[state]) }
 }

@@ -16,8 +16,8 @@ pub enum Event {
     Read(usize),
     /// So many bytes.
     Zero(usize),
-    /// An entry point with its geometry.
-    Launch(&'static str, Launch),
+    /// An entry point with its geometry, and bytes of all memory that it was given.
+    Launch(&'static str, Launch, usize),
     /// A convolution.
     Convolve(Convolution),
     /// The captured launches once more.
@@ -82,8 +82,10 @@ impl Queue for Recorder {
         Ok(())
     }
 
-    unsafe fn launch(&self, kernel: Kernel, launch: Launch, _args: &[Arg<'_>]) -> Result<(), GpuError> {
-        self.events.borrow_mut().push(Event::Launch(kernel.entry, launch));
+    unsafe fn launch(&self, kernel: Kernel, launch: Launch, args: &[Arg<'_>]) -> Result<(), GpuError> {
+        let bytes = |arg: &Arg<'_>| if let Arg::Memory(span) = arg { span.bytes() } else { 0 };
+        let bytes = args.iter().map(bytes).sum();
+        self.events.borrow_mut().push(Event::Launch(kernel.entry, launch, bytes));
         Ok(())
     }
 

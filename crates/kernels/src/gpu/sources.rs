@@ -1,15 +1,15 @@
 //! The kernels' text.
 //!
 //! Each source is CUDA C++ that needs no header: [`Source::program`] puts the shared beginning before it. Entry
-//! points are `extern "C"`; those for both storages end in `_f32` and `_bf16`. They are to be compiled as C++17 with exact
-//! division and square root (the compiler's defaults), for compute capability 8.0 or newer.
+//! points are `extern "C"`; those for several precisions end in `_f32`, `_tf32` and `_bf16`. They are to be compiled as
+//! C++17 with exact division and square root (the compiler's defaults), for compute capability 8.0 or newer.
 
 /// A source file of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// Its name, for messages and caches.
     pub name: &'static str,
-    /// What it shares with another source, if anything.
+    /// What it shares with others or is built on, if anything.
     shared: &'static str,
     text: &'static str,
 }
@@ -23,10 +23,11 @@ impl Source {
         format!("{PRELUDE}{}\n#line 1 \"{}.cu\"\n{}", self.shared, self.name, self.text)
     }
 
-    /// Names of its entry points: what follows `extern "C" __global__ void`, and launch bounds where there are any.
+    /// Names of its entry points: what follows `extern "C" __global__ void`, and bounds on threads or registers
+    /// where there are any.
     pub fn entries(&self) -> impl Iterator<Item = &'static str> {
         self.text.split("extern \"C\" __global__ void ").skip(1).filter_map(|rest| {
-            let rest = match rest.strip_prefix("__launch_bounds__(") {
+            let rest = match rest.strip_prefix("__") {
                 Some(bounds) => bounds.split_once(") ")?.1,
                 None => rest,
             };
@@ -36,12 +37,12 @@ impl Source {
 }
 
 macro_rules! sources {
-    ($($name:ident = $file:literal $(after $shared:literal)?),* $(,)?) => {
+    ($($name:ident = $file:literal $(after $($shared:literal)+)?),* $(,)?) => {
         $(
             #[doc = concat!("`", $file, ".cu`.")]
             pub const $name: Source = Source {
                 name: $file,
-                shared: concat!($(include_str!(concat!("sources/", $shared, ".cu")))?),
+                shared: concat!($($(include_str!(concat!("sources/", $shared, ".cu"))),+)?),
                 text: include_str!(concat!("sources/", $file, ".cu")),
             };
         )*
@@ -53,7 +54,7 @@ macro_rules! sources {
 
 sources! {
     ATTENTION = "attention" after "heads",
-    ATTENTION16 = "attention16" after "heads",
+    ATTENTION_TENSOR = "attention_tensor" after "heads" "fragments",
     AUGMENT = "augment",
     COLUMNS = "columns",
     CONV = "conv" after "operands",

@@ -1,6 +1,6 @@
 //! Images as tokens (`sources/tokens.cu`).
 
-use super::columns::{Columns, Sums};
+use super::columns::{Columns, Gathered, Sums};
 use super::launches::{Entries, int, strided};
 use super::queue::{Queue, Storage};
 use super::sources::TOKENS;
@@ -93,13 +93,14 @@ impl Prepend {
     ///
     /// # Errors
     /// [`GpuError::Size`] and those of [`Queue::launch`].
-    pub fn backward(
+    pub(super) fn backward(
         &self,
         pool: &Pool,
         dy: Span<'_>,
         dx: Span<'_>,
         class: Sums<'_>,
         positions: Sums<'_>,
+        gathered: &mut Gathered,
     ) -> Result<(), GpuError> {
         let (before, after) = self.sizes()?;
         let args = [
@@ -114,8 +115,8 @@ impl Prepend {
         unsafe { pool.queue().launch(kernel, strided(before), &args) }?;
         let pitch = (self.tokens + 1) * self.channels;
         let all = Columns { from: dy, storage: self.storage, rows: self.images, columns: pitch, pitch };
-        all.sum(pool, positions)?;
-        Columns { columns: self.channels, ..all }.sum(pool, class)
+        all.sum(pool, positions, gathered)?;
+        Columns { columns: self.channels, ..all }.sum(pool, class, gathered)
     }
 }
 

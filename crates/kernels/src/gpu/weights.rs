@@ -1,6 +1,6 @@
 //! All parameters of a network on the device: one flat array, and sums of gradients beside it.
 
-use super::columns::Sums;
+use super::columns::{Gathered, Sums};
 use super::{Block, GpuError, Pool, Precision, Span, Storage, elementwise};
 use crate::conv::ConvShape;
 use crate::weights::{ParamId, Role};
@@ -260,6 +260,8 @@ pub struct Gradients {
     placement: Rc<Placement>,
     sums: Block,
     written: Vec<bool>,
+    /// Sums of columns that go to `sums`.
+    gathered: Gathered,
 }
 
 impl Gradients {
@@ -269,12 +271,14 @@ impl Gradients {
     /// The queue's.
     pub fn new(pool: &Pool, placement: Rc<Placement>) -> Result<Self, GpuError> {
         let sums = pool.zeroed(4 * placement.values())?;
-        Ok(Self { written: vec![false; placement.entries.len()], placement, sums })
+        let written = vec![false; placement.entries.len()];
+        Ok(Self { written, placement, sums, gathered: Gathered::default() })
     }
 
     /// Forgets all sums; a parameter without a gradient keeps its old one.
     pub fn clear(&mut self) {
         self.written.fill(false);
+        self.gathered.clear();
     }
 
     /// All sums.
@@ -290,17 +294,28 @@ impl Gradients {
         Ok(self.placement.unpack(&read(pool, self.sums.span(), self.placement.values())?))
     }
 
-    /// A parameter's place, and whether its next gradient is added.
-    pub(super) fn open(&mut self, id: ParamId) -> Result<Sums<'_>, GpuError> {
+    /// Sums what waits to be summed.
+    pub(super) fn finish(&mut self, pool: &Pool) -> Result<(), GpuError> {
+        self.gathered.finish(pool)
+    }
+
+    /// A parameter's place, whether its next gradient is added, and where sums of columns may wait.
+    pub(super) fn open(&mut self, id: ParamId) -> Result<(Sums<'_>, &mut Gathered), GpuError> {
         let to = self.placement.part(self.sums.span(), id, Storage::F32)?;
-        Ok(Sums { to, add: std::mem::replace(&mut self.written[id.0], true) })
+        let add = std::mem::replace(&mut self.written[id.0], true);
+        Ok((Sums { to, add }, &mut self.gathered))
     }
 
     /// The places of two parameters of one layer, which get their gradients together.
-    pub(super) fn pair(&mut self, a: ParamId, b: ParamId) -> Result<[Sums<'_>; 2], GpuError> {
+    pub(super) fn pair(
+        &mut self,
+        a: ParamId,
+        b: ParamId,
+    ) -> Result<([Sums<'_>; 2], &mut Gathered), GpuError> {
         let places = [a, b].map(|id| self.placement.part(self.sums.span(), id, Storage::F32));
         let added = [a, b].map(|id| std::mem::replace(&mut self.written[id.0], true));
         let [first, second] = places;
-        Ok([Sums { to: first?, add: added[0] }, Sums { to: second?, add: added[1] }])
+        let sums = [Sums { to: first?, add: added[0] }, Sums { to: second?, add: added[1] }];
+        Ok((sums, &mut self.gathered))
     }
 }

@@ -1,8 +1,8 @@
 //! Normalisation, pooling, the end of a dense layer, sums.
 
-use super::super::columns::{Columns, Sums};
+use super::super::columns::{Columns, Gathered, Sums};
 use super::super::dense::{Drop, Epilogue};
-use super::super::norm::{Gradients, LayerNorm, Saved};
+use super::super::norm::{Gradients, Kept, LayerNorm, Saved};
 use super::super::{Block, GpuError, elementwise, head};
 use super::Bench;
 use crate::norm::NormShape;
@@ -42,6 +42,12 @@ fn shape(n: &LayerNorm) -> NormShape {
     NormShape { channels: n.channels, epsilon: n.epsilon, relu: n.relu }
 }
 
+/// What of a result is positive, as the device keeps it.
+fn passing(n: &LayerNorm, y: &[f32]) -> Vec<u8> {
+    let byte = |run: &[f32]| run.iter().enumerate().map(|(v, y)| u8::from(*y > 0.0) << v).sum();
+    y.chunks(n.passed_run()).map(byte).collect()
+}
+
 pub(super) fn norm_forward(bench: &mut Bench) -> Result<(), GpuError> {
     for case in NORMS {
         let n = layer_norm(bench, case);
@@ -53,8 +59,14 @@ pub(super) fn norm_forward(bench: &mut Bench) -> Result<(), GpuError> {
         let beside = case.3.then_some(beside.span());
         let queue = bench.pool.queue();
         let (scale, shift) = (scale.span(), shift.span());
-        n.forward(queue, on_device.span(), beside, scale, shift, y.span(), Some(statistics.span()))?;
+        let passed = bench.pool.take(n.passed_bytes())?;
+        let kept = Kept { statistics: Some(statistics.span()), passed: Some(passed.span()) };
+        n.forward(queue, on_device.span(), beside, scale, shift, y.span(), kept)?;
         bench.compare(&y, &expected.0)?;
+        let mut found = vec![0; n.passed_bytes()];
+        bench.pool.queue().read(passed.span(), &mut found)?;
+        let own = bench.get(bench.storage(), y.span(), x.len())?;
+        bench.same(found == passing(&n, &own));
         bench.compare_single(&statistics, &expected.1)?;
     }
     Ok(())
@@ -67,7 +79,7 @@ pub(super) fn norm_backward(bench: &mut Bench) -> Result<(), GpuError> {
             (bench.stored(n.rows * n.channels)?, bench.stored(n.rows * n.channels)?);
         let ((gamma, scale), (beta, _)) = (bench.single(n.channels)?, bench.single(n.channels)?);
         let (y, statistics) = reference(&n, &x, None, &gamma, &beta);
-        let y_there = bench.put(bench.storage(), &y)?;
+        let passed = bench.pool.holding(&passing(&n, &y))?;
         let statistics_there = bench.put(super::super::Storage::F32, &statistics)?;
         let ((mut dgamma, to_gamma), (mut dbeta, to_beta)) =
             (bench.single(n.channels)?, bench.single(n.channels)?);
@@ -90,21 +102,24 @@ pub(super) fn norm_backward(bench: &mut Bench) -> Result<(), GpuError> {
             &mut dbeta,
             isa,
         );
-        let (to_dx, to_open) = (bench.room(x.len())?, bench.room(x.len())?);
+        // Where the parameters' gradients are added, that of the input is too.
+        let ((before, to_dx), to_open) = (bench.stored(x.len())?, bench.room(x.len())?);
+        if add {
+            dx.iter_mut().zip(&before).for_each(|(dx, before)| *dx += before);
+        }
+        let mut gathered = Gathered::default();
+        let places = [&to_gamma, &to_beta].map(|to| (Sums { to: to.span(), add }, n.channels));
+        let partial = gathered.room(&bench.pool, n.blocks(), &places)?;
         let saved = Saved {
             x: x_there.span(),
-            y: y_there.span(),
+            passed: n.relu.then_some(passed.span()),
             statistics: statistics_there.span(),
             gamma: scale.span(),
         };
-        let to = Gradients {
-            dx: to_dx.span(),
-            shortcut: case.3.then_some(to_open.span()),
-            gamma: to_gamma.span(),
-            beta: to_beta.span(),
-            add,
-        };
-        n.backward(&bench.pool, dy_there.span(), saved, to)?;
+        let to =
+            Gradients { dx: to_dx.span(), onto: add, shortcut: case.3.then_some(to_open.span()), partial };
+        n.backward(bench.pool.queue(), dy_there.span(), saved, to)?;
+        gathered.finish(&bench.pool)?;
         bench.compare(&to_dx, &dx)?;
         bench.compare_single(&to_gamma, &dgamma)?;
         bench.compare_single(&to_beta, &dbeta)?;
@@ -218,7 +233,12 @@ pub(super) fn bias_gradient(bench: &mut Bench) -> Result<(), GpuError> {
         }
         bias::bias_gradient(&dy, image, &mut sums, Isa::detect());
         let from = Columns { from: dy_there.span(), storage: bench.storage(), rows, columns, pitch: columns };
-        from.sum(&bench.pool, Sums { to: to.span(), add })?;
+        let mut gathered = Gathered::default();
+        from.sum(&bench.pool, Sums { to: to.span(), add }, &mut gathered)?;
+        // Once more, onto sums that may still wait.
+        bias::bias_gradient(&dy, image, &mut sums, Isa::detect());
+        from.sum(&bench.pool, Sums { to: to.span(), add: true }, &mut gathered)?;
+        gathered.finish(&bench.pool)?;
         bench.compare_single(&to, &sums)?;
     }
     Ok(())

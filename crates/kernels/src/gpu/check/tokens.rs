@@ -1,7 +1,7 @@
 //! Patches, class token, attention.
 
 use super::super::attention::Attention;
-use super::super::columns::Sums;
+use super::super::columns::{Gathered, Sums};
 use super::super::tokens::{self, Prepend};
 use super::super::{Block, GpuError};
 use super::Bench;
@@ -37,7 +37,9 @@ pub(super) fn prepend(bench: &mut Bench) -> Result<(), GpuError> {
     crate::tokens::prepend_gradient(&dy, &mut dclass, &mut dpositions, &mut expected);
     let (class, positions) =
         (Sums { to: to_class.span(), add: true }, Sums { to: to_positions.span(), add: false });
-    p.backward(&bench.pool, dy_there.span(), dx.span(), class, positions)?;
+    let mut gathered = Gathered::default();
+    p.backward(&bench.pool, dy_there.span(), dx.span(), class, positions, &mut gathered)?;
+    gathered.finish(&bench.pool)?;
     bench.compare(&dx, &expected)?;
     bench.compare_single(&to_class, &dclass)?;
     bench.compare_single(&to_positions, &dpositions)
@@ -69,7 +71,7 @@ struct Case {
 
 fn case(bench: &mut Bench, sizes: &[usize; 4]) -> Result<Case, GpuError> {
     let [images, tokens, channels, heads] = *sizes;
-    let a = Attention { storage: bench.storage(), images, tokens, channels, heads };
+    let a = Attention { precision: bench.precision, images, tokens, channels, heads };
     let qkv = bench.stored(3 * images * tokens * channels)?;
     let (mut out, mut log_sum) = (vec![0.0; images * tokens * channels], vec![0.0; a.sums()]);
     attention::forward(&qkv.0, tokens, channels, heads, &mut out, &mut log_sum, Isa::detect());

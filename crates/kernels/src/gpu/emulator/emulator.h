@@ -2,8 +2,8 @@
 //
 // The threads of a block are fibres of one operating-system thread. A fibre runs until it waits at a barrier or
 // ends; then the next one goes on. Blocks run one after the other. Shared memory is static memory. What a device
-// leaves open is fixed here, in one of two ways: threads and blocks in rising or in falling order; a kernel whose
-// result depends on it has a race. Threads that can never meet at their barrier end the launch with an error.
+// leaves open is fixed here: threads and blocks in rising, in falling, or in a drawn order, the threads' drawn anew
+// for every turn; a kernel whose result depends on it has a race. Threads that can never meet at their barrier end the launch with an error.
 #include <math.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #define __forceinline__ inline
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
+#define __maxnreg__(...)
 
 struct uint3 {
     unsigned x, y, z;
@@ -108,15 +109,49 @@ static unsigned long long (*exchange(const void *value, size_t bytes))[4] {
     return warp.slots[mine % 2];
 }
 
+// In which order threads and blocks get their turns: 0 rising, 1 falling, else drawn with this seed.
+struct Order {
+    unsigned long long seed, state;
+    unsigned threads[MOST_THREADS];
+
+    unsigned long long draw() {  // xorshift64
+        state ^= state << 13;
+        state ^= state >> 7;
+        return state ^= state << 17;
+    }
+    void begin(unsigned count) {
+        state = seed * 0x9E3779B97F4A7C15ull | 1;
+        for (unsigned i = 0; i < count; i++) threads[i] = seed == 1 ? count - 1 - i : i;
+    }
+    // Before every turn of all threads.
+    void shuffle(unsigned count) {
+        if (seed < 2) return;
+        for (unsigned i = count - 1; i > 0; i--) {
+            unsigned other = (unsigned)(draw() % (i + 1)), kept = threads[i];
+            threads[i] = threads[other];
+            threads[other] = kept;
+        }
+    }
+    // The block to visit; all are visited once, as the factor is a prime.
+    unsigned long long block(unsigned long long visited, unsigned long long blocks) const {
+        if (seed == 0) return visited;
+        return seed == 1 ? blocks - 1 - visited : (visited * 2147483647ull + seed) % blocks;
+    }
+};
+
+static Order order;
+
 // All blocks of a launch. 0: done; 1: threads wait for each other for ever; 2: a geometry that is none.
-static int run(const unsigned *grid, unsigned count, bool falling) {
+static int run(const unsigned *grid, unsigned count, unsigned seed) {
     if (count == 0 || count % WARP || count > MOST_THREADS) return 2;
     threads = count;
+    order.seed = seed;
+    order.begin(threads);
     blockDim = {count, 1, 1};
     gridDim = {grid[0], grid[1], grid[2]};
     unsigned long long blocks = (unsigned long long)grid[0] * grid[1] * grid[2];
     for (unsigned long long visited = 0; visited < blocks; visited++) {
-        unsigned long long block = falling ? blocks - 1 - visited : visited;
+        unsigned long long block = order.block(visited, blocks);
         blockIdx = {(unsigned)(block % grid[0]), (unsigned)(block / grid[0] % grid[1]),
                     (unsigned)(block / grid[0] / grid[1])};
         alive = threads;
@@ -125,8 +160,9 @@ static int run(const unsigned *grid, unsigned count, bool falling) {
         for (unsigned i = 0; i < threads / WARP; i++) warps[i].arrived = 0;
         while (alive) {
             unsigned before = progress;
+            order.shuffle(threads);
             for (unsigned i = 0; i < threads; i++) {
-                unsigned index = falling ? threads - 1 - i : i;
+                unsigned index = order.threads[i];
                 if (!fibres[index].done) resume(index);
             }
             if (progress == before) {
@@ -181,12 +217,16 @@ template <typename T> static T __shfl_sync(unsigned, T value, int lane) {
     return out;
 }
 
+// The device's are exact to a few units in the last place.
+static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+static inline float __fdividef(float a, float b) { return a / b; }
+
 // Makes `emulate_NAME` of a kernel: grid, threads, arguments with their number, order.
 #define EMULATE(name)                                                                                       \
     extern "C" __attribute__((visibility("default"))) int emulate_##name(const unsigned *grid, unsigned threads, const unsigned long long *words, \
-                                  unsigned count, unsigned falling) {                                       \
+                                  unsigned count, unsigned seed) {                                       \
         if (count != emulator::arity(name)) return 3;                                                       \
         emulator::body = [](const unsigned long long *w) { emulator::call(name, w); };                      \
         emulator::words = words;                                                                            \
-        return emulator::run(grid, threads, falling);                                                       \
+        return emulator::run(grid, threads, seed);                                                       \
     }

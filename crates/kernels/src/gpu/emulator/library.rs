@@ -28,9 +28,24 @@ static ONE_LAUNCH: Mutex<()> = Mutex::new(());
 
 /// In which order threads and blocks get their turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub enum Order {
+    /// From the first to the last.
     Rising,
+    /// From the last to the first.
     Falling,
+    /// As drawn with a seed, the threads' anew for every turn.
+    Drawn(u16),
+}
+
+impl Order {
+    /// As [`emulator.h`] reads it.
+    fn word(self) -> u32 {
+        match self {
+            Self::Rising => 0,
+            Self::Falling => 1,
+            Self::Drawn(seed) => 2 + u32::from(seed),
+        }
+    }
 }
 
 /// What [`emulator.h`] makes of a kernel.
@@ -69,10 +84,9 @@ impl Libraries {
         let entry: Symbol<'_, Entry> =
             unsafe { library.get(format!("emulate_{}", kernel.entry)) }.map_err(|e| fail(e.to_string()))?;
         let _turn = ONE_LAUNCH.lock().unwrap_or_else(PoisonError::into_inner);
-        let falling = u32::from(order == Order::Falling);
         // SAFETY: the caller of `Queue::launch` vouches for the arguments; their number is checked there.
         let code = unsafe {
-            entry(launch.grid.as_ptr(), launch.threads, words.as_ptr(), words.len() as u32, falling)
+            entry(launch.grid.as_ptr(), launch.threads, words.as_ptr(), words.len() as u32, order.word())
         };
         match code {
             0 => Ok(()),

@@ -12,7 +12,8 @@ use super::convolution;
 use super::recorder::same_length;
 use super::{Arg, Convolution, GpuError, Kernel, Launch, Memory, Operands, Queue, Replay, Span};
 use arena::Arena;
-use library::{Libraries, Order};
+use library::Libraries;
+pub use library::Order;
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -42,13 +43,20 @@ enum Command {
 }
 
 impl Emulator {
-    /// An emulator that keeps compiled sources in a folder. `falling` runs threads and blocks from the last to
-    /// the first: a kernel whose result then differs has a race.
+    /// An emulator that keeps compiled sources in a folder, with threads and blocks from the first to the last, or
+    /// `falling` from the last to the first.
     ///
     /// # Errors
     /// [`GpuError::Library`] when the folder cannot be made.
     pub fn new(folder: &Path, falling: bool) -> Result<Self, GpuError> {
-        let order = if falling { Order::Falling } else { Order::Rising };
+        Self::ordered(folder, if falling { Order::Falling } else { Order::Rising })
+    }
+
+    /// As [`Emulator::new`], in any order. A kernel whose result differs from one to another has a race.
+    ///
+    /// # Errors
+    /// [`GpuError::Library`] when the folder cannot be made.
+    pub fn ordered(folder: &Path, order: Order) -> Result<Self, GpuError> {
         let libraries = Libraries::new(folder)?;
         let machine = Machine { arena: Arena::default(), libraries, order, fault: RefCell::new(None) };
         Ok(Self { machine: Rc::new(machine), captured: RefCell::new(None) })

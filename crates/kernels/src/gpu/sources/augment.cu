@@ -2,7 +2,7 @@
 // the order and the draws of the epoch, with the bits of basin_data's augmentation: every product and sum is
 // rounded by itself, and the mean grey is summed in its eight lanes.
 //
-// augment: grid x = images of the batch, block 256 threads; images of at most 64 x 64. plain: any grid and block.
+// augment: grid x = images of the batch, block up to 1024 threads, a pixel each; images of at most 64 x 64. plain: any grid and block.
 
 struct Draw {
     // Rows and columns by which the window is moved; whether it is mirrored; whether it is resampled at all.
@@ -76,7 +76,9 @@ __device__ inline Colour blended(Colour c, float factor, float offset) {
 
 // The changes of colour from number `first` to before number `end`; `mean` is the image's mean grey.
 __device__ inline Colour coloured(Colour c, const Draw &d, int first, int end, float mean) {
-    for (int i = first; i < end; i++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        if (i < first || i >= end) continue;
         float factor = d.factors[i], rest = 1.0f - factor;
         if (d.kinds[i] == 1) c = blended(c, factor, 0.0f);
         if (d.kinds[i] == 2) c = blended(c, factor, times(rest, mean));
@@ -102,6 +104,7 @@ __device__ void augment(T *out, u32 *labels_now, u64 *seeds_now, const State *st
         labels_now[blockIdx.x] = labels[index];
         if (seeds) seeds_now[blockIdx.x] = seeds[at];
     }
+#pragma unroll
     for (int i = 0; i < 4; i++)
         if (d.kinds[i] == 2) contrast = i;
     float mean = 0.0f;
@@ -111,6 +114,7 @@ __device__ void augment(T *out, u32 *labels_now, u64 *seeds_now, const State *st
         __syncthreads();
         if (threadIdx.x < 8) {
             float sum = 0.0f;
+#pragma unroll 16
             for (int i = (int)threadIdx.x; i < whole; i += 8) sum = plus(sum, greys[i]);
             lanes[threadIdx.x] = sum;
         }
@@ -139,10 +143,10 @@ template <typename T> __device__ void plain(T *out, const u8 *images, const floa
         out[i] = narrow<T>(normal[i % 3 * 256 + images[i]]);
 }
 
-extern "C" __global__ void __launch_bounds__(256) augment_f32(float *out, u32 *labels_now, u64 *seeds_now, const State *state, const u8 *images, const u32 *labels, const u32 *order, const Draw *draws, const u64 *seeds, const float *normal, int side) {
+extern "C" __global__ void __launch_bounds__(1024) augment_f32(float *out, u32 *labels_now, u64 *seeds_now, const State *state, const u8 *images, const u32 *labels, const u32 *order, const Draw *draws, const u64 *seeds, const float *normal, int side) {
     augment(out, labels_now, seeds_now, state, images, labels, order, draws, seeds, normal, side);
 }
-extern "C" __global__ void __launch_bounds__(256) augment_bf16(bf16 *out, u32 *labels_now, u64 *seeds_now, const State *state, const u8 *images, const u32 *labels, const u32 *order, const Draw *draws, const u64 *seeds, const float *normal, int side) {
+extern "C" __global__ void __launch_bounds__(1024) augment_bf16(bf16 *out, u32 *labels_now, u64 *seeds_now, const State *state, const u8 *images, const u32 *labels, const u32 *order, const Draw *draws, const u64 *seeds, const float *normal, int side) {
     augment(out, labels_now, seeds_now, state, images, labels, order, draws, seeds, normal, side);
 }
 extern "C" __global__ void plain_f32(float *out, const u8 *images, const float *normal, int values) { plain(out, images, normal, values); }

@@ -9,7 +9,7 @@
 // Grid: x = tiles of 64 columns n, y = tiles of 128 rows m, z = stretches of k (the weight gradient alone has more
 // than one; it writes [z][m][n] partial sums as f32, which conv_sum adds in order). Block: 256 threads.
 // A tile of A and one of B are in shared memory while the next ones are on their way in registers. f32 products
-// are 8 x 4 per thread; bf16 products are made by the tensor cores, 32 x 32 per warp, with sums in f32.
+// are 8 x 4 per thread; tf32 and bf16 products are made by the tensor cores, 32 x 32 per warp, with sums in f32.
 // Values are read in runs of V: 16 bytes where all channels are multiples of V, else one by one (the stem, heads).
 
 const int THREADS = 256, ROWS = 128, COLUMNS = 64;
@@ -111,59 +111,67 @@ struct Product32 {
     }
 };
 
-// bf16: tiles [row][k], two values of k in a word as the tensor cores want them. Rows are 20 words apart, so that
-// the 8 rows and 4 words of a fragment lie in 32 banks. Warps are 4 down and 2 across.
-struct Product16 {
-    typedef bf16 Value;
+// The tensor cores: tiles [row][k] of words as they want them, of two values of k in bf16 and one in tf32. Rows are 20
+// words apart, so that the 8 rows and 4 words of a fragment lie in 32 banks. Warps are 4 down and 2 across.
+template <typename T> struct ProductTensor {
+    typedef T Value;
+    static const int PER_WORD = 4 / sizeof(T), WORDS = 16, PITCH = 20 * PER_WORD;
     struct Tiles {
-        alignas(16) bf16 a[ROWS][40], b[COLUMNS][40];
+        alignas(16) T a[ROWS][PITCH], b[COLUMNS][PITCH];
     };
     float sums[2][4][4];
 
     __device__ static int row() { return (int)threadIdx.x / 32 / 2 * 32; }
     __device__ static int column() { return (int)threadIdx.x / 32 % 2 * 32; }
+    __device__ static bf16 factor(bf16 value) { return value; }
+    __device__ static float factor(float value) { return rounded_to_tf32(value); }
 
     __device__ void begin() {
 #pragma unroll
         for (int i = 0; i < 32; i++) sums[i / 16][i / 4 % 4][i % 4] = 0.0f;
     }
-    template <int EXTENT, typename Carried> __device__ static void store(bf16 (*tile)[EXTENT], const Carried &from) {
+    template <int EXTENT, typename Carried> __device__ static void store(T (*tile)[EXTENT], const Carried &from) {
 #pragma unroll
         for (int i = 0; i < Carried::RUNS; i++) {
+            Run<T, Carried::WIDTH> run;
+#pragma unroll
+            for (int v = 0; v < Carried::WIDTH; v++) run.values[v] = factor(from.runs[i].values[v]);
             if (Carried::ALONG_K) {
-                *(Run<bf16, Carried::WIDTH> *)&tile[Carried::row(i)][Carried::depth(i)] = from.runs[i];
+                *(Run<T, Carried::WIDTH> *)&tile[Carried::row(i)][Carried::depth(i)] = run;
             } else {
 #pragma unroll
-                for (int v = 0; v < Carried::WIDTH; v++)
-                    tile[Carried::row(i) + v][Carried::depth(i)] = from.runs[i].values[v];
+                for (int v = 0; v < Carried::WIDTH; v++) tile[Carried::row(i) + v][Carried::depth(i)] = run.values[v];
             }
         }
     }
-    __device__ static u32 word(const bf16 *at) { return *(const u32 *)at; }
+    __device__ static u32 word(const T *at) { return *(const u32 *)at; }
+    __device__ static void multiply_add(bf16, float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) { multiply_add_16x8x16(c, a, b); }
+    __device__ static void multiply_add(float, float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) { multiply_add_16x8x8(c, a, b); }
 
     __device__ void multiply(const Tiles &tiles) {
-        int group = (int)threadIdx.x % 32 / 4, pair = (int)threadIdx.x % 4 * 2;
+        int group = (int)threadIdx.x % 32 / 4, at = (int)threadIdx.x % 4 * PER_WORD;
+        const int HALF = 4 * PER_WORD;
 #pragma unroll
-        for (int k = 0; k < 32; k += 16) {
+        for (int k = 0; k < WORDS * PER_WORD; k += 2 * HALF) {
             u32 a[2][4], b[4][2];
 #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const bf16 *at = &tiles.a[row() + 16 * i + group][k + pair];
-                a[i][0] = word(at);
-                a[i][1] = word(at + 8 * 40);
-                a[i][2] = word(at + 8);
-                a[i][3] = word(at + 8 * 40 + 8);
+                const T *from = &tiles.a[row() + 16 * i + group][k + at];
+                a[i][0] = word(from);
+                a[i][1] = word(from + 8 * PITCH);
+                a[i][2] = word(from + HALF);
+                a[i][3] = word(from + 8 * PITCH + HALF);
             }
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                const bf16 *at = &tiles.b[column() + 8 * j + group][k + pair];
-                b[j][0] = word(at);
-                b[j][1] = word(at + 8);
+                const T *from = &tiles.b[column() + 8 * j + group][k + at];
+                b[j][0] = word(from);
+                b[j][1] = word(from + HALF);
             }
 #pragma unroll
             for (int i = 0; i < 2; i++) {
 #pragma unroll
-                for (int j = 0; j < 4; j++) multiply_add_16x8x16(sums[i][j], a[i], b[j]);
+                for (int j = 0; j < 4; j++) multiply_add(T(), sums[i][j], a[i], b[j]);
             }
         }
     }
@@ -180,6 +188,7 @@ struct Product16 {
         }
     }
 };
+typedef ProductTensor<bf16> Product16;
 
 // One tile of C over k in [begin, end).
 template <typename Product, int V, typename A, typename B, typename Write>
@@ -268,6 +277,15 @@ extern "C" __global__ void __launch_bounds__(256) conv_input_gradient_f32_single
 }
 extern "C" __global__ void __launch_bounds__(256) conv_weight_gradient_f32_single(float *partial, const float *x, const float *dy, int stretch, SIZES) {
     weight_gradient<Product32, 1>(partial, x, dy, stretch, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_forward_tf32(float *y, const float *x, const float *w, SIZES) {
+    forward<ProductTensor<float>, 4>(y, x, w, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_input_gradient_tf32(float *dx, const float *dy, const float *w, int add, SIZES) {
+    input_gradient<ProductTensor<float>, 4>(dx, dy, w, add, GIVEN);
+}
+extern "C" __global__ void __launch_bounds__(256) conv_weight_gradient_tf32(float *partial, const float *x, const float *dy, int stretch, SIZES) {
+    weight_gradient<ProductTensor<float>, 4>(partial, x, dy, stretch, GIVEN);
 }
 extern "C" __global__ void __launch_bounds__(256) conv_forward_bf16(bf16 *y, const bf16 *x, const bf16 *w, SIZES) {
     forward<Product16, 8>(y, x, w, GIVEN);

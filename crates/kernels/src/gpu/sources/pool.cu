@@ -5,6 +5,7 @@ template <typename T> __device__ void forward(T *y, const T *x, int images, int 
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < images * c; i += gridDim.x * blockDim.x) {
         const T *from = x + (long long)(i / c) * pixels * c + i % c;
         float sum = 0.0f;
+#pragma unroll 16
         for (int pixel = 0; pixel < pixels; pixel++) sum += widen(from[(long long)pixel * c]);
         y[i] = narrow<T>(sum / (float)pixels);
     }

@@ -27,12 +27,13 @@ enum Op {
         weight: ParamId,
         shortcut: Option<Var>,
         norm: Norm,
+        before: Block,
         saved: Normalised,
     },
     Norm {
         x: Var,
         norm: Norm,
-        statistics: Block,
+        saved: Normalised,
     },
     MeanPool {
         x: Var,
@@ -132,13 +133,15 @@ impl Graph for Tape<'_> {
     fn conv_norm(&mut self, x: &Var, weight: ParamId, shortcut: Option<&Var>, norm: Norm) -> Result<Var> {
         let residual = self.optional(shortcut)?;
         let (y, saved) = self.device.conv_norm(self.value(*x)?, weight, residual, norm, true)?;
-        let Some(saved) = saved else { candle_core::bail!("training keeps what the reverse pass needs") };
-        Ok(self.push(y, Op::ConvNorm { x: *x, weight, shortcut: shortcut.copied(), norm, saved }))
+        let Some((before, saved)) = saved else {
+            candle_core::bail!("training keeps what the reverse pass needs")
+        };
+        Ok(self.push(y, Op::ConvNorm { x: *x, weight, shortcut: shortcut.copied(), norm, before, saved }))
     }
 
     fn norm(&mut self, x: &Var, norm: Norm) -> Result<Var> {
-        let (y, statistics) = self.device.norm(self.value(*x)?, norm)?;
-        Ok(self.push(y, Op::Norm { x: *x, norm, statistics }))
+        let (y, saved) = self.device.norm(self.value(*x)?, norm)?;
+        Ok(self.push(y, Op::Norm { x: *x, norm, saved }))
     }
 
     fn mean_pool(&mut self, x: &Var) -> Result<Var> {

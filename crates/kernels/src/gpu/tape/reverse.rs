@@ -1,6 +1,7 @@
 //! The reverse pass, operation by operation.
 
 use super::super::columns::Columns;
+use super::super::layers::Normalised;
 use super::super::norm::{Gradients as NormGradients, Saved};
 use super::super::weights::Gradients;
 use super::super::{Block, GpuError, Operands, Pass, Span, elementwise, head, tokens};
@@ -8,6 +9,13 @@ use super::{Activation, Op, Tape, Var};
 use crate::Dims;
 use crate::graph::{Dense, Norm};
 use crate::weights::ParamId;
+
+/// Where the gradient before a normalisation goes, and whether it is added to what is there.
+struct Into {
+    dims: Dims,
+    dx: Block,
+    onto: bool,
+}
 
 /// Gradients of activations that have arrived and wait for the walk to reach them.
 type Waiting = Vec<Option<Block>>;
@@ -32,7 +40,7 @@ impl Tape<'_> {
                 self.step(op, y, dy, &mut waiting, sums)?;
             }
         }
-        Ok(())
+        sums.finish(self.device.pool)
     }
 
     fn step(
@@ -46,23 +54,27 @@ impl Tape<'_> {
         let (pool, storage) = (self.device.pool, self.device.storage());
         match op {
             Op::Leaf => {}
-            Op::ConvNorm { x, weight, shortcut, norm, saved } => {
+            Op::ConvNorm { x, weight, shortcut, norm, before, saved } => {
+                drop(y.block);
                 let open = shortcut.map(|_| self.device.room(y.dims)).transpose()?;
-                let (before, statistics) = (saved.before.span(), saved.statistics.span());
                 let open_span = open.as_ref().map(|o| o.block.span());
-                let dz = self.norm_step(before, statistics, &y, norm, dy.span(), open_span, sums)?;
-                drop((saved, dy));
+                let into = Into { dims: y.dims, dx: self.device.room(y.dims)?.block, onto: false };
+                let dz = self.norm_step(before.span(), &saved, norm, dy.span(), into, open_span, sums)?;
+                drop((before, saved, dy));
                 if let (Some(shortcut), Some(open)) = (shortcut, open) {
                     self.arrive(&mut waiting[shortcut.0], open.block, y.dims)?;
                 }
-                drop(y.block);
                 self.product_step(x, weight, &dz, waiting, sums)?;
             }
-            Op::Norm { x, norm, statistics } => {
+            Op::Norm { x, norm, saved } => {
+                drop(y.block);
                 let before = self.value(x)?.block.span();
-                let dx = self.norm_step(before, statistics.span(), &y, norm, dy.span(), None, sums)?;
-                drop(dy);
-                self.arrive(&mut waiting[x.0], dx, y.dims)?;
+                let into = match waiting[x.0].take() {
+                    Some(dx) => Into { dims: y.dims, dx, onto: true },
+                    None => Into { dims: y.dims, dx: self.device.room(y.dims)?.block, onto: false },
+                };
+                let dx = self.norm_step(before, &saved, norm, dy.span(), into, None, sums)?;
+                waiting[x.0] = Some(dx);
             }
             Op::MeanPool { x } => {
                 let d = self.value(x)?.dims;
@@ -83,8 +95,9 @@ impl Tape<'_> {
                 }
                 let d = self.value(x)?.dims;
                 let dx = self.device.room(d)?;
-                let [class, positions] = sums.pair(class, positions)?;
-                self.device.token(d).backward(pool, dy.span(), dx.block.span(), class, positions)?;
+                let ([class, positions], gathered) = sums.pair(class, positions)?;
+                let token = self.device.token(d);
+                token.backward(pool, dy.span(), dx.block.span(), class, positions, gathered)?;
                 self.arrive(&mut waiting[x.0], dx.block, d)?;
             }
             Op::Attention { qkv, heads, log_sum } => {
@@ -110,25 +123,23 @@ impl Tape<'_> {
     fn norm_step(
         &self,
         before: Span<'_>,
-        statistics: Span<'_>,
-        y: &Activation,
+        saved: &Normalised,
         n: Norm,
         dy: Span<'_>,
+        into: Into,
         open: Option<Span<'_>>,
         sums: &mut Gradients,
     ) -> Result<Block, GpuError> {
-        let dz = self.device.room(y.dims)?.block;
+        let (pool, norm) = (self.device.pool, self.device.layer_norm(into.dims, n));
         let gamma = self.device.weights.plain(n.scale)?;
-        let [scale, shift] = sums.pair(n.scale, n.shift)?;
-        if scale.add != shift.add {
-            let what = format!("gradients of parameters {} and {}", n.scale.0, n.shift.0);
-            return Err(GpuError::size(what, "one norm's two parameters", "others"));
-        }
-        let saved = Saved { x: before, y: y.block.span(), statistics, gamma };
-        let to =
-            NormGradients { dx: dz.span(), shortcut: open, gamma: scale.to, beta: shift.to, add: scale.add };
-        self.device.layer_norm(y.dims, n).backward(self.device.pool, dy, saved, to)?;
-        Ok(dz)
+        let ([scale, shift], gathered) = sums.pair(n.scale, n.shift)?;
+        let places = [(scale, norm.channels), (shift, norm.channels)];
+        let partial = gathered.room(pool, norm.blocks(), &places)?;
+        let (statistics, passed) = (saved.statistics.span(), saved.passed.as_ref().map(Block::span));
+        let saved = Saved { x: before, passed, statistics, gamma };
+        let to = NormGradients { dx: into.dx.span(), onto: into.onto, shortcut: open, partial };
+        norm.backward(pool.queue(), dy, saved, to)?;
+        Ok(into.dx)
     }
 
     /// Weight gradient of a product, and its input gradient where the input wants one.
@@ -141,7 +152,7 @@ impl Tape<'_> {
         sums: &mut Gradients,
     ) -> Result<(), GpuError> {
         let (p, input) = (self.device.weights.product(weight)?, self.value(x)?);
-        let place = sums.open(weight)?;
+        let (place, _) = sums.open(weight)?;
         let call = self.device.product(p.shape, input.dims, Pass::WeightGradient, place.add)?;
         let (x_span, dz) = (input.block.span(), dz.span());
         self.device.convolve(&call, Operands { input: x_span, weights: place.to, output: dz })?;
@@ -189,7 +200,8 @@ impl Tape<'_> {
         let columns = d.channels;
         let storage = self.device.storage();
         let all = Columns { from: dz.span(), storage, rows: d.rows(), columns, pitch: columns };
-        all.sum(self.device.pool, sums.open(layer.bias)?)?;
+        let (place, gathered) = sums.open(layer.bias)?;
+        all.sum(self.device.pool, place, gathered)?;
         self.product_step(x, layer.weight, dz, waiting, sums)
     }
 
