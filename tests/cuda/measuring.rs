@@ -103,16 +103,16 @@ fn gpu_check_writes_what_is_promised_also_of_wrong_kernels_and_without_a_peer_th
     // A wrong kernel, and a peer that dies when it is to compile: both are in the file.
     let python = torch(
         folder.path(),
-        "echo '{\"program\":\"PyTorch that dies\"}'; read request; echo boom >&2; exit 3",
+        "#!/bin/sh\necho '{\"program\":\"PyTorch that dies\"}'; read request; echo boom >&2; exit 3",
     );
     let output = run(&[&SMALL[..], &[dead.to_str().unwrap(), "--peer", &python]].concat(), &IDLE);
     expect_code(&output, 7);
-    assert!(stderr(&output).contains("sum of gradients"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("do not train on it"), "{}", stderr(&output));
     let found = answers(&dead);
-    let wrong = |check: &&Value| check["ok"] == false;
-    assert!(
-        found["checks"].as_array().unwrap().iter().filter(wrong).all(|c| c["kernel"] == "sum of gradients")
-    );
+    let wrong = found["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);
+    let wrong: Vec<_> = wrong.map(|check| check["kernel"].as_str().unwrap()).collect();
+    // What adds up weight gradients uses it, too.
+    assert!(wrong.contains(&"sum of gradients") && wrong.len() < 5, "{wrong:?}");
     let row = &found["throughput"][0];
     assert!(row["images_per_second"].is_number() && row["ratio"].is_null(), "{row}");
     assert!(row["skipped"]["peer"].as_str().unwrap().contains("boom"), "{row}");

@@ -242,9 +242,9 @@ int cuModuleLoadData(void **module, const char *image) {
     text << file.rdbuf() << source << "\n#define ENTRY(name) EMULATE(name) \\\n"
          << "extern \"C\" __attribute__((visibility(\"default\"))) unsigned arity_##name() "
          << "{ return emulator::arity(name); }\n";
-    std::regex entry("extern \"C\" __global__ void (__launch_bounds__\\([0-9]*\\) )?([A-Za-z0-9_]+)\\(");
+    std::regex entry("extern \"C\" __global__ void (?:__[a-z_]+__\\([^)]*\\)\\s+)*([A-Za-z0-9_]+)\\(");
     for (std::sregex_iterator at(source.begin(), source.end(), entry), end; at != end; ++at)
-        text << "ENTRY(" << (*at)[2] << ")\n";
+        text << "ENTRY(" << (*at)[1] << ")\n";
     std::string stem = own_folder() + "/" + std::to_string(std::hash<std::string>()(text.str()));
     std::string own = stem + "-" + std::to_string(getpid());
     if (access((stem + ".so").c_str(), R_OK)) {

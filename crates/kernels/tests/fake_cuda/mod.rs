@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 const HEADER: &str = include_str!("fake.h");
 const DRIVER: &str = include_str!("driver.cc");
@@ -16,6 +17,9 @@ const OTHERS: [&str; 4] = ["libnvrtc.so.13", "libcublas.so.13", "libcublasLt.so.
 /// The folder of the libraries, beneath `parent` and named by what they are made of; made if it is not there. A process
 /// finds them by `BASIN_CUDA_LIBRARIES`. Kernels that the driver compiles stay in the folder, too.
 pub(crate) fn build(parent: &Path) -> PathBuf {
+    // One thread of a process builds.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut hash = DefaultHasher::new();
     [HEADER, DRIVER, LIBRARIES, EMULATOR].hash(&mut hash);
     let folder = parent.join(format!("fake-cuda-{:016x}", hash.finish()));
