@@ -54,7 +54,7 @@ fn a_missing_device_is_no_silent_fall_back() {
 #[test]
 fn divergence_stops_with_its_own_code_and_keeps_the_last_good_state() {
     let folder = tempfile::tempdir().unwrap();
-    let output = tiny(folder.path(), &["--methods", "deep", "--set", "lr=1e30"]);
+    let output = tiny(folder.path(), &["--methods", "deep", "--set", "lr=1e30", "--concurrent", "2"]);
     expect_code(&output, 6);
     assert!(stderr(&output).contains("not finite at step"), "{}", stderr(&output));
     let nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap();

@@ -72,12 +72,15 @@ fn transformers_train_with_adam_and_dropout() {
 }
 
 #[test]
-fn one_and_two_threads_give_the_same_bytes() {
+fn threads_and_networks_side_by_side_leave_the_bytes_as_they_are() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    expect_code(&tiny(one.path(), &["--set", "run.threads=1"]), 0);
-    expect_code(&tiny(two.path(), &["--set", "run.threads=2"]), 0);
+    // Forty images of REPAIR are three parts.
+    let repair = ["--set", "metrics.repair_images=40"];
+    let with = |more: &[&'static str]| [&repair[..], more].concat();
+    expect_code(&tiny(one.path(), &with(&["--set", "run.threads=1"])), 0);
+    expect_code(&tiny(two.path(), &with(&["--set", "run.threads=2", "--concurrent", "3"])), 0);
     let mut pair = [one, two].map(|folder| artefacts(&folder.path().join("run")));
-    // The resolved configuration names the number of threads.
+    // The resolved configuration names the numbers of threads and of networks.
     pair.iter_mut().for_each(|files| files.retain(|(path, _)| !path.ends_with("config.resolved.toml")));
     for (a, b) in pair[0].iter().zip(&pair[1]) {
         assert!(a == b, "{} differs", a.0.display());
@@ -133,7 +136,12 @@ fn a_dry_run_prices_every_node_and_writes_nothing() {
         assert!(text.contains(name), "{name} in\n{text}");
     }
     assert!(text.contains("training 26 epochs, 26 to do (45 if each method trained alone)"), "{text}");
+    assert!(text.contains("time on this machine's processor about"), "{text}");
     assert!(!folder.path().join("run").exists());
+    // A build without CUDA knows no price there, and says so.
+    let output = tiny(folder.path(), &["--dry-run", "--device", "cuda"]);
+    expect_code(&output, 0);
+    assert!(stderr(&output).contains("priced on the processor"), "{}", stderr(&output));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Starts a tiny run that keeps a checkpoint after every step.
-fn start(runs: &Path) -> Child {
+fn start(runs: &Path, concurrent: &str) -> Child {
     let mut command = Command::new(basin());
     command.args(["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"]).args(TINY);
+    command.args(["--concurrent", concurrent]);
     command.args(["--set", "run.checkpoint_seconds=0"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap()
 }
@@ -18,9 +19,9 @@ fn killed_at_scattered_moments_a_run_ends_with_the_same_bytes() {
     let (whole, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let every_step = ["--set", "run.checkpoint_seconds=0"];
     expect_code(&tiny(whole.path(), &every_step), 0);
-    // Moments spread by the golden ratio over the first second after each start.
+    // Moments spread by the golden ratio over the first second after each start; one network or three at a time.
     for attempt in 1..=12 {
-        let mut child = start(killed.path());
+        let mut child = start(killed.path(), if attempt % 2 == 0 { "1" } else { "3" });
         let moment = (f64::from(attempt) * 0.618_033_99).fract();
         std::thread::sleep(Duration::from_secs_f64(0.05 + 0.9 * moment));
         child.kill().unwrap();
@@ -38,26 +39,29 @@ fn killed_at_scattered_moments_a_run_ends_with_the_same_bytes() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_leaves_a_checkpoint_and_ends_with_its_own_code() {
+fn an_interrupt_leaves_checkpoints_and_ends_with_its_own_code() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(basin());
     command.args(["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"]).args(TINY);
     // Long enough to be interrupted: checkpoints only on request.
-    let mut child = command.args(["--set", "train.epochs=400"]).stderr(Stdio::null()).spawn().unwrap();
+    command.args(["--set", "train.epochs=400", "--concurrent", "2"]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(75));
     let nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap();
-    let states = nodes.flat_map(|node| std::fs::read_dir(node.unwrap().path()).unwrap());
-    let kept =
-        states.filter(|f| f.as_ref().unwrap().file_name().to_str().unwrap().starts_with("state-")).count();
-    assert!(kept > 0, "no state was kept");
+    let keeps_a_state = |node: &Path| {
+        let mut files = std::fs::read_dir(node).unwrap();
+        files.any(|f| f.unwrap().file_name().to_str().unwrap().starts_with("state-"))
+    };
+    let kept = nodes.filter(|node| keeps_a_state(&node.as_ref().unwrap().path())).count();
+    assert_eq!(kept, 2, "nodes with a state: the two in training");
 }
 
 #[test]
 fn a_run_in_use_is_refused_with_the_storage_code() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = start(folder.path());
+    let mut child = start(folder.path(), "1");
     while !folder.path().join("run/nodes").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -35,6 +35,6 @@ pub use inference::Inference;
 pub use optim::{Adam, Sgd};
 pub use simd::Isa;
 pub use tape::{Accumulators, Tape, VarId};
-pub use tapped::{Site, Tapped};
+pub use tapped::{Parts, Site, Tapped};
 pub use tensor::{Floats, floats, tensor};
 pub use weights::{ParamId, Role, Weights};

@@ -1,11 +1,15 @@
 //! REPAIR of whole networks: statistics of every layer's channels, and parameters that restore them between networks.
 
 use crate::{ModelError, Network};
-use basin_core::{Array, Params, Simplex};
-use basin_kernels::{Activation, Site, Tapped};
+use basin_core::{Params, Simplex};
+use basin_kernels::{Activation, Parts, Site, Tapped};
 use candle_core::{Error, Result};
+use rayon::prelude::*;
 use std::rc::Rc;
 use weight_matching::{ChannelCorrection, ChannelStatistics, repair};
+
+/// Images of one part of a batch: a constant, so that sums over parts have one order on all machines.
+const PART: usize = 16;
 
 /// Statistics of the channels at every place where a network scales and shifts them, in the order of its forward pass: the
 /// outputs of norms and of dense layers with a GELU, before the nonlinearity, over all pixels or tokens of some images.
@@ -22,7 +26,7 @@ impl NetworkStatistics {
 }
 
 impl Network {
-    /// Statistics on normalised images `[n, side, side, 3]`, all in memory at once, on the calling thread.
+    /// Statistics on normalised images `[n, side, side, 3]`, all in memory at once, on all cores.
     ///
     /// # Errors
     /// [`ModelError`] when parameters or images do not fit the network.
@@ -33,11 +37,11 @@ impl Network {
     ) -> std::result::Result<NetworkStatistics, ModelError> {
         let weights = self.weights(params, false)?;
         let mut sites = Vec::new();
-        let visit = |_: Site, y: &mut Activation| {
+        let visit = |_: Site, y: &mut [Activation]| {
             sites.push(of(y)?);
             Ok(())
         };
-        self.forward(&mut Tapped::new(&weights, visit), &Rc::new(self.input(images)?))?;
+        self.forward(&mut Tapped::new(&weights, visit), &self.parts(images)?)?;
         Ok(NetworkStatistics { sites })
     }
 
@@ -56,21 +60,23 @@ impl Network {
     ) -> std::result::Result<Params, ModelError> {
         let weights = self.weights(merged, false)?;
         let mut corrections: Vec<(Site, ChannelCorrection)> = Vec::new();
-        let visit = |site: Site, y: &mut Activation| {
+        let visit = |site: Site, y: &mut [Activation]| {
             let place = corrections.len();
             let ends = endpoints.iter().map(|end| end.sites.get(place));
             let ends = ends.collect::<Option<Vec<_>>>();
             let ends = ends.ok_or_else(|| Error::msg(format!("no statistics of layer {place}")))?;
             let correction = repair(&ends, lambda, &of(y)?).map_err(Error::wrap)?;
-            for row in y.data.chunks_exact_mut(y.dims.channels) {
-                for ((y, scale), shift) in row.iter_mut().zip(&correction.scale).zip(&correction.shift) {
-                    *y = (scale * f64::from(*y) + shift) as f32;
+            y.par_iter_mut().for_each(|y| {
+                for row in y.data.chunks_exact_mut(y.dims.channels) {
+                    for ((y, scale), shift) in row.iter_mut().zip(&correction.scale).zip(&correction.shift) {
+                        *y = (scale * f64::from(*y) + shift) as f32;
+                    }
                 }
-            }
+            });
             corrections.push((site, correction));
             Ok(())
         };
-        self.forward(&mut Tapped::new(&weights, visit), &Rc::new(self.input(images)?))?;
+        self.forward(&mut Tapped::new(&weights, visit), &self.parts(images)?)?;
         let mut repaired = merged.clone();
         for (site, correction) in corrections {
             let [scale, shift] = [site.scale, site.shift].map(|id| &self.layout().params[id.0].name);
@@ -82,11 +88,17 @@ impl Network {
         }
         Ok(repaired)
     }
+
+    /// Images as a batch in parts.
+    fn parts(&self, images: &[f32]) -> Result<Rc<Parts>> {
+        let parts = images.chunks((PART * self.side() * self.side() * 3).max(1)).map(|part| self.input(part));
+        Ok(Rc::new(parts.collect::<Result<Vec<_>>>()?.into()))
+    }
 }
 
 /// Every pixel or token is a sample.
-fn of(y: &Activation) -> Result<ChannelStatistics> {
-    let shape = vec![y.dims.rows(), y.dims.channels];
-    let samples = Array::new(shape, y.data.to_vec()).map_err(Error::wrap)?;
-    ChannelStatistics::of(&samples).map_err(Error::wrap)
+fn of(y: &[Activation]) -> Result<ChannelStatistics> {
+    let channels = y.first().map_or(0, |part| part.dims.channels);
+    let parts: Vec<&[f32]> = y.iter().map(|part| &part.data[..]).collect();
+    ChannelStatistics::of_parts(channels, &parts).map_err(Error::wrap)
 }

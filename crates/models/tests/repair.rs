@@ -32,15 +32,18 @@ fn a_tapped_pass_computes_the_network() {
     for (name, net) in networks() {
         let (params, images) = (trained(&net, 1), images(2, 3));
         let (weights, mut visits) = (net.weights(&params, false).unwrap(), 0);
-        let count = |_, _: &mut _| {
+        let count = |_, _: &mut [_]| {
             visits += 1;
             Ok(())
         };
-        let input = Rc::new(net.input(&images).unwrap());
-        let tapped = net.forward(&mut Tapped::new(&weights, count), &input).unwrap();
+        // Two images and one.
+        let parts: Vec<_> = images.chunks(2 * 32 * 32 * 3).map(|part| net.input(part).unwrap()).collect();
+        let tapped = net.forward(&mut Tapped::new(&weights, count), &Rc::new(parts.into())).unwrap();
+        let logits = tapped.all().iter().flat_map(|part| part.data.iter());
         let plain = net.logits(&params, &images).unwrap();
         let largest = plain.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        for (a, b) in tapped.data.iter().zip(plain.values()) {
+        assert_eq!(tapped.all().len(), 2);
+        for (a, b) in logits.zip(plain.values()) {
             assert!((a - b).abs() <= 1e-5 * largest, "{name}: {a} and {b}");
         }
         // One per convolution, two shortcuts aside; two norms and one perceptron per block, and the last norm.
@@ -51,7 +54,7 @@ fn a_tapped_pass_computes_the_network() {
 #[test]
 fn a_repaired_network_has_the_statistics_in_between() {
     for (name, net) in networks() {
-        let (a, b, images) = (trained(&net, 1), trained(&net, 5), images(3, 24));
+        let (a, b, images) = (trained(&net, 1), trained(&net, 5), images(3, 40));
         let [of_a, of_b] = [&a, &b].map(|params| net.statistics(params, &images).unwrap());
         let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
         let merged = Params::convex_combination(&[&a, &b], &lambda).unwrap();

@@ -73,6 +73,9 @@ struct ReproduceArgs {
     /// Arithmetic on cuda: f32, tf32 or bf16
     #[arg(long)]
     precision: Option<String>,
+    /// Networks trained side by side; results do not depend on it
+    #[arg(long)]
+    concurrent: Option<String>,
     /// Folder of all runs
     #[arg(long, default_value = "runs")]
     runs: PathBuf,
@@ -154,13 +157,18 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         ("ensemble.methods", args.methods),
         ("run.device", args.device),
         ("run.precision", args.precision),
+        ("run.concurrent", args.concurrent),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let asked = Asked { design: design(&args.experiment)?, preset, settings };
     let config = asked.base()?;
-    // Refused before anything is read or written. A price needs no device.
-    let priced = args.dry_run || asked.design.outcome == Outcome::Costs;
-    let device = if priced { None } else { device::asked(&config)? };
+    // Refused before anything is read or written.
+    let device = match asked.design.outcome {
+        // Epochs are counted without one.
+        Outcome::Costs => None,
+        _ if args.dry_run => device_to_price(&config)?,
+        _ => device::asked(&config)?,
+    };
     use_threads(config.int("run.threads") as usize)?;
     let name =
         args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
@@ -179,6 +187,17 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
     say(&finished.table)?;
     say(&format!("report {}", finished.report.display()))
+}
+
+/// The device to measure a price on. Where it is not there the processor is measured, and that is said.
+fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
+    device::asked(config).or_else(|error| match exit::code(&error) {
+        exit::DEVICE => {
+            eprintln!("note: priced on the processor: {error:#}");
+            Ok(None)
+        }
+        _ => Err(error),
+    })
 }
 
 fn design(name: &str) -> Result<&'static Design> {

@@ -1,28 +1,26 @@
 //! The price of a run before anything is bought: nodes, epochs, time on this machine, disk.
 
+use crate::device::OnDevice;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
+use crate::speed::seconds_per_image;
 use crate::{Experiment, Study};
 use anyhow::Result;
 use basin_store::{NodeStatus, RealFs, RunDir};
-use basin_train::{Batch, Moments, Stepper, Teaching};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
-
-/// Images per core of a measured step, and most of them: as many as keep every core of a real step busy. One step warms up
-/// and one is measured: enough to tell hours from days.
-const IMAGES_PER_CORE: usize = 8;
-const MOST_IMAGES: usize = 64;
-/// Their learning rate; their result is thrown away.
-const RATE: f64 = 1e-6;
 
 /// Every node with its state and price, and the sums.
-pub(crate) fn table(study: &Study, plan: &Plan, runs: &Path, name: &str) -> Result<String> {
+pub(crate) fn table(
+    study: &Study,
+    plan: &Plan,
+    (runs, name): (&Path, &str),
+    device: Option<&OnDevice>,
+) -> Result<String> {
     let run = match runs.join(name).is_dir() {
         true => Some(RunDir::open_read_only(runs, name, Arc::new(RealFs))?),
         false => None,
     };
-    let speeds = seconds_per_image(study)?;
+    let speeds = seconds_per_image(study, device)?;
     let images = |case: &Experiment| case.steps_per_epoch() as f64 * case.batch() as f64;
     let epoch = |case: usize| images(&study.cases[case]) * speeds[case];
     let mut out = format!("{:<26} {:>4}  {:<34} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
@@ -71,10 +69,11 @@ pub(crate) fn table(study: &Study, plan: &Plan, runs: &Path, name: &str) -> Resu
         .iter()
         .map(|ensemble| crate::measure::images_of(&study.cases[ensemble.case]) * speeds[ensemble.case] / 3.0);
     let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
+    let place = device.map_or("this machine's processor".into(), |device| format!("{device:?}"));
     let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
     out += &format!(
         "\ntraining {} epochs, {epochs_left} to do ({} if each method trained alone), {:.2e} FLOP\n\
-         time on this machine about {} of training to do and at most {} of measuring, from {} images/s measured now\n\
+         time on {place} about {} of training to do and at most {} of measuring, from {} images/s measured now\n\
          disk about {:.0} MB in {}\n",
         plan.epochs(),
         plan.epochs_unshared,
@@ -120,44 +119,6 @@ fn distinct(values: &[f64]) -> Vec<f64> {
         }
     });
     distinct
-}
-
-/// Seconds per training image of each case; cases that train alike are measured once.
-fn seconds_per_image(study: &Study) -> Result<Vec<f64>> {
-    let mut measured: Vec<(String, f64)> = Vec::new();
-    let mut speed = |case: &Experiment| -> Result<f64> {
-        let setting = case.setting(0);
-        if let Some((_, speed)) = measured.iter().find(|(known, _)| *known == setting) {
-            return Ok(*speed);
-        }
-        let speed = measure(case)?;
-        measured.push((setting, speed));
-        Ok(speed)
-    };
-    study.cases.iter().map(&mut speed).collect()
-}
-
-/// Measures a few real steps on the first training images.
-fn measure(experiment: &Experiment) -> Result<f64> {
-    let images = (IMAGES_PER_CORE * rayon::current_num_threads()).min(MOST_IMAGES);
-    let (network, batch) = (&experiment.network, experiment.batch().min(images));
-    let params = network.init(&basin_core::SeedTree::root(0));
-    let mut stepper = Stepper::new(network, &params, &Moments::default(), experiment.optimiser())?;
-    let train = &experiment.train;
-    let mut images = vec![0.0; batch * train.size() * train.size() * 3];
-    basin_data::fill_plain(train, 0..batch, &experiment.normalisation, &mut images);
-    let dropout_seeds = if network.dropout() > 0.0 { vec![0; batch] } else { Vec::new() };
-    let examples = Batch {
-        images: &images,
-        labels: &train.labels()[..batch],
-        dropout_seeds: &dropout_seeds,
-        slots: &[],
-    };
-    let mut step = || stepper.step(examples, &Teaching::Labels, RATE);
-    step()?;
-    let start = Instant::now();
-    step()?;
-    Ok(start.elapsed().as_secs_f64() / batch as f64)
 }
 
 fn time(seconds: f64) -> String {

@@ -20,6 +20,7 @@ mod predict;
 mod progress;
 mod registry;
 mod reproduce;
+mod speed;
 mod study;
 
 pub use design::Design;

@@ -2,8 +2,8 @@
 
 use crate::Experiment;
 use crate::between::{Between, repair_images};
-use crate::device::Evaluating;
-use crate::execute::{Executor, Stopwatch};
+use crate::device::{Evaluating, OnDevice};
+use crate::execute::Executor;
 use crate::plan::{NodeIndex, PlannedEnsemble, PlannedNode};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
@@ -32,12 +32,13 @@ pub struct Measured {
 #[derive(Debug)]
 pub struct Measurer<'a> {
     executor: &'a Executor<'a>,
+    device: Option<&'a OnDevice>,
 }
 
 impl<'a> Measurer<'a> {
-    /// A measurer for the executor's study.
-    pub fn new(executor: &'a Executor<'a>) -> Self {
-        Self { executor }
+    /// A measurer for the executor's study, on the device where there is one.
+    pub fn new(executor: &'a Executor<'a>, device: Option<&'a OnDevice>) -> Self {
+        Self { executor, device }
     }
 
     fn experiment(&self, ensemble: &PlannedEnsemble) -> &'a Experiment {
@@ -62,7 +63,7 @@ impl<'a> Measurer<'a> {
     ///
     /// # Errors
     /// When files are damaged, parameters do not fit, or the run was interrupted.
-    pub fn measure(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
+    pub fn measure(&self, ensemble: &PlannedEnsemble, progress: &Progress) -> Result<Measured> {
         let mut measured = self.measure_once(ensemble, progress)?;
         // Another case may have measured the same ensemble first, under its own label.
         let label = crate::design::label(&self.experiment(ensemble).varied);
@@ -108,17 +109,16 @@ impl<'a> Measurer<'a> {
         Ok(combine(&ensemble.members.iter().map(logits).collect::<Result<Vec<_>>>()?, how)?)
     }
 
-    fn measure_once(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
+    fn measure_once(&self, ensemble: &PlannedEnsemble, progress: &Progress) -> Result<Measured> {
         let dir = self.dir(ensemble)?;
         if dir.is_done()? {
             let bytes = dir.read_verified(MEASURED)?;
             return serde_json::from_slice(&bytes)
                 .with_context(|| format!("{}/{MEASURED}", dir.path().display()));
         }
-        let clock = Stopwatch::start();
         let result = self.compute(ensemble, progress);
         let (name, event) = (dir.name(), if result.is_ok() { "done" } else { "stop" });
-        self.executor.journal(name, &self.key(ensemble), event, Some(clock.lap()))?;
+        self.executor.journal(name, &self.key(ensemble), event)?;
         let measured = result?;
         dir.write(MEASURED, &serde_json::to_vec_pretty(&measured)?)?;
         dir.finish(&[MEASURED])?;
@@ -159,7 +159,7 @@ impl<'a> Measurer<'a> {
         &self.executor.plan.nodes[index]
     }
 
-    fn compute(&self, ensemble: &PlannedEnsemble, progress: &mut Progress) -> Result<Measured> {
+    fn compute(&self, ensemble: &PlannedEnsemble, progress: &Progress) -> Result<Measured> {
         let experiment = self.experiment(ensemble);
         let probe = experiment.test.take(probe_images(experiment)).context("metrics.connectivity_images")?;
         let (config, labels) = (&experiment.config, &experiment.test_labels);
@@ -184,7 +184,7 @@ impl<'a> Measurer<'a> {
         let mut task = progress.begin(&format!("q {}", ensemble.method), self.units(ensemble), steps, 0);
         let mut step = 0;
         let probe_labels = Labels::new(probe.classes(), probe.labels().to_vec())?;
-        let mut between = Between::new(experiment, &members, &probe, &probe_labels, self.executor.device)?;
+        let mut between = Between::new(experiment, &members, &probe, &probe_labels, self.device)?;
         let mut evaluate = |who: &[usize], weights: &Simplex| -> Result<f64> {
             self.executor.interrupt.check()?;
             let result = between.accuracy(who, weights)?;
@@ -247,8 +247,7 @@ impl<'a> Measurer<'a> {
         }
         self.executor.interrupt.check()?;
         let Experiment { network, test, normalisation, .. } = experiment;
-        let device = self.executor.device;
-        let logits = Evaluating::new(device, network, test, normalisation)?.logits(&params()?)?;
+        let logits = Evaluating::new(self.device, network, test, normalisation)?.logits(&params()?)?;
         dir.write_derived(&file, &encode_logits(&logits)?)?;
         Ok(logits)
     }
@@ -290,8 +289,7 @@ pub(crate) fn images_of(experiment: &Experiment) -> f64 {
     let members = config.int("ensemble.members");
     let pairs = config.int("metrics.pairs").min(members * (members - 1) / 2);
     let networks = config.int("metrics.draws") + pairs * (config.int("metrics.line_points") - 2);
-    // The repairing pass runs on one core.
-    let repair = (repair_images(experiment) * rayon::current_num_threads()) as u64;
+    let repair = repair_images(experiment) as u64;
     (networks * (probe + repair) + members * repair) as f64
 }
 

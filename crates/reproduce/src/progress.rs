@@ -1,21 +1,29 @@
-//! What the user sees while a run works: two bars on a terminal, plain lines elsewhere.
+//! What the user sees while a run works: a bar for the plan and one for each piece of work in hand on a terminal, plain
+//! lines elsewhere.
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Plain lines about one piece of work come at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// Progress of the plan (in units of work done) and of the piece of work in hand.
+/// Progress of the plan, in units of work, and of the pieces of work in hand.
 #[derive(Debug)]
 pub struct Progress {
     bars: Option<(MultiProgress, ProgressBar)>,
     total: f64,
-    done: f64,
-    /// Work done in this process and when it began: the estimate of what is left rests on these alone.
-    worked: f64,
+    tally: Mutex<Tally>,
     started: Instant,
+}
+
+/// Units of work.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    done: f64,
+    /// Those of this process: the estimate of what is left rests on them and the time since it began alone.
+    worked: f64,
 }
 
 impl Progress {
@@ -28,13 +36,14 @@ impl Progress {
             plan.set_prefix("plan");
             (bars, plan)
         });
-        let progress = Self { bars, total, done, worked: 0.0, started: Instant::now() };
+        let tally = Mutex::new(Tally { done, worked: 0.0 });
+        let progress = Self { bars, total, tally, started: Instant::now() };
         progress.show();
         progress
     }
 
     /// Begins a piece of work of `units` in `steps` steps, `at` of them done earlier.
-    pub fn begin(&mut self, name: &str, units: f64, steps: u64, at: u64) -> Task<'_> {
+    pub fn begin(&self, name: &str, units: f64, steps: u64, at: u64) -> Task<'_> {
         let bar = self.bars.as_ref().map(|(bars, _)| {
             let bar = bars.add(ProgressBar::new(steps));
             bar.set_style(style("{prefix:>18} {wide_bar} {pos}/{len}  {msg}"));
@@ -42,7 +51,7 @@ impl Progress {
             bar.set_position(at);
             bar
         });
-        self.done += units * at as f64 / steps.max(1) as f64;
+        self.tally().done += units * at as f64 / steps.max(1) as f64;
         let now = Instant::now();
         let task = Task {
             progress: self,
@@ -71,11 +80,21 @@ impl Progress {
         }
     }
 
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Share of the plan that is done.
+    fn share(&self) -> f64 {
+        self.tally().done / self.total.max(f64::MIN_POSITIVE)
+    }
+
     fn left(&self) -> String {
-        let left = (self.total - self.done).max(0.0);
-        match self.worked > 0.0 {
+        let Tally { done, worked } = *self.tally();
+        let left = (self.total - done).max(0.0);
+        match worked > 0.0 {
             true => {
-                let seconds = self.started.elapsed().as_secs_f64() * left / self.worked;
+                let seconds = self.started.elapsed().as_secs_f64() * left / worked;
                 format!("{} left", HumanDuration(Duration::from_secs_f64(seconds)))
             }
             false => String::new(),
@@ -84,16 +103,16 @@ impl Progress {
 
     fn show(&self) {
         if let Some((_, plan)) = &self.bars {
-            plan.set_position((1000.0 * self.done / self.total.max(f64::MIN_POSITIVE)) as u64);
+            plan.set_position((1000.0 * self.share()) as u64);
             plan.set_message(self.left());
         }
     }
 }
 
-/// The piece of work in hand.
+/// A piece of work in hand.
 #[derive(Debug)]
 pub struct Task<'a> {
-    progress: &'a mut Progress,
+    progress: &'a Progress,
     name: String,
     bar: Option<ProgressBar>,
     units: f64,
@@ -109,8 +128,11 @@ impl Task<'_> {
     pub fn step(&mut self, at: u64) {
         let gained = (at - self.at) as f64 / self.steps.max(1) as f64 * self.units;
         self.at = at;
-        self.progress.done += gained;
-        self.progress.worked += gained;
+        {
+            let mut tally = self.progress.tally();
+            tally.done += gained;
+            tally.worked += gained;
+        }
         let seconds =
             self.began.elapsed().as_secs_f64() * (self.steps - at) as f64 / (at - self.first).max(1) as f64;
         let left = HumanDuration(Duration::from_secs_f64(seconds));
@@ -120,7 +142,7 @@ impl Task<'_> {
             self.progress.show();
         } else if self.line.elapsed() >= LINE_EVERY {
             self.line = Instant::now();
-            let all = 100.0 * self.progress.done / self.progress.total.max(f64::MIN_POSITIVE);
+            let all = 100.0 * self.progress.share();
             let text = format!(
                 "{}: {at}/{}, {left} left; plan {all:.0} %, {}",
                 self.name,

@@ -57,8 +57,8 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
         &serde_json::to_vec_pretty(&environment::describe(request.device.as_ref()))?,
     )?;
     let device = request.device.as_ref();
-    let executor = Executor { study: &study, plan: &plan, run: &run, interrupt, device };
-    let measurer = Measurer::new(&executor);
+    let executor = Executor::new(&study, &plan, &run, interrupt);
+    let measurer = Measurer::new(&executor, device);
 
     let mut done = 0.0;
     let mut total = 0.0;
@@ -71,9 +71,9 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
         total += units;
         done += if measurer.is_done(ensemble)? { units } else { 0.0 };
     }
-    let mut progress = Progress::new(total, done);
+    let progress = Progress::new(total, done);
     progress.line(&format!("run directory {}", run.path().display()));
-    let result = finish(&executor, &measurer, &mut progress, request);
+    let result = finish(&executor, &measurer, &progress, request);
     drop(progress);
     result
 }
@@ -81,11 +81,12 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
 fn finish(
     executor: &Executor<'_>,
     measurer: &Measurer<'_>,
-    progress: &mut Progress,
+    progress: &Progress,
     request: &Request,
 ) -> Result<Finished> {
     let (plan, run, folder) = (executor.plan, executor.run, executor.study.design.folder());
-    executor.run(progress)?;
+    let concurrent = executor.study.config().int("run.concurrent") as usize;
+    executor.run(request.device.as_ref(), concurrent, progress)?;
     let mut measured = Vec::new();
     for ensemble in &plan.ensembles {
         executor.interrupt.check()?;
@@ -103,7 +104,7 @@ fn finish(
     Ok(Finished { dir: run.path().to_owned(), report, table: terminal_table(&results, 80)? })
 }
 
-/// Prices the run: every node with its state, epochs, time on this machine, disk.
+/// Prices the run: every node with its state, epochs, time where it would be computed, disk.
 ///
 /// # Errors
 /// As [`reproduce`], except that nothing is written.
@@ -111,7 +112,7 @@ pub fn price(request: &Request, registry: &Registry) -> Result<String> {
     let study = Study::outline(&request.asked)?;
     let plan = Plan::new(&study, registry)?;
     check_batches(&study)?;
-    dry_run::table(&study, &plan, &request.runs, &request.name)
+    dry_run::table(&study, &plan, (&request.runs, &request.name), request.device.as_ref())
 }
 
 /// The epochs of every ensemble, from the plan alone.

@@ -70,14 +70,18 @@ pub enum Teaching {
 }
 
 impl Teaching {
-    /// Packs the teachers, once, before shards ask for them all at the same time.
-    pub(crate) fn prepare(&self) -> Result<()> {
-        let teachers = match self {
-            Self::Labels => &[][..],
+    /// The networks whose logits it takes.
+    pub(crate) fn teachers(&self) -> &[Arc<Teacher>] {
+        match self {
+            Self::Labels => &[],
             Self::Teachers { teachers, .. } => teachers,
             Self::Custom { teacher, .. } => teacher.as_slice(),
-        };
-        teachers.iter().try_for_each(|teacher| teacher.weights().map(drop))
+        }
+    }
+
+    /// Packs the teachers, once, before shards ask for them all at the same time.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        self.teachers().iter().try_for_each(|teacher| teacher.weights().map(drop))
     }
 }
 

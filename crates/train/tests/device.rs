@@ -231,24 +231,45 @@ fn a_step_that_is_not_finite_keeps_the_state_before_it() {
     assert_eq!((kept.params.content_hash(), kept.moments.updates, kept.step), (before, 0, 0));
 }
 
-#[test]
-fn a_loss_that_is_code_of_the_processor_is_refused() {
-    #[derive(Debug)]
-    struct Nothing;
-    impl basin_ensemble::LogitObjective for Nothing {
-        fn id(&self) -> String {
-            "nothing".into()
-        }
-        fn loss(&self, _: &[f32], _: &[u32], _: Option<&[f32]>, _: &mut [f32]) -> f64 {
-            0.0
-        }
+/// Half the squared distance from the teacher's logits, or from 3 at the label and 0 elsewhere.
+#[derive(Debug)]
+struct Squares;
+
+impl basin_ensemble::LogitObjective for Squares {
+    fn id(&self) -> String {
+        "squares".into()
     }
-    let teaching = Teaching::Custom { objective: Arc::new(Nothing), teacher: None };
-    let (net, recipe) = (vit(0.0), Recipe { teaching, ..sgd() });
-    let params = net.init(&SeedTree::root(1));
-    let made =
-        DeviceStepper::new(emulator(false), &net, &recipe, &params, &Moments::default(), Precision::F32);
-    assert!(matches!(made.unwrap_err(), GpuError::Unsupported { .. }));
+
+    fn loss(&self, logits: &[f32], labels: &[u32], teacher: Option<&[f32]>, gradient: &mut [f32]) -> f64 {
+        let classes = logits.len() / labels.len();
+        let target = |i: usize| match teacher {
+            Some(teacher) => teacher[i],
+            None if labels[i / classes] as usize == i % classes => 3.0,
+            None => 0.0,
+        };
+        gradient.iter_mut().enumerate().for_each(|(i, g)| *g = logits[i] - target(i));
+        gradient.iter().map(|g| 0.5 * f64::from(g * g)).sum()
+    }
+}
+
+#[test]
+fn a_loss_of_a_methods_own_trains_as_on_the_processor() {
+    let net = vit(0.1);
+    let teacher = Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(10))).unwrap());
+    for teacher in [None, Some(teacher)] {
+        let teaching = Teaching::Custom { objective: Arc::new(Squares), teacher };
+        let recipe = Recipe { teaching, ..sgd() };
+        let processor = on_processor(&net, &recipe, start(&net));
+        let device = on_device(&net, &recipe, start(&net), Precision::F32);
+        assert_near(&processor, &device, 1e-4);
+        assert_eq!(processor.rows[0].accuracy, device.rows[0].accuracy);
+        // It is that loss, and not the labels' cross-entropy.
+        let labels = Recipe { teaching: Teaching::Labels, ..sgd() };
+        let other = on_device(&net, &labels, start(&net), Precision::F32);
+        assert!(difference(&other.params, &device.params) > 1e-2);
+        let half = on_device(&net, &recipe, start(&net), Precision::Bf16);
+        assert!((half.rows[1].loss - device.rows[1].loss).abs() < 2e-2 * device.rows[1].loss);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! REPAIR: give the channels of a merged network the statistics that lie between those of its parents.
 
 use basin_core::{Array, Simplex};
+use rayon::prelude::*;
 use thiserror::Error;
 
 /// Mean and standard deviation of each channel over many inputs.
@@ -29,6 +30,14 @@ pub enum RepairError {
     Activations {
         /// Their shape.
         shape: Vec<usize>,
+    },
+    /// Activations in parts are not rows of channels, or there are none.
+    #[error("parts of {lengths:?} values, expected rows of {channels} channels, at least one")]
+    Parts {
+        /// Channels of a row.
+        channels: usize,
+        /// Values of each part.
+        lengths: Vec<usize>,
     },
     /// The number of weights is not the number of endpoints.
     #[error("{weights} weights for {endpoints} endpoints")]
@@ -81,15 +90,44 @@ impl ChannelStatistics {
             [samples, channels] if samples > 0 => (samples, channels),
             _ => return Err(RepairError::Activations { shape: activations.shape().to_vec() }),
         };
+        Self::of_rows(channels, &[activations.data()], samples)
+    }
+
+    /// As [`ChannelStatistics::of`], of samples that lie in several parts of rows of `channels` values. Each part is summed on
+    /// one core, and the parts are added in their order: the result does not depend on the number of cores.
+    ///
+    /// # Errors
+    /// [`RepairError::Parts`] where a part does not end with a row or there is no row, [`RepairError::Channel`] for values
+    /// that are not finite.
+    pub fn of_parts(channels: usize, parts: &[&[f32]]) -> Result<Self, RepairError> {
+        let values: usize = parts.iter().map(|part| part.len()).sum();
+        let samples = values.checked_div(channels).unwrap_or(0);
+        if samples == 0 || !parts.iter().all(|part| part.len().is_multiple_of(channels)) {
+            return Err(RepairError::Parts {
+                channels,
+                lengths: parts.iter().map(|part| part.len()).collect(),
+            });
+        }
+        Self::of_rows(channels, parts, samples)
+    }
+
+    fn of_rows(channels: usize, parts: &[&[f32]], samples: usize) -> Result<Self, RepairError> {
         // Row by row, as the values lie in memory.
-        let average = |term: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
-            let mut sums = vec![0.0; channels];
-            for row in activations.data().chunks_exact(channels.max(1)) {
-                for (c, (sum, x)) in sums.iter_mut().zip(row).enumerate() {
-                    *sum += term(c, f64::from(*x));
+        let average = |term: &(dyn Fn(usize, f64) -> f64 + Sync)| -> Vec<f64> {
+            let sums = parts.par_iter().map(|part| {
+                let mut sums = vec![0.0; channels];
+                for row in part.chunks_exact(channels.max(1)) {
+                    for (c, (sum, x)) in sums.iter_mut().zip(row).enumerate() {
+                        *sum += term(c, f64::from(*x));
+                    }
                 }
+                sums
+            });
+            let mut total = vec![0.0; channels];
+            for part in sums.collect::<Vec<_>>() {
+                total.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
             }
-            sums.into_iter().map(|sum| sum / samples as f64).collect()
+            total.into_iter().map(|sum| sum / samples as f64).collect()
         };
         let mean = average(&|_, x| x);
         let variance = average(&|c, x| (x - mean[c]).powi(2));

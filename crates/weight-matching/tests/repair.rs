@@ -116,3 +116,19 @@ fn statistics_that_do_not_fit_are_refused() {
     let refused = correction.absorb(&Array::full(vec![2, 4], 0.0), Some(&Array::full(vec![1], 0.0)));
     assert_eq!(refused, Err(channels("the bias", 2, 1)));
 }
+
+#[test]
+fn parts_are_samples_of_one_whole() {
+    let values: Vec<f32> = (0..60).map(|i| (i as f32 * 0.37).sin() + i as f32 % 3.0).collect();
+    let whole = ChannelStatistics::of(&Array::new(vec![20, 3], values.clone()).unwrap()).unwrap();
+    let parts = ChannelStatistics::of_parts(3, &[&values[..9], &[], &values[9..36], &values[36..]]).unwrap();
+    let pairs = |of: fn(&ChannelStatistics) -> &[f64]| of(&whole).iter().zip(of(&parts)).collect::<Vec<_>>();
+    for (a, b) in [pairs(ChannelStatistics::mean), pairs(ChannelStatistics::deviation)].concat() {
+        assert!((a - b).abs() < 1e-14 * a.abs().max(1.0), "{a} and {b}");
+    }
+    assert_eq!(ChannelStatistics::of_parts(3, &[&values]).unwrap(), whole);
+    for (channels, parts) in [(3, vec![&values[..4], &values[4..6]]), (3, vec![]), (0, vec![&values[..]])] {
+        let refused = ChannelStatistics::of_parts(channels, &parts);
+        assert!(matches!(refused, Err(RepairError::Parts { .. })), "{refused:?}");
+    }
+}

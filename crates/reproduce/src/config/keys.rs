@@ -272,6 +272,14 @@ pub const KEYS: &[Key] = &[
     )
     .alias("precision"),
     key(
+        "run.concurrent",
+        "1",
+        Range::Int(1, 64),
+        "networks",
+        "networks trained side by side, each as it would be alone; for small networks on a large device",
+    )
+    .alias("concurrent"),
+    key(
         "run.threads",
         "0",
         Range::Int(0, 4096),

@@ -58,6 +58,15 @@ pub(super) struct Tables {
     batch: usize,
 }
 
+/// Order, augmentation draws and dropout seeds of one epoch, as the device reads them.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) epoch: u64,
+    order: Vec<u8>,
+    draws: Vec<u8>,
+    seeds: Vec<u8>,
+}
+
 impl Tables {
     pub(super) fn new(pool: &Pool, steps: usize, batch: usize, dropout: bool) -> Result<Self, GpuError> {
         let all = steps * batch;
@@ -78,32 +87,41 @@ impl Tables {
         &self,
         pool: &Pool,
         recipe: &Recipe,
-        epoch: u64,
+        prepared: &Prepared,
         within: usize,
         updates: u64,
     ) -> Result<(), GpuError> {
+        let queue = pool.queue();
+        queue.write(self.order.span(), &prepared.order)?;
+        queue.write(self.draws.span(), &prepared.draws)?;
+        if let Some(seeds) = &self.seeds {
+            queue.write(seeds.span(), &prepared.seeds)?;
+        }
+        let steps = self.steps as u64;
+        let rates = (0..steps).flat_map(|step| {
+            let update = (updates + step + 1).saturating_sub(within as u64).max(1);
+            let rate = recipe.schedule.rate(prepared.epoch * steps + step, steps);
+            rates(&recipe.optimiser, rate, update).encode()
+        });
+        queue.write(self.rates.span(), &rates.collect::<Vec<u8>>())?;
+        queue.write(self.state.span(), &each(&[within as u32, 0, 0, 0], |word| word.to_le_bytes()))
+    }
+
+    /// What the tables of an epoch need and nothing on the device decides: made while the device works on another.
+    pub(super) fn prepare(&self, recipe: &Recipe, epoch: u64) -> Prepared {
         let set = &recipe.examples.images;
         let order = batch_order(&recipe.order, epoch, set.len());
         let order = &order[..self.steps * self.batch];
-        let queue = pool.queue();
-        queue.write(self.order.span(), &each(order, |i| i.to_le_bytes()))?;
         let draws = order.par_chunks(self.batch).flat_map_iter(|indices| {
             let augmented = recipe.augmentation_of(epoch);
             let draws = batch_draws(set.size(), indices, &recipe.examples.augment, &recipe.order, augmented);
             draws.flat_map(|draw| on_device(&draw).encode())
         });
-        queue.write(self.draws.span(), &draws.collect::<Vec<u8>>())?;
-        if let Some(seeds) = &self.seeds {
-            queue.write(seeds.span(), &seeds_of(&recipe.order, epoch, order))?;
-        }
-        let steps = self.steps as u64;
-        let rates = (0..steps).flat_map(|step| {
-            let update = (updates + step + 1).saturating_sub(within as u64).max(1);
-            let rate = recipe.schedule.rate(epoch * steps + step, steps);
-            rates(&recipe.optimiser, rate, update).encode()
-        });
-        queue.write(self.rates.span(), &rates.collect::<Vec<u8>>())?;
-        queue.write(self.state.span(), &each(&[within as u32, 0, 0, 0], |word| word.to_le_bytes()))
+        let seeds = match self.seeds {
+            Some(_) => seeds_of(&recipe.order, epoch, order),
+            None => Vec::new(),
+        };
+        Prepared { epoch, draws: draws.collect(), seeds, order: each(order, |i| i.to_le_bytes()) }
     }
 
     pub(super) fn epoch(&self) -> Epoch<'_> {
@@ -155,7 +173,8 @@ impl<'a> Feed<'a> {
     /// The queue's.
     pub fn batch(&mut self, epoch: u64, within: usize) -> Result<(Vec<f32>, Vec<u32>), GpuError> {
         let (pool, n) = (&self.pool, self.recipe.batch);
-        self.tables.begin(pool, self.recipe, epoch, within, 0)?;
+        let prepared = self.tables.prepare(self.recipe, epoch);
+        self.tables.begin(pool, self.recipe, &prepared, within, 0)?;
         let values = n * self.data.side * self.data.side * 3;
         let (images, labels) = (pool.take(4 * values)?, pool.take(4 * n)?);
         let to = Batch { images: images.span(), storage: Storage::F32, labels: labels.span(), seeds: None };

@@ -32,6 +32,9 @@ pub fn run(
         for queued in state.step + 1..=last {
             stepper.step()?;
             let stop = observer.step(queued) && queued < end;
+            if queued == last && last < end {
+                stepper.prepare(epoch + 1);
+            }
             let keep_now = (stop || observer.checkpoint_due()) && queued < end;
             if keep_now || queued == last {
                 absorb(&mut state, &mut stepper, recipe, per_epoch, queued, observer)?;

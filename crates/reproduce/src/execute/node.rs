@@ -1,21 +1,17 @@
-//! Carries out the plan's nodes: each once, resumable, its files sealed by DONE.
+//! The work of one node: from what it starts, what it does, what it leaves in its directory.
 
+use super::Executor;
+use super::observer::{EpochLine, METRICS, Observer, write_rows};
 use crate::device::OnDevice;
-use crate::interrupt::Interrupt;
-use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
-use crate::progress::{Progress, Task};
-use crate::{Experiment, Study, exit};
+use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
+use crate::progress::Progress;
+use crate::{Experiment, exit};
 use anyhow::{Context, Result, ensure};
-use basin_core::{Digest, Params, TensorFile};
+use basin_core::{Params, TensorFile};
 use basin_data::fill_plain;
 use basin_ensemble::{Objective, Trajectory};
-use basin_store::{NodeDir, RunDir};
-use basin_train::{
-    EpochRow, Examples, KeptTargets, Moments, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching,
-    TrainState,
-};
-use serde::{Deserialize, Serialize};
-use std::cell::Cell;
+use basin_store::NodeDir;
+use basin_train::{Examples, KeptTargets, Moments, Outcome, Recipe, Segment, Teacher, Teaching, TrainState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,100 +19,20 @@ use std::time::{Duration, Instant};
 pub const FINAL: &str = "final.safetensors";
 /// Momentum after the node's training, for trajectories that go on.
 const MOMENTS: &str = "moments.safetensors";
-/// One line per epoch.
-pub(crate) const METRICS: &str = "metrics.jsonl";
 /// What the node is.
 const NODE: &str = "node.toml";
 /// Images of the batch on which a transformed network must compute the same function.
 const PROBE: usize = 64;
 
-/// One line of metrics.jsonl.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochLine {
-    /// Epochs of the schedule finished.
-    pub epoch: u64,
-    /// Global steps finished.
-    pub step: u64,
-    /// Learning rate of the epoch's last step.
-    pub learning_rate: f64,
-    /// Mean training loss.
-    pub loss: f64,
-    /// Training accuracy, a fraction.
-    pub accuracy: f64,
-}
-
-impl EpochLine {
-    fn row(self) -> EpochRow {
-        let Self { epoch, step, learning_rate, loss, accuracy } = self;
-        EpochRow { epoch, step, learning_rate, loss, accuracy }
-    }
-}
-
-/// Carries out a plan in a run directory.
-#[derive(Debug)]
-pub struct Executor<'a> {
-    /// Data, networks, settings.
-    pub study: &'a Study,
-    /// The work.
-    pub plan: &'a Plan,
-    /// Where results go.
-    pub run: &'a RunDir,
-    /// Asked after every step.
-    pub interrupt: &'a Interrupt,
-    /// Where to train and evaluate; None: on the processor.
-    pub device: Option<&'a OnDevice>,
-}
-
 impl Executor<'_> {
-    /// The case whose settings make a node.
-    pub(crate) fn experiment(&self, node: &PlannedNode) -> &Experiment {
-        &self.study.cases[node.case]
-    }
-
-    /// The directory of a node.
-    ///
-    /// # Errors
-    /// When the name cannot be a directory's.
-    pub fn dir(&self, node: &PlannedNode) -> Result<NodeDir> {
-        Ok(self.run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?)
-    }
-
-    /// Carries out every node that is not done, inputs first.
-    ///
-    /// # Errors
-    /// The first failure; what was finished stays finished.
-    pub fn run(&self, progress: &mut Progress) -> Result<()> {
-        for node in &self.plan.nodes {
-            let dir = self.dir(node)?;
-            if dir.is_done()? {
-                // A kill between the seal and the end of the clearing leaves some.
-                dir.clear_states()?;
-                continue;
-            }
-            self.interrupt.check()?;
-            let clock = Stopwatch::start();
-            self.journal(&node.name, &node.key, "start", None)?;
-            let result = self.carry_out(node, &dir, progress, &clock);
-            let event = if result.is_ok() { "done" } else { "stop" };
-            self.journal(&node.name, &node.key, event, Some(clock.lap()))?;
-            result.with_context(|| format!("node {}", dir.name()))?;
-        }
-        Ok(())
-    }
-
-    /// Notes an event; `seconds` are those worked since the piece of work's last line.
-    pub(crate) fn journal(&self, name: &str, key: &Digest, event: &str, seconds: Option<f64>) -> Result<()> {
-        let line =
-            serde_json::json!({ "event": event, "name": name, "key": key.to_string(), "seconds": seconds });
-        Ok(self.run.journal().append(&line)?)
-    }
-
-    fn carry_out(
+    /// Does a node's work, going on where an earlier attempt left it, and seals its directory.
+    pub(super) fn carry_out(
         &self,
         node: &PlannedNode,
         dir: &NodeDir,
-        progress: &mut Progress,
-        clock: &Stopwatch,
+        device: Option<&OnDevice>,
+        progress: &Progress,
+        stopped: &dyn Fn() -> bool,
     ) -> Result<()> {
         dir.write(NODE, self.describe(node).as_bytes())?;
         let experiment = self.experiment(node);
@@ -143,12 +59,14 @@ impl Executor<'_> {
                 let (first, steps) = (start * per_epoch, (end - start) * per_epoch);
                 let checkpoint = Duration::from_secs_f64(experiment.config.float("run.checkpoint_seconds"));
                 let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
-                let mut observer = Observer { executor: self, node, dir, task, first, checkpoint, clock };
+                let kept = Instant::now();
+                let mut observer =
+                    Observer { executor: self, node, dir, task, first, checkpoint, kept, stopped };
                 let segment = Segment { state, end_epoch: *end };
                 let network = &experiment.network;
-                let outcome = match self.device {
+                let outcome = match device {
                     None => basin_train::run(network, &recipe, segment, &mut observer)?,
-                    Some(OnDevice { queue, precision }) => {
+                    Some(OnDevice { queue, precision, .. }) => {
                         let queue = queue.clone();
                         basin_train::device::run(queue, *precision, network, &recipe, segment, &mut observer)?
                     }
@@ -170,19 +88,6 @@ impl Executor<'_> {
         let files: Vec<&str> = [NODE, FINAL].into_iter().chain(others.iter().copied()).collect();
         dir.finish(&files)?;
         Ok(dir.clear_states()?)
-    }
-
-    /// The parameters of a finished node, in the network's order.
-    ///
-    /// # Errors
-    /// When a file is damaged or does not fit the network.
-    pub fn params(&self, node: NodeIndex) -> Result<Params> {
-        let node = &self.plan.nodes[node];
-        let dir = self.dir(node)?;
-        let bytes = dir.read_verified(FINAL)?;
-        let decoded =
-            TensorFile::decode(&bytes).with_context(|| format!("{}/{FINAL}", dir.path().display()))?;
-        Ok(self.experiment(node).network.check(&decoded.params)?)
     }
 
     /// The newest good rolling state of a node, or the state of the node that it continues; the log of a
@@ -296,62 +201,4 @@ fn assert_same_function(experiment: &Experiment, original: &Params, result: &Par
          at most 1e-4 of it. The permutation spec does not fit the network"
     );
     Ok(())
-}
-
-fn write_rows(dir: &NodeDir, state: &TrainState) -> Result<(), basin_store::StoreError> {
-    let line = |r: &EpochRow| EpochLine {
-        epoch: r.epoch,
-        step: r.step,
-        learning_rate: r.learning_rate,
-        loss: r.loss,
-        accuracy: r.accuracy,
-    };
-    dir.write_rows(METRICS, &state.rows.iter().map(line).collect::<Vec<_>>())
-}
-
-/// Time worked, told in laps, so that an interrupted attempt counts up to its last line in the journal.
-#[derive(Debug)]
-pub(crate) struct Stopwatch(Cell<Instant>);
-
-impl Stopwatch {
-    pub(crate) fn start() -> Self {
-        Self(Cell::new(Instant::now()))
-    }
-
-    /// Seconds since the last lap.
-    pub(crate) fn lap(&self) -> f64 {
-        self.0.replace(Instant::now()).elapsed().as_secs_f64()
-    }
-
-    fn since_lap(&self) -> Duration {
-        self.0.get().elapsed()
-    }
-}
-
-struct Observer<'a, 'p> {
-    executor: &'a Executor<'a>,
-    node: &'a PlannedNode,
-    dir: &'a NodeDir,
-    task: Task<'p>,
-    first: u64,
-    checkpoint: Duration,
-    clock: &'a Stopwatch,
-}
-
-impl SegmentObserver for Observer<'_, '_> {
-    fn step(&mut self, step: u64) -> bool {
-        self.task.step(step - self.first);
-        self.executor.interrupt.requested()
-    }
-
-    fn checkpoint_due(&mut self) -> bool {
-        self.clock.since_lap() >= self.checkpoint
-    }
-
-    fn checkpoint(&mut self, state: &TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        write_rows(self.dir, state)?;
-        self.dir.save_state(state.step, &state.encode())?;
-        let Observer { executor, node, clock, .. } = self;
-        Ok(executor.journal(&node.name, &node.key, "checkpoint", Some(clock.lap()))?)
-    }
 }

@@ -1,0 +1,186 @@
+//! Hands a plan's nodes to those who work: inputs first, and of all that could begin the one on which most work waits.
+
+use crate::plan::{NodeIndex, Plan};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What is to be done, in hand, and done.
+#[derive(Debug)]
+pub(super) struct Handout {
+    inputs: Vec<Vec<NodeIndex>>,
+    /// Passes of the longest chain of work that begins with a node.
+    waiting: Vec<f64>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    stages: Vec<Stage>,
+    stopped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    ToDo,
+    InHand,
+    Done,
+}
+
+impl Handout {
+    /// The nodes of a plan that are not done.
+    pub(super) fn of(plan: &Plan, done: &[bool]) -> Self {
+        Self::new(plan.nodes.iter().map(|node| (node.passes(), node.inputs())).unzip(), done)
+    }
+
+    /// Work and inputs of nodes, inputs standing before what needs them.
+    fn new((work, inputs): (Vec<f64>, Vec<Vec<NodeIndex>>), done: &[bool]) -> Self {
+        let mut waiting = work.clone();
+        // From the back: a node's own sum is complete when it is added to its inputs'.
+        for (node, inputs) in inputs.iter().enumerate().rev() {
+            for &input in inputs {
+                waiting[input] = waiting[input].max(work[input] + waiting[node]);
+            }
+        }
+        let stages = done.iter().map(|&done| if done { Stage::Done } else { Stage::ToDo }).collect();
+        let state = Mutex::new(State { stages, stopped: false });
+        Self { inputs, waiting, state, changed: Condvar::new() }
+    }
+
+    /// The next node to work on, its inputs done. Waits while only others' work can make one ready; none when
+    /// nothing is left to take or work is stopped.
+    pub(super) fn take(&self) -> Option<NodeIndex> {
+        let mut state = self.state();
+        loop {
+            let mut to_do = (0..state.stages.len()).filter(|&i| state.stages[i] == Stage::ToDo).peekable();
+            if state.stopped || to_do.peek().is_none() {
+                return None;
+            }
+            let done = |&input: &NodeIndex| state.stages[input] == Stage::Done;
+            let ready = to_do.filter(|&i| self.inputs[i].iter().all(done));
+            // The first of equals, in the plan's order.
+            let next = ready.rev().max_by(|&a, &b| self.waiting[a].total_cmp(&self.waiting[b]));
+            match next {
+                Some(node) => {
+                    state.stages[node] = Stage::InHand;
+                    return Some(node);
+                }
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// A node that was taken is done.
+    pub(super) fn done(&self, node: NodeIndex) {
+        self.state().stages[node] = Stage::Done;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more is handed out, and who works on something keeps what there is and stops.
+    pub(super) fn stop(&self) {
+        self.state().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether to stop.
+    pub(super) fn stopped(&self) -> bool {
+        self.state().stopped
+    }
+
+    /// Nodes that are not done.
+    pub(super) fn left(&self) -> usize {
+        self.state().stages.iter().filter(|&&stage| stage != Stage::Done).count()
+    }
+
+    /// Stops the others if the holder panics: nobody else would ever finish what it had in hand.
+    pub(super) fn stop_on_panic(&self) -> impl Drop {
+        StopOnPanic(self)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct StopOnPanic<'h>(&'h Handout);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A trunk (1) from an initialisation (0), two long branches of it, a short node of its own, and a sum of all.
+    fn graph() -> (Vec<f64>, Vec<Vec<NodeIndex>>) {
+        let nodes = [
+            (0.0, vec![]),
+            (2.0, vec![0]),
+            (9.0, vec![1]),
+            (5.0, vec![1]),
+            (4.0, vec![]),
+            (0.0, vec![2, 3, 4]),
+        ];
+        nodes.into_iter().unzip()
+    }
+
+    #[test]
+    fn what_most_waits_for_comes_first() {
+        let handout = Handout::new(graph(), &[false; 6]);
+        let mut order = Vec::new();
+        while let Some(node) = handout.take() {
+            handout.done(node);
+            order.push(node);
+        }
+        assert_eq!(order, [0, 1, 2, 3, 4, 5]);
+        // The trunk is there already: the long branch, then the other, then the node of its own.
+        let handout = Handout::new(graph(), &[true, true, false, false, false, false]);
+        assert_eq!((handout.take(), handout.take(), handout.take()), (Some(2), Some(3), Some(4)));
+        assert_eq!(handout.left(), 4);
+    }
+
+    #[test]
+    fn many_workers_take_every_node_once_and_after_its_inputs() {
+        let handout = Handout::new(graph(), &[false; 6]);
+        let finished = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some(node) = handout.take() {
+                        let before = finished.lock().unwrap().clone();
+                        assert!(handout.inputs[node].iter().all(|input| before.contains(input)), "{node}");
+                        // Others come to wait meanwhile.
+                        std::thread::sleep(std::time::Duration::from_millis(2));
+                        finished.lock().unwrap().push(node);
+                        handout.done(node);
+                    }
+                });
+            }
+        });
+        let mut all = finished.into_inner().unwrap();
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_panic_or_a_stop_lets_the_waiting_go() {
+        let handout = Handout::new(graph(), &[false; 6]);
+        assert_eq!(handout.take(), Some(0));
+        assert_eq!(handout.take(), Some(4));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| handout.take());
+            let lost = scope.spawn(|| {
+                let _stop = handout.stop_on_panic();
+                panic!("the holder of node 0 is gone");
+            });
+            assert!(lost.join().is_err());
+            assert_eq!(waiting.join().unwrap(), None);
+        });
+        assert!(handout.stopped());
+        assert_eq!(handout.take(), None);
+    }
+}

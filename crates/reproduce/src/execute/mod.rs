@@ -1,0 +1,152 @@
+//! Carries out the plan's nodes: each once, resumable, its files sealed by DONE.
+
+mod handout;
+mod node;
+mod observer;
+
+pub use node::FINAL;
+pub use observer::EpochLine;
+pub(crate) use observer::METRICS;
+
+use crate::device::OnDevice;
+use crate::interrupt::Interrupt;
+use crate::plan::{NodeIndex, Plan, PlannedNode};
+use crate::progress::Progress;
+use crate::{Experiment, Study, exit};
+use anyhow::{Context, Result};
+use basin_core::{Digest, Params, TensorFile};
+use basin_store::{NodeDir, RunDir};
+use handout::Handout;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Carries out a plan in a run directory.
+#[derive(Debug)]
+pub struct Executor<'a> {
+    /// Data, networks, settings.
+    pub study: &'a Study,
+    /// The work.
+    pub plan: &'a Plan,
+    /// Where results go.
+    pub run: &'a RunDir,
+    /// Asked after every step.
+    pub interrupt: &'a Interrupt,
+    /// When the journal's last line of this process was written.
+    pub(crate) clock: Mutex<Instant>,
+}
+
+impl<'a> Executor<'a> {
+    /// An executor whose time begins now.
+    pub fn new(study: &'a Study, plan: &'a Plan, run: &'a RunDir, interrupt: &'a Interrupt) -> Self {
+        Self { study, plan, run, interrupt, clock: Mutex::new(Instant::now()) }
+    }
+
+    /// The case whose settings make a node.
+    pub(crate) fn experiment(&self, node: &PlannedNode) -> &'a Experiment {
+        &self.study.cases[node.case]
+    }
+
+    /// The directory of a node.
+    ///
+    /// # Errors
+    /// When the name cannot be a directory's.
+    pub fn dir(&self, node: &PlannedNode) -> Result<NodeDir> {
+        Ok(self.run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?)
+    }
+
+    /// Carries out every node that is not done, inputs first, up to `concurrent` of them side by side; on a device each
+    /// of these on a queue of its own. What a node's files hold does not depend on what is worked on beside it.
+    ///
+    /// # Errors
+    /// The first failure; the others then keep what they have and stop. What was finished stays finished.
+    pub fn run(&self, device: Option<&OnDevice>, concurrent: usize, progress: &Progress) -> Result<()> {
+        let done = |node| -> Result<bool> {
+            let dir = self.dir(node)?;
+            let done = dir.is_done()?;
+            if done {
+                // A kill between the seal and the end of the clearing leaves some.
+                dir.clear_states()?;
+            }
+            Ok(done)
+        };
+        let done = self.plan.nodes.iter().map(done).collect::<Result<Vec<_>>>()?;
+        let handout = Handout::of(self.plan, &done);
+        match concurrent.min(handout.left()) {
+            0 => Ok(()),
+            1 => self.work(&handout, device, progress),
+            workers => {
+                let another = device.map(OnDevice::another);
+                let work = || {
+                    let device = another.as_ref().map(|open| open()).transpose();
+                    let device = device.inspect_err(|_| handout.stop())?;
+                    self.work(&handout, device.as_ref(), progress)
+                };
+                std::thread::scope(|scope| {
+                    let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+                    let ended = threads
+                        .into_iter()
+                        .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                    // One that failed stops the others: its reason, not their being stopped, is what there is to tell.
+                    let (stopped, failed): (Vec<_>, Vec<_>) = ended
+                        .filter_map(Result::err)
+                        .partition(|error| error.chain().any(|cause| cause.is::<exit::Interrupted>()));
+                    failed.into_iter().chain(stopped).next().map_or(Ok(()), Err)
+                })
+            }
+        }
+    }
+
+    /// Takes nodes and carries them out until none is left, work is stopped or one fails.
+    fn work(&self, handout: &Handout, device: Option<&OnDevice>, progress: &Progress) -> Result<()> {
+        let _stop_if_lost = handout.stop_on_panic();
+        while let Some(index) = handout.take() {
+            let node = &self.plan.nodes[index];
+            let result = self.attempt(node, handout, device, progress);
+            match result {
+                Ok(()) => handout.done(index),
+                Err(_) => handout.stop(),
+            }
+            result?;
+        }
+        Ok(())
+    }
+
+    fn attempt(
+        &self,
+        node: &PlannedNode,
+        handout: &Handout,
+        device: Option<&OnDevice>,
+        progress: &Progress,
+    ) -> Result<()> {
+        self.interrupt.check()?;
+        let dir = self.dir(node)?;
+        self.journal(&node.name, &node.key, "start")?;
+        let result = self.carry_out(node, &dir, device, progress, &|| handout.stopped());
+        self.journal(&node.name, &node.key, if result.is_ok() { "done" } else { "stop" })?;
+        result.with_context(|| format!("node {}", dir.name()))
+    }
+
+    /// Notes an event with the seconds since the line before it, whatever that was about: together they are the time
+    /// worked, also where several nodes are worked on at once, and an attempt that was killed counts up to its last line.
+    pub(crate) fn journal(&self, name: &str, key: &Digest, event: &str) -> Result<()> {
+        let mut last = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let seconds = now.duration_since(std::mem::replace(&mut *last, now)).as_secs_f64();
+        let line =
+            serde_json::json!({ "event": event, "name": name, "key": key.to_string(), "seconds": seconds });
+        Ok(self.run.journal().append(&line)?)
+    }
+
+    /// The parameters of a finished node, in the network's order.
+    ///
+    /// # Errors
+    /// When a file is damaged or does not fit the network.
+    pub fn params(&self, node: NodeIndex) -> Result<Params> {
+        let node = &self.plan.nodes[node];
+        let dir = self.dir(node)?;
+        let bytes = dir.read_verified(FINAL)?;
+        let decoded =
+            TensorFile::decode(&bytes).with_context(|| format!("{}/{FINAL}", dir.path().display()))?;
+        Ok(self.experiment(node).network.check(&decoded.params)?)
+    }
+}
