@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weight-matching",
         ],
     ),
+    ("basin-fixtures", &[]),
     ("basin-tests", &[]),
     ("xtask", &[]),
 ];
@@ -130,7 +131,9 @@ fn by_default(package: &Value, dependency: &str) -> bool {
 /// Heads, lengths and names of source files.
 fn sources(root: &Path, broken: &mut Vec<String>) {
     let mut files = Vec::new();
-    ["crates", "xtask", "tests"].iter().for_each(|folder| rust_files(&root.join(folder), &mut files));
+    ["crates", "xtask", "tests", "fixtures"]
+        .iter()
+        .for_each(|folder| rust_files(&root.join(folder), &mut files));
     for file in files {
         let text = fs::read_to_string(&file).unwrap_or_default();
         let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();

@@ -1,17 +1,7 @@
 //! Attention against a float64 reference, on every instruction set of this processor.
 
+use basin_fixtures::{array, close};
 use basin_kernels::{Isa, attention};
-
-/// Values that vary without pattern, in [-scale, scale).
-fn values(stream: u32, len: usize, scale: f64) -> Vec<f32> {
-    let hash = |k: u32| {
-        let mut h = k.wrapping_mul(0x9E37_79B9).wrapping_add(stream.wrapping_mul(0x85EB_CA6B));
-        h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
-        h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
-        ((f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0) * scale) as f32
-    };
-    (0..len as u32).map(hash).collect()
-}
 
 fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|v| f64::from(*v)).collect()
@@ -20,17 +10,6 @@ fn wide(x: &[f32]) -> Vec<f64> {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Every element within `tolerance` times the largest expected one.
-#[track_caller]
-fn close(what: &str, got: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(got.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(1e-30f64, |m, x| m.max(x.abs()));
-    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
-        let error = (f64::from(*g) - e).abs();
-        assert!(error <= tolerance * largest, "{what}[{i}]: {g} against {e}, largest {largest}");
-    }
 }
 
 /// Textbook attention with its gradient. For one image: output, ln Σ exp, and the gradient of Σ dout·output.
@@ -76,8 +55,8 @@ fn attend(qkv: &[f64], dout: &[f64], tokens: usize, d: usize, heads: usize) -> R
 #[test]
 fn the_reference_gradient_of_attention_matches_finite_differences() {
     for (tokens, d, heads) in [(1, 2, 1), (4, 3, 3), (5, 6, 2)] {
-        let qkv = wide(&values(1, tokens * 3 * d, 1.5));
-        let dout = wide(&values(2, tokens * d, 1.0));
+        let qkv = wide(&array(1, tokens * 3 * d, 1.5, 0.0));
+        let dout = wide(&array(2, tokens * d, 1.0, 0.0));
         let gradient = attend(&qkv, &dout, tokens, d, heads).dqkv;
         for (i, g) in gradient.iter().enumerate() {
             let moved = |by: f64| {
@@ -114,7 +93,8 @@ fn attention_and_its_gradients_agree_with_the_reference() {
     .enumerate()
     {
         let stream = 10 * case as u32;
-        let (qkv, dout) = (values(stream, n * tokens * 3 * d, size), values(stream + 1, n * tokens * d, 1.0));
+        let (qkv, dout) =
+            (array(stream, n * tokens * 3 * d, size, 0.0), array(stream + 1, n * tokens * d, 1.0, 0.0));
         let images: Vec<Reference> = (0..n)
             .map(|i| {
                 let (qkv, dout) = (&qkv[i * tokens * 3 * d..], &dout[i * tokens * d..]);
@@ -141,7 +121,7 @@ fn attention_and_its_gradients_agree_with_the_reference() {
 #[test]
 fn attention_of_an_image_does_not_depend_on_its_company() {
     let (tokens, d, heads) = (9, 24, 2);
-    let (qkv, dout) = (values(1, 3 * tokens * 3 * d, 1.0), values(2, 3 * tokens * d, 1.0));
+    let (qkv, dout) = (array(1, 3 * tokens * 3 * d, 1.0, 0.0), array(2, 3 * tokens * d, 1.0, 0.0));
     for isa in Isa::available() {
         let run = |images: std::ops::Range<usize>| {
             let qkv = &qkv[images.start * tokens * 3 * d..images.end * tokens * 3 * d];
@@ -163,7 +143,7 @@ fn attention_of_an_image_does_not_depend_on_its_company() {
 fn attention_keeps_large_scores_finite_and_nan_in_its_row() {
     let (tokens, d, heads) = (5, 8, 2);
     for isa in Isa::available() {
-        let mut qkv = values(3, tokens * 3 * d, 300.0);
+        let mut qkv = array(3, tokens * 3 * d, 300.0, 0.0);
         let (mut out, mut sums) = (vec![0.0; tokens * d], vec![0.0; heads * tokens]);
         attention::forward(&qkv, tokens, d, heads, &mut out, &mut sums, isa);
         assert!(out.iter().chain(&sums).all(|x| x.is_finite()), "{isa:?}");

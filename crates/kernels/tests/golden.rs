@@ -1,41 +1,12 @@
 //! Convolutions and norms against PyTorch's float64 values, on every instruction set of this processor.
 
+use basin_fixtures::{array, close, numbers, sizes};
 use basin_kernels::Isa;
 use basin_kernels::conv::{self, Algorithm, ConvShape, PackedConv};
 use basin_kernels::norm::{self, NormShape};
 use serde_json::Value;
 
 const GOLDEN: &str = include_str!("../../../fixtures/resnet20/layers.json");
-
-/// The hash that fills the fixtures' arrays (see their README).
-fn u(stream: u32, k: u32) -> f64 {
-    let mut h = k.wrapping_add(0x9E37_79B9_u32.wrapping_mul(stream + 1));
-    h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
-    h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
-    f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0
-}
-
-fn array(stream: u32, len: usize, scale: f64, offset: f64) -> Vec<f32> {
-    (0..len as u32).map(|k| (offset + scale * u(stream, k)) as f32).collect()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-}
-
-fn sizes(value: &Value) -> Vec<usize> {
-    numbers(value).iter().map(|x| *x as usize).collect()
-}
-
-#[track_caller]
-fn close(what: &str, got: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(got.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(1e-30f64, |m, x| m.max(x.abs()));
-    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
-        let error = (f64::from(*g) - e).abs();
-        assert!(error <= tolerance * largest, "{what}[{i}]: {g} against {e}, largest {largest}");
-    }
-}
 
 #[test]
 fn convolutions_and_their_gradients_agree_with_pytorch() {

@@ -4,15 +4,9 @@ use basin_kernels::ops::{channel_norm, channel_norm_add, conv2d, cross_entropy, 
 use basin_kernels::{floats, tensor};
 use candle_core::{Result, Tensor, Var};
 
-/// Values that vary without pattern, in [-1, 1).
+/// Values without pattern in [-1, 1).
 fn values(stream: u32, len: usize) -> Vec<f32> {
-    let hash = |k: u32| {
-        let mut h = k.wrapping_mul(0x9E37_79B9).wrapping_add(stream.wrapping_mul(0x85EB_CA6B));
-        h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
-        h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
-        (f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0) as f32
-    };
-    (0..len as u32).map(hash).collect()
+    basin_fixtures::array(stream, len, 1.0, 0.0)
 }
 
 fn var(stream: u32, dims: &[usize]) -> Var {

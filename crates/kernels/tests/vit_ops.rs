@@ -1,18 +1,8 @@
 //! The vision transformer's kernels around attention against float64 references, on every instruction set
 //! of this processor.
 
+use basin_fixtures::{array, close};
 use basin_kernels::{Isa, bias, dropout, gelu, tokens};
-
-/// Values that vary without pattern, in [-scale, scale).
-fn values(stream: u32, len: usize, scale: f64) -> Vec<f32> {
-    let hash = |k: u32| {
-        let mut h = k.wrapping_mul(0x9E37_79B9).wrapping_add(stream.wrapping_mul(0x85EB_CA6B));
-        h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
-        h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
-        ((f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0) * scale) as f32
-    };
-    (0..len as u32).map(hash).collect()
-}
 
 fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|v| f64::from(*v)).collect()
@@ -21,17 +11,6 @@ fn wide(x: &[f32]) -> Vec<f64> {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Every element within `tolerance` times the largest expected one.
-#[track_caller]
-fn close(what: &str, got: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(got.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(1e-30f64, |m, x| m.max(x.abs()));
-    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
-        let error = (f64::from(*g) - e).abs();
-        assert!(error <= tolerance * largest, "{what}[{i}]: {g} against {e}, largest {largest}");
-    }
 }
 
 /// Φ(z) = ½ + φ(z) Σ z^(2k+1)/(2k+1)!!, to 10⁻¹⁵ for |z| ≤ 12.
@@ -93,7 +72,7 @@ fn gelu_at_the_edges() {
 #[test]
 fn bias_with_gelu_and_with_a_residual() {
     for (rows, c) in [(1, 1), (3, 5), (4, 16), (2, 37)] {
-        let (z, b, r) = (values(1, rows * c, 3.0), values(2, c, 1.0), values(3, rows * c, 1.0));
+        let (z, b, r) = (array(1, rows * c, 3.0, 0.0), array(2, c, 1.0, 0.0), array(3, rows * c, 1.0, 0.0));
         let sums: Vec<f32> = (0..rows * c).map(|i| z[i] + b[i % c]).collect();
         for isa in Isa::available() {
             let (mut expected, mut y, mut x) = (vec![0.0; z.len()], vec![f32::NAN; z.len()], z.clone());
@@ -115,8 +94,8 @@ fn bias_with_gelu_and_with_a_residual() {
 #[test]
 fn bias_gradients_are_column_sums_image_by_image() {
     for (n, rows, c) in [(1, 1, 1), (2, 3, 5), (3, 7, 130), (2, 65, 300)] {
-        let dy = values(4, n * rows * c, 1.0);
-        let before = values(5, c, 1.0);
+        let dy = array(4, n * rows * c, 1.0, 0.0);
+        let before = array(5, c, 1.0, 0.0);
         let expected: Vec<f64> = (0..c)
             .map(|j| f64::from(before[j]) + (0..n * rows).map(|r| f64::from(dy[r * c + j])).sum::<f64>())
             .collect();
@@ -151,7 +130,7 @@ fn kept(seed: u64, site: u32, i: usize, threshold: u32) -> bool {
 fn dropout_is_what_its_documentation_says_on_every_set() {
     let seeds = [7, u64::MAX, 1 << 40];
     for per_image in [1, 5, 511, 513, 1024, 100_001] {
-        let x = values(6, seeds.len() * per_image, 2.0);
+        let x = array(6, seeds.len() * per_image, 2.0, 0.0);
         for isa in Isa::available() {
             for (rate, threshold) in [(0.1f32, 6554), (0.5, 32768), (0.75, 49152)] {
                 let mut y = x.clone();
@@ -206,7 +185,7 @@ fn dropout_masks_look_random() {
 #[test]
 fn patches_run_over_channel_row_column() {
     for (n, side, c, patch) in [(1, 1, 1, 1), (2, 6, 3, 2), (1, 6, 2, 3), (2, 4, 3, 4)] {
-        let x = values(7, n * side * side * c, 1.0);
+        let x = array(7, n * side * side * c, 1.0, 0.0);
         let mut out = vec![f32::NAN; x.len()];
         tokens::patches(&x, side, c, patch, &mut out);
         let mut next = out.iter();
@@ -228,7 +207,8 @@ fn patches_run_over_channel_row_column() {
 #[test]
 fn class_token_and_first_token_with_their_gradients() {
     for (n, t, d) in [(1, 1, 1), (2, 4, 3), (3, 2, 17)] {
-        let (e, cls, pos) = (values(1, n * t * d, 1.0), values(2, d, 1.0), values(3, (t + 1) * d, 1.0));
+        let (e, cls, pos) =
+            (array(1, n * t * d, 1.0, 0.0), array(2, d, 1.0, 0.0), array(3, (t + 1) * d, 1.0, 0.0));
         let mut out = vec![f32::NAN; n * (t + 1) * d];
         tokens::prepend(&e, &cls, &pos, &mut out);
         for (k, value) in out.iter().enumerate() {
@@ -238,7 +218,7 @@ fn class_token_and_first_token_with_their_gradients() {
         }
 
         // The map is linear: Σ dout · out = Σ gradients · arguments.
-        let dout = values(4, out.len(), 1.0);
+        let dout = array(4, out.len(), 1.0, 0.0);
         let (mut dcls, mut dpos, mut de) = (vec![0.0; d], vec![0.0; pos.len()], vec![f32::NAN; e.len()]);
         tokens::prepend_gradient(&dout, &mut dcls, &mut dpos, &mut de);
         let got = [(&dcls, &cls), (&dpos, &pos), (&de, &e)].map(|(g, x)| dot(&wide(g), &wide(x)));
@@ -252,7 +232,7 @@ fn class_token_and_first_token_with_their_gradients() {
 
         let (mut first, mut dx) = (vec![f32::NAN; n * d], vec![f32::NAN; out.len()]);
         tokens::first_token(&out, t + 1, d, &mut first);
-        let g = values(5, n * d, 1.0);
+        let g = array(5, n * d, 1.0, 0.0);
         tokens::first_token_gradient(&g, t + 1, d, &mut dx);
         assert!((0..n * d).all(|k| first[k] == out[k / d * (t + 1) * d + k % d]), "{n}×{t}×{d}");
         assert!((0..n * d).all(|k| dx[k / d * (t + 1) * d + k % d] == g[k]), "{n}×{t}×{d}");

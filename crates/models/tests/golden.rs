@@ -1,6 +1,7 @@
 //! Networks against PyTorch's float64 values: logits, loss and every parameter's gradient.
 
 use basin_core::{Array, Params};
+use basin_fixtures::{array, close, numbers};
 use basin_kernels::loss::{Target, loss};
 use basin_kernels::{Accumulators, Tape};
 use basin_models::{Architecture, Network, VitConfig};
@@ -8,22 +9,6 @@ use serde_json::Value;
 
 const RESNET: &str = include_str!("../../../fixtures/resnet20/resnet20.json");
 const VIT: &str = include_str!("../../../fixtures/vit/vit.json");
-
-/// The hash that fills the fixtures' arrays (see their README).
-fn u(stream: u32, k: u32) -> f64 {
-    let mut h = k.wrapping_add(0x9E37_79B9_u32.wrapping_mul(stream + 1));
-    h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
-    h = (h ^ (h >> 15)).wrapping_mul(0x846C_A68B);
-    f64::from(h ^ (h >> 16)) / 2_147_483_648.0 - 1.0
-}
-
-fn array(stream: u32, len: usize, scale: f64, offset: f64) -> Vec<f32> {
-    (0..len as u32).map(|k| (offset + scale * u(stream, k)) as f32).collect()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-}
 
 fn resnet(case: &Value) -> Network {
     let shape = numbers(&case["input_shape"]);
@@ -104,30 +89,10 @@ fn agree(golden: &str, network: impl Fn(&Value) -> Network) {
         let entries = case["parameters"].as_array().unwrap();
         assert_eq!(entries.len(), net.layout().params.len());
         for (at, (entry, got)) in entries.iter().zip(gradients.unpack(&weights)).enumerate() {
-            let expected = &entry["gradient"];
-            let (indices, values) = match expected.get("full") {
-                Some(full) => ((0..got.len()).collect(), numbers(full)),
-                None => (
-                    numbers(&expected["indices"]).iter().map(|i| *i as usize).collect::<Vec<_>>(),
-                    numbers(&expected["values"]),
-                ),
-            };
-            let largest = match expected.get("max_abs") {
-                Some(max) => max.as_f64().unwrap(),
-                None => values.iter().fold(0.0f64, |m, v| m.max(v.abs())),
-            };
             assert!(got.iter().any(|g| *g != 0.0), "{} receives no gradient", entry["name"]);
             assert_eq!(entry["name"], net.layout().params[at].name);
-            for (i, want) in indices.into_iter().zip(values) {
-                let error = (f64::from(got[i]) - want).abs();
-                assert!(
-                    error <= 1e-4 * largest,
-                    "{} {}[{i}]: {} against {want}",
-                    case["name"],
-                    entry["name"],
-                    got[i]
-                );
-            }
+            let what = format!("{} {}", case["name"], entry["name"]);
+            close(&what, &got, &entry["gradient"], 1e-4);
         }
     }
 }
