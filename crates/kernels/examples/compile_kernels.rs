@@ -1,9 +1,10 @@
-//! Compiles all kernels with the run-time compiler, as training does, and writes their PTX. Needs no GPU.
+//! Compiles all kernels with the run-time compiler, as training does, and writes what comes out. Needs no GPU.
 //!
-//! `compile_kernels FOLDER sm_80 sm_90` writes FOLDER/sm_80/NAME.ptx and so on, and prints one path per line.
+//! `compile_kernels FOLDER sm_80 sm_90` writes the machine code FOLDER/sm_80/NAME.cubin, which training runs, beside the
+//! PTX FOLDER/sm_80/NAME.ptx, for people and other tools, and so on; it prints the path of each PTX on a line.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use basin_kernels::cuda::{compiler_version, libraries, ptx};
+use basin_kernels::cuda::{compiler_version, libraries, program};
 use basin_kernels::gpu::{NoStore, sources};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,10 +34,16 @@ fn compile_all(folder: &Path, targets: &[String]) -> Result<(), String> {
         let folder = folder.join(target);
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         for source in sources::ALL {
-            let virtual_target = target.replace("sm_", "compute_");
-            let text = ptx(*source, &virtual_target, &NoStore).map_err(|error| error.to_string())?;
-            let path = folder.join(source.name).with_extension("ptx");
-            std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+            let write = |target: &str, extension: &str| {
+                let program = program(*source, target, &NoStore).map_err(|error| error.to_string())?;
+                let path = folder.join(source.name).with_extension(extension);
+                // The zero byte behind a text is the driver's, not a file's.
+                let text = program.strip_suffix(b"\0").filter(|_| extension == "ptx").unwrap_or(&program);
+                std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+                Ok::<_, String>(path)
+            };
+            write(target, "cubin")?;
+            let path = write(&target.replace("sm_", "compute_"), "ptx")?;
             println!("{}", path.display());
         }
     }

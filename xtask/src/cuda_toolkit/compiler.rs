@@ -4,7 +4,7 @@ use super::{executable, write_if_changed};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Packages that together make a compiler, pinned: driver 580 takes what 13.0 writes, and nothing newer.
+/// Packages that together make a compiler, pinned: driver 580 takes the PTX that 13.0 writes, and no newer one's.
 const COMPILER: [&str; 5] = [
     "nvidia-cuda-nvcc==13.0.88",
     "nvidia-cuda-crt==13.0.88",
@@ -17,8 +17,7 @@ const COMPILER: [&str; 5] = [
 const RUN_TIME_COMPILER: [&str; 1] = ["nvidia-cuda-nvrtc==13.0.88"];
 
 /// The libraries that a machine with a driver and nothing else lacks.
-const LIBRARIES: [&str; 3] =
-    ["nvidia-cublas==13.1.0.3", "nvidia-curand==10.4.0.35", "nvidia-cudnn-cu13==9.19.0.56"];
+const LIBRARIES: [&str; 2] = ["nvidia-cublas==13.1.0.3", "nvidia-cudnn-cu13==9.19.0.56"];
 
 /// Versions of CUDA that the bindings know, from the newest that was tried down.
 const KNOWN: [(u32, u32); 9] =

@@ -4,10 +4,10 @@
 //! C = A B is asked for as Cᵀ = Bᵀ Aᵀ.
 
 use super::error::{blas, driver};
+use super::turn::Turn;
 use crate::gpu::{Convolution, GpuError, Operands, Pass, Precision, Storage};
-use candle_core::CudaDevice;
-use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys};
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr};
+use candle_core::cuda_backend::cudarc::cublas::{result, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -15,29 +15,32 @@ use std::sync::Arc;
 /// captured work nor shares any with other streams, which would make its results depend on them.
 const WORKSPACE: usize = 32 << 20;
 
-/// A handle of cuBLAS on one stream.
+/// A handle of cuBLAS on one stream, with scratch memory of its own.
 pub(super) struct Blas {
-    handle: Arc<CudaBlas>,
+    // Dropped before the memory and the stream.
+    handle: Handle,
     _workspace: CudaSlice<u8>,
+    _stream: Arc<CudaStream>,
 }
 
 impl Blas {
-    pub(super) fn new(device: &CudaDevice) -> Result<Self, GpuError> {
-        let (handle, stream) = (device.cublas_handle(), device.cuda_stream());
+    pub(super) fn new(stream: Arc<CudaStream>) -> Result<Self, GpuError> {
+        let handle = Handle(result::create_handle().map_err(|error| blas(error, "start"))?);
         // SAFETY: scratch memory is written before it is read, and every byte pattern is a u8.
         let workspace = unsafe { stream.alloc::<u8>(WORKSPACE) };
         let workspace = workspace.map_err(|error| driver(error, "allocate cuBLAS's scratch memory"))?;
         let address = workspace.device_ptr(&stream).0 as *mut c_void;
         // Partial sums of bf16 products stay f32.
         let mode = sys::cublasMath_t::CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
-        // SAFETY: the handle is alive, and the memory lives as long as `Self`, which alone uses the handle for products.
+        // The stream first: setting it takes the library back to scratch memory of its own.
+        // SAFETY: the handle is alive; stream and memory live as long as `Self`, which alone uses the handle.
         unsafe {
-            sys::cublasSetWorkspace_v2(*handle.handle(), address, WORKSPACE)
-                .result()
-                .and_then(|()| sys::cublasSetMathMode(*handle.handle(), mode).result())
-                .map_err(|error| blas(error, "take its scratch memory and mode"))?;
+            result::set_stream(handle.0, stream.cu_stream().cast())
+                .and_then(|()| sys::cublasSetWorkspace_v2(handle.0, address, WORKSPACE).result())
+                .and_then(|()| sys::cublasSetMathMode(handle.0, mode).result())
+                .map_err(|error| blas(error, "take its stream, scratch memory and mode"))?;
         }
-        Ok(Self { handle, _workspace: workspace })
+        Ok(Self { handle, _workspace: workspace, _stream: stream })
     }
 
     /// Whether a convolution is a matrix product.
@@ -75,7 +78,7 @@ impl Blas {
         // read before the call returns.
         let done = unsafe {
             result::gemm_ex(
-                *self.handle.handle(),
+                self.handle.0,
                 transposed(product.transposed.0),
                 transposed(product.transposed.1),
                 m as i32,
@@ -97,6 +100,18 @@ impl Blas {
             )
         };
         done.map_err(|error| blas(error, &format!("multiply for {convolution:?}")))
+    }
+}
+
+/// Destroyed when dropped.
+struct Handle(sys::cublasHandle_t);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Waits for the whole device.
+        let _turn = Turn::wait();
+        // SAFETY: made by `Blas::new`, destroyed here alone. After a fault of the device it fails, and leaks.
+        let _ = unsafe { result::destroy_handle(self.0) };
     }
 }
 

@@ -1,6 +1,7 @@
 //! Captured work: a CUDA graph, recorded once and launched as a whole.
 
 use super::error::driver;
+use super::turn::Turn;
 use crate::gpu::{GpuError, Replay};
 use candle_core::cuda_backend::cudarc::driver::{CudaGraph, CudaSlice, CudaStream, sys};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,12 +47,14 @@ impl Drop for Ending<'_> {
 pub(super) struct Graph(CudaGraph);
 
 impl Graph {
-    /// Captures what `work` puts into the stream. Other threads may allocate meanwhile, on streams of their own.
+    /// Captures what `work` puts into the stream. Other threads may launch and allocate meanwhile, on streams of their
+    /// own: the mode forbids that to this thread alone.
     pub(super) fn capture(
         stream: &Arc<CudaStream>,
         capturing: &Capturing,
         work: &mut dyn FnMut() -> Result<(), GpuError>,
     ) -> Result<Self, GpuError> {
+        let _turn = Turn::wait();
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         stream.begin_capture(mode).map_err(|error| driver(error, "begin a capture"))?;
         let ending = capturing.begin();

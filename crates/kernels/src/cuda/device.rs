@@ -1,10 +1,10 @@
 //! Opening a device: every way in which it can be missing has its own error.
 
-use super::error::{candle, driver};
+use super::error::driver;
 use super::libraries::{check_libraries, libraries};
 use crate::gpu::GpuError;
-use candle_core::CudaDevice;
-use candle_core::cuda_backend::cudarc::driver::{CudaContext, DriverError, result, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaStream, DriverError, result, sys};
+use std::sync::Arc;
 
 /// The oldest devices that have bf16 and asynchronous copies: Ampere.
 pub const CAPABILITY: (u32, u32) = (8, 0);
@@ -96,17 +96,23 @@ fn describe(ordinal: usize) -> Result<Device, GpuError> {
 }
 
 /// Opens a device with a stream of its own, ready for captured work: no events per allocation, and freed memory
-/// stays with the process.
-pub(super) fn open(ordinal: usize) -> Result<(Device, CudaDevice), GpuError> {
+/// stays with the process. All queues of a process share the device's primary context.
+pub(super) fn open(ordinal: usize) -> Result<(Device, Arc<CudaStream>), GpuError> {
     let found = devices()?;
     let device = choose(&found, ordinal)?;
     // Only now: without a driver or a device, libraries are the smaller worry.
     check_libraries()?;
-    let opened = CudaDevice::new_with_stream(ordinal).map_err(|error| candle(error, "open it"))?;
-    // SAFETY: all memory of this device is allocated, used and freed on the one stream, in its order.
-    unsafe { opened.disable_event_tracking() };
-    keep_freed_memory(&opened).map_err(|error| driver(error, "set up its memory pool"))?;
-    Ok((device.clone(), opened))
+    let opened = || {
+        let context = CudaContext::new(ordinal)?;
+        // Before the stream is made, which would else wait for the whole device.
+        // SAFETY: all memory of this context is allocated, used and freed on the one stream, in its order.
+        unsafe { context.disable_event_tracking() };
+        keep_freed_memory(&context)?;
+        // One that does not wait for the stream that the process has by default.
+        context.new_stream()
+    };
+    let stream = opened().map_err(|error| driver(error, "open it"))?;
+    Ok((device.clone(), stream))
 }
 
 /// The device of that number, if it is there and new enough.
@@ -124,9 +130,7 @@ fn choose(found: &[Device], ordinal: usize) -> Result<&Device, GpuError> {
 }
 
 /// The driver's pool hands freed memory back to the system at every wait, unless its threshold says otherwise.
-fn keep_freed_memory(device: &CudaDevice) -> Result<(), DriverError> {
-    let stream = device.cuda_stream();
-    let context = stream.context();
+fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
     if !context.has_async_alloc() {
         return Ok(());
     }

@@ -1,19 +1,20 @@
 //! Convolutions by cuDNN, NHWC, with what was chosen for a convolution kept for the next call.
 //!
 //! Three things do not fit cuDNN's convolutions and are put right with scratch memory. It pads both sides alike: where
-//! SAME padding does not, images are copied into larger ones with zeros behind. Its bf16 weight gradients are
-//! bf16: they are widened to f32 afterwards, so they are rounded once, after f32 sums. And where it has no algorithm
-//! that is deterministic and keeps to the precision, the project's own kernels run.
+//! SAME padding does not, its output has a row and a column more, before ours, which are cut off, or in the gradients
+//! zero. Its bf16 weight gradients are bf16: they are widened to f32 afterwards, so they are rounded once, after f32
+//! sums. And where it has no algorithm that is deterministic and keeps to the precision, the project's own kernels run.
 
 use super::CudaQueue;
-use super::algorithm::{Algorithm, Choice, choose};
-use super::descriptors::{Descriptors, Extent};
+use super::algorithm::Algorithm;
+use super::descriptors::Descriptors;
 use super::error::dnn;
+use super::plan::Plan;
+use super::scratch::Cut;
 use super::strided_copy::{Copy, Images};
+use super::turn::Turn;
 use crate::gpu::sources::ELEMENTWISE;
-use crate::gpu::{
-    Arg, Convolution, GpuError, Kernel, Launch, Operands, Pass, Queue, Span, Storage, convolution,
-};
+use crate::gpu::{Arg, Convolution, GpuError, Kernel, Launch, Operands, Pass, Queue, Span, convolution};
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::CudaStream;
 use std::cell::RefCell;
@@ -29,14 +30,6 @@ pub(super) struct Dnn {
     stream: Arc<CudaStream>,
 }
 
-/// How a convolution is carried out.
-enum Plan {
-    /// By cuDNN.
-    Library { descriptors: Descriptors, choice: Choice, parts: Parts },
-    /// By the project's kernels.
-    Own,
-}
-
 impl Dnn {
     pub(super) fn new(stream: Arc<CudaStream>) -> Result<Self, GpuError> {
         let said = |error| dnn(error, "start");
@@ -46,33 +39,15 @@ impl Dnn {
         Ok(Self { plans: RefCell::default(), handle, stream })
     }
 
-    /// Bytes of scratch memory of a convolution.
-    pub(super) fn scratch(&self, convolution: &Convolution) -> Result<usize, GpuError> {
-        Ok(match &*self.plan(convolution)? {
-            Plan::Library { parts, .. } => parts.total(),
-            Plan::Own => convolution::scratch(convolution),
-        })
+    /// The plan of a convolution, if it was made.
+    pub(super) fn made(&self, convolution: &Convolution) -> Option<Rc<Plan>> {
+        self.plans.borrow().get(convolution).cloned()
     }
 
-    /// Whether cuDNN carries a convolution out.
-    pub(super) fn has(&self, convolution: &Convolution) -> Result<bool, GpuError> {
-        Ok(matches!(&*self.plan(convolution)?, Plan::Library { .. }))
-    }
-
-    fn plan(&self, convolution: &Convolution) -> Result<Rc<Plan>, GpuError> {
-        if let Some(plan) = self.plans.borrow().get(convolution) {
-            return Ok(plan.clone());
-        }
-        let descriptors = Descriptors::new(convolution)?;
-        let plan = match choose(self.handle.0, convolution, &descriptors)? {
-            Some(choice) => {
-                descriptors.set_math(choice.math).map_err(|error| dnn(error, "take an arithmetic"))?;
-                let parts = Parts::of(convolution, choice.scratch);
-                Plan::Library { descriptors, choice, parts }
-            }
-            None => Plan::Own,
-        };
-        let plan = Rc::new(plan);
+    /// Makes and keeps the plan of a convolution. Waits for the stream, which must not be captured.
+    pub(super) fn make(&self, convolution: &Convolution) -> Result<Rc<Plan>, GpuError> {
+        let _turn = Turn::wait();
+        let plan = Rc::new(Plan::new(self.handle.0, &self.stream, convolution)?);
         self.plans.borrow_mut().insert(*convolution, plan.clone());
         Ok(plan)
     }
@@ -81,121 +56,104 @@ impl Dnn {
     pub(super) fn convolve(
         &self,
         queue: &CudaQueue,
+        plan: &Plan,
         convolution: &Convolution,
         operands: Operands<'_>,
         scratch: Span<'_>,
     ) -> Result<(), GpuError> {
-        match &*self.plan(convolution)? {
-            Plan::Own => convolution::launch(queue, convolution, operands, scratch),
-            Plan::Library { descriptors, choice, parts } => {
-                let scratch = parts.cut(convolution, scratch)?;
-                self.run(queue, convolution, operands, descriptors, choice, &scratch)
-            }
-        }
-    }
-
-    fn run(
-        &self,
-        queue: &CudaQueue,
-        convolution: &Convolution,
-        operands: Operands<'_>,
-        descriptors: &Descriptors,
-        choice: &Choice,
-        scratch: &Cut<'_>,
-    ) -> Result<(), GpuError> {
-        let padded = scratch.image.bytes() > 0;
-        let gradient = convolution.pass == Pass::InputGradient;
-        // A gradient that is written needs nothing of what was there.
-        if padded && (!gradient || convolution.add) {
-            queue.zero(scratch.image)?;
-            self.copy_image(convolution, operands.input, scratch.image, true)?;
-        }
-        let input = if padded { scratch.image } else { operands.input };
-        let narrow = scratch.weights.bytes() > 0;
-        let weights = if narrow { scratch.weights } else { operands.weights };
-        let keep = convolution.add && !narrow;
-        let (alpha, beta) = (1.0f32, if keep { 1.0f32 } else { 0.0 });
-        let (alpha, beta) = ((&raw const alpha).cast::<c_void>(), (&raw const beta).cast::<c_void>());
-        let at = |span: Span<'_>| span.address() as *mut c_void;
-        let (x, w, y, work) = (at(input), at(weights), at(operands.output), at(scratch.work));
-        let (d, bytes) = (descriptors, scratch.work.bytes());
-        // SAFETY: the arrays are as large as the descriptors say, which `Convolution::check` and `Parts` have seen to;
-        // descriptors and handle are alive.
-        let done = unsafe {
-            match choice.algorithm {
-                Algorithm::Forward(a) => result::convolution_forward(
-                    self.handle.0,
-                    alpha,
-                    d.input,
-                    x,
-                    d.weights,
-                    w,
-                    d.geometry,
-                    a,
-                    work,
-                    bytes,
-                    beta,
-                    d.output,
-                    y,
-                ),
-                Algorithm::InputGradient(a) => result::convolution_backward_data(
-                    self.handle.0,
-                    alpha,
-                    d.weights,
-                    w,
-                    d.output,
-                    y,
-                    d.geometry,
-                    a,
-                    work,
-                    bytes,
-                    beta,
-                    d.input,
-                    x,
-                ),
-                Algorithm::WeightGradient(a) => result::convolution_backward_filter(
-                    self.handle.0,
-                    alpha,
-                    d.input,
-                    x,
-                    d.output,
-                    y,
-                    d.geometry,
-                    a,
-                    work,
-                    bytes,
-                    beta,
-                    d.weights,
-                    w,
-                ),
-            }
+        let Plan::Library { descriptors, algorithm, parts } = plan else {
+            return convolution::launch(queue, convolution, operands, scratch);
         };
-        done.map_err(|error| dnn(error, &format!("run {convolution:?} by {choice:?}")))?;
-        if padded && gradient {
-            self.copy_image(convolution, operands.input, scratch.image, false)?;
+        let scratch = parts.cut(convolution, scratch)?;
+        let larger = scratch.output.bytes() > 0;
+        let forward = convolution.pass == Pass::Forward;
+        if larger && !forward {
+            queue.zero(scratch.output)?;
+            self.copy_output(convolution, descriptors, operands.output, scratch.output, true)?;
+        }
+        let narrow = scratch.weights.bytes() > 0;
+        let addresses = Addresses {
+            input: operands.input.address(),
+            weights: if narrow { scratch.weights } else { operands.weights }.address(),
+            output: if larger { scratch.output } else { operands.output }.address(),
+            work: scratch.work.address(),
+        };
+        let (work, add) = (scratch.work.bytes(), parts.adds(convolution));
+        // SAFETY: the arrays are as large as the descriptors say, which `Convolution::check` and `Parts` have seen to.
+        let done = unsafe { execute(self.handle.0, descriptors, *algorithm, addresses, work, add) };
+        done.map_err(|error| dnn(error, &format!("run {} on {convolution:?}", algorithm.name())))?;
+        if larger && forward {
+            self.copy_output(convolution, descriptors, operands.output, scratch.output, false)?;
         }
         if narrow {
-            widen(queue, convolution, operands.weights, scratch)?;
+            widen(queue, convolution, operands.weights, &scratch)?;
         }
         Ok(())
     }
 
-    /// Copies images into the larger ones in scratch memory, or back.
-    fn copy_image(
+    /// Copies outputs into the larger ones in scratch memory, or back.
+    fn copy_output(
         &self,
         convolution: &Convolution,
-        image: Span<'_>,
+        descriptors: &Descriptors,
+        output: Span<'_>,
         larger: Span<'_>,
         into: bool,
     ) -> Result<(), GpuError> {
-        let pixel = convolution.shape.cin * convolution.precision.storage().bytes();
-        let [rows, columns] = Extent::of(convolution).side;
-        let small =
-            Images { address: image.address(), rows: convolution.height, row: convolution.width * pixel };
+        let Convolution { shape, precision, height, width, images, .. } = *convolution;
+        let pixel = shape.cout * precision.storage().bytes();
+        let [rows, columns] = descriptors.extent.output;
+        let small = Images {
+            address: output.address(),
+            rows: shape.output(height),
+            row: shape.output(width) * pixel,
+        };
         let large = Images { address: larger.address(), rows, row: columns * pixel };
         let (from, to) = if into { (small, large) } else { (large, small) };
         // SAFETY: the spans are alive and as large as the images.
-        unsafe { Copy { from, to, images: convolution.images }.enqueue(&self.stream) }
+        unsafe { Copy { from, to, images }.enqueue(&self.stream) }
+    }
+}
+
+/// Device addresses of a convolution's arrays and of cuDNN's scratch memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses {
+    pub(super) input: u64,
+    pub(super) weights: u64,
+    pub(super) output: u64,
+    pub(super) work: u64,
+}
+
+/// Puts an algorithm into the handle's stream; `work` are the bytes of its scratch memory, `add` tells whether it adds
+/// to what is there. May be captured.
+///
+/// # Safety
+/// Handle and descriptors are alive, and the arrays, freed in the stream's order, are as large as the descriptors say.
+pub(super) unsafe fn execute(
+    handle: sys::cudnnHandle_t,
+    d: &Descriptors,
+    algorithm: Algorithm,
+    at: Addresses,
+    work: usize,
+    add: bool,
+) -> Result<(), result::CudnnError> {
+    let (alpha, beta) = (1.0f32, if add { 1.0f32 } else { 0.0 });
+    let (alpha, beta) = ((&raw const alpha).cast::<c_void>(), (&raw const beta).cast::<c_void>());
+    let (x, w, y) = (at.input as *mut c_void, at.weights as *mut c_void, at.output as *mut c_void);
+    let to = at.work as *mut c_void;
+    // SAFETY: the caller vouches for all; the factors are read before the call returns.
+    unsafe {
+        match algorithm {
+            Algorithm::Forward(a) => result::convolution_forward(
+                handle, alpha, d.input, x, d.weights, w, d.geometry, a, to, work, beta, d.output, y,
+            ),
+            Algorithm::InputGradient(a) => result::convolution_backward_data(
+                handle, alpha, d.weights, w, d.output, y, d.geometry, a, to, work, beta, d.input, x,
+            ),
+            Algorithm::WeightGradient(a) => result::convolution_backward_filter(
+                handle, alpha, d.input, x, d.output, y, d.geometry, a, to, work, beta, d.weights, w,
+            ),
+        }
     }
 }
 
@@ -221,107 +179,14 @@ fn widen(
     unsafe { queue.launch(kernel("add_f32"), launch, &[Arg::Memory(to), Arg::Memory(widened), Arg::U32(n)]) }
 }
 
-/// Bytes of the parts of a convolution's scratch memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Parts {
-    /// Images with room for the padding behind.
-    image: usize,
-    /// bf16 weight gradients.
-    weights: usize,
-    /// The same in f32, to be added.
-    sum: usize,
-    /// cuDNN's own.
-    work: usize,
-}
-
-/// The parts of a span.
-struct Cut<'m> {
-    image: Span<'m>,
-    weights: Span<'m>,
-    sum: Span<'m>,
-    work: Span<'m>,
-}
-
-impl Parts {
-    fn of(convolution: &Convolution, work: usize) -> Self {
-        let (shape, storage) = (convolution.shape, convolution.precision.storage());
-        let extent = Extent::of(convolution);
-        let pixels = convolution.images * extent.side[0] * extent.side[1];
-        let narrow = convolution.pass == Pass::WeightGradient && storage == Storage::Bf16;
-        Self {
-            image: if extent.added == [0, 0] { 0 } else { pixels * shape.cin * storage.bytes() },
-            weights: if narrow { shape.weights() * storage.bytes() } else { 0 },
-            sum: if narrow && convolution.add { shape.weights() * 4 } else { 0 },
-            work,
-        }
-    }
-
-    /// Where each part begins, and where the last ends, on the alignment of allocations.
-    fn places(&self) -> [usize; 5] {
-        const ALIGNMENT: usize = 256;
-        let mut places = [0; 5];
-        for (i, part) in [self.image, self.weights, self.sum, self.work].into_iter().enumerate() {
-            places[i + 1] = places[i] + part.next_multiple_of(ALIGNMENT);
-        }
-        places
-    }
-
-    fn total(&self) -> usize {
-        self.places()[4]
-    }
-
-    fn cut<'m>(&self, convolution: &Convolution, scratch: Span<'m>) -> Result<Cut<'m>, GpuError> {
-        let part = |place: usize, bytes: usize| {
-            scratch.part(self.places()[place], bytes).map_err(|_| {
-                GpuError::size(format!("scratch of {convolution:?}"), self.total(), scratch.bytes())
-            })
-        };
-        Ok(Cut {
-            image: part(0, self.image)?,
-            weights: part(1, self.weights)?,
-            sum: part(2, self.sum)?,
-            work: part(3, self.work)?,
-        })
-    }
-}
-
 /// Destroyed when dropped.
 struct Handle(sys::cudnnHandle_t);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: made by `Dnn::new`, destroyed here alone.
+        // Waits for the whole device.
+        let _turn = Turn::wait();
+        // SAFETY: made by `Dnn::new`, destroyed here alone. After a fault of the device it fails, and leaks.
         let _ = unsafe { result::destroy_handle(self.0) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::conv::ConvShape;
-    use crate::gpu::{Memory, Precision};
-
-    #[test]
-    fn scratch_has_room_for_what_a_pass_needs_and_no_more() {
-        let shape = ConvShape { cin: 8, cout: 16, kernel: 3, stride: 2 };
-        let of = |stride, pass, precision, add| {
-            let shape = ConvShape { stride, ..shape };
-            Convolution { shape, images: 4, height: 32, width: 32, pass, precision, add }
-        };
-        let plain = Parts::of(&of(1, Pass::Forward, Precision::Bf16, false), 100);
-        assert_eq!(plain, Parts { image: 0, weights: 0, sum: 0, work: 100 });
-        assert_eq!(plain.total(), 256);
-        let strided = of(2, Pass::WeightGradient, Precision::Bf16, true);
-        let parts = Parts::of(&strided, 10);
-        assert_eq!((parts.image, parts.weights, parts.sum), (4 * 33 * 33 * 8 * 2, 1152 * 2, 1152 * 4));
-        let memory = Memory::new(256, parts.total(), Box::new(()));
-        let cut = parts.cut(&strided, memory.span()).unwrap();
-        let ends = [cut.image, cut.weights, cut.sum, cut.work]
-            .map(|s| (s.address(), s.address() + s.bytes() as u64));
-        assert!(ends.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{ends:?}");
-        assert!(ends.iter().all(|(first, _)| first % 256 == 0), "{ends:?}");
-        assert!(parts.cut(&strided, memory.span().part(0, parts.total() - 256).unwrap()).is_err());
-        let full = Parts::of(&of(2, Pass::WeightGradient, Precision::F32, true), 0);
-        assert_eq!((full.weights, full.sum), (0, 0));
     }
 }

@@ -2,10 +2,9 @@
 
 use crate::gpu::GpuError;
 use crate::gpu::driver_codes::driver_error;
-use candle_core::cuda_backend::CudaError;
 use candle_core::cuda_backend::cudarc::cublas::result::CublasError;
 use candle_core::cuda_backend::cudarc::cudnn::CudnnError;
-use candle_core::cuda_backend::cudarc::driver::DriverError;
+use candle_core::cuda_backend::cudarc::driver::{CudaStream, DriverError};
 use candle_core::cuda_backend::cudarc::nvrtc::result::NvrtcError;
 
 /// A failure of the driver while it was to do something, told as an infinitive.
@@ -21,34 +20,38 @@ pub(super) fn compiler_error(error: NvrtcError, what: &str) -> GpuError {
 
 /// A failure of cuBLAS.
 pub(super) fn blas(error: CublasError, during: &str) -> GpuError {
-    GpuError::Library { library: "cuBLAS".into(), found: format!("{:?} while it was to {during}", error.0) }
+    library("cuBLAS", &format!("{:?} ({})", error.0, error.0 as u32), during)
 }
 
 /// A failure of cuDNN.
 pub(super) fn dnn(error: CudnnError, during: &str) -> GpuError {
-    GpuError::Library { library: "cuDNN".into(), found: format!("{:?} while it was to {during}", error.0) }
+    library("cuDNN", &format!("{:?} ({})", error.0, error.0 as u32), during)
 }
 
-/// A failure of candle while it opened a device.
-pub(super) fn candle(error: candle_core::Error, during: &str) -> GpuError {
-    let mut innermost = &error;
-    while let candle_core::Error::WithBacktrace { inner, .. } | candle_core::Error::Context { inner, .. } =
-        innermost
-    {
-        innermost = inner;
-    }
-    let code = match innermost {
-        candle_core::Error::Cuda(cause) => match cause.downcast_ref::<CudaError>() {
-            Some(CudaError::Cuda(code)) => Some(*code),
-            _ => None,
+fn library(name: &str, status: &str, during: &str) -> GpuError {
+    // Memory of the device: cuDNN has a status of its own for the host's.
+    match status.contains("ALLOC") && !status.contains("HOST") {
+        true => GpuError::OutOfMemory {
+            wanted: 0,
+            found: format!("{name} answers {status} while it was to {during}"),
         },
-        _ => None,
-    };
-    match code {
-        Some(code) => driver(code, during),
-        None => GpuError::Library {
-            library: "candle".into(),
-            found: format!("{innermost} while it was to {during}"),
+        false => {
+            GpuError::Library { library: name.into(), found: format!("{status} while it was to {during}") }
+        }
+    }
+}
+
+/// What is behind a library's failure. Libraries name no reason: after a fault of the device all they say is that
+/// something failed, while the driver tells the fault at every call from then on. Waits for the stream, which must
+/// not be captured.
+pub(super) fn reason(error: GpuError, stream: &CudaStream) -> GpuError {
+    let GpuError::Library { library, found } = &error else { return error };
+    match stream.synchronize() {
+        Ok(()) => error,
+        Err(fault) => match driver(fault, &format!("wait, after {library} answered {found}")) {
+            // Of the stream's state alone: says nothing of the library's reason.
+            GpuError::Launch { .. } | GpuError::Captured { .. } => error,
+            told => told,
         },
     }
 }
@@ -59,15 +62,14 @@ mod tests {
     use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
 
     #[test]
-    fn a_driver_code_is_found_inside_candles_error() {
-        let code = DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY);
-        let wrapped = candle_core::Error::Cuda(Box::new(CudaError::Cuda(code))).bt().context("opening");
-        assert!(matches!(candle(wrapped, "open"), GpuError::OutOfMemory { .. }));
-        let other = candle(candle_core::Error::msg("no curand"), "open");
-        assert_eq!(
-            other,
-            GpuError::Library { library: "candle".into(), found: "no curand while it was to open".into() }
-        );
+    fn memory_that_a_library_lacks_is_memory_that_is_lacking() {
+        use candle_core::cuda_backend::cudarc::{cublas, cudnn};
+        let full = blas(CublasError(cublas::sys::cublasStatus_t::CUBLAS_STATUS_ALLOC_FAILED), "multiply");
+        assert!(matches!(&full, GpuError::OutOfMemory { found, .. } if found.contains("cuBLAS")), "{full}");
+        let status = cudnn::sys::cudnnStatus_t::CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
+        assert!(matches!(dnn(CudnnError(status), "start"), GpuError::OutOfMemory { .. }));
+        let status = cudnn::sys::cudnnStatus_t::CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
+        assert!(matches!(dnn(CudnnError(status), "start"), GpuError::Library { .. }));
     }
 
     #[test]

@@ -40,7 +40,6 @@ fn wanted() -> Vec<(String, &'static str)> {
         (of_version("libnvrtc"), "the run-time compiler"),
         (of_version("libcublasLt"), "matrix products"),
         (of_version("libcublas"), "matrix products"),
-        ("libcurand.so.10".into(), "candle's random numbers"),
         ("libcudnn.so.9".into(), "convolutions"),
     ]
 }

@@ -1,8 +1,9 @@
 //! The queue on NVIDIA's devices, with the feature `cuda`.
 //!
-//! One real stream per queue, shared with candle's device on it; memory from the driver's pool; the project's kernels
-//! compiled by NVRTC when they are first needed and kept as PTX; dense layers by cuBLAS, convolutions by cuDNN; captured
-//! work as CUDA graphs. Nothing here computes: it carries out what [`crate::gpu`] describes.
+//! One real stream per queue; memory from the driver's pool; the project's kernels compiled by NVRTC when they are first
+//! needed and kept as machine code; dense layers by cuBLAS, convolutions by cuDNN; captured work as CUDA graphs. Nothing
+//! here computes: it carries out what [`crate::gpu`] describes. candle's own device takes no part in it, and shares the
+//! driver's context with it where a program opens both.
 //!
 //! How far this is known to work: everything that needs no device is tested without one, and all sources compile and
 //! assemble for compute capability 8.0 and 9.0. **It has not run on a GPU.**
@@ -16,10 +17,14 @@ mod device;
 mod dnn;
 mod error;
 mod libraries;
+mod plan;
+mod programs;
 mod queue;
+mod scratch;
 mod strided_copy;
+mod turn;
 
-pub use compile::{compiler_version, ptx, target};
+pub use compile::{compiler_version, program, target};
 pub use device::{CAPABILITY, Device, devices, driver_version};
 pub use libraries::{FOLDERS, Found, check_libraries, libraries};
 pub use queue::CudaQueue;

@@ -2,70 +2,54 @@
 
 use super::blas::Blas;
 use super::capture::{Capturing, Graph};
-use super::compile::{ptx, target};
 use super::device::{Device, open};
 use super::dnn::Dnn;
-use super::error::driver;
-use crate::gpu::sources::Source;
+use super::error::{driver, reason};
+use super::plan::Plan;
+use super::programs::Programs;
+use super::turn::Turn;
 use crate::gpu::{
     Arg, Convolution, GpuError, Kernel, Launch, Memory, Operands, ProgramStore, Queue, Replay, Span,
 };
-use candle_core::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError, result,
+    CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, result,
 };
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::c_void;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// One stream of one device, with its compiled kernels and its handles of cuBLAS and cuDNN. A thread's own: threads
-/// that work side by side open one each.
+/// that work side by side open one each, and each computes the same bits as it would alone.
 pub struct CudaQueue {
-    // Fields drop in this order: what uses the stream goes before the device.
+    // Fields drop in this order: what uses the stream goes before it.
     blas: Blas,
     dnn: Dnn,
-    functions: RefCell<HashMap<Kernel, CudaFunction>>,
-    modules: RefCell<HashMap<Source, Arc<CudaModule>>>,
-    programs: Box<dyn ProgramStore>,
-    target: String,
+    programs: Programs,
     capturing: Arc<Capturing>,
     stream: Arc<CudaStream>,
     described: Device,
-    device: CudaDevice,
 }
 
 impl CudaQueue {
-    /// Opens a device with a stream of its own. Compiled kernels are kept in `programs`.
+    /// Opens a device with a stream of its own. Compiled kernels are kept in `programs`; queues of one process share
+    /// them.
     ///
     /// # Errors
     /// [`GpuError::NoDriver`], [`GpuError::NoDevice`], [`GpuError::Capability`], [`GpuError::Library`],
     /// [`GpuError::OutOfMemory`], [`GpuError::Lost`].
     pub fn open(ordinal: usize, programs: Box<dyn ProgramStore>) -> Result<Self, GpuError> {
-        let (described, device) = open(ordinal)?;
-        let stream = device.cuda_stream();
-        Ok(Self {
-            blas: Blas::new(&device)?,
-            dnn: Dnn::new(stream.clone())?,
-            functions: RefCell::default(),
-            modules: RefCell::default(),
-            programs,
-            target: target(described.capability)?,
-            capturing: Arc::default(),
-            stream,
-            described,
-            device,
-        })
+        let _turn = Turn::wait();
+        let (described, stream) = open(ordinal)?;
+        let told = |error| reason(error, &stream);
+        let blas = Blas::new(stream.clone()).map_err(told)?;
+        let dnn = Dnn::new(stream.clone()).map_err(told)?;
+        let programs = Programs::new(stream.context().clone(), described.capability, programs)?;
+        Ok(Self { blas, dnn, programs, capturing: Arc::default(), stream, described })
     }
 
     /// The device as the driver describes it.
     pub fn described(&self) -> &Device {
         &self.described
-    }
-
-    /// candle's device on the same stream.
-    pub fn candle(&self) -> candle_core::Device {
-        candle_core::Device::Cuda(self.device.clone())
     }
 
     fn outside_capture(&self, what: &str) -> Result<(), GpuError> {
@@ -77,27 +61,22 @@ impl CudaQueue {
 
     /// The device's handle of an entry point, compiled and loaded at the first call.
     fn function(&self, kernel: Kernel) -> Result<CudaFunction, GpuError> {
-        if let Some(function) = self.functions.borrow().get(&kernel) {
-            return Ok(function.clone());
-        }
-        self.outside_capture(&format!("the first launch of {}", kernel.entry))?;
-        let loaded = self.modules.borrow().get(&kernel.source).cloned();
-        let module = match loaded {
-            Some(module) => module,
+        match self.programs.loaded(kernel) {
+            Some(function) => Ok(function),
             None => {
-                let text = ptx(kernel.source, &self.target, &*self.programs)?;
-                let module = self.stream.context().load_module(text.into());
-                let module =
-                    module.map_err(|error| driver(error, &format!("load {}.cu", kernel.source.name)))?;
-                self.modules.borrow_mut().insert(kernel.source, module.clone());
-                module
+                self.outside_capture(&format!("the first launch of {}", kernel.entry))?;
+                self.programs.load(kernel)
             }
-        };
-        let function = module.load_function(kernel.entry);
-        let function =
-            function.map_err(|error| driver(error, &format!("find the kernel {}", kernel.entry)))?;
-        self.functions.borrow_mut().insert(kernel, function.clone());
-        Ok(function)
+        }
+    }
+
+    /// An error of a library with the device's reason for it; inside a capture, which the question would break, it is
+    /// asked for at its end.
+    fn told(&self, error: GpuError) -> GpuError {
+        match self.capturing.now() {
+            true => error,
+            false => reason(error, &self.stream),
+        }
     }
 
     /// An allocation failed: with what is left, where that was the reason.
@@ -199,10 +178,11 @@ impl Queue for CudaQueue {
     }
 
     fn convolution_scratch(&self, convolution: &Convolution) -> Result<usize, GpuError> {
-        match Blas::takes(convolution) {
-            true => Ok(0),
-            false => self.dnn.scratch(convolution),
+        if Blas::takes(convolution) {
+            return Ok(0);
         }
+        let plan = self.plan(convolution)?;
+        Ok(plan.scratch(convolution))
     }
 
     fn convolve(
@@ -213,27 +193,38 @@ impl Queue for CudaQueue {
     ) -> Result<(), GpuError> {
         convolution.check(&operands)?;
         self.bind("run a convolution")?;
-        match Blas::takes(convolution) {
+        let done = match Blas::takes(convolution) {
             true => self.blas.product(convolution, operands),
-            false => self.dnn.convolve(self, convolution, operands, scratch),
-        }
+            false => self.dnn.convolve(self, &*self.plan(convolution)?, convolution, operands, scratch),
+        };
+        done.map_err(|error| self.told(error))
     }
 
     fn computed_by(&self, convolution: &Convolution) -> Result<&'static str, GpuError> {
-        if Blas::takes(convolution) {
-            return Ok("cuBLAS");
+        match Blas::takes(convolution) {
+            true => Ok("cuBLAS"),
+            false => Ok(self.plan(convolution)?.computed_by()),
         }
-        Ok(if self.dnn.has(convolution)? { "cuDNN" } else { "own kernels" })
     }
 
     fn capture(&self, work: &mut dyn FnMut() -> Result<(), GpuError>) -> Result<Box<dyn Replay>, GpuError> {
         self.outside_capture("a capture")?;
-        let graph = Graph::capture(&self.stream, &self.capturing, work)?;
+        let graph = Graph::capture(&self.stream, &self.capturing, work).map_err(|error| self.told(error))?;
         Ok(Box::new(graph))
     }
 }
 
 impl CudaQueue {
+    /// How cuDNN or our kernels carry a convolution out: made, and tried out, when it is first asked for.
+    fn plan(&self, convolution: &Convolution) -> Result<Rc<Plan>, GpuError> {
+        if let Some(plan) = self.dnn.made(convolution) {
+            return Ok(plan);
+        }
+        self.outside_capture(&format!("the first call of {convolution:?}"))?;
+        self.bind("plan a convolution")?;
+        self.dnn.make(convolution).map_err(|error| self.told(error))
+    }
+
     /// Makes the device this thread's current one.
     fn bind(&self, during: &str) -> Result<(), GpuError> {
         self.stream.context().bind_to_thread().map_err(|error| driver(error, during))
@@ -274,6 +265,9 @@ struct Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         if let Some(slice) = self.slice.take() {
+            // It may go on another thread than it came on, and freeing asks for the thread's current device. What
+            // fails here fails again at the next call that can say so.
+            let _ = slice.context().bind_to_thread();
             self.capturing.free(slice);
         }
     }

@@ -1,4 +1,4 @@
-//! Copies between images and the upper left corner of larger images, on the device.
+//! Copies between images and the lower right corner of larger images, on the device.
 
 use super::error::driver;
 use crate::gpu::GpuError;
@@ -15,7 +15,7 @@ pub(super) struct Images {
     pub(super) row: usize,
 }
 
-/// Copies `rows` rows of `row` bytes from the corner of every one of `images` images to that of another.
+/// Copies what fits from the lower right corner of every one of `images` images to that of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Copy {
     pub(super) from: Images,
@@ -38,9 +38,10 @@ impl Copy {
     /// The driver's description: rows are its pitch, images its slices.
     fn described(&self) -> sys::CUDA_MEMCPY3D {
         let device = sys::CUmemorytype::CU_MEMORYTYPE_DEVICE;
+        let (row, rows) = (self.from.row.min(self.to.row), self.from.rows.min(self.to.rows));
         sys::CUDA_MEMCPY3D {
-            srcXInBytes: 0,
-            srcY: 0,
+            srcXInBytes: self.from.row - row,
+            srcY: self.from.rows - rows,
             srcZ: 0,
             srcLOD: 0,
             srcMemoryType: device,
@@ -50,8 +51,8 @@ impl Copy {
             reserved0: std::ptr::null_mut(),
             srcPitch: self.from.row,
             srcHeight: self.from.rows,
-            dstXInBytes: 0,
-            dstY: 0,
+            dstXInBytes: self.to.row - row,
+            dstY: self.to.rows - rows,
             dstZ: 0,
             dstLOD: 0,
             dstMemoryType: device,
@@ -61,8 +62,8 @@ impl Copy {
             reserved1: std::ptr::null_mut(),
             dstPitch: self.to.row,
             dstHeight: self.to.rows,
-            WidthInBytes: self.from.row.min(self.to.row),
-            Height: self.from.rows.min(self.to.rows),
+            WidthInBytes: row,
+            Height: rows,
             Depth: self.images,
         }
     }
@@ -77,8 +78,8 @@ mod tests {
         for (z, y, x) in (0..copy.Depth)
             .flat_map(|z| (0..copy.Height).flat_map(move |y| (0..copy.WidthInBytes).map(move |x| (z, y, x))))
         {
-            to[(z * copy.dstHeight + y) * copy.dstPitch + x] =
-                from[(z * copy.srcHeight + y) * copy.srcPitch + x];
+            to[(z * copy.dstHeight + copy.dstY + y) * copy.dstPitch + copy.dstXInBytes + x] =
+                from[(z * copy.srcHeight + copy.srcY + y) * copy.srcPitch + copy.srcXInBytes + x];
         }
     }
 
@@ -90,14 +91,8 @@ mod tests {
         let values: Vec<u8> = (1..=(images * rows * row) as u8).collect();
         let mut padded = vec![0; images * large.rows * large.row];
         carry_out(&Copy { from: small, to: large, images }.described(), &values, &mut padded);
-        let expected = [
-            [1, 2, 3, 0, 0],
-            [4, 5, 6, 0, 0],
-            [0; 5], //
-            [7, 8, 9, 0, 0],
-            [10, 11, 12, 0, 0],
-            [0; 5],
-        ];
+        let expected =
+            [[0; 5], [0, 0, 1, 2, 3], [0, 0, 4, 5, 6], [0; 5], [0, 0, 7, 8, 9], [0, 0, 10, 11, 12]];
         assert_eq!(padded, expected.concat());
         let mut back = vec![0; values.len()];
         carry_out(&Copy { from: large, to: small, images }.described(), &padded, &mut back);

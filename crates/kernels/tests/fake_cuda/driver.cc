@@ -1,6 +1,7 @@
 // libcuda.so.1, as far as a queue needs it: memory of the host, kernels in the emulator, captured work as lists.
 //
-// What it makes of "PTX" is the kernel's own source, which the fake run-time compiler hands through.
+// What it takes for PTX and for machine code is the kernel's own source, which the fake run-time compiler hands through.
+// Threads may call it side by side; kernels run one after the other.
 #include "fake.h"
 
 #include <dlfcn.h>
@@ -11,7 +12,9 @@
 
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -20,6 +23,11 @@ static const int INVALID = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, UNSUPPORTED = 
 static std::map<std::string, std::pair<int, int>> failures;  // call -> (calls to let pass, code)
 static std::map<std::string, int> counts;
 static std::map<u64, size_t> allocated;
+static std::set<Stream *> streams;
+static std::recursive_mutex state;   // all of the above, and whether a stream is captured
+static std::recursive_mutex kernels; // the emulator has one processor
+typedef std::lock_guard<std::recursive_mutex> Lock;
+#define LOCK Lock lock(state)
 static int capability[2] = {9, 0};
 static int devices = 1;
 
@@ -27,29 +35,42 @@ extern "C" {
 
 // ---- for the tests ----
 
-// The call numbered `after` from now, counted from 0, answers `code`.
-void fake_fail(const char *call, int after, int code) { failures[call] = {after, code}; }
-int fake_counted(const char *what) { return counts[what]; }
-size_t fake_allocations() { return allocated.size(); }
+// The call numbered `after` from now, counted from 0, answers `code`; all of them do if `after` is negative.
+void fake_fail(const char *call, int after, int code) { LOCK; failures[call] = {after, code}; }
+int fake_counted(const char *what) { LOCK; return counts[what]; }
+size_t fake_allocations() { LOCK; return allocated.size(); }
 void fake_device(int number, int major, int minor) { devices = number, capability[0] = major, capability[1] = minor; }
 
 // ---- for the libraries ----
 
-void fake_count(const char *what) { counts[what]++; }
+void fake_count(const char *what) { LOCK; counts[what]++; }
+
+int fake_wait_for_all() {
+    LOCK;
+    int captures = 0;
+    for (Stream *stream : streams)
+        if (stream->capturing) stream->broken = true, captures++;
+    return captures ? UNSUPPORTED : 0;
+}
 
 int fake_failure(const char *call) {
+    LOCK;
     auto found = failures.find(call);
-    if (found == failures.end() || found->second.first-- > 0) return 0;
+    if (found == failures.end()) return 0;
     int code = found->second.second;
+    if (found->second.first < 0) return code;
+    if (found->second.first-- > 0) return 0;
     failures.erase(found);
     return code;
 }
 
 int fake_enqueue(Stream *stream, const std::function<int()> *work) {
     if (!stream) return INVALID;
-    if (!stream->capturing) return (*work)();
-    stream->captured.push_back(*work);
-    return 0;
+    {
+        LOCK;
+        if (stream->capturing) return stream->captured.push_back(*work), 0;
+    }
+    return (*work)();
 }
 
 // ---- libcuda ----
@@ -74,7 +95,7 @@ int cuDevicePrimaryCtxRetain(void **out, int) { *out = &context; return 0; }
 int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 int cuCtxSetCurrent(void *context) { current = context; return 0; }
 int cuCtxGetCurrent(void **out) { *out = current; return 0; }
-int cuCtxSynchronize() { return 0; }
+int cuCtxSynchronize() { CALL("cuCtxSynchronize"); return fake_wait_for_all(); }
 int cuDeviceGetDefaultMemPool(void **pool, int) { *pool = &context; return 0; }
 int cuMemPoolSetAttribute(void *, int attribute, void *value) {
     // The release threshold.
@@ -88,31 +109,40 @@ int cuEventDestroy_v2(void *event) { free(event); return 0; }
 int cuStreamWaitEvent(void *, void *, unsigned) { return 0; }
 int cuEventRecord(void *, void *) { return 0; }
 
-int cuStreamCreate(Stream **stream, unsigned flags) { *stream = new Stream; return flags == 1 ? 0 : INVALID; }
-int cuStreamDestroy_v2(Stream *stream) { delete stream; return 0; }
+int cuStreamCreate(Stream **stream, unsigned flags) {
+    LOCK;
+    streams.insert(*stream = new Stream);
+    return flags == 1 ? 0 : INVALID;
+}
+int cuStreamDestroy_v2(Stream *stream) { LOCK; streams.erase(stream); delete stream; return 0; }
+// Whether a call that a capture forbids was made on a stream that is captured: it breaks the capture.
+static bool forbidden(Stream *stream) { LOCK; return stream->capturing && (stream->broken = true); }
 int cuStreamSynchronize(Stream *stream) {
     CALL("cuStreamSynchronize");
-    return stream->capturing ? UNSUPPORTED : 0;
+    return forbidden(stream) ? UNSUPPORTED : 0;
 }
 
 int cuMemAllocAsync(u64 *address, size_t bytes, Stream *stream) {
     CALL("cuMemAllocAsync");
-    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    if (forbidden(stream)) return UNSUPPORTED;
     void *memory = aligned_alloc(256, (bytes + 511) / 256 * 256);
     if (!memory) return OUT_OF_MEMORY;
     memset(memory, 0xFF, bytes);  // NaN, so that what is not written shows
+    LOCK;
     allocated[*address = (u64)memory] = bytes;
     return 0;
 }
 int cuMemFreeAsync(u64 address, Stream *stream) {
-    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
-    if (!allocated.erase(address)) return INVALID;
+    if (forbidden(stream)) return UNSUPPORTED;
+    LOCK;
+    if (!current || !allocated.erase(address)) return INVALID;
     free((void *)address);
     return 0;
 }
 
 // Whether bytes lie in one allocation that is alive.
 static bool alive(u64 address, size_t bytes) {
+    LOCK;
     auto after = allocated.upper_bound(address);
     if (after == allocated.begin()) return false;
     auto found = --after;
@@ -124,12 +154,12 @@ int cuMemsetD8Async(u64 address, unsigned char value, size_t bytes, Stream *stre
 }
 int cuMemcpyHtoDAsync_v2(u64 to, const void *from, size_t bytes, Stream *stream) {
     CALL("cuMemcpyHtoDAsync");
-    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    if (forbidden(stream)) return UNSUPPORTED;
     return alive(to, bytes) ? (memcpy((void *)to, from, bytes), 0) : 700;
 }
 int cuMemcpyDtoHAsync_v2(void *to, u64 from, size_t bytes, Stream *stream) {
     CALL("cuMemcpyDtoHAsync");
-    if (stream->capturing) return stream->broken = true, UNSUPPORTED;
+    if (forbidden(stream)) return UNSUPPORTED;
     return alive(from, bytes) ? (memcpy(to, (void *)from, bytes), 0) : 700;
 }
 
@@ -147,10 +177,11 @@ struct Copy {
 };
 int cuMemcpy3DAsync_v2(const Copy *given, Stream *stream) {
     Copy copy = *given;
-    if (copy.from.type != 2 || copy.to.type != 2 || copy.width > copy.from.pitch || copy.width > copy.to.pitch) return INVALID;
+    for (const Copy3D &side : {copy.from, copy.to})
+        if (side.type != 2 || side.x + copy.width > side.pitch || side.y + copy.height > side.height) return INVALID;
     return enqueue(stream, [copy] {
         auto row = [&](const Copy3D &side, size_t z, size_t y) {
-            return side.device + (z * side.height + y) * side.pitch;
+            return side.device + ((side.z + z) * side.height + side.y + y) * side.pitch + side.x;
         };
         for (size_t z = 0; z < copy.depth; z++)
             for (size_t y = 0; y < copy.height; y++) {
@@ -162,17 +193,24 @@ int cuMemcpy3DAsync_v2(const Copy *given, Stream *stream) {
     });
 }
 
-// The library that the emulator's header and the host's compiler make of a source.
-int cuModuleLoadData(void **module, const char *source) {
+// The library that the emulator's header and the host's compiler make of a source: text up to a zero byte for PTX, or,
+// for machine code, as many bytes as stand before it.
+int cuModuleLoadData(void **module, const char *image) {
     CALL("cuModuleLoadData");
+    if (int code = fake_wait_for_all()) return code;
+    int head = 0;
+    size_t bytes = 0;
+    bool code = sscanf(image, "machine code %zu\n%n", &bytes, &head) == 1;
+    std::string source = code ? std::string(image + head, bytes) : std::string(image);
+    fake_count(code ? "machine code loaded" : "PTX loaded");
+    Lock lock(kernels);
     std::ifstream file(getenv("FAKE_CUDA_EMULATOR"));
     std::stringstream text;
     text << file.rdbuf() << source << "\n#define ENTRY(name) EMULATE(name) \\\n"
          << "extern \"C\" __attribute__((visibility(\"default\"))) unsigned arity_##name() "
          << "{ return emulator::arity(name); }\n";
-    std::string program(source);
-    std::regex entry("extern \"C\" __global__ void (__launch_bounds__\\([0-9]*\\) )?([A-Za-z0-9_]+)\\(");
-    for (std::sregex_iterator at(program.begin(), program.end(), entry), end; at != end; ++at)
+        std::regex entry("extern \"C\" __global__ void (__launch_bounds__\\([0-9]*\\) )?([A-Za-z0-9_]+)\\(");
+    for (std::sregex_iterator at(source.begin(), source.end(), entry), end; at != end; ++at)
         text << "ENTRY(" << (*at)[2] << ")\n";
     std::string folder(getenv("FAKE_CUDA_FOLDER"));
     std::string stem = folder + "/" + std::to_string(std::hash<std::string>()(text.str()));
@@ -190,7 +228,7 @@ int cuModuleLoadData(void **module, const char *source) {
     *module = dlopen((stem + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
     return *module ? 0 : 218;
 }
-int cuModuleUnload(void *) { return 0; }
+int cuModuleUnload(void *) { return fake_wait_for_all(); }
 
 struct Function {
     int (*run)(const unsigned *, unsigned, const u64 *, unsigned, unsigned);
@@ -211,6 +249,7 @@ int cuLaunchKernel(Function *function, unsigned x, unsigned y, unsigned z, unsig
     for (unsigned i = 0; i < function->arity; i++) words.push_back(*(u64 *)parameters[i]);
     Function f = *function;
     return enqueue(stream, [=] {
+        Lock lock(kernels);
         unsigned grid[3] = {x, y, z};
         return f.run(grid, threads, words.data(), words.size(), 0) ? 719 : 0;
     });
@@ -218,12 +257,15 @@ int cuLaunchKernel(Function *function, unsigned x, unsigned y, unsigned z, unsig
 
 int cuStreamBeginCapture_v2(Stream *stream, int mode) {
     CALL("cuStreamBeginCapture");
+    LOCK;
+    // Of one thread alone, not of all.
     if (stream->capturing || mode != 1) return INVALID;
     stream->capturing = true;
     return 0;
 }
 typedef std::vector<std::function<int()>> Graph;
 int cuStreamEndCapture(Stream *stream, Graph **graph) {
+    LOCK;
     bool broken = stream->broken;
     stream->capturing = stream->broken = false;
     *graph = broken ? nullptr : new Graph(stream->captured);
@@ -234,7 +276,7 @@ int cuGraphInstantiateWithFlags(Graph **executable, Graph *graph, u64) { *execut
 int cuGraphUpload(Graph *, Stream *) { return 0; }
 int cuGraphLaunch(Graph *graph, Stream *stream) {
     CALL("cuGraphLaunch");
-    if (stream->capturing) return UNSUPPORTED;
+    if (forbidden(stream)) return UNSUPPORTED;
     for (auto &work : *graph)
         if (int code = work()) return code;
     return 0;

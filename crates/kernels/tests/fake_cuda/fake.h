@@ -4,7 +4,8 @@
 
 typedef unsigned long long u64;
 
-// Work runs at once, or is kept when its stream is being captured.
+// Work runs at once, or is kept when its stream is being captured. Guarded by the driver's lock where another thread
+// may look at it.
 struct Stream {
     bool capturing = false;
     bool broken = false;
@@ -17,6 +18,8 @@ extern "C" int fake_enqueue(Stream *stream, const std::function<int()> *work);
 extern "C" void fake_count(const char *what);
 // The status to answer in place of a call, 0 for none.
 extern "C" int fake_failure(const char *call);
+// Waits for the whole device: breaks every capture that is under way, on whichever thread, and answers 900 then.
+extern "C" int fake_wait_for_all();
 
 static inline int enqueue(void *stream, const std::function<int()> &work) {
     return fake_enqueue((Stream *)stream, &work);

@@ -1,4 +1,4 @@
-// NVRTC, cuRAND, cuBLAS and cuDNN, as far as a queue needs them: products by loops over everything.
+// NVRTC, cuBLAS and cuDNN, as far as a queue needs them: products by loops over everything.
 #include "fake.h"
 
 #include <stdlib.h>
@@ -30,42 +30,52 @@ extern "C" {
 
 // ---- libnvrtc: hands the source through ----
 
-struct Program { std::string source; };
+// Knows 8.0, 9.0 and 10.0.
+struct Program {
+    std::string source, output;
+};
 int nvrtcVersion(int *major, int *minor) { *major = 13, *minor = 0; return 0; }
 int nvrtcGetNumSupportedArchs(int *count) { *count = 3; return 0; }
 int nvrtcGetSupportedArchs(int *known) { known[0] = 80, known[1] = 90, known[2] = 100; return 0; }
 int nvrtcCreateProgram(Program **program, const char *source, const char *, int, const char *const *, const char *const *) {
-    *program = new Program{source};
+    *program = new Program{source, ""};
     return 0;
 }
 int nvrtcCompileProgram(Program *program, int count, const char *const *options) {
     fake_count("nvrtcCompileProgram");
-    bool target = false;
-    for (int i = 0; i < count; i++) target |= !strcmp(options[i], "--gpu-architecture=compute_90");
-    if (!target || fake_failure("nvrtcCompileProgram")) return program->source = "error: no such thing as x", 6;
-    return 0;
+    if (fake_failure("nvrtcCompileProgram")) return program->output = "error: no such thing as x", 6;
+    for (int i = 0; i < count; i++) {
+        std::string option = options[i], architecture = option.substr(option.find('=') + 1);
+        if (architecture == "compute_80" || architecture == "compute_90" || architecture == "compute_100")
+            return program->output = program->source, 0;
+        // No zero byte behind it: machine code knows its own length.
+        if (architecture == "sm_80" || architecture == "sm_90" || architecture == "sm_100")
+            return program->output = "machine code " + std::to_string(program->source.size()) + "\n" + program->source, 0;
+    }
+    return program->output = "error: no architecture", 5;
 }
-int nvrtcGetPTXSize(Program *program, size_t *size) { *size = program->source.size() + 1; return 0; }
-int nvrtcGetPTX(Program *program, char *to) { strcpy(to, program->source.c_str()); return 0; }
+int nvrtcGetCUBINSize(Program *program, size_t *size) { *size = program->output.size(); return 0; }
+int nvrtcGetCUBIN(Program *program, char *to) { memcpy(to, program->output.data(), program->output.size()); return 0; }
+int nvrtcGetPTXSize(Program *program, size_t *size) { *size = program->output.size() + 1; return 0; }
+int nvrtcGetPTX(Program *program, char *to) { strcpy(to, program->output.c_str()); return 0; }
 int nvrtcGetProgramLogSize(Program *program, size_t *size) { return nvrtcGetPTXSize(program, size); }
 int nvrtcGetProgramLog(Program *program, char *to) { return nvrtcGetPTX(program, to); }
 int nvrtcDestroyProgram(Program **program) { delete *program; return 0; }
 const char *nvrtcGetErrorString(int) { return "NVRTC_ERROR"; }
 
-// ---- libcurand ----
-
-int curandCreateGenerator(void **generator, int) { *generator = malloc(1); return 0; }
-int curandSetStream(void *, void *) { return 0; }
-int curandSetPseudoRandomGeneratorSeed(void *, u64) { return 0; }
-int curandDestroyGenerator(void *generator) { free(generator); return 0; }
-
 // ---- libcublas ----
 
+// Without scratch memory of its own a handle would share the library's with others: refused here.
 struct Blas { void *stream, *workspace; };
-int cublasCreate_v2(Blas **handle) { *handle = new Blas{}; return 0; }
-int cublasDestroy_v2(Blas *handle) { delete handle; return 0; }
-int cublasSetStream_v2(Blas *handle, void *stream) { handle->stream = stream; return 0; }
+int cublasCreate_v2(Blas **handle) { *handle = new Blas{}; return fake_wait_for_all() ? 1 : fake_failure("cublasCreate"); }
+int cublasDestroy_v2(Blas *handle) {
+    delete handle;
+    if (int failure = fake_failure("cublasDestroy")) return failure;
+    return fake_wait_for_all() ? 14 : 0;
+}
+int cublasSetStream_v2(Blas *handle, void *stream) { handle->stream = stream, handle->workspace = nullptr; return 0; }
 int cublasSetWorkspace_v2(Blas *handle, void *workspace, size_t bytes) {
+    if ((u64)workspace % 256) return 7;
     handle->workspace = workspace;
     memset(workspace, 1, bytes);
     return 0;
@@ -100,8 +110,12 @@ struct Dnn { void *stream; };
 struct Tensor { int kind, n, c, h, w; };
 struct Geometry { int pad[2], stride[2], math; };
 size_t cudnnGetVersion() { return 92100; }
-int cudnnCreate(Dnn **handle) { *handle = new Dnn{}; return fake_failure("cudnnCreate"); }
-int cudnnDestroy(Dnn *handle) { delete handle; return 0; }
+int cudnnCreate(Dnn **handle) { *handle = new Dnn{}; return fake_wait_for_all() ? 1001 : fake_failure("cudnnCreate"); }
+int cudnnDestroy(Dnn *handle) {
+    delete handle;
+    if (int failure = fake_failure("cudnnDestroy")) return failure;
+    return fake_wait_for_all() ? 4000 : 0;
+}
 int cudnnSetStream(Dnn *handle, void *stream) { handle->stream = stream; return 0; }
 int cudnnCreateTensorDescriptor(Tensor **made) { fake_count("made"); *made = new Tensor{}; return 0; }
 int cudnnDestroyTensorDescriptor(Tensor *made) { fake_count("destroyed"); delete made; return 0; }
@@ -123,17 +137,36 @@ int cudnnSetConvolution2dDescriptor(Geometry *g, int ph, int pw, int sh, int sw,
 }
 int cudnnSetConvolutionMathType(Geometry *g, int math) { g->math = math; return 0; }
 
-// Two algorithms, the faster one in no fixed order; none for odd channels, as where vector loads do not fit.
+// Three algorithms: 0, the fastest, adds in no fixed order; 1 and 4 do. None for odd channels, as where vector loads do
+// not fit. What is said of the arithmetic is the default, whatever was asked for.
 struct Answer { int algo, status; float time; size_t memory; int determinism, math, reserved[3]; };
-static const size_t WORKSPACE = 1000;
 static int answers(const Tensor *x, const Tensor *y, const Geometry *g, int room, int *count, Answer *to) {
     fake_count("cudnnGetAlgorithm");
+    if (int failure = fake_failure("cudnnGetAlgorithm")) return failure;
     if (x->c % 4 || y->c % 4) return NOT_SUPPORTED;
-    if (room < 2) return 2000;
-    to[0] = {0, 0, 1, 0, 0, g->math, {}};
-    to[1] = {1, 0, 2, WORKSPACE, 1, g->math, {}};
-    *count = 2;
+    if (room < 3) return 2000;
+    to[0] = {0, 0, 1, 0, 0, 0, {}};
+    to[1] = {1, 0, 2, 7, 1, 0, {}};
+    to[2] = {4, 0, 3, 7, 1, 0, {}};
+    *count = 3;
     return 0;
+}
+static size_t wanted(int algo) { return algo == 1 ? 1000 : 3000; }
+static int workspace(const Tensor *x, const Tensor *y, int algo, size_t *bytes) {
+    fake_count("cudnnGetWorkspaceSize");
+    if (int failure = fake_failure("cudnnGetWorkspaceSize")) return failure;
+    if (x->c % 4 || y->c % 4 || (algo != 1 && algo != 4)) return NOT_SUPPORTED;
+    *bytes = wanted(algo);
+    return 0;
+}
+int cudnnGetConvolutionForwardWorkspaceSize(Dnn *, Tensor *x, Tensor *, Geometry *, Tensor *y, int algo, size_t *bytes) {
+    return workspace(x, y, algo, bytes);
+}
+int cudnnGetConvolutionBackwardDataWorkspaceSize(Dnn *, Tensor *, Tensor *dy, Geometry *, Tensor *dx, int algo, size_t *bytes) {
+    return workspace(dx, dy, algo, bytes);
+}
+int cudnnGetConvolutionBackwardFilterWorkspaceSize(Dnn *, Tensor *x, Tensor *dy, Geometry *, Tensor *, int algo, size_t *bytes) {
+    return workspace(x, dy, algo, bytes);
 }
 int cudnnGetConvolutionForwardAlgorithm_v7(Dnn *, Tensor *x, Tensor *, Geometry *g, Tensor *y, int room, int *count, Answer *to) {
     return answers(x, y, g, room, count, to);
@@ -165,7 +198,7 @@ template <typename F> static void each(const Tensor &x, const Tensor &w, const T
 }
 static size_t size(const Tensor &t) { return (size_t)t.n * t.c * t.h * t.w; }
 static bool fits(const Tensor &x, const Tensor &w, const Tensor &y, const Geometry &g) {
-    return y.h == (x.h + 2 * g.pad[0] - w.h) / g.stride[0] + 1 && y.w == (x.w + 2 * g.pad[1] - w.w) / g.stride[1] + 1 &&
+    return g.pad[0] < w.h && g.pad[1] < w.w && y.h == (x.h + 2 * g.pad[0] - w.h) / g.stride[0] + 1 && y.w == (x.w + 2 * g.pad[1] - w.w) / g.stride[1] + 1 &&
            x.n == y.n && w.n == y.c && w.c == x.c && x.kind == w.kind && x.kind == y.kind;
 }
 
@@ -176,7 +209,11 @@ static int convolve(const char *name, Dnn *handle, const float *alpha, const flo
     Tensor xt = *xd, wt = *wd, yt = *yd;
     Geometry g = *gd;
     float keep = *beta;
-    if (*alpha != 1 || algo != 1 || bytes < WORKSPACE || !work || !fits(xt, wt, yt, g)) return 2000;
+    if (*alpha != 1 || bytes < wanted(algo) || !work || !fits(xt, wt, yt, g)) return 2000;
+    if (algo != 1 && algo != 4) return NOT_SUPPORTED;
+    fake_count(algo == 1 ? "cudnn algorithm 1" : "cudnn algorithm 4");
+    // The default would round factors of f32.
+    if (g.math == 3) fake_count("cudnn exact");
     return enqueue(handle->stream, [=] {
         memset(work, 0x5A, bytes);
         const Tensor &t = which == 0 ? xt : which == 1 ? wt : yt;

@@ -39,7 +39,7 @@ impl ProgramFolder {
     }
 }
 
-const EXTENSION: &str = "ptx";
+const EXTENSION: &str = "program";
 
 fn folder(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let usable = |path: PathBuf| path.is_absolute().then_some(path);
@@ -50,15 +50,15 @@ fn folder(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
 }
 
 impl ProgramStore for ProgramFolder {
-    fn load(&self, key: &str) -> Option<String> {
-        std::fs::read_to_string(self.file(key)?).ok()
+    fn load(&self, key: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.file(key)?).ok()
     }
 
-    fn keep(&self, key: &str, text: &str) {
+    fn keep(&self, key: &str, program: &[u8]) {
         let Some(file) = self.file(key) else { return };
         let Some(parent) = file.parent() else { return };
         // A cache that cannot be written costs the next run some seconds: no reason to stop this one.
-        let _ = RealFs.create_dir_all(parent).map(|()| write_atomic(&RealFs, &file, text.as_bytes()));
+        let _ = RealFs.create_dir_all(parent).map(|()| write_atomic(&RealFs, &file, program));
     }
 }
 
@@ -71,15 +71,15 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = ProgramFolder::at(parent.path().join("a/kernels"));
         assert_eq!(folder.load("conv-sm_90-00"), None);
-        folder.keep("conv-sm_90-00", "text");
+        folder.keep("conv-sm_90-00", b"text");
         assert_eq!(
             ProgramFolder::at(parent.path().join("a/kernels")).load("conv-sm_90-00").as_deref(),
-            Some("text")
+            Some(b"text".as_slice())
         );
         assert_eq!(folder.contents(), (1, 4));
         std::fs::write(parent.path().join("file"), "").unwrap();
         let blocked = ProgramFolder::at(parent.path().join("file/kernels"));
-        blocked.keep("conv-sm_90-00", "text");
+        blocked.keep("conv-sm_90-00", b"text");
         assert_eq!((blocked.load("conv-sm_90-00"), blocked.contents()), (None, (0, 0)));
         assert_eq!(ProgramFolder(None).load("conv-sm_90-00"), None);
     }
