@@ -8,19 +8,29 @@ use std::process::Command;
 /// Architectures to check: the oldest that is supported, and the one that numbers are quoted for.
 const TARGETS: [&str; 2] = ["sm_80", "sm_90"];
 
+/// The packages to select whenever something is built with CUDA: with them the crates that both use have the features that
+/// the program's own build gives them, so that nothing is compiled twice.
+const PACKAGES: [&str; 3] = [
+    "--package=basin-kernels",
+    "--package=basin-reproduce",
+    "--features=basin-kernels/cuda,basin-reproduce/cuda",
+];
+
 /// Compiles to machine code with the run-time compiler, in the very way training does. The run-time compiler says nothing
 /// of registers that it spills, so ptxas, which does, assembles its PTX once more.
-pub(super) fn kernels(kit: &Kit, compiler: &Compiler) -> Result<(), String> {
+pub(super) fn kernels(kit: &Kit, compiler: &Compiler, target: &Path) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = kit.dir.join("ptx");
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(program);
-    build.args(["run", "--release", "--quiet", "--package", "basin-kernels", "--features", "cuda"]);
-    build.args(["--example", "compile_kernels", "--"]).arg(&folder).args(TARGETS).current_dir(root);
-    build.envs(kit.variables.iter().map(|(name, value)| (name, value)));
-    build.env("BASIN_CUDA_LIBRARIES", std::env::join_paths(kit.library_folders()).unwrap_or_default());
+    build.args(["build", "--release", "--quiet", "--example", "compile_kernels"]).args(PACKAGES);
+    build.current_dir(root).envs(kit.variables.iter().map(|(name, value)| (name, value)));
+    let mut compile = Command::new(target.join("release/examples/compile_kernels"));
+    compile.arg(&folder).args(TARGETS);
+    compile.env("BASIN_CUDA_LIBRARIES", std::env::join_paths(kit.library_folders()).unwrap_or_default());
     eprintln!("compiling the kernels");
-    let said = run(&mut build)?;
+    run(&mut build)?;
+    let said = run(&mut compile)?;
     let mut count = 0;
     for line in said.lines() {
         let path = Path::new(line);

@@ -151,7 +151,7 @@ fn make(options: &Options) -> Result<(), String> {
     println!("compiler   CUDA {major}.{minor} in {}", compiler.home.display());
     println!("stand-ins  {functions} functions in {}", dir.join("lib").display());
     if options.check {
-        check::kernels(&kit, &compiler)?;
+        check::kernels(&kit, &compiler, &target)?;
     }
     println!("\nBuild with CUDA, by hand or as part of `cargo xtask reproduce --device cuda`:\n");
     println!("  . {}", dir.join(VARIABLES).display());

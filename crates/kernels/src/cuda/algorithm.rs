@@ -80,7 +80,7 @@ fn usable(answer: &Answer, pass: Pass, precision: Precision) -> Option<Candidate
     let works = answer.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS as c_int;
     let deterministic = answer.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC as c_int;
     let algorithm = algorithm(pass, answer.algorithm)?;
-    // Whatever the answer says of them, the documentation names these as adding in any order.
+    // Whatever the answer says of them: cuDNN's documentation, under Reproducibility, names these as adding in any order.
     let documented = match algorithm {
         Algorithm::InputGradient(Data::CUDNN_CONVOLUTION_BWD_DATA_ALGO_0) => false,
         Algorithm::WeightGradient(a) => {

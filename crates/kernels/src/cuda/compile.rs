@@ -32,7 +32,7 @@ pub fn compiler_version() -> Result<(u32, u32), GpuError> {
 /// runs; else the newest older virtual one (`compute_90`), whose PTX the driver compiles on.
 ///
 /// # Errors
-/// [`GpuError::Library`] when the compiler answers nothing or knows only newer ones.
+/// [`GpuError::Library`] when the compiler answers nothing, [`GpuError::NoLibrary`] when it knows only newer ones.
 pub fn target(capability: (u32, u32)) -> Result<String, GpuError> {
     let mut count = 0;
     // SAFETY: the pointer leads to an integer of this frame.
@@ -42,7 +42,7 @@ pub fn target(capability: (u32, u32)) -> Result<String, GpuError> {
     // SAFETY: the array has as many places as the compiler just said it fills.
     let result = unsafe { nvrtc::sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) };
     result.result().map_err(|error| compiler_error(error, "its architectures"))?;
-    nearest(&known, capability).ok_or_else(|| GpuError::Library {
+    nearest(&known, capability).ok_or_else(|| GpuError::NoLibrary {
         library: "the run-time compiler".into(),
         found: format!(
             "knows architectures {known:?}, none up to the device's {}.{}",

@@ -60,7 +60,7 @@ pub fn libraries() -> &'static [Found] {
 /// Whether everything is there that training takes.
 ///
 /// # Errors
-/// [`GpuError::NoDriver`] without the driver, else [`GpuError::Library`] for the first library that is missing.
+/// [`GpuError::NoDriver`] without the driver, else [`GpuError::NoLibrary`] for the first library that is missing.
 pub fn check_libraries() -> Result<(), GpuError> {
     check(libraries())
 }
@@ -72,7 +72,7 @@ fn check(found: &[Found]) -> Result<(), GpuError> {
             "the driver" => GpuError::NoDriver { found: reason.clone() },
             // The run-time compiler may have it built in.
             "what the run-time compiler reads" => continue,
-            purpose => GpuError::Library {
+            purpose => GpuError::NoLibrary {
                 library: library.name.clone(),
                 found: format!("missing ({purpose}): {reason}"),
             },

@@ -1,5 +1,5 @@
 //! How a convolution is carried out: by the first of cuDNN's algorithms that carries it out when tried, else by the
-//! project's own kernels.
+//! project's own kernels. Why cuDNN refuses one it tells itself, with `CUDNN_LOGLEVEL_DBG=2 CUDNN_LOGDEST_DBG=stderr`.
 
 use super::algorithm::{Algorithm, Candidate, candidates};
 use super::descriptors::Descriptors;

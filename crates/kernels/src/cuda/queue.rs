@@ -35,7 +35,7 @@ impl CudaQueue {
     /// them.
     ///
     /// # Errors
-    /// [`GpuError::NoDriver`], [`GpuError::NoDevice`], [`GpuError::Capability`], [`GpuError::Library`],
+    /// [`GpuError::NoDriver`], [`GpuError::NoDevice`], [`GpuError::Capability`], [`GpuError::NoLibrary`], [`GpuError::Library`],
     /// [`GpuError::OutOfMemory`], [`GpuError::Lost`].
     pub fn open(ordinal: usize, programs: Box<dyn ProgramStore>) -> Result<Self, GpuError> {
         let _turn = Turn::wait();

@@ -40,6 +40,14 @@ pub enum GpuError {
     #[error(
         "{library}: {found}. Put it where the loader finds it (LD_LIBRARY_PATH), `basin doctor` lists all"
     )]
+    NoLibrary {
+        /// Its name.
+        library: String,
+        /// What was found.
+        found: String,
+    },
+    /// A library refused or failed a call, and the device is not the reason.
+    #[error("{library}: {found}. `basin doctor` tells which libraries and versions were found")]
     Library {
         /// Its name.
         library: String,
