@@ -6,7 +6,7 @@ turns and each idles while the other works:
     < {"program": "PyTorch 2.15.0", "threads": 2}                   once, when it is ready
     > case {"suite": "train-step", "model": "resnet20", ...}        build, compile, warm up
     < {"layouts": ["contiguous", ...], "skipped": {"compiled": "why"}}
-    > round 5                                                       one unmeasured step, then 5 measured
+    > round 5                                                       an unmeasured step, then 5 measured
     < {"layout": "contiguous", "seconds": [0.21, ...]}              one line per layout
     > memory
     < {"peak_memory_mib": 812.4}                                    of this process, up to now
@@ -14,7 +14,7 @@ turns and each idles while the other works:
 Anything that goes wrong is answered with {"error": "..."}. The end of the input ends the program.
 
 A case of a network may also name "device" (cpu, cuda), "precision" (f32, tf32, bf16) and "repeats": a step is then so many
-updates, and the device is waited for once at its end. In bf16 activations and products are bf16; parameters, their
+updates, and the device is waited for once at its end; unmeasured ones are of at most ten. In bf16 activations and products are bf16; parameters, their
 gradients and the optimiser's state stay f32 and are cast at every update (autocast would keep the outputs of layer norms
 and the residual paths in f32, and move twice the bytes). Compiled on cuda, a whole update is one CUDA graph: forward,
 backward and optimiser; where that cannot be captured, the graphs of mode reduce-overhead, and the reason goes to the
@@ -22,6 +22,7 @@ standard error.
 """
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -51,6 +52,8 @@ LAYOUTS = ("contiguous", "channels_last", "compiled")
 PRECISIONS = ("f32", "tf32", "bf16")
 # Unmeasured steps after a case is built; the first of the compiled layout compiles.
 WARM_UP = 2
+# Updates of an unmeasured step at most: what must be compiled and chosen is then there.
+WARM_UP_UPDATES = 10
 
 
 class ConvNorm(nn.Module):
@@ -225,13 +228,14 @@ def network_step(case, layout):
     else:
         run = captured(once, function)
 
-    def step():
-        for _ in range(case.get("repeats", 1)):
+    def step(updates):
+        for _ in range(updates):
             result = run()
         # Waits for the device; on the processor there is nothing to wait for.
         return result.sum().item()
 
-    return step
+    repeats = case.get("repeats", 1)
+    return partial(step, min(repeats, WARM_UP_UPDATES)), partial(step, repeats)
 
 
 def optimiser_of(case, model, on_device):
@@ -309,7 +313,7 @@ def conv_step(case, layout):
         with torch.no_grad():
             return steps[case["pass"]]()
 
-    return step
+    return step, step
 
 
 def augment_step(case, layout):
@@ -323,28 +327,42 @@ def augment_step(case, layout):
         chain.append(v2.ColorJitter(0.1, 0.1, 0.1, 0.1))
     chain = v2.Compose(chain)
     images = torch.randint(0, 256, (case["batch"], 3, 32, 32), dtype=torch.uint8)
-    return lambda: torch.stack([chain(image) for image in images])
+
+    def step():
+        return torch.stack([chain(image) for image in images])
+
+    return step, step
 
 
 BUILDERS = {"train-step": network_step, "forward": network_step, "conv": conv_step, "augment": augment_step}
 
 
 def prepare(case, layouts):
-    """The warmed-up step of every layout that works, and the reasons of those that do not."""
+    """Of every layout that works the unmeasured and the measured step, warmed up; the reasons of those that do not."""
     ready, skipped = {}, {}
     for layout in layouts:
         try:
-            step = BUILDERS[case["suite"]](case, layout)
+            unmeasured, measured = BUILDERS[case["suite"]](case, layout)
             for _ in range(WARM_UP):
-                step()
-            ready[layout] = step
+                unmeasured()
+            ready[layout] = unmeasured, measured
         except Exception as reason:
             skipped[layout] = " ".join(f"{type(reason).__name__}: {reason}".split())[:300]
     return ready, skipped
 
 
-def measure(step, steps):
-    step()
+def forget():
+    """Drops what the compiler knows of the last case: for another network of the same code it would compile for any size,
+    and after a few of them not at all. Memory of the device goes back to the driver, which shares it with our side."""
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
+    if torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def measure(unmeasured, step, steps):
+    unmeasured()
     seconds = []
     for _ in range(steps):
         start = time.perf_counter()
@@ -386,11 +404,12 @@ def main():
             if command == "case":
                 # The last case's tensors go before the next one's are made.
                 steps.clear()
+                forget()
                 steps, skipped = prepare(json.loads(rest), layouts)
                 answer({"layouts": list(steps), "skipped": skipped})
             elif command == "round":
-                for layout, step in steps.items():
-                    answer({"layout": layout, "seconds": measure(step, int(rest))})
+                for layout, (unmeasured, step) in steps.items():
+                    answer({"layout": layout, "seconds": measure(unmeasured, step, int(rest))})
             elif command == "memory":
                 answer({"peak_memory_mib": peak_memory_mib()})
             else:
