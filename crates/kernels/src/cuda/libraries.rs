@@ -6,11 +6,24 @@
 
 use crate::gpu::GpuError;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Folders to search first, as in `PATH`.
 pub const FOLDERS: &str = "BASIN_CUDA_LIBRARIES";
+
+/// Python interpreters in whose environments to search as well.
+static INTERPRETERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Links from an interpreter to the next that are followed.
+const LINKS: usize = 8;
+
+/// Searches the environment of a Python interpreter as well, which is named as on a command line: by a path, or by a
+/// name on `PATH`. For before the first use of CUDA: [`libraries`] looks once.
+pub fn search_also(python: &Path) {
+    INTERPRETERS.lock().unwrap_or_else(PoisonError::into_inner).push(python.to_owned());
+}
 
 /// A library of CUDA on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +94,8 @@ fn check(found: &[Found]) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// Folders beyond the loader's own: those named, a toolkit's, those of Python environments.
+/// Folders beyond the loader's own: those named, a toolkit's, those of Python environments: the active one, those of
+/// [`search_also`], of `python3`, and the system's.
 fn folders() -> Vec<PathBuf> {
     let named = std::env::var_os(FOLDERS).unwrap_or_default();
     let mut folders: Vec<PathBuf> =
@@ -92,17 +106,53 @@ fn folders() -> Vec<PathBuf> {
     }
     // Where a container keeps what the host lends it.
     folders.push("/usr/local/nvidia/lib64".into());
-    let environments =
-        ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-    for environment in environments.chain(["/usr/local", "/usr", "/opt/conda"].map(PathBuf::from)) {
-        for python in entries(&environment.join("lib"), "python3") {
-            for packages in ["site-packages", "dist-packages"] {
-                let packages = entries(&python.join(packages).join("nvidia"), "");
-                folders.extend(packages.into_iter().map(|package| package.join("lib")));
-            }
+    let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let mut interpreters = INTERPRETERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    interpreters.push("python3".into());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let theirs = interpreters.iter().flat_map(|python| environments(python, &path));
+    for environment in active
+        .chain(theirs)
+        .chain(["/usr/local", "/usr", "/opt/conda"].map(PathBuf::from))
+        .collect::<Vec<_>>()
+    {
+        folders.extend(packages(&environment));
+    }
+    folders
+}
+
+/// Folders of libraries that a Python environment's packages of NVIDIA's bring.
+fn packages(environment: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for python in entries(&environment.join("lib"), "python3") {
+        for packages in ["site-packages", "dist-packages"] {
+            let packages = entries(&python.join(packages).join("nvidia"), "");
+            folders.extend(packages.into_iter().map(|package| package.join("lib")));
         }
     }
     folders
+}
+
+/// The environments of an interpreter, each once: that of its own file, and those of the files it is a link to. In a
+/// virtual environment it is a link to the system's, which has other packages.
+fn environments(python: &Path, path: &OsStr) -> Vec<PathBuf> {
+    let named = |folder: PathBuf| Some(folder.join(python)).filter(|file| file.is_file());
+    let mut file = match python.components().count() {
+        1 => std::env::split_paths(path).find_map(named),
+        _ => Some(python.to_owned()),
+    };
+    let mut environments: Vec<PathBuf> = Vec::new();
+    for _ in 0..LINKS {
+        let Some(here) = file else { break };
+        let Some(folder) = here.parent() else { break };
+        if let Ok(environment) = folder.join("..").canonicalize()
+            && !environments.contains(&environment)
+        {
+            environments.push(environment);
+        }
+        file = std::fs::read_link(&here).ok().map(|target| folder.join(target));
+    }
+    environments
 }
 
 /// Entries of a folder whose names begin in a certain way, in order of name; none where it cannot be read.
@@ -186,5 +236,32 @@ mod tests {
         assert!(file.is_absolute() && file.ends_with("libc.so.6"), "{}", file.display());
         let reason = load("libbasin-of-nowhere.so.1", &[]).unwrap_err();
         assert!(reason.contains("libbasin-of-nowhere.so.1"), "{reason}");
+    }
+
+    #[test]
+    fn an_interpreter_leads_to_its_environment_and_to_that_of_the_one_behind_it() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let make = |path: &str| {
+            std::fs::create_dir_all(root.join(path)).unwrap();
+            root.join(path)
+        };
+        let (system, venv, shims) = (make("system/bin"), make("opt/.venv/bin"), make("shims"));
+        std::fs::write(system.join("python3.12"), "").unwrap();
+        symlink(system.join("python3.12"), venv.join("python")).unwrap();
+        symlink("python", venv.join("python3")).unwrap();
+        symlink(venv.join("python3"), shims.join("python3")).unwrap();
+        let cudnn = make("opt/.venv/lib/python3.12/site-packages/nvidia/cudnn/lib");
+        let cublas = make("opt/.venv/lib/python3.12/site-packages/nvidia/cu13/lib");
+        let both = [root.join("opt/.venv"), root.join("system")];
+        assert_eq!(environments(&venv.join("python3"), OsStr::new("")), both);
+        assert_eq!(environments(Path::new("python3"), venv.as_os_str()), both);
+        // A link in another folder: the virtual environment is neither its first nor its last file's.
+        let path = std::env::join_paths([&root, &shims]).unwrap();
+        assert_eq!(environments(Path::new("python3"), &path)[1..], both);
+        assert_eq!(environments(Path::new("python4"), &path), [PathBuf::new(); 0]);
+        assert_eq!(packages(&both[0]), [cublas, cudnn]);
+        assert_eq!(packages(&both[1]), [PathBuf::new(); 0]);
     }
 }

@@ -26,5 +26,5 @@ mod turn;
 
 pub use compile::{compiler_version, program, target};
 pub use device::{CAPABILITY, Device, devices, driver_version};
-pub use libraries::{FOLDERS, Found, check_libraries, libraries};
+pub use libraries::{FOLDERS, Found, check_libraries, libraries, search_also};
 pub use queue::CudaQueue;
