@@ -115,8 +115,21 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
 }
 
-/// The code of a failure of the device, also where it comes as an error of candle's inside of another.
+/// Whether the device was lost: nothing more can be asked of it.
+pub(crate) fn lost(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(of_device).any(|error| matches!(error, GpuError::Lost { .. }))
+}
+
 fn device(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    match of_device(cause)? {
+        // Mistakes of the host's side, not of the device.
+        GpuError::Size { .. } | GpuError::Captured { .. } | GpuError::Network { .. } => None,
+        _ => Some(DEVICE),
+    }
+}
+
+/// A failure of the device, also where it comes as an error of candle's inside of another.
+fn of_device<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e GpuError> {
     let kernel = match (cause.downcast_ref::<TrainError>(), cause.downcast_ref::<ModelError>()) {
         (Some(TrainError::Kernel(error)), _) | (_, Some(ModelError::Kernel(error))) => Some(error),
         _ => cause.downcast_ref::<candle_core::Error>(),
@@ -125,12 +138,7 @@ fn device(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(TrainError::Device(error)) => Some(error),
         _ => cause.downcast_ref::<GpuError>(),
     };
-    let error = own.or_else(|| kernel.and_then(GpuError::within))?;
-    match error {
-        // Mistakes of the host's side, not of the device.
-        GpuError::Size { .. } | GpuError::Captured { .. } | GpuError::Network { .. } => None,
-        _ => Some(DEVICE),
-    }
+    own.or_else(|| kernel.and_then(GpuError::within))
 }
 
 #[cfg(test)]
@@ -146,6 +154,9 @@ mod tests {
         assert_eq!(code(&anyhow::Error::from(ModelError::Kernel(kernel()))), DEVICE);
         assert_eq!(code(&anyhow::Error::from(TrainError::Device(lost())).context("node deep-1")), DEVICE);
         assert_eq!(code(&anyhow::Error::from(kernel())), DEVICE);
+        assert!(super::lost(&anyhow::Error::from(TrainError::Kernel(kernel())).context("node deep-1")));
+        let launch = GpuError::Launch { kernel: "add".into(), found: "700 threads".into() };
+        assert!(!super::lost(&anyhow::Error::from(launch)));
         assert_eq!(
             code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::msg("sizes")))),
             UNEXPECTED

@@ -22,6 +22,9 @@ const TORCH: &str = include_str!("../../../../benches/peers/torch_peer.py");
 /// Bytes of the peer's messages that an error shows.
 const TAIL: usize = 2_000;
 
+/// Longest time for a peer to start, with all that it imports.
+const STARTING: Duration = Duration::from_secs(120);
+
 /// How often to look whether a peer has ended that was told to, and how long to pause in between.
 const PATIENCE: usize = 250;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -78,7 +81,7 @@ pub(crate) struct Peer {
     child: Child,
     requests: Option<ChildStdin>,
     answers: Receiver<String>,
-    /// How long an answer may take; for ever if none.
+    /// How long an answer may take, once it has started; for ever if none.
     patience: Option<Duration>,
     messages: Messages,
 }
@@ -99,15 +102,21 @@ impl Peer {
     }
 
     /// Starts a program that speaks the protocol and waits until it is ready.
-    pub(crate) fn start(mut command: Command) -> Result<Self, PeerError> {
+    pub(crate) fn start(command: Command) -> Result<Self, PeerError> {
+        Self::start_within(command, STARTING)
+    }
+
+    fn start_within(mut command: Command, patience: Duration) -> Result<Self, PeerError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(PeerError::Start)?;
         let missing = || PeerError::Start(std::io::Error::other("no pipe to it"));
         let requests = child.stdin.take();
         let answers = lines(child.stdout.take().ok_or_else(missing)?);
         let messages = Messages::read(child.stderr.take().ok_or_else(missing)?);
-        let mut peer = Self { program: String::new(), child, requests, answers, patience: None, messages };
+        let patience = Some(patience);
+        let mut peer = Self { program: String::new(), child, requests, answers, patience, messages };
         peer.program = peer.answer::<Greeting>("start")?.program;
+        peer.patience = None;
         Ok(peer)
     }
 

@@ -4,8 +4,8 @@ use super::{CUDA, ProgramFolder};
 use crate::exit::Usage;
 use anyhow::Result;
 use basin_kernels::Isa;
-use basin_kernels::gpu::Queue;
 use basin_kernels::gpu::check::{Check, Found, checks};
+use basin_kernels::gpu::{GpuError, Queue};
 use clap::Args;
 use std::rc::Rc;
 use std::time::Instant;
@@ -65,7 +65,6 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
 #[cfg(feature = "cuda")]
 fn machine(say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     use basin_kernels::cuda;
-    use basin_kernels::gpu::GpuError;
     for library in cuda::libraries() {
         let place = match &library.file {
             Ok(file) => file.display().to_string(),
@@ -110,15 +109,24 @@ fn machine(_say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
 /// Runs every check on a device and tells each result.
 ///
 /// # Errors
-/// [`WrongKernels`] after all have run; the device's failures at once.
+/// [`WrongKernels`] after all have run, of which one that does not run is one; a lost device at once.
 pub fn test(queue: &Rc<dyn Queue>, checks: &[Check], say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     let start = Instant::now();
     let mut wrong: Vec<&Check> = Vec::new();
     say(&format!("checking   every kernel of {} against the processor", queue.device()))?;
     for check in checks {
-        let found = check.run(queue)?;
-        say(&line(check, &found))?;
-        if !found.ok() {
+        let right = match check.run(queue) {
+            Ok(found) => {
+                say(&line(check, &found))?;
+                found.ok()
+            }
+            Err(lost @ GpuError::Lost { .. }) => return Err(lost.into()),
+            Err(error) => {
+                say(&format!("  FAILED   {:<28} {:<5} {error}", check.kernel, check.precision.name()))?;
+                false
+            }
+        };
+        if !right {
             wrong.push(check);
         }
     }

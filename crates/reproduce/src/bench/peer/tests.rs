@@ -43,6 +43,14 @@ fn a_peer_prepares_measures_round_by_round_and_ends() {
 }
 
 #[test]
+fn a_peer_that_never_greets_is_not_waited_for_for_ever() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec sleep 600"]);
+    let late = Peer::start_within(command, Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(&late, PeerError::Late { request, .. } if request == "start"), "{late}");
+}
+
+#[test]
 fn a_peer_that_dies_leaves_its_status_and_its_last_words() {
     let error = failing("echo 'line of no interest' >&2; echo 'out of memory' >&2; exit 3").to_string();
     assert!(error.contains("asked to round 2") && error.contains("out of memory"), "{error}");
