@@ -99,7 +99,10 @@ fn gpu_check_writes_what_is_promised_also_of_wrong_kernels_and_without_a_peer_th
         assert!((of("ratio") / (of("images_per_second") / of("torch_compiled")) - 1.0).abs() < 0.01, "{row}");
     }
     assert!(found["epoch_seconds"].as_f64().unwrap() > 0.0);
-    assert_eq!(found["convolutions"].as_array().unwrap().len(), 7 * 3);
+    let convolutions = found["convolutions"].as_array().unwrap();
+    assert_eq!((convolutions.len(), &found["failed"]), (7 * 3, &serde_json::json!([])));
+    assert!(convolutions.iter().all(|timed| timed["own_microseconds"].as_f64().unwrap() > 0.0));
+    assert!(convolutions.iter().any(|timed| timed["computed_by"] != "own kernels"), "{convolutions:?}");
     // A wrong kernel, and a peer that dies when it is to compile: both are in the file.
     let python = torch(
         folder.path(),
@@ -116,6 +119,7 @@ fn gpu_check_writes_what_is_promised_also_of_wrong_kernels_and_without_a_peer_th
     let row = &found["throughput"][0];
     assert!(row["images_per_second"].is_number() && row["ratio"].is_null(), "{row}");
     assert!(row["skipped"]["peer"].as_str().unwrap().contains("boom"), "{row}");
+    assert_eq!(found["failed"][0]["what"], "the peer at resnet20:0.25 f32");
 }
 
 #[test]
@@ -124,14 +128,15 @@ fn gpu_check_that_is_killed_leaves_what_it_has_measured() {
     let mut child = command(&[&SMALL[..], &[folder.path().to_str().unwrap()]].concat(), &[]);
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // The first convolution: all checks and the epoch are in the file.
+    // The first convolution: all checks, the epoch and the networks are in the file.
     let told = lines.map(|line| line.unwrap()).filter(|line| line.contains("computed_by")).take(1).count();
     child.kill().unwrap();
     child.wait().unwrap();
     let found = answers(folder.path());
     assert_eq!((told, &found["complete"]), (1, &false.into()));
     assert!(found["checks"].as_array().unwrap().len() > 40 && found["epoch_seconds"].is_number());
-    assert!(found["throughput"].as_array().unwrap().is_empty());
+    assert_eq!(found["throughput"].as_array().unwrap().len(), 2);
+    assert_eq!(found["left_out"], serde_json::json!(["convolutions f32"]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Training speed of the networks on the device, in turns with PyTorch.
 
-use super::networks::{Deadline, Measured};
+use super::networks::Deadline;
 use crate::bench::comparison::{Ratio, Rounds, fastest, median};
 use crate::bench::peer::{Peer, PeerError};
 use crate::exit::Usage;
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// What stands for the whole of the peer among the layouts that it could not measure.
+const PEER: &str = "peer";
+
 /// The peer's layouts and their columns.
 const EAGER: &str = "channels_last";
 const COMPILED: &str = "compiled";
@@ -22,8 +25,11 @@ const ROUNDS: usize = 5;
 /// Most updates of a round.
 const MOST_UPDATES: usize = 10_000;
 
-/// Longest time for the peer to build, compile and warm up one network.
+/// Longest time for the peer to build, compile and warm up one network; less where the deadline comes before.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A peer that was too late so many times, or did not start again, is not asked again.
+const TOO_LATE: usize = 2;
 
 /// What to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,19 +88,33 @@ pub(super) struct Compared {
     skipped: BTreeMap<String, String>,
 }
 
+impl Compared {
+    /// Why there is nothing of the peer, where it failed as a whole.
+    pub(super) fn peer_failed(&self) -> Option<&str> {
+        self.skipped.get(PEER).map(String::as_str)
+    }
+}
+
 /// PyTorch, if there is a Python; started again for the next network where it died.
 pub(super) struct Torch {
     python: Option<PathBuf>,
     running: Option<Peer>,
+    /// How many times it was too late, or could not be started again.
+    late: usize,
 }
 
 impl Torch {
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self { python: None, running: None, late: 0 }
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// [`Usage`] where the interpreter has no PyTorch.
     pub(super) fn start(python: Option<&Path>) -> Result<Self, Usage> {
-        let mut torch = Self { python: python.map(Path::to_owned), running: None };
+        let mut torch = Self { python: python.map(Path::to_owned), ..Self::none() };
         torch.running = torch.again().transpose()?;
         Ok(torch)
     }
@@ -111,60 +131,47 @@ impl Torch {
 
     /// Lets it prepare a workload; its layouts, and why others are missing. A peer that fails is no reason to lose our
     /// own numbers.
-    fn prepare(&mut self, case: &serde_json::Value) -> (Vec<String>, BTreeMap<String, String>) {
-        let fails = |reason: String| (Vec::new(), BTreeMap::from([("peer".to_owned(), reason)]));
+    fn prepare(
+        &mut self,
+        case: &serde_json::Value,
+        patience: Option<Duration>,
+    ) -> (Vec<String>, BTreeMap<String, String>) {
+        let fails = |reason: String| (Vec::new(), BTreeMap::from([(PEER.to_owned(), reason)]));
+        if self.python.is_some() && self.late >= TOO_LATE {
+            return fails(format!(
+                "it was too late or did not start {TOO_LATE} times, and is not asked again"
+            ));
+        }
+        let Some(patience) = patience.filter(|_| self.python.is_some()) else {
+            return match self.python {
+                Some(_) => fails("no time was left for it".into()),
+                None => Default::default(),
+            };
+        };
         if self.running.is_none() {
             match self.again() {
                 None => return Default::default(),
                 Some(Ok(peer)) => self.running = Some(peer),
-                Some(Err(error)) => return fails(error.to_string()),
+                Some(Err(error)) => {
+                    self.late += 1;
+                    return fails(error.to_string());
+                }
             }
         }
         let Some(peer) = &mut self.running else { return Default::default() };
-        match peer.prepare_within(case, PATIENCE) {
+        match peer.prepare_within(case, patience.min(PATIENCE)) {
             Ok(prepared) => (prepared.layouts, prepared.skipped),
             Err(PeerError::NoLayout(reasons)) => (Vec::new(), reasons),
-            Err(error) => {
-                self.running = None;
-                fails(error.to_string())
-            }
+            Err(error) => fails(self.failed(&error)),
         }
     }
-}
 
-/// Measures every network at every precision, the first precision first; each is handed to `keep` as soon as it is
-/// there. Answers what the deadline left out.
-///
-/// # Errors
-/// The device's failures, and those of `keep`.
-pub(super) fn measure(
-    trainer: &dyn Trainer,
-    torch: &mut Torch,
-    workloads: &[Workload],
-    seconds: f64,
-    deadline: Deadline,
-    keep: &mut dyn FnMut(Compared) -> Result<()>,
-) -> Result<Vec<String>> {
-    for (done, workload) in workloads.iter().enumerate() {
-        if deadline.left().is_none() {
-            return Ok(workloads[done..].iter().map(Workload::to_string).collect());
-        }
-        keep(one(trainer, workload, seconds, torch)?)?;
+    /// Ends it; its reason.
+    fn failed(&mut self, error: &PeerError) -> String {
+        self.running = None;
+        self.late += usize::from(matches!(error, PeerError::Late { .. }));
+        error.to_string()
     }
-    Ok(Vec::new())
-}
-
-/// Every network at every precision, in this order.
-pub(super) fn workloads(networks: &[Measured], precisions: &[Precision], batch: usize) -> Vec<Workload> {
-    let with = |precision: Precision| {
-        networks.iter().map(move |Measured { model, width }| Workload {
-            model: model.clone(),
-            width: *width,
-            precision,
-            batch,
-        })
-    };
-    precisions.iter().copied().flat_map(with).collect()
 }
 
 /// Seconds of one epoch of a network: its tables, its updates, its sums; after one update that compiles and captures.
@@ -179,16 +186,17 @@ pub(super) fn epoch_seconds(trainer: &dyn Trainer, workload: &Workload) -> Resul
     Ok(seconds)
 }
 
-/// One network at one precision, for about so many seconds on each side.
+/// One network at one precision, for about so many seconds on each side; the peer has until the deadline to prepare it.
 pub(super) fn one(
     trainer: &dyn Trainer,
     workload: &Workload,
     seconds: f64,
+    deadline: Option<Deadline>,
     torch: &mut Torch,
 ) -> Result<Compared> {
     let mut compared = None;
     trainer.with(workload, &mut |train| {
-        compared = Some(compare(train, workload, seconds, torch)?);
+        compared = Some(compare(train, workload, seconds, deadline, torch)?);
         Ok(())
     })?;
     compared.context("the training was not run")
@@ -198,16 +206,19 @@ fn compare(
     train: &mut Updates<'_>,
     workload: &Workload,
     seconds: f64,
+    deadline: Option<Deadline>,
     torch: &mut Torch,
 ) -> Result<Compared> {
     // Compiles, captures, and tells how many updates make a round.
     train(3)?;
     let updates =
         (seconds / ROUNDS as f64 / timed(train, 5)?).ceil().clamp(1.0, MOST_UPDATES as f64) as usize;
-    let (layouts, mut skipped) = torch.prepare(&json!({
+    let case = json!({
         "suite": "train-step", "model": workload.model, "width": workload.width, "batch": workload.batch,
         "device": "cuda", "precision": workload.precision.name(), "repeats": updates,
-    }));
+    });
+    let patience = deadline.map_or(Some(PATIENCE), |deadline| deadline.left());
+    let (layouts, mut skipped) = torch.prepare(&case, patience);
     let mut ours = Rounds::new();
     let mut theirs = vec![Rounds::new(); layouts.len()];
     for _ in 0..ROUNDS {
@@ -218,9 +229,8 @@ fn compare(
                 rounds.push(steps.iter().map(|seconds| seconds / updates as f64).collect());
             }),
             Err(error) => {
-                torch.running = None;
                 theirs.iter_mut().for_each(Vec::clear);
-                skipped.insert("peer".into(), error.to_string());
+                skipped.insert(PEER.into(), torch.failed(&error));
             }
         }
     }
