@@ -35,6 +35,40 @@ fn doctor_names_everything_and_finds_every_kernel_right_or_the_one_that_is_wrong
     expect_code(&run(&["doctor"], &IDLE), 7);
 }
 
+#[test]
+fn kernels_that_do_not_run_are_answers_and_a_lost_device_is_the_end() {
+    // From some launch on there are too few resources for any.
+    let refused = [("FAKE_CUDA_FAULTS", "cuLaunchKernel:100:701")];
+    let output = run(&["doctor", "--device", "cuda"], &refused);
+    expect_code(&output, 7);
+    let text = stdout(&output);
+    let of = |verdict: &str| text.lines().filter(|line| line.starts_with(verdict)).count();
+    let (right, failed) = (of("  right "), of("  FAILED "));
+    assert!(right > 0 && failed > 0 && text.contains("(701)"), "{text}");
+    assert!(text.contains(&format!("{right} of {} are right", right + failed)), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let (out, lost) = (folder.path().join("out"), folder.path().join("lost"));
+    let output = run(&[&SMALL[..], &[out.to_str().unwrap()]].concat(), &refused);
+    expect_code(&output, 7);
+    let found = answers(&out);
+    let failed = |found: &Value| {
+        let checks = found["checks"].as_array().unwrap().iter();
+        checks.filter(|check| check["ok"] == false && check["error"].is_string()).count()
+    };
+    assert!(failed(&found) > 1 && found["checks"][0]["ok"] == true, "{found}");
+    let measured = found["failed"].as_array().unwrap();
+    let told: Vec<_> = measured.iter().map(|failed| failed["what"].as_str().unwrap()).collect();
+    assert_eq!(told[..3], ["an epoch of resnet20:0.25 f32", "resnet20:0.25 f32", "vit:0.125 f32"]);
+    assert!(told.len() >= 3 + 21, "{told:?}");
+    assert_eq!((&found["complete"], &found["left_out"]), (&false.into(), &serde_json::json!([])));
+    let broken = [("FAKE_CUDA_FAULTS", "kernel:100:700")];
+    let output = run(&[&SMALL[..], &[lost.to_str().unwrap()]].concat(), &broken);
+    expect_code(&output, 7);
+    assert!(stderr(&output).contains("the device was lost"), "{}", stderr(&output));
+    let found = answers(&lost);
+    assert_eq!((failed(&found), found["left_out"].as_array().unwrap().len()), (1, 3));
+}
+
 /// A shell script that speaks the peer's protocol: a PyTorch that takes a hundredth of a second for whatever it is asked.
 const TORCH: &str = r#"#!/bin/sh
 echo '{"program":"PyTorch of a script"}'
