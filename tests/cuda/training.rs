@@ -151,16 +151,18 @@ fn killed_and_interrupted_on_the_device_a_run_ends_with_the_same_bytes() {
     let (whole, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     finished(whole.path(), &SOME);
     for round in 0..5u64 {
-        let mut child = started(stopped.path(), &SOME);
+        // One network after the other, or three at a time.
+        let concurrent = ["--concurrent", if round % 2 == 0 { "3" } else { "1" }];
+        let mut child = started(stopped.path(), &[&SOME[..], &concurrent].concat());
         // From at once to the next node.
         std::thread::sleep(std::time::Duration::from_millis(150 * round));
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let mut child = started(stopped.path(), &SOME);
+    let mut child = started(stopped.path(), &[&SOME[..], &["--concurrent", "2"]].concat());
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(75));
-    finished(stopped.path(), &SOME);
+    finished(stopped.path(), &[&SOME[..], &["--concurrent", "3"]].concat());
     same(whole.path(), stopped.path());
 }
 

@@ -89,12 +89,14 @@ fn usable(answer: &Answer, pass: Pass, precision: Precision) -> Option<Candidate
         }
         _ => true,
     };
+    // Transforms round more than products do: the reference multiplies and adds as it is written.
+    let direct = precision != Precision::F32 || !algorithm.transforms();
     let math = match precision {
         // Told to the algorithm, whichever the answer names: with it, f32 is never rounded.
         Precision::F32 => Math::CUDNN_FMA_MATH,
         Precision::Tf32 | Precision::Bf16 => math(answer.math)?,
     };
-    (works && deterministic && documented).then_some(Candidate { algorithm, math })
+    (works && deterministic && documented && direct).then_some(Candidate { algorithm, math })
 }
 
 /// The arithmetic of a number. One is left out: it would round f32 to f16.
@@ -122,6 +124,25 @@ fn lasting(pass: Pass) -> Algorithm {
 }
 
 impl Algorithm {
+    /// Whether it goes by Fourier's or Winograd's transforms.
+    fn transforms(self) -> bool {
+        use {Data::*, Filter::*, Fwd::*};
+        !matches!(
+            self,
+            Self::Forward(
+                CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM
+                    | CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM
+                    | CUDNN_CONVOLUTION_FWD_ALGO_GEMM
+                    | CUDNN_CONVOLUTION_FWD_ALGO_DIRECT
+            ) | Self::InputGradient(CUDNN_CONVOLUTION_BWD_DATA_ALGO_0 | CUDNN_CONVOLUTION_BWD_DATA_ALGO_1)
+                | Self::WeightGradient(
+                    CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0
+                        | CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1
+                        | CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3
+                )
+        )
+    }
+
     /// Its name, for people.
     pub(super) fn name(self) -> &'static str {
         let all = [Pass::Forward, Pass::InputGradient, Pass::WeightGradient];
@@ -246,8 +267,8 @@ mod tests {
         };
         let one = Algorithm::WeightGradient(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
         let winograd = Algorithm::WeightGradient(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED);
-        // Exact products are demanded of whatever is named.
-        assert_eq!(chosen(Precision::F32), [(one, CUDNN_FMA_MATH), (winograd, CUDNN_FMA_MATH)]);
+        // Exact products are demanded of whatever is named, and no transforms.
+        assert_eq!(chosen(Precision::F32), [(one, CUDNN_FMA_MATH)]);
         let coarse = [(winograd, CUDNN_DEFAULT_MATH), (one, CUDNN_TENSOR_OP_MATH)];
         assert_eq!(chosen(Precision::Tf32), coarse);
         assert_eq!(chosen(Precision::Bf16), coarse);

@@ -11,8 +11,8 @@ use super::descriptors::Descriptors;
 use super::error::dnn;
 use super::plan::Plan;
 use super::scratch::Cut;
-use super::strided_copy::{Copy, Images};
 use super::turn::Turn;
+use crate::gpu::corner::Corner;
 use crate::gpu::sources::ELEMENTWISE;
 use crate::gpu::{Arg, Convolution, GpuError, Kernel, Launch, Operands, Pass, Queue, Span, convolution};
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
@@ -68,8 +68,7 @@ impl Dnn {
         let larger = scratch.output.bytes() > 0;
         let forward = convolution.pass == Pass::Forward;
         if larger && !forward {
-            queue.zero(scratch.output)?;
-            self.copy_output(convolution, descriptors, operands.output, scratch.output, true)?;
+            corner(convolution, descriptors).fill(queue, scratch.output, operands.output)?;
         }
         let narrow = scratch.weights.bytes() > 0;
         let addresses = Addresses {
@@ -83,35 +82,24 @@ impl Dnn {
         let done = unsafe { execute(self.handle.0, descriptors, *algorithm, addresses, work, add) };
         done.map_err(|error| dnn(error, &format!("run {} on {convolution:?}", algorithm.name())))?;
         if larger && forward {
-            self.copy_output(convolution, descriptors, operands.output, scratch.output, false)?;
+            corner(convolution, descriptors).take(queue, operands.output, scratch.output)?;
         }
         if narrow {
             widen(queue, convolution, operands.weights, &scratch)?;
         }
         Ok(())
     }
+}
 
-    /// Copies outputs into the larger ones in scratch memory, or back.
-    fn copy_output(
-        &self,
-        convolution: &Convolution,
-        descriptors: &Descriptors,
-        output: Span<'_>,
-        larger: Span<'_>,
-        into: bool,
-    ) -> Result<(), GpuError> {
-        let Convolution { shape, precision, height, width, images, .. } = *convolution;
-        let pixel = shape.cout * precision.storage().bytes();
-        let [rows, columns] = descriptors.extent.output;
-        let small = Images {
-            address: output.address(),
-            rows: shape.output(height),
-            row: shape.output(width) * pixel,
-        };
-        let large = Images { address: larger.address(), rows, row: columns * pixel };
-        let (from, to) = if into { (small, large) } else { (large, small) };
-        // SAFETY: the spans are alive and as large as the images.
-        unsafe { Copy { from, to, images }.enqueue(&self.stream) }
+/// The outputs among the larger ones that cuDNN sees.
+fn corner(convolution: &Convolution, descriptors: &Descriptors) -> Corner {
+    let Convolution { shape, precision, height, width, images, .. } = *convolution;
+    Corner {
+        storage: precision.storage(),
+        images,
+        size: [shape.output(height), shape.output(width)],
+        channels: shape.cout,
+        added: descriptors.extent.added,
     }
 }
 

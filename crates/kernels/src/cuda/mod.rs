@@ -21,7 +21,6 @@ mod plan;
 mod programs;
 mod queue;
 mod scratch;
-mod strided_copy;
 mod turn;
 
 pub use compile::{compiler_version, program, target};

@@ -11,8 +11,9 @@ use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 use std::sync::Arc;
 
-/// Most scratch memory that an algorithm may want.
-const MOST_SCRATCH: usize = 1 << 30;
+/// Most scratch memory that an algorithm may want: every convolution of a network keeps its own, and so does every network
+/// that is trained beside it.
+const MOST_SCRATCH: usize = 256 << 20;
 
 /// How a convolution is carried out.
 pub(super) enum Plan {
@@ -31,24 +32,26 @@ impl Plan {
         convolution: &Convolution,
     ) -> Result<Self, GpuError> {
         let said = |error, what: &str| dnn(error, &format!("{what} {convolution:?}"));
-        let Some(descriptors) =
-            unless_refused(Descriptors::new(convolution)).map_err(|error| said(error, "describe"))?
-        else {
+        let mut refusals = Refusals::default();
+        let made = refusals.unless_refused(Descriptors::new(convolution));
+        let Some(descriptors) = made.map_err(|error| said(error, "describe"))? else {
             return Ok(Self::Own);
         };
         let Convolution { pass, precision, .. } = *convolution;
         let (candidates, asked) = candidates(handle, pass, precision, &descriptors);
-        unless_refused(asked).map_err(|error| said(error, "name algorithms for"))?;
+        refusals.unless_refused(asked).map_err(|error| said(error, "name algorithms for"))?;
         for Candidate { algorithm, math } in candidates {
             let work = descriptors.set_math(math).and_then(|()| scratch_of(handle, algorithm, &descriptors));
-            let work = unless_refused(work).map_err(|error| said(error, "tell its scratch memory for"))?;
+            let work =
+                refusals.unless_refused(work).map_err(|error| said(error, "tell its scratch memory for"))?;
             let Some(work) = work.filter(|work| *work <= MOST_SCRATCH) else { continue };
             let trial = Trial { handle, stream, convolution, descriptors: &descriptors, algorithm, work };
-            if trial.succeeds()? {
+            if trial.succeeds(&mut refusals)? {
                 return Ok(Self::Library { descriptors, algorithm, parts: Parts::of(convolution, work) });
             }
         }
-        Ok(Self::Own)
+        // Our kernels would only hide it, and be measured for cuDNN's.
+        refusals.broken.map_or(Ok(Self::Own), |error| Err(said(error, "carry out")))
     }
 
     /// Bytes of scratch memory.
@@ -68,17 +71,33 @@ impl Plan {
     }
 }
 
-/// What cuDNN gave; nothing where it refuses the convolution, which is an answer: parameters that it does not take,
-/// sizes, types or layouts that it has no algorithm for, one that it cannot compile or start. Other failures say nothing
-/// of the convolution.
-fn unless_refused<T>(answer: Result<T, result::CudnnError>) -> Result<Option<T>, result::CudnnError> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        // Between them lie those of memory that is lacking.
-        Err(error) => match error.0 as u32 {
-            2000..=4002 | 4005..=4999 => Ok(None),
-            _ => Err(error),
-        },
+/// Refusals of a convolution.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// The first that came of a part of the library that is missing, or of another version than the rest.
+    broken: Option<result::CudnnError>,
+}
+
+impl Refusals {
+    /// What cuDNN gave; nothing where it refuses the convolution, which is an answer: parameters that it does not take,
+    /// sizes, types or layouts that it has no algorithm for, one that it cannot compile or start. Other failures say
+    /// nothing of the convolution.
+    fn unless_refused<T>(
+        &mut self,
+        answer: Result<T, result::CudnnError>,
+    ) -> Result<Option<T>, result::CudnnError> {
+        let error = match answer {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error,
+        };
+        // Between the last two lie those of memory that is lacking.
+        match error.0 as u32 {
+            // Driver, CUDA runtime, what an algorithm presupposes, a part of the library.
+            3005 | 3006 | 3008 | 3009 => self.broken = self.broken.or(Some(error)),
+            2000..=4002 | 4005..=4999 => {}
+            _ => return Err(error),
+        }
+        Ok(None)
     }
 }
 
@@ -116,7 +135,7 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Whether cuDNN carries the convolution out. Where memory for the trial is lacking, it is taken to.
-    fn succeeds(&self) -> Result<bool, GpuError> {
+    fn succeeds(&self, refusals: &mut Refusals) -> Result<bool, GpuError> {
         let Convolution { shape, precision, .. } = *self.convolution;
         let storage = precision.storage().bytes();
         let [input, weights, output] = [
@@ -135,7 +154,7 @@ impl Trial<'_> {
         let (keep, size) = (Parts::of(self.convolution, self.work).adds(self.convolution), self.work);
         // SAFETY: the four arrays are as large as the descriptors and the algorithm want.
         let done = unsafe { execute(self.handle, self.descriptors, self.algorithm, addresses, size, keep) };
-        let done = unless_refused(done).map_err(|error| {
+        let done = refusals.unless_refused(done).map_err(|error| {
             dnn(error, &format!("try {} on {:?}", self.algorithm.name(), self.convolution))
         })?;
         // Where it failed on the device, this tells.
@@ -171,7 +190,9 @@ mod tests {
             CUDNN_STATUS_INTERNAL_ERROR_COMPILATION_FAILED,
             CUDNN_STATUS_INTERNAL_ERROR_BAD_LAUNCH_PARAM,
         ] {
-            assert_eq!(unless_refused::<()>(Err(CudnnError(refused))), Ok(None), "{refused:?}");
+            let mut refusals = Refusals::default();
+            assert_eq!(refusals.unless_refused::<()>(Err(CudnnError(refused))), Ok(None), "{refused:?}");
+            assert_eq!(refusals.broken, None);
         }
         for fault in [
             CUDNN_STATUS_NOT_INITIALIZED,
@@ -179,8 +200,20 @@ mod tests {
             CUDNN_STATUS_EXECUTION_FAILED,
             CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER,
         ] {
-            assert_eq!(unless_refused::<()>(Err(CudnnError(fault))), Err(CudnnError(fault)));
+            assert_eq!(
+                Refusals::default().unless_refused::<()>(Err(CudnnError(fault))),
+                Err(CudnnError(fault))
+            );
         }
-        assert_eq!(unless_refused(Ok(1)), Ok(Some(1)));
+        assert_eq!(Refusals::default().unless_refused(Ok(1)), Ok(Some(1)));
+    }
+
+    #[test]
+    fn a_broken_library_is_remembered() {
+        let mut refusals = Refusals::default();
+        for status in [CUDNN_STATUS_NOT_SUPPORTED, CUDNN_STATUS_NOT_SUPPORTED_SUBLIBRARY_UNAVAILABLE] {
+            assert_eq!(refusals.unless_refused::<()>(Err(CudnnError(status))), Ok(None));
+        }
+        assert_eq!(refusals.broken, Some(CudnnError(CUDNN_STATUS_NOT_SUPPORTED_SUBLIBRARY_UNAVAILABLE)));
     }
 }

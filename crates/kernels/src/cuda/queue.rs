@@ -113,6 +113,10 @@ impl Queue for CudaQueue {
     fn write(&self, to: Span<'_>, bytes: &[u8]) -> Result<(), GpuError> {
         same_length(to, bytes.len())?;
         self.outside_capture("a copy to the device")?;
+        // No place that the driver would look at.
+        if bytes.is_empty() {
+            return self.finish();
+        }
         self.bind("copy to the device")?;
         // SAFETY: the span is alive and as long as the bytes, which stay borrowed until the stream is done: whether the
         // driver keeps a copy of pageable memory, as this is, depends on the platform.
@@ -124,6 +128,9 @@ impl Queue for CudaQueue {
     fn read(&self, from: Span<'_>, bytes: &mut [u8]) -> Result<(), GpuError> {
         same_length(from, bytes.len())?;
         self.outside_capture("a copy from the device")?;
+        if bytes.is_empty() {
+            return self.finish();
+        }
         self.bind("copy from the device")?;
         // SAFETY: the span is alive and as long as the bytes, which stay borrowed until the stream is done.
         let copied = unsafe { result::memcpy_dtoh_async(bytes, from.address(), self.stream.cu_stream()) };

@@ -10,6 +10,7 @@ pub mod augment;
 pub mod check;
 pub mod columns;
 pub mod convolution;
+pub mod corner;
 pub mod dense;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod driver_codes;

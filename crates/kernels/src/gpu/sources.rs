@@ -58,6 +58,7 @@ sources! {
     AUGMENT = "augment",
     COLUMNS = "columns",
     CONV = "conv" after "operands",
+    CORNER = "corner",
     DENSE = "dense",
     ELEMENTWISE = "elementwise",
     LOSS = "loss",

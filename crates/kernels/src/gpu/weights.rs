@@ -4,6 +4,7 @@ use super::columns::{Gathered, Sums};
 use super::{Block, GpuError, Pool, Precision, Span, Storage, elementwise};
 use crate::conv::ConvShape;
 use crate::weights::{ParamId, Role};
+use rayon::prelude::*;
 use std::rc::Rc;
 
 /// Values from which a parameter may begin: whole lines of memory in both storages.
@@ -61,9 +62,9 @@ impl Placement {
             let to = &mut flat[*first..][..*len];
             match role {
                 Role::Plain => to.copy_from_slice(param),
-                Role::Conv { shape, .. } => {
-                    to.iter_mut().enumerate().for_each(|(i, to)| *to = param[torch_place(*shape, i)]);
-                }
+                Role::Conv { shape, .. } => each_output(*shape, to, param, |to, from, here, there| {
+                    to[here] = from[there];
+                }),
             }
         }
         Ok(flat)
@@ -81,7 +82,7 @@ impl Placement {
                 Role::Plain => from.to_vec(),
                 Role::Conv { shape, .. } => {
                     let mut out = vec![0.0; *len];
-                    from.iter().enumerate().for_each(|(i, value)| out[torch_place(*shape, i)] = *value);
+                    each_output(*shape, &mut out, from, |to, from, here, there| to[there] = from[here]);
                     out
                 }
             }
@@ -100,11 +101,23 @@ impl Placement {
     }
 }
 
-/// The place in `[cout, cin, kh, kw]` of value `i` of `[cout, kh, kw, cin]`.
-fn torch_place(s: ConvShape, i: usize) -> usize {
-    let taps = s.kernel * s.kernel;
-    let (channel, tap, out) = (i % s.cin, i / s.cin % taps, i / (s.cin * taps));
-    (out * s.cin + channel) * taps + tap
+/// Copies between `[cout, cin, kh, kw]` and `[cout, kh, kw, cin]`, output channels in parallel: `copy` is given an output
+/// channel's values on both sides, and every place in them in the second order and in the first.
+fn each_output(
+    s: ConvShape,
+    to: &mut [f32],
+    from: &[f32],
+    copy: impl Fn(&mut [f32], &[f32], usize, usize) + Sync,
+) {
+    // At least one: a chunk cannot be empty, an array can.
+    let (taps, values) = (s.kernel * s.kernel, (s.kernel * s.kernel * s.cin).max(1));
+    to.par_chunks_exact_mut(values).zip(from.par_chunks_exact(values)).for_each(|(to, from)| {
+        for tap in 0..taps {
+            for channel in 0..s.cin {
+                copy(to, from, tap * s.cin + channel, channel * taps + tap);
+            }
+        }
+    });
 }
 
 /// A dense or convolutional weight for a product.
@@ -207,7 +220,8 @@ impl Weights {
 
 /// Writes values of f32.
 pub(super) fn write(pool: &Pool, to: Span<'_>, values: &[f32]) -> Result<(), GpuError> {
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut bytes = vec![0; 4 * values.len()];
+    bytes.as_chunks_mut::<4>().0.iter_mut().zip(values).for_each(|(to, value)| *to = value.to_le_bytes());
     pool.queue().write(to, &bytes)
 }
 

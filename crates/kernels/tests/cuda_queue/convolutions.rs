@@ -68,7 +68,8 @@ fn an_algorithm_that_does_not_work_gives_way_to_the_next_and_the_last_to_our_ker
             Pass::InputGradient => "cudnnConvolutionBackwardData",
             Pass::WeightGradient => "cudnnConvolutionBackwardFilter",
         };
-        let convolution = convolution(pass, Precision::F32);
+        // At f32 the next one, a transform, would be none.
+        let convolution = convolution(pass, Precision::Tf32);
         let expected = result(&open(), &convolution);
         let count = |algorithm| fake.counted(&format!("cudnn algorithm {algorithm}"));
         // It may say so when it is asked for its scratch memory, or only when it runs.
@@ -84,7 +85,7 @@ fn an_algorithm_that_does_not_work_gives_way_to_the_next_and_the_last_to_our_ker
         let queue = open();
         fake.fail_always(call, NOT_SUPPORTED);
         let own = result(&queue, &convolution);
-        assert!(close(&own, &expected, 1e-5, 0.0), "{pass:?} by our kernels");
+        assert!(close(&own, &expected, 2e-3, 0.0), "{pass:?} by our kernels");
         assert_eq!(queue.computed_by(&convolution), Ok("own kernels"));
         fake.fail_always(call, 0);
         // What cannot be asked still has one algorithm to try.

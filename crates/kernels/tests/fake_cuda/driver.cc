@@ -188,36 +188,6 @@ int cuMemcpyDtoHAsync_v2(void *to, u64 from, size_t bytes, Stream *stream) {
     return alive(from, bytes) ? (memcpy(to, (void *)from, bytes), 0) : 700;
 }
 
-struct Copy3D {
-    size_t x, y, z, lod;
-    unsigned type;
-    void *host;
-    u64 device;
-    void *array, *reserved;
-    size_t pitch, height;
-};
-struct Copy {
-    Copy3D from, to;
-    size_t width, height, depth;
-};
-int cuMemcpy3DAsync_v2(const Copy *given, Stream *stream) {
-    Copy copy = *given;
-    for (const Copy3D &side : {copy.from, copy.to})
-        if (side.type != 2 || side.x + copy.width > side.pitch || side.y + copy.height > side.height) return INVALID;
-    return enqueue(stream, [copy] {
-        auto row = [&](const Copy3D &side, size_t z, size_t y) {
-            return side.device + ((side.z + z) * side.height + side.y + y) * side.pitch + side.x;
-        };
-        for (size_t z = 0; z < copy.depth; z++)
-            for (size_t y = 0; y < copy.height; y++) {
-                u64 to = row(copy.to, z, y), from = row(copy.from, z, y);
-                if (!alive(to, copy.width) || !alive(from, copy.width)) return 700;
-                memcpy((void *)to, (void *)from, copy.width);
-            }
-        return 0;
-    });
-}
-
 // The folder that this library lies in.
 static std::string own_folder() {
     Dl_info info;

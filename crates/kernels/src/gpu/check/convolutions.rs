@@ -1,5 +1,6 @@
 //! The three products of a convolution, on ragged sizes.
 
+use super::super::corner::Corner;
 use super::super::{Block, Convolution, GpuError, Operands, Pass};
 use super::Bench;
 use crate::conv::{self, ConvShape, PackedConv};
@@ -93,6 +94,32 @@ pub(super) fn weight_gradient(bench: &mut Bench) -> Result<(), GpuError> {
         case.run(bench, &case.x.1, &dw, &case.dy.1)?;
         let found = bench.get(super::super::Storage::F32, dw.span(), s.weights())?;
         bench.see(&to_torch(s, &found), &expected);
+    }
+    Ok(())
+}
+
+/// Pixels of whole long words, of short ones, and of one; with a row, a column, both or nothing more.
+pub(super) fn corner(bench: &mut Bench) -> Result<(), GpuError> {
+    for (images, size, channels, added) in
+        [(3, [4, 5], 16, [1, 1]), (2, [3, 40], 8, [0, 1]), (2, [5, 3], 3, [1, 0]), (1, [1, 1], 1, [0, 0])]
+    {
+        let corner = Corner { storage: bench.storage(), images, size, channels, added };
+        let (ours, ours_there) = bench.stored(corner.values())?;
+        let row = size[1] * channels;
+        let mut rows = ours.chunks_exact(row);
+        let mut expected = Vec::new();
+        for place in 0..images * (size[0] + added[0]) {
+            expected.resize(expected.len() + added[1] * channels, 0.0);
+            match place % (size[0] + added[0]) < added[0] {
+                true => expected.resize(expected.len() + row, 0.0),
+                false => expected.extend_from_slice(rows.next().unwrap_or_default()),
+            }
+        }
+        let (larger, back) = (bench.room(corner.larger_values())?, bench.room(corner.values())?);
+        corner.fill(bench.pool.queue(), larger.span(), ours_there.span())?;
+        bench.compare(&larger, &expected)?;
+        corner.take(bench.pool.queue(), back.span(), larger.span())?;
+        bench.compare(&back, &ours)?;
     }
     Ok(())
 }

@@ -77,6 +77,7 @@ pub fn checks() -> Vec<Check> {
         ("convolution forward", ALL, convolutions::forward),
         ("convolution input gradient", ALL, convolutions::input_gradient),
         ("convolution weight gradient", ALL, convolutions::weight_gradient),
+        ("images in larger ones", STORED, convolutions::corner),
         ("layer norm forward", STORED, activations::norm_forward),
         ("layer norm backward", STORED, activations::norm_backward),
         ("mean pool", STORED, activations::mean_pool),
