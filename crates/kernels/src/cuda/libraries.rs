@@ -260,8 +260,8 @@ mod tests {
         // A link in another folder: the virtual environment is neither its first nor its last file's.
         let path = std::env::join_paths([&root, &shims]).unwrap();
         assert_eq!(environments(Path::new("python3"), &path)[1..], both);
-        assert_eq!(environments(Path::new("python4"), &path), [PathBuf::new(); 0]);
+        assert_eq!(environments(Path::new("python4"), &path), Vec::<PathBuf>::new());
         assert_eq!(packages(&both[0]), [cublas, cudnn]);
-        assert_eq!(packages(&both[1]), [PathBuf::new(); 0]);
+        assert_eq!(packages(&both[1]), Vec::<PathBuf>::new());
     }
 }
