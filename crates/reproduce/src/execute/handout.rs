@@ -46,15 +46,15 @@ impl Handout {
         Self { inputs, waiting, state, changed: Condvar::new() }
     }
 
-    /// The next node to work on, its inputs done. Waits while only others' work can make one ready; none when
-    /// nothing is left to take or work is stopped.
+    /// The next node to work on, its inputs done; none when all are done or work is stopped. Waits while others work, also
+    /// where nothing is left to take: who leaves gives its device back, and the device waits for everybody's work then.
     pub(super) fn take(&self) -> Option<NodeIndex> {
         let mut state = self.state();
         loop {
-            let mut to_do = (0..state.stages.len()).filter(|&i| state.stages[i] == Stage::ToDo).peekable();
-            if state.stopped || to_do.peek().is_none() {
+            if state.stopped || state.stages.iter().all(|&stage| stage == Stage::Done) {
                 return None;
             }
+            let to_do = (0..state.stages.len()).filter(|&i| state.stages[i] == Stage::ToDo);
             let done = |&input: &NodeIndex| state.stages[input] == Stage::Done;
             let ready = to_do.filter(|&i| self.inputs[i].iter().all(done));
             // The first of equals, in the plan's order.
@@ -164,6 +164,22 @@ mod tests {
         let mut all = finished.into_inner().unwrap();
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn nobody_leaves_before_the_last_node_is_done() {
+        let handout = Handout::new(graph(), &[true, true, true, true, true, false]);
+        assert_eq!(handout.take(), Some(5));
+        let left = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert_eq!(handout.take(), None);
+                left.store(true, std::sync::atomic::Ordering::SeqCst);
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!left.load(std::sync::atomic::Ordering::SeqCst));
+            handout.done(5);
+        });
     }
 
     #[test]
