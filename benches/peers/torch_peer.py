@@ -13,12 +13,12 @@ turns and each idles while the other works:
 
 Anything that goes wrong is answered with {"error": "..."}. The end of the input ends the program.
 
-A case of a network may also name "device" (cpu, cuda), "precision" (f32, tf32, bf16) and "repeats": a step is then so many
-updates, and the device is waited for once at its end; unmeasured ones are of at most ten. In bf16 activations and products are bf16; parameters, their
-gradients and the optimiser's state stay f32 and are cast at every update (autocast would keep the outputs of layer norms
-and the residual paths in f32, and move twice the bytes). Compiled on cuda, a whole update is one CUDA graph: forward,
-backward and optimiser; where that cannot be captured, the graphs of mode reduce-overhead, and the reason goes to the
-standard error.
+A case of a network may also name "device" (cpu, cuda), "precision" (f32, tf32, bf16) and "repeats": a step is then so
+many updates, and the device is waited for once at its end; unmeasured ones are of at most ten. In bf16 activations
+and products are bf16; parameters, their gradients and the optimiser's state stay f32 and are cast at every update
+(autocast would keep the outputs of layer norms and the residual paths in f32, and move twice the bytes). Compiled on
+cuda, a whole update is one CUDA graph: forward, backward and optimiser; where that cannot be captured, the graphs of
+mode reduce-overhead, and the reason goes to the standard error.
 """
 
 import argparse

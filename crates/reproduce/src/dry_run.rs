@@ -69,7 +69,7 @@ pub(crate) fn table(
         .iter()
         .map(|ensemble| crate::measure::images_of(&study.cases[ensemble.case]) * speeds[ensemble.case] / 3.0);
     let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
-    let place = device.map_or("this machine's processor".into(), |device| format!("{device:?}"));
+    let place = device.map_or("this machine's processor".into(), OnDevice::to_string);
     let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
     out += &format!(
         "\ntraining {} epochs, {epochs_left} to do ({} if each method trained alone), {:.2e} FLOP\n\

@@ -19,7 +19,7 @@ pub(crate) fn describe(device: Option<&OnDevice>) -> serde_json::Value {
         "threads": rayon::current_num_threads(),
         "instruction_set": format!("{:?}", Isa::detect()),
     });
-    if let Some(OnDevice { queue, precision, .. }) = device {
+    if let Some(OnDevice { queue, precision }) = device {
         described["device"] = queue.device().into();
         described["precision"] = precision.name().into();
     }

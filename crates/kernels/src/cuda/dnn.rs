@@ -13,8 +13,7 @@ use super::plan::Plan;
 use super::scratch::Cut;
 use super::turn::Turn;
 use crate::gpu::corner::Corner;
-use crate::gpu::sources::ELEMENTWISE;
-use crate::gpu::{Arg, Convolution, GpuError, Kernel, Launch, Operands, Pass, Queue, Span, convolution};
+use crate::gpu::{Convolution, GpuError, Operands, Pass, Span, Storage, convolution, elementwise};
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::CudaStream;
 use std::cell::RefCell;
@@ -152,19 +151,13 @@ fn widen(
     to: Span<'_>,
     scratch: &Cut<'_>,
 ) -> Result<(), GpuError> {
-    const THREADS: u32 = 256;
-    let n = convolution.shape.weights() as u32;
-    let launch = Launch { grid: [n.div_ceil(THREADS), 1, 1], threads: THREADS };
+    let n = convolution.shape.weights();
     let widened = if convolution.add { scratch.sum } else { to };
-    let kernel = |entry| Kernel { source: ELEMENTWISE, entry };
-    let args = [Arg::Memory(widened), Arg::Memory(scratch.weights), Arg::U32(n)];
-    // SAFETY: the kernel's parameters, and both arrays hold n values of their kind.
-    unsafe { queue.launch(kernel("convert_bf16_to_f32"), launch, &args)? };
-    if !convolution.add {
-        return Ok(());
+    elementwise::widen(queue, Storage::Bf16, widened, scratch.weights, n)?;
+    match convolution.add {
+        true => elementwise::add(queue, Storage::F32, to, widened, n),
+        false => Ok(()),
     }
-    // SAFETY: as above.
-    unsafe { queue.launch(kernel("add_f32"), launch, &[Arg::Memory(to), Arg::Memory(widened), Arg::U32(n)]) }
 }
 
 /// Destroyed when dropped.

@@ -25,7 +25,7 @@ impl<'a> Evaluating<'a> {
     ) -> Result<Self> {
         Ok(match device {
             None => Self::Processor(Evaluator::new(network, images, normalisation)),
-            Some(OnDevice { queue, precision, .. }) => {
+            Some(OnDevice { queue, precision }) => {
                 let queue = queue.clone();
                 let evaluator = DeviceEvaluator::new(queue, network, images, normalisation, *precision)?;
                 Self::Device(Box::new(evaluator))

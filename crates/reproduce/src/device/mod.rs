@@ -23,29 +23,25 @@ pub struct OnDevice {
     pub queue: Rc<dyn Queue>,
     /// Storage and arithmetic.
     pub precision: Precision,
-    /// Opens a further way to the same device.
-    pub open: fn() -> Result<Rc<dyn Queue>>,
 }
 
 impl OnDevice {
-    /// Opens the device, to compute in a precision.
-    ///
-    /// # Errors
-    /// Those of `open`.
-    pub fn new(open: fn() -> Result<Rc<dyn Queue>>, precision: Precision) -> Result<Self> {
-        Ok(Self { queue: open()?, precision, open })
-    }
-
     /// What opens the same device for another thread: a queue belongs to the thread that opened it.
     pub fn another(&self) -> impl Fn() -> Result<Self> + Copy + Send + Sync + use<> {
-        let (open, precision) = (self.open, self.precision);
-        move || Self::new(open, precision)
+        let precision = self.precision;
+        move || Ok(Self { queue: open_cuda()?, precision })
+    }
+}
+
+impl std::fmt::Display for OnDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in {}", self.queue.device(), self.precision.name())
     }
 }
 
 impl std::fmt::Debug for OnDevice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} in {}", self.queue.device(), self.precision.name())
+        write!(f, "OnDevice({self})")
     }
 }
 
@@ -62,7 +58,7 @@ pub fn asked(config: &Config) -> Result<Option<OnDevice>> {
     let name = config.text("run.precision");
     let precision = precision(name).ok_or_else(|| Usage(format!("unknown precision {name}")))?;
     if config.text("run.device") == CUDA {
-        return Ok(Some(OnDevice::new(open_cuda, precision)?));
+        return Ok(Some(OnDevice { queue: open_cuda()?, precision }));
     }
     match precision {
         Precision::F32 => Ok(None),

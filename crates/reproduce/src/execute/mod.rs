@@ -32,7 +32,7 @@ pub struct Executor<'a> {
     /// Asked after every step.
     pub interrupt: &'a Interrupt,
     /// When the journal's last line of this process was written.
-    pub(crate) clock: Mutex<Instant>,
+    clock: Mutex<Instant>,
 }
 
 impl<'a> Executor<'a> {

@@ -66,7 +66,7 @@ impl Executor<'_> {
                 let network = &experiment.network;
                 let outcome = match device {
                     None => basin_train::run(network, &recipe, segment, &mut observer)?,
-                    Some(OnDevice { queue, precision, .. }) => {
+                    Some(OnDevice { queue, precision }) => {
                         let queue = queue.clone();
                         basin_train::device::run(queue, *precision, network, &recipe, segment, &mut observer)?
                     }
