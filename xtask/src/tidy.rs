@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("basin-fixtures", &[]),
+    ("basin-one-dependency", &["weight-matching"]),
     ("basin-tests", &[]),
     ("xtask", &[]),
 ];
@@ -51,6 +52,10 @@ const FETCHES: &str = "basin-fetch";
 
 /// Crates that may have it as an optional dependency, off by default: conversions at the edge.
 const FRAMEWORK_ON_REQUEST: &[&str] = &["weight-matching"];
+
+/// Features of a crate that its users take without the dependencies of others of its features.
+const LIGHT: &[(&str, &str, &[&str])] =
+    &[("weight-matching", "files", &["basin-store", "candle-core", "clap", "serde_json", "toml"])];
 
 /// Longest file without a word of excuse, in lines.
 const LONGEST: usize = 400;
@@ -97,12 +102,19 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
             }
             let on_request = dependency["optional"].as_bool() == Some(true)
                 && FRAMEWORK_ON_REQUEST.contains(&name)
-                && !by_default(package, target);
+                && !reaches(package, "default", target);
             if target.starts_with("candle") && !FRAMEWORK.contains(&name) && !on_request {
                 broken.push(format!("{name} depends on {target}; only {} may", FRAMEWORK.join(", ")));
             }
             if NETWORK.contains(&target) && name != FETCHES {
                 broken.push(format!("{name} depends on {target}; only {FETCHES} may touch the network"));
+            }
+        }
+        for (_, feature, unwanted) in LIGHT.iter().filter(|(light, ..)| *light == name) {
+            for dependency in unwanted.iter().filter(|dependency| reaches(package, feature, dependency)) {
+                broken.push(format!(
+                    "{name} brings {dependency} with its feature {feature}, which is to stay light"
+                ));
             }
         }
         let manifest =
@@ -113,10 +125,10 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
     }
 }
 
-/// Whether the default features of a package reach an optional dependency.
-fn by_default(package: &Value, dependency: &str) -> bool {
+/// Whether a feature of a package reaches an optional dependency.
+fn reaches(package: &Value, feature: &str, dependency: &str) -> bool {
     let features = &package["features"];
-    let mut reached = vec!["default".to_owned()];
+    let mut reached = vec![feature.to_owned()];
     let mut at = 0;
     while at < reached.len() {
         let implied = features[&reached[at]].as_array().into_iter().flatten().filter_map(Value::as_str);

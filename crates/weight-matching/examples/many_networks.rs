@@ -2,7 +2,6 @@
 //! `cargo run -p weight-matching --example many_networks`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
-use basin_core::{Array, Params, SeedTree};
 use weight_matching::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,7 +2,6 @@
 //! `cargo run -p weight-matching --example two_networks`.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
-use basin_core::{Array, Params, ParamsError, SeedTree};
 use weight_matching::*;
 
 const UNITS: usize = 128;

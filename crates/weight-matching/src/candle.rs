@@ -44,11 +44,10 @@ pub enum TensorError {
 /// host memory; no gradient flows through it.
 ///
 /// ```
-/// use basin_core::SeedTree;
 /// use candle_core::{Device, Tensor};
 /// use std::collections::HashMap;
 /// use weight_matching::candle::{params_from_tensors, tensors_from_params};
-/// use weight_matching::{MatchingOptions, PermutationSpec, apply, weight_matching};
+/// use weight_matching::{MatchingOptions, PermutationSpec, SeedTree, apply, weight_matching};
 ///
 /// // What two variable maps hold: `varmap.data().lock()` has names and variables, which deref to tensors.
 /// let of = |w1: [f32; 3], w2: [f32; 3]| -> candle_core::Result<HashMap<String, Tensor>> {

@@ -12,7 +12,7 @@ mod builder;
 pub mod candle;
 mod citation;
 mod descent;
-#[cfg(feature = "cli")]
+#[cfg(feature = "files")]
 pub mod files;
 mod frank_wolfe;
 mod heads;
@@ -46,6 +46,8 @@ pub use assignment::{Assignment, AssignmentError, Objective, linear_sum_assignme
 pub use attention::Projections;
 pub use averages::{AverageError, interpolate, mean, slerp};
 pub use axis::{AttentionGroup, Segment};
+// The words of the interface, so that this crate is the only one a user has to name.
+pub use basin_core::{Array, Citation, Digest, Params, ParamsError, Rng, SeedTree, Simplex, SimplexError};
 pub use builder::SpecBuilder;
 pub use citation::{CITATION, REPAIR_CITATION};
 pub use frank_wolfe::{FrankWolfeOptions, RelaxedMatching, frank_wolfe};

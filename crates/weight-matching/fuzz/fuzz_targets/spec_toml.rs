@@ -1,9 +1,10 @@
 //! Specs as text: the same after writing and reading, and whatever is accepted can be applied and matched.
 #![no_main]
 
-use basin_core::{Array, Params, SeedTree};
 use libfuzzer_sys::fuzz_target;
-use weight_matching::{MatchingOptions, PermutationSpec, Permutations, Segment, apply, weight_matching};
+use weight_matching::{
+    Array, MatchingOptions, Params, PermutationSpec, Permutations, SeedTree, Segment, apply, weight_matching,
+};
 
 /// Most values of the network that a spec is tried on.
 const MOST: usize = 4096;

@@ -3,6 +3,19 @@
 //! What a file holds is never trusted: sizes are checked against the bytes that are there before anything is
 //! reserved, names from a file never reach the file system, and a pickle is read by a machine that knows the
 //! few instructions and names a state dict consists of and refuses the rest.
+//!
+//! ```no_run
+//! use weight_matching::files::Checkpoint;
+//! use weight_matching::{MatchingOptions, PermutationSpec, SeedTree, apply, weight_matching};
+//!
+//! let [a, b] = ["a.pt", "b.safetensors"].map(|file| Checkpoint::read(file.as_ref()));
+//! let (a, b) = (a?, b?);
+//! let spec = PermutationSpec::resnet(20)?;
+//! let matching = weight_matching(&spec, &a.params, &b.params, &MatchingOptions::new(SeedTree::root(0)))?;
+//! let aligned = apply(&spec, &b.params, &matching.permutations)?;
+//! std::fs::write("aligned.safetensors", Checkpoint::encode(&aligned, &b.kept)?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod activations;
 mod archive;
