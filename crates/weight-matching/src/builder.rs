@@ -13,6 +13,7 @@ pub struct SpecBuilder {
     pub(crate) groups: Vec<AttentionGroup>,
     pub(crate) equal: Vec<(String, String)>,
     pub(crate) sums: Vec<Sum>,
+    declared: BTreeMap<String, usize>,
     carried: BTreeSet<usize>,
     tied: BTreeSet<usize>,
 }
@@ -54,7 +55,6 @@ impl SpecBuilder {
     }
 
     /// One array with all that can be said of it.
-    #[cfg(feature = "toml")]
     pub(crate) fn described(
         mut self,
         name: String,
@@ -73,6 +73,14 @@ impl SpecBuilder {
     #[must_use]
     pub fn equal_sizes(mut self, left: impl Into<String>, right: impl Into<String>) -> Self {
         self.equal.push((left.into(), right.into()));
+        self
+    }
+
+    /// Declares the number of units of a permutation, where no axis of its own shows it: each stretch of an axis
+    /// `[first, second]`.
+    #[must_use]
+    pub fn sized(mut self, permutation: impl Into<String>, units: usize) -> Self {
+        self.declared.insert(permutation.into(), units);
         self
     }
 
@@ -187,8 +195,20 @@ impl SpecBuilder {
                 return Err(SpecError::UnusedSize { left: left.clone(), right: right.clone() });
             }
         }
-        let Self { groups, equal, carried, tied, .. } = self;
-        Ok(PermutationSpec { parameters, concatenations, permutations, groups, equal, carried, tied })
+        if let Some(permutation) = self.declared.keys().find(|name| !positions.contains_key(*name)) {
+            return Err(SpecError::UnusedUnits { permutation: permutation.clone() });
+        }
+        let Self { groups, equal, declared, carried, tied, .. } = self;
+        Ok(PermutationSpec {
+            parameters,
+            concatenations,
+            permutations,
+            groups,
+            equal,
+            declared,
+            carried,
+            tied,
+        })
     }
 
     /// The `qk` of the group of each grouped permutation.

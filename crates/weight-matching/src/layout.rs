@@ -33,6 +33,9 @@ pub enum Misfit {
     /// The segments do not fill their axis.
     #[error("{tensor} axis {axis} has {found} entries, expected {expected} from the segments {segments}")]
     Concatenation { tensor: String, axis: usize, found: usize, expected: String, segments: String },
+    /// A permutation has another size than the spec declares.
+    #[error("permutation {permutation} has {found} units, expected {declared} as declared")]
+    Declared { permutation: String, found: usize, declared: usize },
     /// The shapes leave the size of a permutation open.
     #[error(
         "the size of permutation {permutation} does not follow from the shapes, expected an axis of its own"
@@ -108,7 +111,13 @@ impl PermutationSpec {
                 }
             }
         }
-        let sizes = set_by.into_iter().map(|(name, (size, ..))| (name.to_owned(), size)).collect();
+        let mut sizes: Sizes = set_by.into_iter().map(|(name, (size, ..))| (name.to_owned(), size)).collect();
+        for (name, &declared) in &self.declared {
+            let found = *sizes.entry(name.clone()).or_insert(declared);
+            if found != declared {
+                misfits.push(Misfit::Declared { permutation: name.clone(), found, declared });
+            }
+        }
         let sizes = self.resolve(sizes, &concatenations);
         // Sizes that hang on a missing parameter would only repeat that it is missing.
         if misfits.is_empty() {

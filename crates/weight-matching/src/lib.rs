@@ -22,6 +22,7 @@ mod line;
 mod many;
 mod matching;
 mod multi_pcd;
+pub mod network;
 mod order;
 mod permutation;
 mod processor;

@@ -26,6 +26,8 @@ pub struct PermutationSpec {
     pub(crate) groups: Vec<AttentionGroup>,
     /// Permutations declared to be of one size.
     pub(crate) equal: Vec<(String, String)>,
+    /// Units of permutations that no axis of their own shows.
+    pub(crate) declared: BTreeMap<String, usize>,
     /// Parameters that follow the permutations without being matched.
     pub(crate) carried: BTreeSet<usize>,
     /// Parameters on which a permutation may act twice.
@@ -99,6 +101,12 @@ pub enum SpecError {
         left: String,
         /// The second.
         right: String,
+    },
+    /// A number of units is declared for a permutation that no parameter has.
+    #[error("the number of units of {permutation} is declared, but no parameter uses it")]
+    UnusedUnits {
+        /// The permutation.
+        permutation: String,
     },
     /// A family has no member of that kind.
     #[error("no {family} with {what} {found}, expected {expected}")]

@@ -2,6 +2,7 @@
 
 use crate::{AttentionGroup, PermutationSpec, Segment, SpecBuilder, SpecError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Version of the form.
@@ -31,6 +32,8 @@ struct File {
     format: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     equal_sizes: Vec<[String; 2]>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    units: BTreeMap<String, usize>,
     #[serde(default)]
     parameter: Vec<Parameter>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -118,6 +121,7 @@ impl PermutationSpec {
         let file = File {
             format: FORMAT,
             equal_sizes: self.equal.iter().map(|(left, right)| [left.clone(), right.clone()]).collect(),
+            units: self.declared.clone(),
             parameter: self.iter().enumerate().map(parameter).collect(),
             attention: self.groups.iter().map(group).collect(),
         };
@@ -149,6 +153,9 @@ impl PermutationSpec {
         }
         for [left, right] in file.equal_sizes {
             spec = spec.equal_sizes(left, right);
+        }
+        for (name, units) in file.units {
+            spec = spec.sized(name, units);
         }
         let groups = file.attention.into_iter();
         Ok(groups.fold(spec, |spec, Group { qk, vo, heads }| spec.heads(qk, vo, heads)).build()?)

@@ -18,6 +18,7 @@ mod images;
 mod inference;
 mod many;
 mod matching;
+mod network;
 mod networks;
 mod optimum;
 mod oracles;
