@@ -201,3 +201,52 @@ fn every_name_on_the_paper_map_exists() {
     }
     assert!(seen > 20, "{seen} rows");
 }
+
+/// Networks from files are measured as they were where they were trained.
+#[test]
+fn imported_networks_are_measured_like_those_that_were_trained_here() {
+    let dir = tempfile::tempdir().unwrap();
+    expect_code(&tiny(dir.path(), &["--methods", "deep"]), 0);
+    let nodes = std::fs::read_dir(dir.path().join("run/nodes")).unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<_> = nodes.filter(|node| node.to_str().unwrap().contains("/s0-deep-")).collect();
+    files.sort();
+    let files: Vec<String> =
+        files.iter().map(|node| node.join("final.safetensors").to_str().unwrap().to_owned()).collect();
+    let import = |files: &str, more: &[&str]| {
+        let imports = format!("ensemble.imports={files}");
+        tiny(
+            dir.path(),
+            &[&["--methods", "imported", "--name", "imported", "--set", &imports], more].concat(),
+        )
+    };
+    let output = import(&files.join(","), &[]);
+    expect_code(&output, 0);
+    let rows = |run: &str| -> Value {
+        let text = std::fs::read_to_string(dir.path().join(run).join("results.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["rows"].clone()
+    };
+    let (trained, imported) = (rows("run"), rows("imported"));
+    for number in ["ensemble_accuracy", "joint_connectivity", "nll", "disagreement"] {
+        assert_eq!(trained[0][number], imported[0][number], "{number}");
+        assert!(trained[0][number].is_number(), "{number}");
+    }
+    // Too few files, one that is not there, one that is no network, one of another network.
+    let refused = import(&files[0], &[]);
+    expect_code(&refused, 2);
+    assert!(stderr(&refused).contains("ensemble.imports is 1 files"), "{}", stderr(&refused));
+    let absent = import(&format!("{},absent.pt", files[0]), &[]);
+    expect_code(&absent, 4);
+    assert!(stderr(&absent).contains("absent.pt"), "{}", stderr(&absent));
+    let noise = dir.path().join("noise.pt");
+    std::fs::write(&noise, "noise").unwrap();
+    let unreadable = import(&format!("{},{}", files[0], noise.display()), &[]);
+    expect_code(&unreadable, 4);
+    assert!(stderr(&unreadable).contains("noise.pt"), "{}", stderr(&unreadable));
+    let wider = import(&files.join(","), &["--width", "0.5"]);
+    expect_code(&wider, 4);
+    assert!(
+        stderr(&wider).contains("conv1.weight is [4, 3, 3, 3], expected [8, 3, 3, 3]"),
+        "{}",
+        stderr(&wider)
+    );
+}

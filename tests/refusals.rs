@@ -113,8 +113,9 @@ fn a_members_checkpoint_predicts_as_in_the_run() {
     let (logits, labels) = (predictions.get("logits").unwrap(), predictions.get("labels").unwrap());
     assert_eq!((logits.shape()[1], logits.shape()[0]), (10, labels.shape()[0]));
     // The run used the first 60 test images and kept its logits.
-    let mut files = std::fs::read_dir(&member).unwrap().map(|f| f.unwrap().path());
-    let kept = files.find(|p| p.to_str().unwrap().ends_with("logits-test.safetensors")).unwrap();
-    let kept = TensorFile::decode(&std::fs::read(kept).unwrap()).unwrap().params;
+    let mut nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap().map(|n| n.unwrap().path());
+    let measured = nodes.find(|p| p.to_str().unwrap().contains("s0-logits-deep-1.")).unwrap();
+    let kept = std::fs::read(measured.join("record.safetensors")).unwrap();
+    let kept = TensorFile::decode(&kept).unwrap().params;
     assert_eq!(kept.get("logits").unwrap().data(), &logits.data()[..600]);
 }

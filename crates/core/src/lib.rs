@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod cite;
+mod data_ref;
 mod digest;
 mod params;
 mod predictions;
+mod record;
 mod rng;
 mod seed;
 mod simplex;
@@ -11,9 +13,11 @@ mod simplex;
 mod tensors;
 
 pub use cite::{Citation, bibtex};
+pub use data_ref::{DataRef, Part, Split};
 pub use digest::{Digest, digest};
 pub use params::{Array, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};
+pub use record::Record;
 pub use rng::Rng;
 pub use seed::SeedTree;
 pub use simplex::{Simplex, SimplexError};

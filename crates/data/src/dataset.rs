@@ -1,6 +1,6 @@
 //! The names of the data sets and the facts that belong to a name.
 
-use crate::{DataError, Normalisation};
+use crate::{DataError, Normalisation, Split};
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,16 +18,6 @@ pub enum DatasetId {
     Cifar100,
     /// Tiny ImageNet (Le and Yang, 2015): 100 000 + 10 000 images, 64×64, 200 classes.
     TinyImagenet,
-}
-
-/// A part of a data set. The test part never decides anything during training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Split {
-    /// What members are trained on.
-    Train,
-    /// What members are measured on. For Tiny ImageNet this is the official `val`: its own test labels were
-    /// never published.
-    Test,
 }
 
 impl DatasetId {

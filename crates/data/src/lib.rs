@@ -14,8 +14,9 @@ mod synthetic;
 mod tiny_imagenet;
 
 pub use augment::{AugmentConfig, ColourDraw, ColourOp, Draw, GeometryDraw, Jitter, Warp, augment};
+pub use basin_core::Split;
 pub use batch::{batch_draws, fill_batch, fill_plain};
-pub use dataset::{DatasetId, Split};
+pub use dataset::DatasetId;
 pub use error::DataError;
 pub use image_set::ImageSet;
 pub use normalisation::Normalisation;

@@ -5,11 +5,15 @@ pub mod conformance;
 mod context;
 mod objective;
 mod param_op;
+mod probe;
 mod recipe;
 mod schedule;
 
 pub use context::{AfterSplit, EnsembleMethod, PlanContext};
 pub use objective::{LogitObjective, Objective};
 pub use param_op::{ParamOp, ParamOpError};
-pub use recipe::{NodeId, Recipe, RecipeError, Trajectory, Work, keys, trajectory_keys};
+pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
+pub use recipe::{
+    AtStart, NodeId, Recipe, RecipeError, Setting, Trajectory, Work, keys, probe_key, trajectory_keys,
+};
 pub use schedule::{Schedule, Starting, WarmupCosine};

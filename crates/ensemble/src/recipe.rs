@@ -1,7 +1,8 @@
 //! Recipes: small graphs of named work, and the digests that let methods share it.
 
-use crate::{Objective, ParamOp, Schedule};
-use basin_core::{Digest, digest};
+use crate::{Objective, ParamOp, Probe, Schedule};
+use basin_core::{DataRef, Digest, digest};
+use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -32,6 +33,20 @@ pub struct Trajectory {
     pub schedule: Arc<dyn Schedule>,
     /// Loss.
     pub objective: Objective,
+    /// Training images.
+    pub data: DataRef,
+    /// What becomes of the optimiser's moments of the node it starts from.
+    pub moments: AtStart,
+}
+
+/// What a trajectory does with the optimiser's moments of the trained node that it starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtStart {
+    /// They go on, as where runs split from a trunk.
+    #[default]
+    Continue,
+    /// They begin at zero, as where a cycle or a fine-tuning begins.
+    Reset,
 }
 
 /// One node's work.
@@ -41,6 +56,15 @@ pub enum Work {
     Init {
         /// The path, for example `member/1/init`.
         seed: String,
+    },
+    /// Parameters from a file of somebody else's: safetensors, or a state dict that PyTorch saved.
+    Import {
+        /// Readable name.
+        name: String,
+        /// Where the file is now. Not part of the digest.
+        path: PathBuf,
+        /// Digest of its bytes: the same content is the same work, wherever it lies.
+        content: Digest,
     },
     /// The state of a trajectory after an epoch.
     Train {
@@ -56,6 +80,17 @@ pub enum Work {
         /// The operation.
         operation: Arc<dyn ParamOp>,
         /// Its inputs.
+        inputs: Vec<NodeId>,
+        /// Seed path.
+        seed: String,
+    },
+    /// A measurement of other nodes. Its result is a record, not parameters.
+    Probe {
+        /// Readable name.
+        name: String,
+        /// The measurement.
+        probe: Arc<dyn Probe>,
+        /// Its inputs: nodes with parameters and other probes, each kind in its order.
         inputs: Vec<NodeId>,
         /// Seed path.
         seed: String,
@@ -101,6 +136,7 @@ pub enum RecipeError {
 pub struct Recipe {
     nodes: Vec<Work>,
     members: Vec<NodeId>,
+    records: Vec<NodeId>,
 }
 
 impl Recipe {
@@ -117,6 +153,11 @@ impl Recipe {
     /// Fresh parameters.
     pub fn init(&mut self, seed: impl Into<String>) -> NodeId {
         self.push(Work::Init { seed: seed.into() })
+    }
+
+    /// Parameters from a file whose bytes have this digest.
+    pub fn import(&mut self, name: impl Into<String>, path: impl Into<PathBuf>, content: Digest) -> NodeId {
+        self.push(Work::Import { name: name.into(), path: path.into(), content })
     }
 
     /// The state of a trajectory after `epoch`.
@@ -156,6 +197,19 @@ impl Recipe {
         self.push(Work::Transform { name: name.into(), operation, inputs, seed: seed.into() })
     }
 
+    /// A measurement, whose record is wanted.
+    pub fn probe(
+        &mut self,
+        name: impl Into<String>,
+        probe: Arc<dyn Probe>,
+        inputs: Vec<NodeId>,
+        seed: impl Into<String>,
+    ) -> NodeId {
+        let node = self.push(Work::Probe { name: name.into(), probe, inputs, seed: seed.into() });
+        self.records.push(node);
+        node
+    }
+
     /// Names a member of the ensemble; the first is the reference.
     pub fn member(&mut self, node: NodeId) {
         self.members.push(node);
@@ -166,11 +220,17 @@ impl Recipe {
         &self.nodes
     }
 
-    /// The nodes that the members need, as one flag per node; a recipe may mention more.
+    /// The nodes that members and records need, as one flag per node; a recipe may mention more.
     pub fn needed(&self) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];
-        self.members.iter().for_each(|id| mark(&self.nodes, id.0, &mut needed));
+        let wanted = self.members.iter().chain(&self.records);
+        wanted.for_each(|id| mark(&self.nodes, id.0, &mut needed));
         needed
+    }
+
+    /// The measurements, in the order in which they were added.
+    pub fn records(&self) -> &[NodeId] {
+        &self.records
     }
 
     /// The members in order.
@@ -188,12 +248,17 @@ impl Work {
     /// Nodes that must be finished before.
     pub fn inputs(&self) -> Vec<NodeId> {
         match self {
-            Self::Init { .. } => Vec::new(),
+            Self::Init { .. } | Self::Import { .. } => Vec::new(),
             Self::Train { trajectory, .. } => {
                 [trajectory.from].iter().chain(trajectory.objective.teachers()).copied().collect()
             }
-            Self::Transform { inputs, .. } => inputs.clone(),
+            Self::Transform { inputs, .. } | Self::Probe { inputs, .. } => inputs.clone(),
         }
+    }
+
+    /// Whether its result is parameters, and not a record.
+    pub fn has_params(&self) -> bool {
+        !matches!(self, Self::Probe { .. })
     }
 
     /// Readable name of the node, for example `deep-1`, or `deep-1-epoch-10` for a snapshot.
@@ -201,48 +266,106 @@ impl Work {
         match self {
             Self::Init { seed } => seed.replace('/', "-"),
             Self::Train { trajectory, .. } => trajectory.name.clone(),
-            Self::Transform { name, .. } => name.clone(),
+            Self::Import { name, .. } | Self::Transform { name, .. } | Self::Probe { name, .. } => {
+                name.clone()
+            }
         }
     }
 }
 
-/// The digest of each node: equal digests mean equal results. `setting` names everything outside the recipe
-/// that determines results: data, model, augmentation, batch size, optimiser, seed.
-pub fn keys(recipe: &Recipe, setting: &str) -> Vec<Digest> {
-    described(recipe, setting, |work| match work {
-        Work::Init { seed } => format!("init {seed}"),
-        Work::Train { trajectory, epoch } => format!("train to epoch {epoch}, {}", trajectory.id()),
-        Work::Transform { operation, seed, .. } => format!("transform {}, seed {seed}", operation.id()),
-    })
+/// Everything outside a recipe that determines results.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// What shapes trained parameters: data, model, augmentation, batch size, optimiser, seed.
+    pub training: &'a str,
+    /// What shapes a measurement or an import besides what is measured: the network, the seed.
+    pub measuring: &'a str,
+    /// The digest of some images.
+    pub images: &'a dyn Fn(&DataRef) -> String,
+}
+
+impl<'a> Setting<'a> {
+    /// A setting that is told by one text, images by their names: for tests and examples.
+    pub fn named(text: &'a str) -> Self {
+        Self { training: text, measuring: text, images: &DataRef::id }
+    }
+}
+
+impl std::fmt::Debug for Setting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { training, measuring, .. } = self;
+        f.debug_struct("Setting")
+            .field("training", training)
+            .field("measuring", measuring)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The digest of each node: equal digests mean equal results.
+pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Digest> {
+    let mut keys: Vec<Digest> = Vec::new();
+    for work in &recipe.nodes {
+        let (setting, own) = match work {
+            Work::Init { seed } => (setting.training, format!("init {seed}")),
+            Work::Import { content, .. } => (setting.measuring, format!("import {content}")),
+            Work::Train { trajectory, epoch } => {
+                let id = trajectory.id(setting.images);
+                (setting.training, format!("train to epoch {epoch}, {id}"))
+            }
+            Work::Transform { operation, seed, .. } => {
+                (setting.training, format!("transform {}, seed {seed}", operation.id()))
+            }
+            Work::Probe { probe, seed, .. } => (setting.measuring, probe_id(&**probe, seed, setting.images)),
+        };
+        keys.push(node_digest(setting, &own, &inputs(work, &keys)));
+    }
+    keys
+}
+
+/// The digest of a measurement of nodes with these digests, as in [`keys`].
+pub fn probe_key(probe: &dyn Probe, seed: &str, inputs: &[Digest], setting: &Setting<'_>) -> Digest {
+    node_digest(setting.measuring, &probe_id(probe, seed, setting.images), inputs)
 }
 
 /// As [`keys`], but the same digest for all states of one trajectory, whatever their epoch.
-pub fn trajectory_keys(recipe: &Recipe, setting: &str) -> Vec<Option<Digest>> {
+pub fn trajectory_keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Option<Digest>> {
     let keys = keys(recipe, setting);
     let of = |work: &Work| match work {
-        Work::Train { trajectory, .. } => Some(node_digest(setting, &trajectory.id(), work, &keys)),
+        Work::Train { trajectory, .. } => {
+            Some(node_digest(setting.training, &trajectory.id(setting.images), &inputs(work, &keys)))
+        }
         _ => None,
     };
     recipe.nodes.iter().map(of).collect()
 }
 
-fn described(recipe: &Recipe, setting: &str, describe: impl Fn(&Work) -> String) -> Vec<Digest> {
-    let mut keys: Vec<Digest> = Vec::new();
-    for work in &recipe.nodes {
-        keys.push(node_digest(setting, &describe(work), work, &keys));
-    }
-    keys
+fn inputs(work: &Work, keys: &[Digest]) -> Vec<Digest> {
+    work.inputs().iter().map(|id| keys[id.0]).collect()
 }
 
-fn node_digest(setting: &str, own: &str, work: &Work, keys: &[Digest]) -> Digest {
-    let inputs: Vec<String> = work.inputs().iter().map(|id| keys[id.0].to_string()).collect();
+fn node_digest(setting: &str, own: &str, inputs: &[Digest]) -> Digest {
+    let inputs: Vec<String> = inputs.iter().map(Digest::to_string).collect();
     digest([setting.as_bytes(), own.as_bytes(), inputs.join(",").as_bytes()])
 }
 
+fn probe_id(probe: &dyn Probe, seed: &str, images: &dyn Fn(&DataRef) -> String) -> String {
+    let data: Vec<String> = probe.data().iter().map(images).collect();
+    format!("probe {} {}, data {}, seed {seed}", probe.id(), probe.settings(), data.join(" "))
+}
+
 impl Trajectory {
-    fn id(&self) -> String {
-        let Self { start_epoch, order, schedule, objective, .. } = self;
-        format!("from epoch {start_epoch}, order {order}, {}, {}", schedule.id(), objective.id())
+    /// What is as usual leaves no mark, so that a new possibility does not rename earlier work.
+    fn id(&self, images: &dyn Fn(&DataRef) -> String) -> String {
+        let Self { start_epoch, order, schedule, objective, data, moments, .. } = self;
+        let mut id =
+            format!("from epoch {start_epoch}, order {order}, {}, {}", schedule.id(), objective.id());
+        if *data != DataRef::train() {
+            id += &format!(", on {}", images(data));
+        }
+        if *moments == AtStart::Reset {
+            id += ", moments reset";
+        }
+        id
     }
 }
 
@@ -260,6 +383,8 @@ mod tests {
             order: order.into(),
             schedule: Arc::new(schedule),
             objective: Objective::CrossEntropy,
+            data: DataRef::train(),
+            moments: AtStart::Continue,
         }
     }
 
@@ -269,7 +394,7 @@ mod tests {
             let mut recipe = Recipe::new();
             let init = recipe.init("member/1/init");
             recipe.train(trajectory(init, name, order), 10).unwrap();
-            keys(&recipe, setting)
+            keys(&recipe, &Setting::named(setting))
         };
         assert_eq!(keys_of("deep-1", "o", "s"), keys_of("trunk", "o", "s"));
         assert_ne!(keys_of("deep-1", "o", "s")[1], keys_of("deep-1", "p", "s")[1]);

@@ -1,8 +1,10 @@
 //! Constrained ensembles: runs that split from one trunk.
 
 use crate::Deep;
-use basin_core::Citation;
-use basin_ensemble::{EnsembleMethod, NodeId, Objective, PlanContext, Recipe, RecipeError, Trajectory};
+use basin_core::{Citation, DataRef};
+use basin_ensemble::{
+    AtStart, EnsembleMethod, NodeId, Objective, PlanContext, Recipe, RecipeError, Trajectory,
+};
 
 /// M runs of T − t epochs with different batch orders, all from the state of member 1 after epoch t, the
 /// schedule and the momentum continuing (the paper's §3, after Frankle et al. 2020). Larger t: more
@@ -50,6 +52,8 @@ impl Constrained {
             order: format!("branch/{j}/order"),
             schedule: cx.schedule_after(start_epoch),
             objective,
+            data: DataRef::train(),
+            moments: AtStart::Continue,
         }
     }
 }

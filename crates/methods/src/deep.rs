@@ -1,7 +1,9 @@
 //! Deep ensembles: independent runs from independent initialisations.
 
-use basin_core::Citation;
-use basin_ensemble::{EnsembleMethod, NodeId, Objective, PlanContext, Recipe, RecipeError, Trajectory};
+use basin_core::{Citation, DataRef};
+use basin_ensemble::{
+    AtStart, EnsembleMethod, NodeId, Objective, PlanContext, Recipe, RecipeError, Trajectory,
+};
 
 /// M runs of T epochs, each with its own initialisation and batch order (Lakshminarayanan et al. 2017; the
 /// paper's §2). The reference for accuracy, with strongly negative connectivity.
@@ -28,6 +30,8 @@ impl Deep {
             order: format!("member/{i}/order"),
             schedule: cx.schedule.clone(),
             objective: Objective::CrossEntropy,
+            data: DataRef::train(),
+            moments: AtStart::Continue,
         };
         recipe.train(trajectory, cx.epochs)
     }

@@ -1,8 +1,8 @@
 //! Deep ensembles trained with the distillation loss: the control of Table 4.
 
 use crate::{Deep, Distillation};
-use basin_core::Citation;
-use basin_ensemble::{EnsembleMethod, PlanContext, Recipe, RecipeError, Trajectory};
+use basin_core::{Citation, DataRef};
+use basin_ensemble::{AtStart, EnsembleMethod, PlanContext, Recipe, RecipeError, Trajectory};
 
 /// M students of T epochs from initialisations of their own, student j towards deep member j (the paper's
 /// App. A). Separates the regularising effect of distillation from the knowledge of other basins. Which
@@ -34,6 +34,8 @@ impl EnsembleMethod for DistilledDeep {
                 order: format!("student/{j}/order"),
                 schedule: cx.schedule.clone(),
                 objective: self.distillation.towards(vec![teacher], None)?,
+                data: DataRef::train(),
+                moments: AtStart::Continue,
             };
             let member = recipe.train(trajectory, cx.epochs)?;
             recipe.member(member);

@@ -1,7 +1,9 @@
 //! Stochastic weight ensembles: one long run whose learning rate stops falling.
 
-use basin_core::Citation;
-use basin_ensemble::{EnsembleMethod, Objective, PlanContext, Recipe, RecipeError, Trajectory, WarmupCosine};
+use basin_core::{Citation, DataRef};
+use basin_ensemble::{
+    AtStart, EnsembleMethod, Objective, PlanContext, Recipe, RecipeError, Trajectory, WarmupCosine,
+};
 use std::sync::Arc;
 
 /// One run of M · T epochs with the ordinary warm-up and cosine of T epochs, held at a floor once reached;
@@ -56,6 +58,8 @@ impl EnsembleMethod for Swe {
                 order: "member/1/order".into(),
                 schedule: Arc::new(schedule),
                 objective: Objective::CrossEntropy,
+                data: DataRef::train(),
+                moments: AtStart::Continue,
             };
             let member = recipe.train(trajectory, cx.epochs * k as u64)?;
             recipe.member(member);

@@ -5,6 +5,7 @@ use crate::plan::{Plan, PlannedNode, PlannedWork};
 use crate::speed::seconds_per_image;
 use crate::{Experiment, Study};
 use anyhow::Result;
+use basin_core::DataRef;
 use basin_store::{NodeStatus, RealFs, RunDir};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,10 +22,9 @@ pub(crate) fn table(
         false => None,
     };
     let speeds = seconds_per_image(study, device)?;
-    let images = |case: &Experiment| case.steps_per_epoch() as f64 * case.batch() as f64;
-    let epoch = |case: usize| images(&study.cases[case]) * speeds[case];
-    let mut out = format!("{:<26} {:>4}  {:<34} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
-    let (mut left, mut epochs_left) = (0.0, 0);
+    let epoch = |node: &PlannedNode| images(&study.cases[node.case], node) * speeds[node.case];
+    let mut out = format!("{:<38} {:>4}  {:<24} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
+    let (mut left, mut measuring, mut epochs_left) = (0.0, 0.0, 0);
     for node in &plan.nodes {
         let dir = match &run {
             Some(run) => Some(run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?),
@@ -34,16 +34,18 @@ pub(crate) fn table(
             Some(dir) => dir.status()?,
             None => NodeStatus::ToDo { why: "not started".into() },
         };
-        let mut seconds = node.passes() * epoch(node.case);
+        let mut seconds = node.passes * epoch(node);
         let state = match status {
             NodeStatus::Done => "done".to_owned(),
             NodeStatus::ToDo { why } => {
                 let kept =
                     dir.and_then(|dir| dir.load_state().transpose()).transpose()?.map(|(step, ..)| step);
-                let share =
-                    kept.map_or(0.0, |step| share_done(node, step, study.cases[node.case].steps_per_epoch()));
+                let share = kept.map_or(0.0, |step| share_done(&study.cases[node.case], node, step));
                 seconds *= 1.0 - share;
-                left += seconds;
+                match node.work {
+                    PlannedWork::Probe { .. } => measuring += seconds,
+                    _ => left += seconds,
+                }
                 epochs_left += node.epochs();
                 match share > 0.0 {
                     true => format!("to do: {:.0} % are done", 100.0 * share),
@@ -52,22 +54,18 @@ pub(crate) fn table(
             }
         };
         out += &format!(
-            "{:<26} {:>4}  {:<34} {:>6} {:>9}\n",
-            node.name,
+            "{:<38} {:>4}  {:<24} {:>6} {:>9}\n",
+            clip(&node.name, 38),
             node.seed,
-            clip(&state, 34),
+            clip(&state, 24),
             node.epochs(),
             time(seconds)
         );
     }
     let flop = |node: &PlannedNode| {
         let case = &study.cases[node.case];
-        6.0 * case.network.macs() as f64 * node.passes() * images(case)
+        6.0 * case.network.macs() as f64 * node.passes * images(case, node)
     };
-    let measuring = plan
-        .ensembles
-        .iter()
-        .map(|ensemble| crate::measure::images_of(&study.cases[ensemble.case]) * speeds[ensemble.case] / 3.0);
     let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
     let place = device.map_or("this machine's processor".into(), OnDevice::to_string);
     let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
@@ -79,7 +77,7 @@ pub(crate) fn table(
         plan.epochs_unshared,
         plan.nodes.iter().map(flop).sum::<f64>(),
         time(left),
-        time(measuring.sum()),
+        time(measuring),
         shown.join(", "),
         disk / 1e6 + 1.0,
         runs.join(name).display()
@@ -91,23 +89,39 @@ pub(crate) fn table(
     Ok(out)
 }
 
+/// Images of one pass over what a node trains on; measurements are priced in passes over the training set.
+fn images(case: &Experiment, node: &PlannedNode) -> f64 {
+    match &node.work {
+        PlannedWork::Train { trajectory, .. } => {
+            case.steps_per_epoch(&trajectory.data) as f64 * case.batch() as f64
+        }
+        _ => case.count(&DataRef::train()) as f64,
+    }
+}
+
 /// Share of a node's steps that a kept state has behind it.
-fn share_done(node: &PlannedNode, step: u64, per_epoch: u64) -> f64 {
-    match node.work {
-        PlannedWork::Train { start, end, .. } if step >= start * per_epoch => {
-            (step - start * per_epoch) as f64 / ((end - start) * per_epoch).max(1) as f64
+fn share_done(case: &Experiment, node: &PlannedNode, step: u64) -> f64 {
+    match &node.work {
+        PlannedWork::Train { trajectory, start, end, .. } => {
+            let per_epoch = case.steps_per_epoch(&trajectory.data);
+            let done = step.saturating_sub(start * per_epoch);
+            done as f64 / ((end - start) * per_epoch).max(1) as f64
         }
         _ => 0.0,
     }
 }
 
-/// Bytes that a node leaves on disk: parameters, moments of a training, logits of a member.
+/// Bytes that a node leaves on disk: parameters, moments of a training, the record of a measurement.
 fn bytes(case: &Experiment, node: &PlannedNode) -> f64 {
     let shapes = case.network.layout().shapes();
     let scalars: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-    let copies = if matches!(node.work, PlannedWork::Train { .. }) { 2 } else { 1 };
-    let logits = if node.member { case.test.len() * case.test.classes() } else { 0 };
-    4.0 * (copies * scalars + logits) as f64
+    match &node.work {
+        PlannedWork::Train { .. } => 8.0 * scalars as f64,
+        PlannedWork::Probe { probe, .. } => {
+            probe.record_bytes(case.test.classes(), &|data| case.count(data)) as f64
+        }
+        _ => 4.0 * scalars as f64,
+    }
 }
 
 /// The different values, in the order in which they first appear.

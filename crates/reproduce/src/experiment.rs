@@ -4,9 +4,9 @@ use crate::config::Config;
 use crate::design::Varied;
 use crate::exit::Usage;
 use anyhow::Result;
-use basin_core::{Digest, Labels, SeedTree, digest};
+use basin_core::{DataRef, Digest, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
-use basin_ensemble::{AfterSplit, PlanContext, WarmupCosine};
+use basin_ensemble::{AfterSplit, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::{Architecture, Network};
 use basin_train::{Optimiser, Rule};
 use std::collections::BTreeMap;
@@ -29,13 +29,25 @@ pub struct Experiment {
     pub test: Arc<ImageSet>,
     /// Their digest.
     pub test_digest: Digest,
-    /// The test images' labels.
-    pub test_labels: Labels,
     /// Pixel normalisation.
     pub normalisation: Normalisation,
     /// Training augmentation.
     pub augment: AugmentConfig,
     identity: String,
+}
+
+/// What determines a node's result besides its recipe, for one seed of one case.
+pub(crate) struct Identity<'a> {
+    /// Of training.
+    pub(crate) training: String,
+    measuring: String,
+    images: Box<dyn Fn(&DataRef) -> String + 'a>,
+}
+
+impl Identity<'_> {
+    pub(crate) fn setting(&self) -> Setting<'_> {
+        Setting { training: &self.training, measuring: &self.measuring, images: &*self.images }
+    }
 }
 
 impl Experiment {
@@ -83,7 +95,6 @@ impl Experiment {
         if config.text("run.precision") != "f32" {
             identity += &format!("precision {}\n", config.text("run.precision"));
         }
-        let test_labels = Labels::new(test.classes(), test.labels().to_vec())?;
         let normalisation = normalisation(&config, dataset);
         if normalisation != dataset.normalisation() {
             identity += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
@@ -96,16 +107,74 @@ impl Experiment {
             train_digest,
             test,
             test_digest,
-            test_labels,
             normalisation,
             augment,
             identity,
         })
     }
 
-    /// Everything outside a recipe that determines a node's result, for one seed.
+    /// Everything outside a recipe that determines a trained node's result, for one seed.
     pub fn setting(&self, seed: u64) -> String {
         format!("{}seed {seed}\n", self.identity)
+    }
+
+    /// What names all work of one seed.
+    pub(crate) fn identity(&self, seed: u64) -> Identity<'_> {
+        let (config, set) = (&self.config, &self.test);
+        let measuring = format!(
+            "basin measuring 1\nnetwork {} {:?}, {} classes of {} pixels\nnormalisation {:?} {:?}\nprecision {}\n\
+             seed {seed}\n",
+            config.text("model.name"),
+            config.float("model.width"),
+            set.classes(),
+            set.size(),
+            self.normalisation.mean,
+            self.normalisation.std,
+            config.text("run.precision"),
+        );
+        let images = Box::new(|data: &DataRef| {
+            let whole = match data.split {
+                Split::Train => self.train_digest,
+                Split::Test => self.test_digest,
+            };
+            match data.part {
+                Part::Whole => whole.to_string(),
+                Part::First(n) => format!("first {n} of {whole}"),
+            }
+        });
+        Identity { training: self.setting(seed), measuring, images }
+    }
+
+    /// The images of a reference.
+    ///
+    /// # Errors
+    /// When there are not as many.
+    pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
+        if let Some(set) = &data.set {
+            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
+        }
+        let whole = match data.split {
+            Split::Train => &self.train,
+            Split::Test => &self.test,
+        };
+        Ok(match data.part {
+            Part::First(n) if n != whole.len() => Arc::new(whole.take(n)?),
+            _ => whole.clone(),
+        })
+    }
+
+    /// Number of images of a reference.
+    pub fn count(&self, data: &DataRef) -> usize {
+        match (&data.part, data.split) {
+            (Part::First(n), _) => *n,
+            (Part::Whole, Split::Train) => self.train.len(),
+            (Part::Whole, Split::Test) => self.test.len(),
+        }
+    }
+
+    /// Price of a probe in passes over the training set, a forward pass counting a third.
+    pub(crate) fn passes_of(&self, probe: &dyn Probe, networks: usize) -> f64 {
+        probe.cost(networks, &|data| self.count(data)) as f64 / 3.0 / self.train.len() as f64
     }
 
     /// The root of one seed's randomness.
@@ -123,9 +192,9 @@ impl Experiment {
         plan_context(&self.config)
     }
 
-    /// Steps of one epoch.
-    pub fn steps_per_epoch(&self) -> u64 {
-        (self.train.len() / self.batch().max(1)) as u64
+    /// Steps of one epoch over these images.
+    pub fn steps_per_epoch(&self, data: &DataRef) -> u64 {
+        (self.count(data) / self.batch().max(1)) as u64
     }
 
     /// Images per step.

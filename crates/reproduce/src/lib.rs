@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bench;
-mod between;
 pub mod config;
 mod cost;
 pub mod design;
@@ -13,13 +12,16 @@ pub mod exit;
 mod experiment;
 pub mod fetch;
 pub mod gpu_check;
+mod import;
 mod interrupt;
-mod measure;
+mod laboratory;
+mod measuring;
 mod plan;
 mod predict;
 mod progress;
 mod registry;
 mod reproduce;
+mod rows;
 mod speed;
 mod study;
 
@@ -27,7 +29,6 @@ pub use design::Design;
 pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
 pub use interrupt::Interrupt;
-pub use measure::{Measured, Measurer};
 pub use plan::{NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork};
 pub use predict::predict;
 pub use progress::{Progress, Task};

@@ -1,10 +1,14 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
+use crate::measuring::{self, SEEDS};
 use crate::{Registry, Study, design};
 use anyhow::{Result, ensure};
-use basin_core::{Citation, Digest};
-use basin_ensemble::{EnsembleMethod, Objective, ParamOp, Recipe, Trajectory, Work, keys, trajectory_keys};
+use basin_core::{Citation, DataRef, Digest};
+use basin_ensemble::{
+    EnsembleMethod, Objective, ParamOp, Probe, Recipe, Trajectory, Work, keys, probe_key, trajectory_keys,
+};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A node of the plan, by its place in [`Plan::nodes`].
@@ -23,8 +27,8 @@ pub struct PlannedNode {
     pub seed: u64,
     /// What is done.
     pub work: PlannedWork,
-    /// Whether an ensemble has it as a member, so that its logits are needed.
-    pub member: bool,
+    /// Price in passes over the training set: a forward and backward pass counts 1, a forward pass 1/3.
+    pub passes: f64,
 }
 
 /// What a node does, with its inputs resolved.
@@ -34,6 +38,13 @@ pub enum PlannedWork {
     Init {
         /// The path.
         path: String,
+    },
+    /// Parameters from a file.
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Digest of its bytes.
+        content: Digest,
     },
     /// A stretch of a trajectory, from an earlier state of it or from where it starts.
     Train {
@@ -57,9 +68,20 @@ pub enum PlannedWork {
         /// Seed path.
         path: String,
     },
+    /// A measurement.
+    Probe {
+        /// What is measured.
+        probe: Arc<dyn Probe>,
+        /// The networks that it measures.
+        networks: Vec<NodeIndex>,
+        /// The measurements that it builds on.
+        records: Vec<NodeIndex>,
+        /// Seed path.
+        path: String,
+    },
 }
 
-/// One ensemble to measure.
+/// One ensemble and its measurements.
 #[derive(Clone, Debug)]
 pub struct PlannedEnsemble {
     /// The case of the study.
@@ -70,6 +92,10 @@ pub struct PlannedEnsemble {
     pub seed: u64,
     /// Member nodes in order.
     pub members: Vec<NodeIndex>,
+    /// The members' logits on the test split, in the same order.
+    pub logits: Vec<NodeIndex>,
+    /// The measurements of the ensemble.
+    pub records: Vec<NodeIndex>,
     /// Epochs that it would need if it trained all it uses by itself.
     pub epochs: u64,
     /// Their cost in passes over the training set, teachers' forward passes counted.
@@ -101,7 +127,7 @@ impl Plan {
             for seed in experiment.seed_list() {
                 for id in experiment.config.list("ensemble.methods") {
                     let method = registry.method(id, &experiment.config)?;
-                    let recipe = method.plan(&context)?;
+                    let mut recipe = method.plan(&context)?;
                     ensure!(
                         recipe.members().len() == context.members,
                         "{id} planned {} members",
@@ -112,34 +138,71 @@ impl Plan {
                     if !known.insert((seed, id.clone(), setting.clone(), label.clone())) {
                         continue;
                     }
-                    wanted.push(Asked { case, seed, setting, method, recipe });
+                    let measured = measuring::add(&mut recipe, experiment, id)?;
+                    wanted.push(Wanted { case, seed, method, recipe, measured });
                 }
             }
         }
-        Ok(Self::merge(&wanted))
+        Ok(Self::merge(study, &wanted))
     }
 
-    fn merge(wanted: &[Asked]) -> Self {
-        let (mut plan, mut merging) = (Self::default(), Merging::default());
-        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|asked| merging.collect(asked)).collect();
-        for (Asked { case, seed, setting, method, recipe }, keys) in wanted.iter().zip(&keyed) {
+    fn merge(study: &Study, wanted: &[Wanted]) -> Self {
+        let (mut plan, mut merging) = (Self::default(), Merging::new(study));
+        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|wanted| merging.collect(wanted)).collect();
+        for (Wanted { case, seed, method, recipe, measured }, keys) in wanted.iter().zip(&keyed) {
             plan.citations.extend(method.citations());
-            let members: Vec<NodeIndex> =
-                recipe.members().iter().map(|m| merging.emit(keys[m.index()], &mut plan.nodes)).collect();
-            members.iter().for_each(|&m| plan.nodes[m].member = true);
-            let (epochs, passes) = unshared(recipe, &trajectory_keys(recipe, setting));
+            let mut emit = |id: &basin_ensemble::NodeId| merging.emit(keys[id.index()], &mut plan.nodes);
+            let members: Vec<NodeIndex> = recipe.members().iter().map(&mut emit).collect();
+            let logits = measured.logits.iter().map(&mut emit).collect();
+            let records = measured.records.iter().map(&mut emit).collect();
+            let identity = study.cases[*case].identity(*seed);
+            let (epochs, passes) = unshared(recipe, &trajectory_keys(recipe, &identity.setting()));
             plan.epochs_unshared += epochs;
-            let method = method.id().to_owned();
-            plan.ensembles.push(PlannedEnsemble {
-                case: *case,
-                method,
-                seed: *seed,
-                members,
-                epochs,
-                passes,
-            });
+            let (case, method, seed) = (*case, method.id().to_owned(), *seed);
+            let ensemble = PlannedEnsemble { case, method, seed, members, logits, records, epochs, passes };
+            plan.ensembles.push(ensemble);
         }
+        plan.compare_with_deep(study);
+        plan.citations.extend(plan.probes().flat_map(|probe| probe.citations()));
         plan
+    }
+
+    fn probes(&self) -> impl Iterator<Item = Arc<dyn Probe>> + use<> {
+        let probe = |node: &PlannedNode| match &node.work {
+            PlannedWork::Probe { probe, .. } => Some(probe.clone()),
+            _ => None,
+        };
+        self.nodes.iter().filter_map(probe).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Adds the comparison of each ensemble with the deep one of the same training and seed, where the plan has one.
+    fn compare_with_deep(&mut self, study: &Study) {
+        let identities: Vec<_> =
+            self.ensembles.iter().map(|e| study.cases[e.case].identity(e.seed)).collect();
+        let mut placed: BTreeMap<Digest, NodeIndex> = BTreeMap::new();
+        for (i, identity) in identities.iter().enumerate() {
+            let own = &self.ensembles[i];
+            let same = |(j, deep): &(usize, &PlannedEnsemble)| {
+                deep.method == "deep"
+                    && deep.members.len() == own.members.len()
+                    && deep.seed == own.seed
+                    && identities[*j].training == identity.training
+            };
+            let deep = self.ensembles.iter().enumerate().find(same).map(|(_, deep)| deep);
+            let Some(deep) = deep.filter(|deep| deep.members != own.members) else { continue };
+            let (case, seed) = (own.case, own.seed);
+            let probe = measuring::minus_deep(&study.cases[case]);
+            let records: Vec<NodeIndex> = own.logits.iter().chain(&deep.logits).copied().collect();
+            let inputs: Vec<Digest> = records.iter().map(|&record| self.nodes[record].key).collect();
+            let key = probe_key(&*probe, SEEDS, &inputs, &identity.setting());
+            let name = format!("{}-{}", probe.id(), own.method);
+            let at = *placed.entry(key).or_insert_with(|| {
+                let work = PlannedWork::Probe { probe, networks: Vec::new(), records, path: SEEDS.into() };
+                self.nodes.push(PlannedNode { name, key, case, seed, work, passes: 0.0 });
+                self.nodes.len() - 1
+            });
+            self.ensembles[i].records.push(at);
+        }
     }
 
     /// The plan as data: what a run directory keeps of it.
@@ -148,13 +211,16 @@ impl Plan {
         let node = |n: &PlannedNode| {
             let inputs: Vec<_> = n.inputs().iter().map(key).collect();
             serde_json::json!({
-                "name": n.name, "key": n.key.to_string(), "seed": n.seed, "epochs": n.epochs(), "inputs": inputs,
-                "objective": n.objective(),
+                "name": n.name, "key": n.key.to_string(), "seed": n.seed, "work": n.kind(), "epochs": n.epochs(),
+                "inputs": inputs, "objective": n.objective(),
             })
         };
         let ensemble = |e: &PlannedEnsemble| {
             let members: Vec<_> = e.members.iter().map(key).collect();
-            serde_json::json!({ "case": e.case, "method": e.method, "seed": e.seed, "members": members })
+            let records: Vec<_> = e.records.iter().map(key).collect();
+            serde_json::json!({
+                "case": e.case, "method": e.method, "seed": e.seed, "members": members, "records": records,
+            })
         };
         serde_json::json!({
             "nodes": self.nodes.iter().map(node).collect::<Vec<_>>(),
@@ -179,23 +245,34 @@ impl PlannedNode {
         }
     }
 
-    /// Cost in passes over the training set, a forward and backward pass counting 1 and a teacher's forward
-    /// pass 1/3.
-    pub fn passes(&self) -> f64 {
+    /// The images that it trains on.
+    pub fn training_data(&self) -> Option<&DataRef> {
         match &self.work {
-            PlannedWork::Train { trajectory, .. } => trajectory.objective.passes(self.epochs()),
-            _ => 0.0,
+            PlannedWork::Train { trajectory, .. } => Some(&trajectory.data),
+            _ => None,
+        }
+    }
+
+    /// What kind of work it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self.work {
+            PlannedWork::Init { .. } => "init",
+            PlannedWork::Import { .. } => "import",
+            PlannedWork::Train { .. } => "train",
+            PlannedWork::Transform { .. } => "transform",
+            PlannedWork::Probe { .. } => "probe",
         }
     }
 
     /// Nodes that must be done before.
     pub fn inputs(&self) -> Vec<NodeIndex> {
         match &self.work {
-            PlannedWork::Init { .. } => Vec::new(),
+            PlannedWork::Init { .. } | PlannedWork::Import { .. } => Vec::new(),
             PlannedWork::Train { from, teachers, .. } => {
                 [from].into_iter().chain(teachers).copied().collect()
             }
             PlannedWork::Transform { inputs, .. } => inputs.clone(),
+            PlannedWork::Probe { networks, records, .. } => networks.iter().chain(records).copied().collect(),
         }
     }
 
@@ -212,25 +289,25 @@ impl PlannedNode {
     }
 }
 
-/// One method of one case and seed, with what it asks for.
-struct Asked {
+/// One method of one case and seed, with what it asks for and how that is measured.
+struct Wanted {
     case: usize,
     seed: u64,
-    setting: String,
     method: Box<dyn EnsembleMethod>,
     recipe: Recipe,
+    measured: measuring::Measured,
 }
 
 /// The needed work of all, by digest, and what of it stands in the plan already.
-#[derive(Default)]
-struct Merging {
-    wanted: BTreeMap<Digest, Wanted>,
+struct Merging<'a> {
+    study: &'a Study,
+    needed: BTreeMap<Digest, Needed>,
     /// States of one trajectory, by epoch: each continues the one before it.
     states: BTreeMap<Digest, BTreeMap<u64, Digest>>,
     placed: BTreeMap<Digest, NodeIndex>,
 }
 
-struct Wanted {
+struct Needed {
     case: usize,
     seed: u64,
     work: Work,
@@ -238,19 +315,27 @@ struct Wanted {
     inputs: Vec<Digest>,
 }
 
-impl Merging {
-    /// Notes what a recipe's members need; returns the digest of each of its nodes.
-    fn collect(&mut self, asked: &Asked) -> Vec<Digest> {
-        let Asked { case, seed, setting, recipe, .. } = asked;
-        let (keys, trajectories) = (keys(recipe, setting), trajectory_keys(recipe, setting));
-        for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| recipe.needed()[*i]) {
+impl<'a> Merging<'a> {
+    fn new(study: &'a Study) -> Self {
+        let (needed, states, placed) = Default::default();
+        Self { study, needed, states, placed }
+    }
+
+    /// Notes what a recipe's members and measurements need; returns the digest of each of its nodes.
+    fn collect(&mut self, wanted: &Wanted) -> Vec<Digest> {
+        let Wanted { case, seed, recipe, .. } = wanted;
+        let identity = self.study.cases[*case].identity(*seed);
+        let (keys, trajectories) =
+            (keys(recipe, &identity.setting()), trajectory_keys(recipe, &identity.setting()));
+        let needed = recipe.needed();
+        for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| needed[*i]) {
             if let (Work::Train { epoch, .. }, Some(trajectory)) = (work, trajectories[i]) {
                 self.states.entry(trajectory).or_default().insert(*epoch, keys[i]);
             }
             let inputs = work.inputs().iter().map(|id| keys[id.index()]).collect();
             let (case, seed, trajectory) = (*case, *seed, trajectories[i]);
-            let wanted = || Wanted { case, seed, work: work.clone(), trajectory, inputs };
-            self.wanted.entry(keys[i]).or_insert_with(wanted);
+            let needed = || Needed { case, seed, work: work.clone(), trajectory, inputs };
+            self.needed.entry(keys[i]).or_insert_with(needed);
         }
         keys
     }
@@ -260,24 +345,37 @@ impl Merging {
         if let Some(&at) = self.placed.get(&key) {
             return at;
         }
-        let Wanted { case, seed, work, trajectory, inputs } = &self.wanted[&key];
+        let Needed { case, seed, work, trajectory, inputs } = &self.needed[&key];
         let (case, seed, work, inputs) = (*case, *seed, work.clone(), inputs.clone());
         let states = trajectory.and_then(|t| self.states.get(&t)).cloned().unwrap_or_default();
+        let mut passes = 0.0;
         let planned = match &work {
             Work::Init { seed } => PlannedWork::Init { path: seed.clone() },
+            Work::Import { path, content, .. } => {
+                PlannedWork::Import { path: path.clone(), content: *content }
+            }
             Work::Train { trajectory, epoch } => {
                 let earlier = states.range(..epoch).next_back().map(|(e, k)| (*e, *k));
                 let (start, from) = earlier.unwrap_or((trajectory.start_epoch, inputs[0]));
                 let from = self.emit(from, nodes);
                 let teachers = inputs[1..].iter().map(|&teacher| self.emit(teacher, nodes)).collect();
+                passes = trajectory.objective.passes(epoch - start);
                 PlannedWork::Train { trajectory: trajectory.clone(), from, teachers, start, end: *epoch }
             }
             Work::Transform { operation, seed, .. } => {
                 let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();
                 PlannedWork::Transform { operation: operation.clone(), inputs, path: seed.clone() }
             }
+            Work::Probe { probe, seed, .. } => {
+                let with_params = |input: &Digest| self.needed[input].work.has_params();
+                let (networks, records): (Vec<_>, Vec<_>) = inputs.iter().partition(|i| with_params(i));
+                passes = self.study.cases[case].passes_of(&**probe, networks.len());
+                let mut emitted = |all: Vec<Digest>| all.into_iter().map(|i| self.emit(i, nodes)).collect();
+                let (networks, records) = (emitted(networks), emitted(records));
+                PlannedWork::Probe { probe: probe.clone(), networks, records, path: seed.clone() }
+            }
         };
-        nodes.push(PlannedNode { name: work.name(), key, case, seed, work: planned, member: false });
+        nodes.push(PlannedNode { name: work.name(), key, case, seed, work: planned, passes });
         self.placed.insert(key, nodes.len() - 1);
         nodes.len() - 1
     }

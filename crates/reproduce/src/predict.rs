@@ -3,7 +3,6 @@
 use crate::config::Config;
 use crate::device::{self, Evaluating};
 use crate::experiment::{architecture, images, normalisation, source};
-use crate::measure::encode_logits;
 use anyhow::{Context, Result};
 use basin_core::{Array, TensorFile};
 use basin_data::{DatasetId, Split};
@@ -25,7 +24,9 @@ pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> 
     let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
     let normalisation = normalisation(config, dataset);
     let logits = Evaluating::new(device.as_ref(), &network, &images, &normalisation)?.logits(&params)?;
-    let mut file = TensorFile::decode(&encode_logits(&logits)?)?;
+    let mut file = TensorFile::default();
+    let shape = vec![logits.len(), logits.classes()];
+    file.params.insert("logits", Array::new(shape, logits.values().to_vec())?);
     let labels = images.labels().iter().map(|&label| label as f32).collect();
     file.params.insert("labels", Array::new(vec![images.len()], labels)?);
     write_atomic(&RealFs, out, &file.encode())?;

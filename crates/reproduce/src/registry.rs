@@ -6,8 +6,8 @@ use crate::experiment::architecture;
 use anyhow::{Context, Result};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
-    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted,
-    Shortcut, Swe, Teachers,
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, Imported, JointMatching, JointlyPermuted,
+    Permuted, Shortcut, Swe, Teachers,
 };
 use basin_models::Family;
 use std::fmt::Debug;
@@ -40,6 +40,7 @@ impl Default for Registry {
             .with("distilled-ensemble", |c| Ok(Box::new(cheaper(c, Teachers::All, Shortcut::None))))
             .with("distilled-ensemble-last", |c| Ok(Box::new(cheaper(c, Teachers::All, last(c)))))
             .with("distilled-ensemble-replayed", |c| Ok(Box::new(cheaper(c, Teachers::All, replay(c)))))
+            .with("imported", |c| Ok(Box::new(imported(c)?)))
             .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
     }
 }
@@ -66,6 +67,12 @@ impl Registry {
             }
         }
     }
+}
+
+fn imported(config: &Config) -> Result<Imported> {
+    let paths = config.text("ensemble.imports").split(',').map(str::trim).filter(|path| !path.is_empty());
+    let file = |path: &str| Ok((path.into(), crate::import::content(path.as_ref())?));
+    Ok(Imported { files: paths.map(file).collect::<Result<_>>()? })
 }
 
 fn swe(config: &Config) -> Swe {

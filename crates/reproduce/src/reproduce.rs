@@ -3,12 +3,12 @@
 use crate::device::OnDevice;
 use crate::execute::{EpochLine, Executor, METRICS};
 use crate::interrupt::Interrupt;
-use crate::measure::{Measured, Measurer};
 use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::Progress;
+use crate::rows::rows;
 use crate::study::Asked;
 use crate::{Registry, Study, design, dry_run, environment};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basin_core::Citation;
 use basin_report::{Case, Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
 use basin_store::{RealFs, RunDir};
@@ -56,47 +56,27 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
         format!("{folder}environment.json"),
         &serde_json::to_vec_pretty(&environment::describe(request.device.as_ref()))?,
     )?;
-    let device = request.device.as_ref();
     let executor = Executor::new(&study, &plan, &run, interrupt);
-    let measurer = Measurer::new(&executor, device);
 
     let mut done = 0.0;
     let mut total = 0.0;
     for node in &plan.nodes {
-        total += node.passes();
-        done += if executor.dir(node)?.is_done()? { node.passes() } else { 0.0 };
-    }
-    for ensemble in &plan.ensembles {
-        let units = measurer.units(ensemble);
-        total += units;
-        done += if measurer.is_done(ensemble)? { units } else { 0.0 };
+        total += node.passes;
+        done += if executor.dir(node)?.is_done()? { node.passes } else { 0.0 };
     }
     let progress = Progress::new(total, done);
     progress.line(&format!("run directory {}", run.path().display()));
-    let result = finish(&executor, &measurer, &progress, request);
+    let result = finish(&executor, &progress, request);
     drop(progress);
     result
 }
 
-fn finish(
-    executor: &Executor<'_>,
-    measurer: &Measurer<'_>,
-    progress: &Progress,
-    request: &Request,
-) -> Result<Finished> {
+fn finish(executor: &Executor<'_>, progress: &Progress, request: &Request) -> Result<Finished> {
     let (plan, run, folder) = (executor.plan, executor.run, executor.study.design.folder());
     let concurrent = executor.study.config().int("run.concurrent") as usize;
     executor.run(request.device.as_ref(), concurrent, progress)?;
-    let mut measured = Vec::new();
-    for ensemble in &plan.ensembles {
-        executor.interrupt.check()?;
-        let what = format!("measuring {} of seed {}", ensemble.method, ensemble.seed);
-        measured.push(measurer.measure(ensemble, progress).context(what)?);
-    }
-    for (ensemble, measured) in plan.ensembles.iter().zip(&mut measured) {
-        measured.row.minus_deep = measurer.minus_deep(ensemble)?;
-    }
-    let results = results(executor, measurer, measured, request)?;
+    executor.interrupt.check()?;
+    let results = results(executor, request)?;
     for artifact in render(&results, &citations(executor.study, plan))? {
         run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
     }
@@ -133,35 +113,25 @@ fn check_batches(study: &Study) -> Result<()> {
     }
 }
 
-/// Works to cite: the paper, the methods', the metrics', REPAIR where it is used.
+/// Works to cite: the paper, those of methods and measurements, REPAIR where it is used.
 fn citations(study: &Study, plan: &Plan) -> Vec<Citation> {
     let repaired = study.cases.iter().any(|case| case.config.int("metrics.repair_images") > 0);
     let repair = repaired.then_some(weight_matching::REPAIR_CITATION);
-    let metrics = basin_metrics::CITATIONS.iter().map(|(_, citation)| *citation);
-    let mut all: Vec<_> = [Citation::SINGLE_BASIN]
-        .into_iter()
-        .chain(plan.citations.iter().copied())
-        .chain(metrics)
-        .chain(repair)
-        .collect();
+    let paper = [Citation::SINGLE_BASIN].into_iter();
+    let mut all: Vec<_> = paper.chain(plan.citations.iter().copied()).chain(repair).collect();
     all.sort();
     all.dedup();
     all
 }
 
-fn results(
-    executor: &Executor<'_>,
-    measurer: &Measurer<'_>,
-    measured: Vec<Measured>,
-    request: &Request,
-) -> Result<Results> {
+fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
     let (study, plan) = (executor.study, executor.plan);
     let images_of = |node: &PlannedNode| {
-        let experiment = executor.experiment(node);
-        node.epochs() * experiment.steps_per_epoch() * experiment.batch() as u64
+        let (experiment, data) = (executor.experiment(node), node.training_data());
+        node.epochs() * data.map_or(0, |data| experiment.steps_per_epoch(data)) * experiment.batch() as u64
     };
     let images = plan.nodes.iter().map(images_of).sum();
-    let (rows, lines): (Vec<_>, Vec<_>) = measured.into_iter().map(|m| (m.row, m.lines)).unzip();
+    let (rows, pairwise) = rows(executor)?;
     Ok(Results {
         name: request.name.clone(),
         experiment: study.design.name.to_owned(),
@@ -169,8 +139,8 @@ fn results(
         cases: cases(study),
         rows,
         training: training_curves(executor)?,
-        pairwise: lines.into_iter().flatten().collect(),
-        cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor, measurer)? },
+        pairwise,
+        cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor)? },
         environment: environment::describe(request.device.as_ref()),
     })
 }
@@ -187,10 +157,8 @@ fn cases(study: &Study) -> Vec<Case> {
 
 /// Seconds worked on everything in the plan, from the journal: attempts that were stopped count up to their
 /// last line there.
-fn wall_seconds(executor: &Executor<'_>, measurer: &Measurer<'_>) -> Result<f64> {
-    let nodes = executor.plan.nodes.iter().map(|node| node.key);
-    let measured = executor.plan.ensembles.iter().map(|ensemble| measurer.key(ensemble));
-    let wanted: BTreeSet<String> = nodes.chain(measured).map(|key| key.to_string()).collect();
+fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
+    let wanted: BTreeSet<String> = executor.plan.nodes.iter().map(|node| node.key.to_string()).collect();
     let lines: Vec<serde_json::Value> = executor.run.journal().read()?;
     let ours = lines.iter().filter(|line| line["key"].as_str().is_some_and(|key| wanted.contains(key)));
     Ok(ours.filter_map(|line| line["seconds"].as_f64()).sum())

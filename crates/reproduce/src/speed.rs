@@ -3,7 +3,7 @@
 use crate::device::OnDevice;
 use crate::{Experiment, Study};
 use anyhow::Result;
-use basin_core::SeedTree;
+use basin_core::{DataRef, SeedTree};
 use basin_train::device::DeviceStepper;
 use basin_train::{Batch, Examples, Moments, Recipe, Stepper, Teaching};
 use std::time::Instant;
@@ -75,7 +75,7 @@ fn on_device(experiment: &Experiment, device: &OnDevice) -> Result<f64> {
     let params = network.init(&SeedTree::root(0));
     let mut stepper = DeviceStepper::new(queue, network, &recipe, &params, &moments, device.precision)?;
     stepper.begin(0, 0)?;
-    let steps = experiment.steps_per_epoch().min(STEPS);
+    let steps = experiment.steps_per_epoch(&DataRef::train()).min(STEPS);
     let warm = WARM.min(steps.saturating_sub(1));
     for _ in 0..warm {
         stepper.step()?;

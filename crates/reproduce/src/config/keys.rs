@@ -231,6 +231,13 @@ pub const KEYS: &[Key] = &[
         "after which the methods …-replayed repeat all augmentation, so that teachers' logits are kept",
     ),
     key(
+        "ensemble.imports",
+        "",
+        Range::Path,
+        "paths, with commas",
+        "files of the method imported: a safetensors file or PyTorch state dict for each member",
+    ),
+    key(
         "metrics.combine",
         "mean-probs",
         Range::OneOf(&["mean-probs", "mean-logits"]),

@@ -29,7 +29,7 @@ enum Stage {
 impl Handout {
     /// The nodes of a plan that are not done.
     pub(super) fn of(plan: &Plan, done: &[bool]) -> Self {
-        Self::new(plan.nodes.iter().map(|node| (node.passes(), node.inputs())).unzip(), done)
+        Self::new(plan.nodes.iter().map(|node| (node.passes, node.inputs())).unzip(), done)
     }
 
     /// Work and inputs of nodes, inputs standing before what needs them.

@@ -5,6 +5,7 @@ mod node;
 mod observer;
 
 pub use node::FINAL;
+pub(crate) use node::RECORD;
 pub use observer::EpochLine;
 pub(crate) use observer::METRICS;
 
@@ -14,7 +15,7 @@ use crate::plan::{NodeIndex, Plan, PlannedNode};
 use crate::progress::Progress;
 use crate::{Experiment, Study, exit};
 use anyhow::{Context, Result};
-use basin_core::{Digest, Params, TensorFile};
+use basin_core::{Digest, Params, Record, TensorFile};
 use basin_store::{NodeDir, RunDir};
 use handout::Handout;
 use std::sync::{Mutex, PoisonError};
@@ -148,5 +149,14 @@ impl<'a> Executor<'a> {
         let decoded =
             TensorFile::decode(&bytes).with_context(|| format!("{}/{FINAL}", dir.path().display()))?;
         Ok(self.experiment(node).network.check(&decoded.params)?)
+    }
+    /// The record of a finished measurement.
+    ///
+    /// # Errors
+    /// When its file is damaged.
+    pub fn record(&self, node: NodeIndex) -> Result<Record> {
+        let dir = self.dir(&self.plan.nodes[node])?;
+        let bytes = dir.read_verified(RECORD)?;
+        Record::decode(&bytes).with_context(|| format!("{}/{RECORD}", dir.path().display()))
     }
 }

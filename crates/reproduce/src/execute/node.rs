@@ -3,13 +3,14 @@
 use super::Executor;
 use super::observer::{EpochLine, METRICS, Observer, write_rows};
 use crate::device::OnDevice;
+use crate::laboratory::Bench;
 use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Experiment, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{Params, TensorFile};
 use basin_data::fill_plain;
-use basin_ensemble::{Objective, Trajectory};
+use basin_ensemble::{AtStart, Objective, Trajectory};
 use basin_store::NodeDir;
 use basin_train::{Examples, KeptTargets, Moments, Outcome, Recipe, Segment, Teacher, Teaching, TrainState};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 pub const FINAL: &str = "final.safetensors";
 /// Momentum after the node's training, for trajectories that go on.
 const MOMENTS: &str = "moments.safetensors";
+/// What a measurement found.
+pub(crate) const RECORD: &str = "record.safetensors";
 /// What the node is.
 const NODE: &str = "node.toml";
 /// Images of the batch on which a transformed network must compute the same function.
@@ -41,6 +44,29 @@ impl Executor<'_> {
                 let params = experiment.network.init(&experiment.seeds(node.seed).path(path));
                 self.finish(dir, params, &[])
             }
+            PlannedWork::Import { path, content } => {
+                let params = crate::import::params(path, *content, &experiment.network)?;
+                self.finish(dir, params, &[])
+            }
+            PlannedWork::Probe { probe, networks, records, path } => {
+                let begin = |steps, at| progress.begin(&node.name, node.passes, steps, at);
+                let bench = Bench {
+                    executor: self,
+                    experiment,
+                    dir,
+                    device,
+                    networks,
+                    records,
+                    seeds: experiment.seeds(node.seed).path(path),
+                    stopped,
+                    begin: &begin,
+                    say: &|text| progress.line(text),
+                };
+                let record = bench.measure(&**probe)?;
+                dir.write(RECORD, &record.encode())?;
+                dir.finish(&[NODE, RECORD])?;
+                Ok(dir.clear_states()?)
+            }
             PlannedWork::Transform { operation, inputs, path } => {
                 let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
                 let borrowed: Vec<&Params> = inputs.iter().collect();
@@ -54,11 +80,14 @@ impl Executor<'_> {
             PlannedWork::Train { trajectory, from, teachers, start, end } => {
                 let recipe = self.recipe(node, trajectory, teachers, *end)?;
                 let same_trajectory = *start > trajectory.start_epoch;
-                let state = self.start(node, dir, (*from, same_trajectory), *start, progress)?;
-                let per_epoch = experiment.steps_per_epoch();
-                let (first, steps) = (start * per_epoch, (end - start) * per_epoch);
+                let first = start * experiment.steps_per_epoch(&trajectory.data);
+                let goes_on = same_trajectory || trajectory.moments == AtStart::Continue;
+                let from = From { node: *from, same_trajectory, goes_on };
+                let state = self.start(node, dir, &from, first, progress)?;
+                let per_epoch = experiment.steps_per_epoch(&trajectory.data);
+                let steps = (end - start) * per_epoch;
                 let checkpoint = Duration::from_secs_f64(experiment.config.float("run.checkpoint_seconds"));
-                let task = progress.begin(&node.name, node.passes(), steps, state.step - first);
+                let task = progress.begin(&node.name, node.passes, steps, state.step - first);
                 let kept = Instant::now();
                 let mut observer =
                     Observer { executor: self, node, dir, task, first, checkpoint, kept, stopped };
@@ -96,12 +125,12 @@ impl Executor<'_> {
         &self,
         node: &PlannedNode,
         dir: &NodeDir,
-        (from, same_trajectory): (NodeIndex, bool),
-        epoch: u64,
+        from: &From,
+        first: u64,
         progress: &Progress,
     ) -> Result<TrainState> {
         let experiment = self.experiment(node);
-        let (first, layout) = (epoch * experiment.steps_per_epoch(), experiment.network.layout().shapes());
+        let layout = experiment.network.layout().shapes();
         match dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| progress.line(note));
@@ -114,12 +143,13 @@ impl Executor<'_> {
             }
             None => dir.broken_states()?.iter().for_each(|note| progress.line(note)),
         }
-        let mut state = TrainState::new(self.params(from)?, first);
-        if let PlannedWork::Train { .. } = self.plan.nodes[from].work {
-            let before = self.dir(&self.plan.nodes[from])?;
+        let mut state = TrainState::new(self.params(from.node)?, first);
+        let node = &self.plan.nodes[from.node];
+        if let (PlannedWork::Train { .. }, true) = (&node.work, from.goes_on) {
+            let before = self.dir(node)?;
             state.moments = Moments::decode(&before.read_verified(MOMENTS)?, &layout)
                 .with_context(|| format!("{}/{MOMENTS}", before.path().display()))?;
-            if same_trajectory {
+            if from.same_trajectory {
                 state.rows =
                     before.read_rows::<EpochLine>(METRICS)?.into_iter().map(EpochLine::row).collect();
             }
@@ -136,7 +166,8 @@ impl Executor<'_> {
         end: u64,
     ) -> Result<Recipe> {
         let experiment = self.experiment(node);
-        let Experiment { network, train, augment, normalisation, .. } = experiment;
+        let Experiment { network, augment, normalisation, .. } = experiment;
+        let images = experiment.images(&trajectory.data)?;
         let taught = |&teacher: &NodeIndex| Ok(Arc::new(Teacher::new(network, &self.params(teacher)?)?));
         let mut teachers = teachers.iter().map(taught).collect::<Result<Vec<_>>>()?;
         let teaching = match &trajectory.objective {
@@ -144,7 +175,7 @@ impl Executor<'_> {
             Objective::Distillation { label_weight, temperature, replay, .. } => {
                 ensure!(!teachers.is_empty(), "{} has no teacher", node.name);
                 let (label_weight, temperature) = (*label_weight, *temperature);
-                let kept = replay.map(|epochs| Arc::new(KeptTargets::new(train.len(), epochs.min(end))));
+                let kept = replay.map(|epochs| Arc::new(KeptTargets::new(images.len(), epochs.min(end))));
                 Teaching::Teachers { teachers, label_weight, temperature, kept }
             }
             Objective::Custom { objective, .. } => {
@@ -152,7 +183,7 @@ impl Executor<'_> {
             }
         };
         Ok(Recipe {
-            examples: Examples { images: train.clone(), augment: *augment, normalisation: *normalisation },
+            examples: Examples { images, augment: *augment, normalisation: *normalisation },
             batch: experiment.batch(),
             optimiser: experiment.optimiser(),
             schedule: trajectory.schedule.clone(),
@@ -166,6 +197,18 @@ impl Executor<'_> {
         let inputs: Vec<String> = node.inputs().iter().map(|&i| self.plan.nodes[i].key.to_string()).collect();
         let work = match &node.work {
             PlannedWork::Init { path } => format!("work = \"init\"\nseed_path = {path:?}\n"),
+            PlannedWork::Import { path, content } => {
+                format!(
+                    "work = \"import\"\nfile = {:?}\ncontent = \"{content}\"\n",
+                    path.display().to_string()
+                )
+            }
+            PlannedWork::Probe { probe, path, .. } => format!(
+                "work = \"probe\"\nprobe = {:?}\nsettings = {:?}\ndata = {:?}\nseed_path = {path:?}\n",
+                probe.id(),
+                probe.settings(),
+                probe.data().iter().map(basin_core::DataRef::id).collect::<Vec<_>>(),
+            ),
             PlannedWork::Transform { operation, path, .. } => {
                 format!("work = \"transform\"\noperation = {:?}\nseed_path = {path:?}\n", operation.id())
             }
@@ -182,6 +225,15 @@ impl Executor<'_> {
             node.name, node.key
         )
     }
+}
+
+/// What a training goes on from.
+struct From {
+    node: NodeIndex,
+    /// Whether it is an earlier state of the same trajectory.
+    same_trajectory: bool,
+    /// Whether the optimiser's moments go on.
+    goes_on: bool,
 }
 
 /// Invariant: a function-preserving operation preserves the function, on training images (the test split

@@ -1,6 +1,6 @@
-//! What every ensemble method must satisfy; call [`assert_method_conforms`] from the method's tests.
+//! What every ensemble method must satisfy.
 
-use crate::{EnsembleMethod, PlanContext, Work, keys, trajectory_keys};
+use crate::{EnsembleMethod, PlanContext, Setting, Work, keys, trajectory_keys};
 use std::collections::BTreeMap;
 
 /// Checks that planning is pure, yields exactly M different members of a sound graph, spends no more than
@@ -17,11 +17,19 @@ pub fn assert_method_conforms(method: &dyn EnsembleMethod, cx: &PlanContext, bud
     let plan = || method.plan(cx).unwrap_or_else(|e| panic!("{id} refuses its context: {e}"));
     let (recipe, again) = (plan(), plan());
     let names = |r: &crate::Recipe| r.nodes().iter().map(Work::name).collect::<Vec<_>>();
-    assert_eq!(keys(&recipe, "setting"), keys(&again, "setting"), "{id}: planning is not pure");
+    assert_eq!(
+        keys(&recipe, &Setting::named("setting")),
+        keys(&again, &Setting::named("setting")),
+        "{id}: planning is not pure"
+    );
     assert_eq!(names(&recipe), names(&again), "{id}: planning is not pure");
-    assert_ne!(keys(&recipe, "setting"), keys(&recipe, "another"), "{id}: the setting does not matter");
+    assert_ne!(
+        keys(&recipe, &Setting::named("setting")),
+        keys(&recipe, &Setting::named("another")),
+        "{id}: the setting does not matter"
+    );
 
-    let keys = keys(&recipe, "setting");
+    let keys = keys(&recipe, &Setting::named("setting"));
     let mut members: Vec<_> = recipe.members().iter().map(|m| keys[m.index()]).collect();
     assert_eq!(members.len(), cx.members, "{id} plans another number of members");
     members.sort();
@@ -40,7 +48,7 @@ pub fn assert_method_conforms(method: &dyn EnsembleMethod, cx: &PlanContext, bud
             assert!(*epoch > trajectory.start_epoch, "{id}: {} trains backwards", work.name());
             let rate = trajectory.schedule.rate(trajectory.start_epoch * 100, 100);
             assert!(rate.is_finite() && rate >= 0.0, "{id}: {} begins at learning rate {rate}", work.name());
-            let key = trajectory_keys(&recipe, "setting")[i];
+            let key = trajectory_keys(&recipe, &Setting::named("setting"))[i];
             let epochs = epoch - trajectory.start_epoch;
             longest.entry(key).and_modify(|e: &mut u64| *e = epochs.max(*e)).or_insert(epochs);
         }

@@ -1,0 +1,134 @@
+//! Measuring as work: what a probe is, and the laboratory in which it runs.
+
+use basin_core::{Citation, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use std::error::Error;
+use std::fmt::Debug;
+use thiserror::Error;
+
+/// What goes wrong in a laboratory: files, devices, the wish to stop. The engine gets its own error back.
+pub type LabError = Box<dyn Error + Send + Sync>;
+
+/// Why a measurement ended without a record.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The laboratory failed, or was asked to stop.
+    #[error(transparent)]
+    Lab(LabError),
+    /// What was handed in cannot be measured.
+    #[error("{probe}: {reason}")]
+    Subject {
+        /// The probe's id.
+        probe: &'static str,
+        /// What is wrong, with names, expected and found.
+        reason: String,
+    },
+}
+
+impl From<LabError> for ProbeError {
+    fn from(error: LabError) -> Self {
+        Self::Lab(error)
+    }
+}
+
+/// A measurement: what is computed from which networks and earlier records. Like all work of a plan it is named by
+/// the digest of all that determines it, done once, sealed, resumed, priced and run beside other work.
+///
+/// One file a probe. A probe holds its settings and nothing else; networks, data, randomness and progress come from
+/// the [`Lab`].
+pub trait Probe: Debug + Send + Sync {
+    /// Short id, for example `joint-connectivity`: lower case, digits and dashes.
+    fn id(&self) -> &'static str;
+
+    /// Everything besides inputs, data and seed that determines the record, as text with a version number.
+    fn settings(&self) -> String;
+
+    /// The works that a report should cite when it shows this measurement.
+    fn citations(&self) -> Vec<Citation>;
+
+    /// The images it looks at; the laboratory offers no others.
+    fn data(&self) -> Vec<DataRef>;
+
+    /// Images that pass forward through a network. `inputs` counts the networks handed in, `images` tells the size of
+    /// a reference. An upper bound is enough: it is a price.
+    fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64;
+
+    /// About how many bytes its record takes; a few numbers unless a probe says otherwise.
+    fn record_bytes(&self, classes: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
+        let _ = (classes, images);
+        1024
+    }
+
+    /// Measures. What an interrupted attempt kept is handed back by [`Lab::kept`]; going on from it must lead to the
+    /// same record.
+    ///
+    /// # Errors
+    /// [`ProbeError::Lab`] as the laboratory says; [`ProbeError::Subject`] for inputs that cannot be measured.
+    fn run(&self, lab: &mut dyn Lab) -> Result<Record, ProbeError>;
+}
+
+/// How a network between others is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mixing {
+    /// Σ λᵢ θᵢ and nothing more.
+    #[default]
+    Plain,
+    /// REPAIR: afterwards its channels get the λ-weighted statistics of the ends', measured on so many training
+    /// images without augmentation, at least 1.
+    Repair {
+        /// The first so many.
+        images: usize,
+    },
+}
+
+/// Where a probe runs: networks, data, randomness and progress, on whatever backend. Inputs are numbered in the
+/// order of the recipe, networks and records each from 0.
+pub trait Lab {
+    /// Number of networks handed in.
+    fn networks(&self) -> usize;
+
+    /// The parameters of a network.
+    ///
+    /// # Errors
+    /// When it is not there or its file is damaged.
+    fn params(&mut self, network: usize) -> Result<Params, LabError>;
+
+    /// The records handed in.
+    fn records(&self) -> &[Record];
+
+    /// Labels of some images.
+    ///
+    /// # Errors
+    /// For images that the probe did not announce.
+    fn labels(&self, data: &DataRef) -> Result<Labels, LabError>;
+
+    /// Logits `[n, classes]` of one network.
+    ///
+    /// # Errors
+    /// The backend's.
+    fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError>;
+
+    /// Logits of the network between those `who`, one weight each.
+    ///
+    /// # Errors
+    /// The backend's; networks that do not fit each other.
+    fn logits_between(
+        &mut self,
+        who: &[usize],
+        weights: &Simplex,
+        mixing: Mixing,
+        data: &DataRef,
+    ) -> Result<Logits, LabError>;
+
+    /// The probe's own branch of the seed tree.
+    fn seeds(&self) -> SeedTree;
+
+    /// What an interrupted attempt kept last; `None` on the first.
+    fn kept(&self) -> Option<&Record>;
+
+    /// So many of `of` equal steps are done, with this to go on from. Keeps it where that is due.
+    ///
+    /// # Errors
+    /// When the disk fails, and when the run is to stop: what was handed in is kept then.
+    fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<(), LabError>;
+}

@@ -1,0 +1,52 @@
+//! What several probes read from the records that are handed to them.
+
+use basin_core::{Labels, Logits};
+use basin_ensemble::{Lab, ProbeError};
+use basin_metrics::member_accuracies;
+
+/// Name of the array of logits.
+pub(crate) const LOGITS: &str = "logits";
+
+/// An error about what was handed in.
+pub(crate) fn subject(probe: &'static str, reason: impl ToString) -> ProbeError {
+    ProbeError::Subject { probe, reason: reason.to_string() }
+}
+
+/// Logits `[n, classes]` of every record handed in.
+pub(crate) fn logits(probe: &'static str, lab: &dyn Lab) -> Result<Vec<Logits>, ProbeError> {
+    let of = |(i, record): (usize, &basin_core::Record)| {
+        let array = record.arrays.get(LOGITS);
+        let array = array.ok_or_else(|| subject(probe, format!("record {i} has no array {LOGITS}")))?;
+        let &[_, classes] = array.shape() else {
+            let found = array.shape();
+            return Err(subject(
+                probe,
+                format!("{LOGITS} of record {i} is {found:?}, expected [n, classes]"),
+            ));
+        };
+        Logits::new(classes, array.data().to_vec()).map_err(|error| subject(probe, error))
+    };
+    lab.records().iter().enumerate().map(of).collect()
+}
+
+/// Accuracies, as fractions, of networks on the first images, as many as there are labels, from logits on at least
+/// these: so that networks need not be evaluated again.
+pub(crate) fn accuracies_on(
+    probe: &'static str,
+    labels: &Labels,
+    logits: &[Logits],
+) -> Result<Vec<f64>, ProbeError> {
+    let prefix = |l: &Logits| {
+        let wanted = labels.len() * l.classes();
+        let values = l.values().get(..wanted).ok_or_else(|| {
+            subject(
+                probe,
+                format!("there are logits of {} images, expected at least {}", l.len(), labels.len()),
+            )
+        })?;
+        let logits = Logits::new(l.classes(), values.to_vec()).map_err(|error| subject(probe, error))?;
+        Ok(logits.softmax(1.0))
+    };
+    let probs = logits.iter().map(prefix).collect::<Result<Vec<_>, ProbeError>>()?;
+    member_accuracies(&probs, labels).map_err(|error| subject(probe, error))
+}

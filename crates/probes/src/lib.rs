@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod inputs;
+mod joint_connectivity;
+mod logits;
+mod paired_difference;
+mod pairwise_lines;
+mod performance;
+
+pub use joint_connectivity::JointConnectivity;
+pub use logits::LogitsOf;
+pub use paired_difference::MinusReference;
+pub use pairwise_lines::{Line, PairwiseLines};
+pub use performance::Performance;

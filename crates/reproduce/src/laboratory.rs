@@ -1,0 +1,224 @@
+//! The laboratory of this engine: networks and records from node directories, logits from the backend of the run.
+
+use crate::Experiment;
+use crate::device::{Evaluating, OnDevice};
+use crate::execute::Executor;
+use crate::plan::NodeIndex;
+use crate::progress::Task;
+use anyhow::{Context, Result};
+use basin_core::{DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_data::{ImageSet, fill_plain};
+use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
+use basin_models::NetworkStatistics;
+use basin_store::NodeDir;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Images of a probe, by what it calls them.
+type Images = Vec<(DataRef, Arc<ImageSet>)>;
+
+/// What one measurement is given.
+pub(crate) struct Bench<'a> {
+    pub(crate) executor: &'a Executor<'a>,
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) dir: &'a NodeDir,
+    pub(crate) device: Option<&'a OnDevice>,
+    pub(crate) networks: &'a [NodeIndex],
+    pub(crate) records: &'a [NodeIndex],
+    pub(crate) seeds: SeedTree,
+    /// Whether work was stopped from elsewhere.
+    pub(crate) stopped: &'a dyn Fn() -> bool,
+    /// Tells of progress; made when the number of steps is known.
+    pub(crate) begin: &'a dyn Fn(u64, u64) -> Task<'a>,
+    /// Says something to the user.
+    pub(crate) say: &'a dyn Fn(&str),
+}
+
+impl Bench<'_> {
+    /// Runs a probe, going on from what an earlier attempt kept.
+    ///
+    /// # Errors
+    /// The probe's; what the laboratory was stopped by.
+    pub(crate) fn measure(&self, probe: &dyn Probe) -> Result<Record> {
+        let of = |data: DataRef| Ok((data.clone(), self.experiment.images(&data)?));
+        let images = probe.data().into_iter().map(of).collect::<Result<Images>>()?;
+        let records = self.records.iter().map(|&node| self.executor.record(node)).collect::<Result<_>>()?;
+        let kept = match self.dir.load_state()? {
+            Some((_, bytes, notes)) => {
+                notes.iter().for_each(|note| (self.say)(note));
+                Some(Record::decode(&bytes).with_context(|| self.dir.path().display().to_string())?)
+            }
+            None => None,
+        };
+        let checkpoint = Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
+        let mut laboratory = Laboratory {
+            bench: self,
+            images: &images,
+            records,
+            kept,
+            params: BTreeMap::new(),
+            evaluators: BTreeMap::new(),
+            repair: None,
+            task: None,
+            checkpoint,
+            last: Instant::now(),
+        };
+        laboratory.check()?;
+        probe.run(&mut laboratory).map_err(|error| match error {
+            ProbeError::Lab(error) => anyhow::Error::from_boxed(error),
+            other => other.into(),
+        })
+    }
+}
+
+struct Laboratory<'b, 'a> {
+    bench: &'b Bench<'a>,
+    images: &'b Images,
+    records: Vec<Record>,
+    kept: Option<Record>,
+    params: BTreeMap<usize, Params>,
+    evaluators: BTreeMap<DataRef, Evaluating<'b>>,
+    repair: Option<Repair>,
+    task: Option<Task<'a>>,
+    checkpoint: Duration,
+    last: Instant,
+}
+
+/// What REPAIR needs: training images as the network sees them, and the statistics of networks on them.
+struct Repair {
+    images: Vec<f32>,
+    statistics: BTreeMap<usize, NetworkStatistics>,
+}
+
+impl<'b> Laboratory<'b, '_> {
+    fn check(&self) -> Result<()> {
+        self.bench.executor.interrupt.check()?;
+        if (self.bench.stopped)() {
+            return Err(crate::exit::Interrupted.into());
+        }
+        Ok(())
+    }
+
+    fn set(&self, data: &DataRef) -> Result<&'b ImageSet> {
+        let found = self.images.iter().find(|(known, _)| known == data).map(|(_, set)| &**set);
+        found.with_context(|| format!("the probe did not announce {}", data.id()))
+    }
+
+    fn evaluator(&mut self, data: &DataRef) -> Result<&mut Evaluating<'b>> {
+        if !self.evaluators.contains_key(data) {
+            let Experiment { network, normalisation, .. } = self.bench.experiment;
+            let evaluator = Evaluating::new(self.bench.device, network, self.set(data)?, normalisation)?;
+            self.evaluators.insert(data.clone(), evaluator);
+        }
+        self.evaluators.get_mut(data).context("the evaluator that was put there")
+    }
+
+    fn load(&mut self, network: usize) -> Result<&Params> {
+        if !self.params.contains_key(&network) {
+            let node = self.bench.networks.get(network);
+            let node = node.with_context(|| format!("no network {network} was handed in"))?;
+            self.params.insert(network, self.bench.executor.params(*node)?);
+        }
+        self.params.get(&network).context("the network that was put there")
+    }
+
+    fn load_all(&mut self, who: &[usize]) -> Result<()> {
+        who.iter().try_for_each(|&network| self.load(network).map(|_| ()))
+    }
+
+    fn between(
+        &mut self,
+        who: &[usize],
+        weights: &Simplex,
+        mixing: Mixing,
+        data: &DataRef,
+    ) -> Result<Logits> {
+        self.load_all(who)?;
+        match mixing {
+            Mixing::Plain => {
+                self.evaluator(data)?;
+                let networks: Vec<&Params> = who.iter().map(|network| &self.params[network]).collect();
+                let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
+                evaluator.logits_between(&networks, weights)
+            }
+            Mixing::Repair { images } => {
+                let repaired = self.repaired(who, weights, images)?;
+                self.evaluator(data)?.logits(&repaired)
+            }
+        }
+    }
+
+    /// The network between, with the statistics of its ends. Statistics of an end are measured once.
+    fn repaired(&mut self, who: &[usize], weights: &Simplex, n: usize) -> Result<Params> {
+        let Experiment { network, normalisation, .. } = self.bench.experiment;
+        let train = self.set(&DataRef::train().first(n))?;
+        let repair = self.repair.get_or_insert_with(|| {
+            let mut images = vec![0.0; n * train.size() * train.size() * 3];
+            fill_plain(train, 0..n, normalisation, &mut images);
+            Repair { images, statistics: BTreeMap::new() }
+        });
+        for end in who {
+            if !repair.statistics.contains_key(end) {
+                let statistics = network.statistics(&self.params[end], &repair.images);
+                repair.statistics.insert(*end, statistics.context("statistics for REPAIR")?);
+            }
+        }
+        let ends: Vec<&Params> = who.iter().map(|end| &self.params[end]).collect();
+        let statistics: Vec<&NetworkStatistics> = who.iter().map(|end| &repair.statistics[end]).collect();
+        let merged = Params::convex_combination(&ends, weights)?;
+        Ok(network.repaired(&merged, &statistics, weights, &repair.images)?)
+    }
+}
+
+impl Lab for Laboratory<'_, '_> {
+    fn networks(&self) -> usize {
+        self.bench.networks.len()
+    }
+
+    fn params(&mut self, network: usize) -> Result<Params, LabError> {
+        Ok(self.load(network)?.clone())
+    }
+
+    fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    fn labels(&self, data: &DataRef) -> Result<Labels, LabError> {
+        let set = self.set(data)?;
+        Ok(Labels::new(set.classes(), set.labels().to_vec())?)
+    }
+
+    fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError> {
+        Ok(self.evaluator(data)?.logits(params)?)
+    }
+
+    fn logits_between(
+        &mut self,
+        who: &[usize],
+        weights: &Simplex,
+        mixing: Mixing,
+        data: &DataRef,
+    ) -> Result<Logits, LabError> {
+        Ok(self.between(who, weights, mixing, data)?)
+    }
+
+    fn seeds(&self) -> SeedTree {
+        self.bench.seeds
+    }
+
+    fn kept(&self) -> Option<&Record> {
+        self.kept.as_ref()
+    }
+
+    fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<(), LabError> {
+        let begin = self.bench.begin;
+        self.task.get_or_insert_with(|| begin(of, done.saturating_sub(1))).step(done);
+        let stop = self.check();
+        if stop.is_err() || self.last.elapsed() >= self.checkpoint {
+            self.bench.dir.save_state(done, &partial().encode())?;
+            self.last = Instant::now();
+        }
+        Ok(stop?)
+    }
+}
