@@ -214,18 +214,17 @@ fn imported_networks_are_measured_like_those_that_were_trained_here() {
         files.iter().map(|node| node.join("final.safetensors").to_str().unwrap().to_owned()).collect();
     let import = |files: &str, more: &[&str]| {
         let imports = format!("ensemble.imports={files}");
-        tiny(
-            dir.path(),
-            &[&["--methods", "imported", "--name", "imported", "--set", &imports], more].concat(),
-        )
+        tiny(dir.path(), &[&["--methods", "imported", "--set", &imports], more].concat())
     };
-    let output = import(&files.join(","), &[]);
-    expect_code(&output, 0);
-    let rows = |run: &str| -> Value {
-        let text = std::fs::read_to_string(dir.path().join(run).join("results.json")).unwrap();
+    let rows = || -> Value {
+        let text = std::fs::read_to_string(dir.path().join("run/results.json")).unwrap();
         serde_json::from_str::<Value>(&text).unwrap()["rows"].clone()
     };
-    let (trained, imported) = (rows("run"), rows("imported"));
+    let trained = rows();
+    let output = import(&files.join(","), &[]);
+    expect_code(&output, 0);
+    let imported = rows();
+    assert_eq!((&trained[0]["method"], &imported[0]["method"]), (&"deep".into(), &"imported".into()));
     for number in ["ensemble_accuracy", "joint_connectivity", "nll", "disagreement"] {
         assert_eq!(trained[0][number], imported[0][number], "{number}");
         assert!(trained[0][number].is_number(), "{number}");
