@@ -29,7 +29,7 @@ pub(crate) fn params(path: &Path, content: Digest, network: &Network) -> Result<
     }
     let unreadable = |reason: String| exit::Checkpoint::new(path, reason);
     let checkpoint = Checkpoint::decode(&bytes).map_err(|problem| unreadable(problem.to_string()))?;
-    network.check(&checkpoint.params).with_context(|| path.display().to_string()).map_err(Into::into)
+    network.check(&checkpoint.params).with_context(|| path.display().to_string())
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, exit::Checkpoint> {
