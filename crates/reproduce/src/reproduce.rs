@@ -159,7 +159,7 @@ fn cases(study: &Study) -> Vec<Case> {
 /// last line there.
 fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
     let wanted: BTreeSet<String> = executor.plan.nodes.iter().map(|node| node.key.to_string()).collect();
-    let lines: Vec<serde_json::Value> = executor.run.journal().read()?;
+    let lines = executor.run.journal().read::<serde_json::Value>()?.lines;
     let ours = lines.iter().filter(|line| line["key"].as_str().is_some_and(|key| wanted.contains(key)));
     Ok(ours.filter_map(|line| line["seconds"].as_f64()).sum())
 }
@@ -195,7 +195,7 @@ fn continues(node: &PlannedNode) -> Option<NodeIndex> {
 }
 
 fn training_points(executor: &Executor<'_>, node: &PlannedNode) -> Result<Vec<TrainingPoint>> {
-    let lines: Vec<EpochLine> = executor.dir(node)?.read_rows(METRICS)?;
+    let lines: Vec<EpochLine> = executor.dir(node)?.read_rows_verified(METRICS)?;
     let point = |line: &EpochLine| TrainingPoint {
         epoch: line.epoch as f64,
         loss: line.loss,

@@ -75,6 +75,9 @@ impl Done {
 
     /// What keeps the listed files from being those that were written, as far as sizes tell.
     fn problem(&self, fs: &dyn Fs, node: &Path) -> Result<Option<String>, StoreError> {
+        if self.files.is_empty() {
+            return Ok(Some("DONE lists no files".into()));
+        }
         for (name, content) in &self.files {
             let path = node.join(name);
             match fs.size(&path) {

@@ -19,6 +19,15 @@ pub struct Journal {
     path: PathBuf,
 }
 
+/// What a journal tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct History<T> {
+    /// The lines that could be read, in order.
+    pub lines: Vec<T>,
+    /// One note on each that could not.
+    pub notes: Vec<String>,
+}
+
 impl Journal {
     pub(crate) fn new(run: Arc<Inner>) -> Self {
         let path = run.path.join(names::JOURNAL);
@@ -49,13 +58,25 @@ impl Journal {
         Ok(())
     }
 
-    /// All whole lines in order; none when there is no journal. An unfinished last line is left out.
+    /// All whole lines in order; none when there is no journal. An unfinished last line is left out, and a line that
+    /// is no `T` is passed over with a note: nothing that is only history stops a report.
     ///
     /// # Errors
-    /// [`StoreError::Line`] for a whole line that is no `T`, [`StoreError::Io`].
-    pub fn read<T: DeserializeOwned>(&self) -> Result<Vec<T>, StoreError> {
+    /// [`StoreError::Io`].
+    pub fn read<T: DeserializeOwned>(&self) -> Result<History<T>, StoreError> {
         let bytes = read_if_there(&*self.run.fs, &self.path)?.unwrap_or_default();
-        parse_lines(&bytes[..whole_lines(&bytes)], &self.path)
+        let mut history = History { lines: Vec::new(), notes: Vec::new() };
+        let whole = bytes[..whole_lines(&bytes)].strip_suffix(b"\n").unwrap_or_default();
+        for (index, line) in whole.split(|&b| b == b'\n').enumerate().filter(|_| !whole.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(line) => history.lines.push(line),
+                Err(error) => {
+                    let (path, line) = (self.path.display(), index + 1);
+                    history.notes.push(format!("{path} line {line} passed over: {error}"));
+                }
+            }
+        }
+        Ok(history)
     }
 
     fn remove_torn_line(&self) -> Result<(), StoreError> {

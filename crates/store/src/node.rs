@@ -28,6 +28,20 @@ pub struct NodeDir {
     written: Mutex<BTreeMap<String, Content>>,
 }
 
+/// What a look at every byte of a node's files tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeCheck {
+    /// All files are what they were when the node was finished.
+    Whole,
+    /// It has no DONE: work in progress, or none yet.
+    Unfinished,
+    /// It was finished, and something about it is no longer as it was.
+    Damaged {
+        /// One line per thing that is wrong.
+        problems: Vec<String>,
+    },
+}
+
 impl NodeDir {
     pub(crate) fn new(run: Arc<Inner>, name: &str) -> Self {
         let path = run.path.join(names::NODES).join(name);
@@ -67,6 +81,44 @@ impl NodeDir {
     pub fn verify(&self) -> Result<(), StoreError> {
         let (done, _) = self.listing()?;
         done.files.iter().try_for_each(|(file, content)| self.read_checked(file, content).map(|_| ()))
+    }
+
+    /// As [`verify`](Self::verify), telling apart what was never finished from what was finished and is no longer what
+    /// it was, with everything that is wrong with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the disk does not tell; damage is no error.
+    pub fn check(&self) -> Result<NodeCheck, StoreError> {
+        let done = match done::load(self.fs(), &self.path)? {
+            Marker::Absent => return Ok(NodeCheck::Unfinished),
+            Marker::Malformed(why) => return Ok(NodeCheck::Damaged { problems: vec![why] }),
+            Marker::Listing { done, .. } => done,
+        };
+        let mut problems = Vec::new();
+        if done.files.is_empty() {
+            problems.push("DONE lists no files".to_owned());
+        }
+        for (file, content) in &done.files {
+            match self.read(file)? {
+                None => problems.push(format!("{file} is missing")),
+                Some(bytes) if Content::of(&bytes) != *content => {
+                    let found = Content::of(&bytes).sha256;
+                    problems.push(format!("{file} has SHA-256 {found}, DONE says {}", content.sha256));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(if problems.is_empty() { NodeCheck::Whole } else { NodeCheck::Damaged { problems } })
+    }
+
+    /// Takes the seal off: the node counts as unfinished from then on, and is computed again when it is next needed.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], [`StoreError::Io`].
+    pub fn unseal(&self) -> Result<(), StoreError> {
+        self.check_writable()?;
+        remove_if_there(self.fs(), &self.path.join(names::DONE))?;
+        self.fs().sync_dir(&self.path).map_err(StoreError::io("flush", &self.path))
     }
 
     /// Writes a file of an unfinished node in one step.
@@ -111,7 +163,15 @@ impl NodeDir {
         parse_lines(&self.read(file)?.unwrap_or_default(), &self.path.join(file))
     }
 
-    /// Declares the node finished with these files: reads them back and writes DONE, the last of all.
+    /// The rows of a file of a finished node, checked against the SHA-256 in DONE.
+    ///
+    /// # Errors
+    /// As [`read_verified`](Self::read_verified), and [`StoreError::Line`].
+    pub fn read_rows_verified<T: DeserializeOwned>(&self, file: &str) -> Result<Vec<T>, StoreError> {
+        parse_lines(&self.read_verified(file)?, &self.path.join(file))
+    }
+
+    /// Declares the node finished with these files, at least one: reads them back and writes DONE, the last of all.
     /// Finishing again with the same contents changes nothing.
     ///
     /// # Errors
@@ -119,6 +179,10 @@ impl NodeDir {
     /// wrote, [`StoreError::Finished`], [`StoreError::BadName`], [`StoreError::ReadOnly`],
     /// [`StoreError::Io`]. The node is unfinished then, except when only the last flush failed.
     pub fn finish(&self, files: &[&str]) -> Result<(), StoreError> {
+        if files.is_empty() {
+            let why = "it has no files to finish with".to_owned();
+            return Err(StoreError::NotFinished { node: self.path.clone(), why });
+        }
         let mut listed = BTreeMap::new();
         for &file in files {
             names::check_node_file(file)?;

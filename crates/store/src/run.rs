@@ -110,6 +110,27 @@ impl RunDir {
         Ok(NodeDir::new(Arc::clone(&self.inner), &format!("{readable}.{hash8}")))
     }
 
+    /// Every node directory there is, finished or not, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the disk does not tell.
+    pub fn nodes(&self) -> Result<Vec<NodeDir>, StoreError> {
+        let folder = self.inner.path.join(names::NODES);
+        let entries = match self.inner.fs.list(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("list", &folder)(error)),
+        };
+        let is_node = |name: &str| {
+            let (readable, hash8) = name.rsplit_once('.').unwrap_or_default();
+            names::check_name(readable).is_ok() && names::check_hash8(hash8).is_ok()
+        };
+        let mut found: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
+        found.retain(|name| is_node(name));
+        found.sort();
+        Ok(found.iter().map(|name| NodeDir::new(Arc::clone(&self.inner), name)).collect())
+    }
+
     /// The run's history, `journal.jsonl`.
     pub fn journal(&self) -> Journal {
         Journal::new(Arc::clone(&self.inner))

@@ -150,8 +150,11 @@ impl Executor<'_> {
             state.moments = Moments::decode(&before.read_verified(MOMENTS)?, &layout)
                 .with_context(|| format!("{}/{MOMENTS}", before.path().display()))?;
             if from.same_trajectory {
-                state.rows =
-                    before.read_rows::<EpochLine>(METRICS)?.into_iter().map(EpochLine::row).collect();
+                state.rows = before
+                    .read_rows_verified::<EpochLine>(METRICS)?
+                    .into_iter()
+                    .map(EpochLine::row)
+                    .collect();
             }
         }
         Ok(state)

@@ -19,12 +19,12 @@ fn event(epoch: u32) -> Event {
 #[test]
 fn events_come_back_in_order_over_several_openings() {
     let root = tempfile::tempdir().unwrap();
-    assert_eq!(open(root.path()).journal().read::<Event>().unwrap(), []);
+    assert_eq!(open(root.path()).journal().read::<Event>().unwrap().lines, []);
     for epoch in 0..3 {
         open(root.path()).journal().append(&event(epoch)).unwrap();
     }
     let journal = RunDir::open_read_only(root.path(), "run", Arc::new(RealFs)).unwrap().journal();
-    assert_eq!(journal.read::<Event>().unwrap(), [event(0), event(1), event(2)]);
+    assert_eq!(journal.read::<Event>().unwrap().lines, [event(0), event(1), event(2)]);
 }
 
 #[test]
@@ -38,9 +38,9 @@ fn a_line_torn_at_any_byte_is_ignored_and_does_not_harm_the_next() {
         bytes.extend_from_slice(&first[..torn]);
         std::fs::write(&path, bytes).unwrap();
         let journal = open(root.path()).journal();
-        assert_eq!(journal.read::<Event>().unwrap(), [event(0)], "torn after {torn} bytes");
+        assert_eq!(journal.read::<Event>().unwrap().lines, [event(0)], "torn after {torn} bytes");
         journal.append(&event(1)).unwrap();
-        assert_eq!(journal.read::<Event>().unwrap(), [event(0), event(1)], "torn after {torn} bytes");
+        assert_eq!(journal.read::<Event>().unwrap().lines, [event(0), event(1)], "torn after {torn} bytes");
     }
 }
 
@@ -54,7 +54,7 @@ fn a_line_whose_write_failed_is_absent_and_the_next_one_is_whole() {
             fs.set(Some(Fault::once(at, failure)));
             let kept: Vec<u32> = (0..5).filter(|&epoch| journal.append(&event(epoch)).is_ok()).collect();
             fs.set(None);
-            let read: Vec<u32> = journal.read::<Event>().unwrap().iter().map(|e| e.epoch).collect();
+            let read: Vec<u32> = journal.read::<Event>().unwrap().lines.iter().map(|e| e.epoch).collect();
             assert_eq!(read, kept, "{failure:?} at operation {at}");
             assert!(kept.len() >= 4, "{failure:?} at operation {at}");
         }
@@ -62,13 +62,21 @@ fn a_line_whose_write_failed_is_absent_and_the_next_one_is_whole() {
 }
 
 #[test]
-fn a_whole_line_that_cannot_be_read_is_told_by_its_number() {
+fn whole_lines_that_cannot_be_read_are_passed_over_with_a_note_on_each() {
     let root = tempfile::tempdir().unwrap();
     let journal = open(root.path()).journal();
     journal.append(&event(0)).unwrap();
     journal.append(&"something else").unwrap();
-    let error = journal.read::<Event>().unwrap_err();
-    assert!(matches!(error, StoreError::Line { line: 2, .. }), "{error}");
+    let path = root.path().join("run").join("journal.jsonl");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"\n\xff\xfe\n");
+    std::fs::write(&path, bytes).unwrap();
+    journal.append(&event(1)).unwrap();
+    let history = journal.read::<Event>().unwrap();
+    assert_eq!(history.lines, [event(0), event(1)]);
+    let lines: Vec<&str> = history.notes.iter().map(|n| n.split(" passed over").next().unwrap()).collect();
+    let expected = [2, 3, 4].map(|line| format!("{} line {line}", path.display()));
+    assert_eq!(lines, expected);
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Node {
         match op {
             Op::Write(..) | Op::SaveState(..) if self.done => return None,
             Op::Derive(_) if !self.done => return None,
+            Op::Finish if self.files.is_empty() => return None,
             Op::Write(file, byte) => drop(next.files.insert((*file).to_owned(), content(*byte))),
             Op::SaveState(step, byte) => {
                 let before = self.states.range(..step).next_back();

@@ -1,7 +1,7 @@
 //! Nodes: unfinished until DONE holds, unchanged from then on.
 
 use crate::{node_of, open};
-use basin_store::{NodeDir, NodeStatus, StoreError};
+use basin_store::{NodeCheck, NodeDir, NodeStatus, StoreError};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn a_finished_node_does_not_change() {
     assert!(matches!(node.write("final", b"others."), Err(StoreError::Finished { .. })));
     assert!(matches!(node.save_state(1, b"x"), Err(StoreError::Finished { .. })));
     assert!(matches!(node.write_derived("final", b"x"), Err(StoreError::BadName { .. })));
-    assert!(matches!(node.finish(&[]), Err(StoreError::Finished { .. })));
+    assert!(matches!(node.finish(&[]), Err(StoreError::NotFinished { .. })));
     node.finish(&["final"]).unwrap();
     assert_eq!(node.read_verified("final").unwrap(), b"weights");
 }
@@ -159,5 +159,65 @@ fn a_hundred_nodes_are_written_by_several_threads_at_once() {
     for id in 0..100 {
         run.node("n", &format!("{id:08x}")).unwrap().verify().unwrap();
     }
-    assert_eq!(run.journal().read::<(u32, u32)>().unwrap().len(), 100);
+    assert_eq!(run.journal().read::<(u32, u32)>().unwrap().lines.len(), 100);
+}
+
+#[test]
+fn every_byte_of_a_finished_node_is_checked_and_all_damage_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let run = open(root.path());
+    let node = node_of(&run);
+    assert_eq!(node.check().unwrap(), NodeCheck::Unfinished);
+    for file in ["final", "rows.jsonl"] {
+        node.write(file, b"[1]\n").unwrap();
+    }
+    node.finish(&["final", "rows.jsonl"]).unwrap();
+    assert_eq!(node.check().unwrap(), NodeCheck::Whole);
+    assert_eq!(node.read_rows_verified::<[u8; 1]>("rows.jsonl").unwrap(), [[1]]);
+    for bit in 0..32 {
+        let mut bytes = b"[1]\n".to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(node.path().join("rows.jsonl"), &bytes).unwrap();
+        let NodeCheck::Damaged { problems } = node.check().unwrap() else { panic!("bit {bit} is not seen") };
+        assert!(problems.len() == 1 && problems[0].starts_with("rows.jsonl has SHA-256"), "{problems:?}");
+        let read = node.read_rows_verified::<[u8; 1]>("rows.jsonl");
+        assert!(matches!(read, Err(StoreError::Corrupt { .. })), "bit {bit}");
+    }
+    std::fs::remove_file(node.path().join("final")).unwrap();
+    let NodeCheck::Damaged { problems } = node.check().unwrap() else { panic!("two files are wrong") };
+    assert_eq!(problems.len(), 2);
+    node.unseal().unwrap();
+    assert_eq!(node.check().unwrap(), NodeCheck::Unfinished);
+    assert!(!node.is_done().unwrap());
+}
+
+#[test]
+fn a_marker_that_lists_nothing_or_cannot_be_read_is_damage() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    for (done, words) in [
+        ("{\"format\":1,\"files\":{}}", "DONE lists no files"),
+        ("{\"format\":9,\"files\":{}}", "DONE has format 9, expected 1"),
+        ("", "DONE cannot be read"),
+    ] {
+        std::fs::write(node.path().join("DONE"), done).unwrap();
+        let NodeCheck::Damaged { problems } = node.check().unwrap() else { panic!("{done}") };
+        assert!(problems[0].starts_with(words), "{problems:?}");
+        assert!(why(&node).starts_with(words), "{}", why(&node));
+    }
+}
+
+#[test]
+fn the_nodes_of_a_run_are_listed_by_name_and_nothing_else_is() {
+    let root = tempfile::tempdir().unwrap();
+    let run = open(root.path());
+    assert_eq!(run.nodes().unwrap().len(), 0);
+    for (name, hash) in [("s0-deep-2", "89abcdef"), ("s0-deep-1", "01234567")] {
+        run.node(name, hash).unwrap().write("a", b"x").unwrap();
+    }
+    std::fs::create_dir(root.path().join("run/nodes/.trash")).unwrap();
+    std::fs::write(root.path().join("run/nodes/notes.txt"), "mine").unwrap();
+    let nodes = run.nodes().unwrap();
+    let names: Vec<&str> = nodes.iter().map(NodeDir::name).collect();
+    assert_eq!(names, ["s0-deep-1.01234567", "s0-deep-2.89abcdef"]);
 }
