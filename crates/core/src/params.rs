@@ -227,6 +227,16 @@ impl FromIterator<(String, Array)> for Params {
     }
 }
 
+impl IntoIterator for Params {
+    type Item = (String, Array);
+    type IntoIter = std::vec::IntoIter<(String, Array)>;
+
+    /// Names and arrays in order, given away.
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
 /// Σ weightᵢ · sliceᵢ, summed in f64 in the order given, into a buffer that is written in full.
 ///
 /// # Panics

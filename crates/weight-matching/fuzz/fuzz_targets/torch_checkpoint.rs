@@ -10,6 +10,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     if let Ok(network) = Checkpoint::decode(bytes) {
+        let _ = network.check_weights();
         let written =
             Checkpoint::encode(&network.params, &network.kept).expect("what is read can be written");
         let again = Checkpoint::decode(&written).expect("what is written can be read");

@@ -1,6 +1,6 @@
 //! Activations in files: one array `[samples, units]` per permutation, in safetensors.
 
-use crate::files::checkpoint::read_bytes;
+use crate::files::reading::read_bytes;
 use crate::files::safetensors::decode;
 use crate::files::{FileError, Problem};
 use basin_core::Array;

@@ -2,6 +2,7 @@
 //! used as paths.
 
 use crate::files::Problem;
+use crate::files::names::shown;
 use std::collections::BTreeMap;
 
 const END: u32 = 0x0605_4b50;
@@ -29,6 +30,10 @@ fn broken(reason: impl Into<String>) -> Problem {
     Problem::Archive { reason: reason.into() }
 }
 
+fn truncated(reason: String) -> Problem {
+    Problem::Truncated { what: "a PyTorch archive", reason }
+}
+
 impl<'a> Archive<'a> {
     /// Reads the table of contents.
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
@@ -41,7 +46,7 @@ impl<'a> Archive<'a> {
         for _ in 0..count {
             let (name, entry, next) = central_entry(bytes, at)?;
             if entries.insert(name.clone(), entry).is_some() {
-                return Err(broken(format!("entry {name} stands in it twice")));
+                return Err(broken(format!("entry {} stands in it twice", shown(&name))));
             }
             at = next;
         }
@@ -55,15 +60,17 @@ impl<'a> Archive<'a> {
 
     /// The bytes of an entry.
     pub(crate) fn get(&self, name: &str) -> Result<&'a [u8], Problem> {
-        let entry = self.entries.get(name).ok_or_else(|| broken(format!("entry {name} is missing")))?;
+        let entry =
+            self.entries.get(name).ok_or_else(|| broken(format!("entry {} is missing", shown(name))))?;
         if entry.method != 0 {
             return Err(broken(format!(
-                "entry {name} is compressed, expected stored entries as torch.save writes them"
+                "entry {} is compressed, expected stored entries as torch.save writes them",
+                shown(name)
             )));
         }
         let header = slice(self.bytes, entry.header, 30)?;
         if u32_at(header, 0) != LOCAL {
-            return Err(broken(format!("entry {name} has no header at byte {}", entry.header)));
+            return Err(broken(format!("entry {} has no header at byte {}", shown(name), entry.header)));
         }
         let skip = 30 + u64::from(u16_at(header, 26)) + u64::from(u16_at(header, 28));
         slice(self.bytes, entry.header.saturating_add(skip), entry.size)
@@ -77,7 +84,7 @@ fn end_record(bytes: &[u8]) -> Result<(u64, u64), Problem> {
     let end = (earliest..(bytes.len() + 1).saturating_sub(22))
         .rev()
         .find(|&at| u32_at(bytes, at) == END)
-        .ok_or_else(|| broken("its end is missing, it may be truncated"))?;
+        .ok_or_else(|| truncated("the table at its end is missing".into()))?;
     if let Some(locator) = end.checked_sub(20).filter(|&at| u32_at(bytes, at) == LOCATOR_64) {
         let record = slice(bytes, u64_at(bytes, locator + 8), 56)?;
         if u32_at(record, 0) == END_64 {
@@ -118,7 +125,7 @@ fn central_entry(bytes: &[u8], at: u64) -> Result<(String, Entry, u64), Problem>
 fn slice(bytes: &[u8], at: u64, len: u64) -> Result<&[u8], Problem> {
     let range = usize::try_from(at).ok().zip(usize::try_from(len).ok());
     let found = range.and_then(|(at, len)| bytes.get(at..at.checked_add(len)?));
-    found.ok_or_else(|| broken(format!("{len} bytes at byte {at} are missing, it may be truncated")))
+    found.ok_or_else(|| truncated(format!("{len} bytes at byte {at} are missing")))
 }
 
 /// Little-endian numbers; 0 beyond the end, which no signature is.

@@ -1,40 +1,68 @@
 //! A network from a file and into one: weights as `f32`, everything else carried along.
 
+use crate::files::formats::{Format, format};
+use crate::files::names::{common, listed, shown, wrappers};
+use crate::files::reading::read_network_bytes;
 use crate::files::safetensors::{Stored, decode, encode};
-use crate::files::tensor::count;
-use crate::files::{Element, FileError, Problem, Tensor, names, torch};
+use crate::files::strays::stray;
+use crate::files::tensor::{Raw, count};
+use crate::files::torch::{decode_archive, decode_legacy};
+use crate::files::{Element, FileError, Problem, Tensor};
 use basin_core::{Array, Params};
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Most bytes of a file.
-const MOST_BYTES: u64 = 1 << 36;
+/// What the order of a network's parameters says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileOrder {
+    /// The order of the dictionary that was saved: that of the modules in the network's code, as a rule.
+    Kept,
+    /// By name, as safetensors stores them: it says nothing.
+    #[default]
+    Sorted,
+}
 
 /// A network as it was in a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
-    /// The floating-point tensors as `f32`, sorted by name.
+    /// The weights as `f32`: all floating-point tensors but those in `kept`.
     pub params: Params,
-    /// Tensors that are no weights, such as `num_batches_tracked`, as they were.
+    /// What the order of `params` says.
+    pub order: FileOrder,
+    /// Tensors that are no weights, as they were: integers such as `num_batches_tracked`, single numbers, empty
+    /// tensors, counts such as `total_ops`, mean and deviation of the inputs, views that show one number throughout.
+    /// No permutation of units changes them.
     pub kept: BTreeMap<String, Tensor>,
     /// Element types in the file, of all tensors.
     pub elements: BTreeMap<String, Element>,
-    /// What was done to read it: conversions, prefixes taken off, entries left out. For the user's eyes.
+    /// What was done to read it: conversions, prefixes taken off, entries left out. For the user's eyes; names in
+    /// it are escaped.
     pub notes: Vec<String>,
 }
 
 impl Checkpoint {
     /// Reads safetensors, or a state dict that PyTorch saved, told apart by their content.
     ///
-    /// A state dict may lie under `state_dict`, `model_state_dict`, `model` and the like. Prefixes such as
-    /// `module.` that all names share are taken off. Nothing in the file is executed.
+    /// A state dict may lie under `state_dict`, `model_state_dict`, `model` and the like, or under any key when
+    /// there is only one. Prefixes of wrappers, such as `module.`, that all weights share are taken off. Nothing in
+    /// the file is executed.
+    ///
+    /// Memory: at most about 20 times the file's size, for files without shared storages 3 times.
     ///
     /// # Errors
     /// [`FileError`] with the file and what is wrong with it.
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        read_bytes(path).and_then(|bytes| Self::decode(&bytes)).map_err(FileError::of(path))
+        Self::read_key(path, None)
+    }
+
+    /// [`Checkpoint::read`] for a file of several networks: the one under `key`, which may be keys with dots between
+    /// them, the place in a tuple, or the beginning of the tensors' names.
+    ///
+    /// # Errors
+    /// [`FileError`] with the file and what is wrong with it; [`Problem::NoKey`] lists the keys there are.
+    pub fn read_key(path: &Path, key: Option<&str>) -> Result<Self, FileError> {
+        read_network_bytes(path).and_then(|bytes| Self::decode_key(&bytes, key)).map_err(FileError::of(path))
     }
 
     /// [`Checkpoint::read`] for bytes.
@@ -42,53 +70,133 @@ impl Checkpoint {
     /// # Errors
     /// [`Problem`] says what is wrong with them.
     pub fn decode(bytes: &[u8]) -> Result<Self, Problem> {
+        Self::decode_key(bytes, None)
+    }
+
+    /// [`Checkpoint::read_key`] for bytes.
+    ///
+    /// # Errors
+    /// [`Problem`] says what is wrong with them.
+    pub fn decode_key(bytes: &[u8], key: Option<&str>) -> Result<Self, Problem> {
         let mut notes = Vec::new();
-        let tensors = match bytes {
-            // A safetensors header is JSON after its length in eight bytes; the others have numbers there.
-            [_, _, _, _, _, _, _, _, b'{', ..] => decode(bytes)?,
-            [b'P', b'K', 3, 4, ..] => torch::decode_archive(bytes, &mut notes)?,
-            [0x80, 2..=5, ..] => torch::decode_legacy(bytes, &mut notes)?,
-            _ => return Err(Problem::Unknown { start: bytes[..bytes.len().min(8)].to_vec() }),
+        let (tensors, order, lightning) = match format(bytes)? {
+            Format::Safetensors => (under(decode(bytes)?, key, &mut notes)?, FileOrder::Sorted, false),
+            Format::Archive => {
+                let found = decode_archive(bytes, key, &mut notes)?;
+                (found.tensors, FileOrder::Kept, found.lightning)
+            }
+            Format::Legacy => {
+                let found = decode_legacy(bytes, key, &mut notes)?;
+                (found.tensors, FileOrder::Kept, found.lightning)
+            }
         };
-        let tensors = names::strip(tensors, &mut notes);
         if tensors.is_empty() {
             return Err(Problem::NoTensors { found: "found none".into() });
         }
-        Self::assemble(tensors, notes)
+        let checkpoint = Self::assemble(tensors, order, notes)?;
+        let prefix = wrappers(checkpoint.params.iter().map(|(name, _)| name), lightning);
+        Ok(if prefix.is_empty() { checkpoint } else { checkpoint.without_prefix(&prefix) })
     }
 
-    fn assemble(tensors: BTreeMap<String, Tensor>, notes: Vec<String>) -> Result<Self, Problem> {
-        let mut checkpoint = Self { notes, ..Self::default() };
-        let mut converted: BTreeMap<Element, usize> = BTreeMap::new();
-        let mut arrays = Vec::new();
-        for (name, tensor) in tensors {
-            checkpoint.elements.insert(name.clone(), tensor.element);
-            let Some(values) = tensor.element.to_f32(&tensor.bytes) else {
-                checkpoint.kept.insert(name, tensor);
-                continue;
-            };
-            if tensor.element != Element::F32 {
-                *converted.entry(tensor.element).or_default() += 1;
+    fn assemble(
+        tensors: Vec<(String, Raw<'_>)>,
+        order: FileOrder,
+        notes: Vec<String>,
+    ) -> Result<Self, Problem> {
+        let names: BTreeSet<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
+        let convert = |(name, raw): (String, Raw<'_>)| -> Result<(String, Element, Role), Problem> {
+            let element = raw.element;
+            let why = element.is_float().then(|| stray(&name, &raw, |other| names.contains(other))).flatten();
+            if why.is_some() || !element.is_float() {
+                return Ok((name, element, Role::Kept(raw.into_tensor(), why)));
             }
-            let array = Array::new(tensor.shape, values)
+            let values = element.to_f32(&raw.bytes).unwrap_or_default();
+            let array = Array::new(raw.shape, values)
                 .map_err(|e| Problem::Tensor { name: name.clone(), reason: e.to_string() })?;
-            arrays.push((name, array));
+            Ok((name, element, Role::Weights(array)))
+        };
+        let converted: Vec<_> = tensors.into_par_iter().map(convert).collect::<Result<_, _>>()?;
+        let mut checkpoint = Self { order, notes, ..Self::default() };
+        let mut counts: BTreeMap<Element, usize> = BTreeMap::new();
+        let (mut arrays, mut kept) = (Vec::new(), Vec::new());
+        for (name, element, role) in converted {
+            checkpoint.elements.insert(name.clone(), element);
+            match role {
+                Role::Weights(array) => {
+                    *counts.entry(element).or_default() += 1;
+                    arrays.push((name, array));
+                }
+                Role::Kept(tensor, why) => {
+                    kept.push(why.map_or_else(|| shown(&name), |why| format!("{} ({why})", shown(&name))));
+                    checkpoint.kept.insert(name, tensor);
+                }
+            }
         }
         checkpoint.params = arrays.into_iter().collect();
+        counts.remove(&Element::F32);
         let told = |(element, n): (&Element, &usize)| {
             format!("converted {n} tensors from {} to f32", element.name())
         };
-        checkpoint.notes.extend(converted.iter().map(told));
-        if !checkpoint.kept.is_empty() {
-            let names: Vec<&str> = checkpoint.kept.keys().map(String::as_str).take(3).collect();
-            let more = if checkpoint.kept.len() > 3 { ", …" } else { "" };
-            checkpoint.notes.push(format!(
-                "{} tensors are no weights and stay as they are: {}{more}",
-                checkpoint.kept.len(),
-                names.join(", ")
-            ));
+        checkpoint.notes.extend(counts.iter().map(told));
+        if !kept.is_empty() {
+            let (n, all) = (kept.len(), listed(&kept, 6));
+            checkpoint.notes.push(format!("{n} tensors are no weights and stay as they are: {all}"));
         }
         Ok(checkpoint)
+    }
+
+    /// Prefixes up to a dot that all weights share, the shortest first: what [`Checkpoint::without_prefix`] may take
+    /// off where a spec fits without it.
+    pub fn common_prefixes(&self) -> Vec<String> {
+        common(self.params.iter().map(|(name, _)| name))
+    }
+
+    /// The network with a prefix taken off all names that have it, with a note. Of tensors that are no weights, those
+    /// whose name would then be taken keep theirs.
+    #[must_use]
+    pub fn without_prefix(mut self, prefix: &str) -> Self {
+        let short =
+            |name: &str| name.strip_prefix(prefix).filter(|rest| !rest.is_empty()).unwrap_or(name).to_owned();
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        let (weights, others) =
+            (self.params.iter().map(|(name, _)| name), self.kept.keys().map(String::as_str));
+        for name in weights.chain(others) {
+            let new = if taken.contains(&short(name)) { name.to_owned() } else { short(name) };
+            taken.insert(new.clone());
+            names.insert(name.to_owned(), new);
+        }
+        let renamed = |name: String| names.get(&name).cloned().unwrap_or(name);
+        let count = names.iter().filter(|(old, new)| old != new).count();
+        self.params = self.params.into_iter().map(|(name, array)| (renamed(name), array)).collect();
+        self.kept = std::mem::take(&mut self.kept).into_iter().map(|(name, x)| (renamed(name), x)).collect();
+        self.elements =
+            std::mem::take(&mut self.elements).into_iter().map(|(name, x)| (renamed(name), x)).collect();
+        let all = if count == names.len() { "all " } else { "" };
+        self.notes.push(format!("took the prefix {} off {all}{count} names", shown(prefix)));
+        self
+    }
+
+    /// The same network with its weights in the order of another of the same names, and what that order says.
+    /// Names that the other does not have come last.
+    #[must_use]
+    pub fn in_order_of(mut self, other: &Self) -> Self {
+        let places: BTreeMap<&str, usize> = other.params.iter().map(|(name, _)| name).zip(0..).collect();
+        let mut entries: Vec<(String, Array)> = self.params.into_iter().collect();
+        entries.sort_by_key(|(name, _)| places.get(name.as_str()).copied().unwrap_or(usize::MAX));
+        self.params = entries.into_iter().collect();
+        self.order = other.order;
+        self
+    }
+
+    /// Takes tensors out of `kept` that are weights after all because a spec describes them.
+    pub fn count_as_weights<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            if let Some(array) = self.kept.get(name).and_then(Tensor::to_array) {
+                self.kept.remove(name);
+                self.params.insert(name, array);
+            }
+        }
     }
 
     /// Safetensors bytes of these parameters together with the tensors that `kept` carries along. The same
@@ -107,21 +215,32 @@ impl Checkpoint {
     }
 }
 
-/// The whole of a regular file of sensible size.
-pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(Problem::NotAFile);
+/// What a tensor of a file is.
+enum Role {
+    Weights(Array),
+    /// Carried along, with the reason where it is a floating-point tensor.
+    Kept(Tensor, Option<&'static str>),
+}
+
+/// Of tensors that stand beside each other, those whose names begin with the key, without it.
+fn under<'a>(
+    tensors: Vec<(String, Raw<'a>)>,
+    key: Option<&str>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(String, Raw<'a>)>, Problem> {
+    let Some(key) = key else { return Ok(tensors) };
+    let prefix = format!("{key}.");
+    let starts: BTreeSet<&str> =
+        tensors.iter().filter_map(|(name, _)| Some(name.split_once('.')?.0)).collect();
+    let starts: Vec<String> = starts.into_iter().map(shown).collect();
+    let own = |(name, raw): (String, Raw<'a>)| {
+        let rest = name.strip_prefix(&prefix).filter(|rest| !rest.is_empty())?.to_owned();
+        Some((rest, raw))
+    };
+    let found: Vec<(String, Raw<'a>)> = tensors.into_iter().filter_map(own).collect();
+    if found.is_empty() {
+        return Err(Problem::NoKey { key: key.to_owned(), found: starts });
     }
-    let file = File::open(path)?;
-    let found = file.metadata()?.len();
-    if found > MOST_BYTES {
-        return Err(Problem::TooLarge { found, limit: MOST_BYTES });
-    }
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(found as usize + 1)
-        .map_err(|_| Problem::TooLarge { found, limit: MOST_BYTES })?;
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    notes.push(format!("took the {} tensors whose names begin with {}", found.len(), shown(&prefix)));
+    Ok(found)
 }

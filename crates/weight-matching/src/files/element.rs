@@ -19,10 +19,16 @@ pub enum Element {
     U32,
     U64,
     Bool,
+    F8E4M3,
+    F8E5M2,
+    F8E4M3Fnuz,
+    F8E5M2Fnuz,
+    F8E8M0,
+    Complex64,
 }
 
 /// Each element type with its name, its size in bytes and its name in safetensors.
-const ELEMENTS: [(Element, &str, usize, Dtype); 13] = [
+const ELEMENTS: [(Element, &str, usize, Dtype); 19] = [
     (Element::F16, "f16", 2, Dtype::F16),
     (Element::Bf16, "bf16", 2, Dtype::BF16),
     (Element::F32, "f32", 4, Dtype::F32),
@@ -36,6 +42,12 @@ const ELEMENTS: [(Element, &str, usize, Dtype); 13] = [
     (Element::U32, "u32", 4, Dtype::U32),
     (Element::U64, "u64", 8, Dtype::U64),
     (Element::Bool, "bool", 1, Dtype::BOOL),
+    (Element::F8E4M3, "f8_e4m3", 1, Dtype::F8_E4M3),
+    (Element::F8E5M2, "f8_e5m2", 1, Dtype::F8_E5M2),
+    (Element::F8E4M3Fnuz, "f8_e4m3fnuz", 1, Dtype::F8_E4M3FNUZ),
+    (Element::F8E5M2Fnuz, "f8_e5m2fnuz", 1, Dtype::F8_E5M2FNUZ),
+    (Element::F8E8M0, "f8_e8m0", 1, Dtype::F8_E8M0),
+    (Element::Complex64, "complex64", 8, Dtype::C64),
 ];
 
 impl Element {
@@ -54,9 +66,14 @@ impl Element {
         self.row().2
     }
 
-    /// Whether the elements are floating-point numbers: weights, as against counters.
+    /// Whether the elements are floating-point numbers that become `f32`: weights, as against counters.
     pub fn is_float(self) -> bool {
         matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
+    }
+
+    /// Whether the elements are floats of eight bits, which mean something only with the scales beside them.
+    pub fn is_float8(self) -> bool {
+        matches!(self, Self::F8E4M3 | Self::F8E5M2 | Self::F8E4M3Fnuz | Self::F8E5M2Fnuz | Self::F8E8M0)
     }
 
     pub(crate) fn dtype(self) -> Dtype {
@@ -80,6 +97,33 @@ impl Element {
             "Long" => Self::I64,
             "Byte" => Self::U8,
             "Bool" => Self::Bool,
+            "ComplexFloat" => Self::Complex64,
+            _ => return None,
+        })
+    }
+
+    /// The element type that PyTorch calls by that name, such as `float8_e4m3fn`.
+    pub(crate) fn of_torch(name: &str) -> Option<Self> {
+        Some(match name {
+            "float16" | "half" => Self::F16,
+            "bfloat16" => Self::Bf16,
+            "float32" | "float" => Self::F32,
+            "float64" | "double" => Self::F64,
+            "int8" => Self::I8,
+            "int16" => Self::I16,
+            "int32" => Self::I32,
+            "int64" => Self::I64,
+            "uint8" => Self::U8,
+            "uint16" => Self::U16,
+            "uint32" => Self::U32,
+            "uint64" => Self::U64,
+            "bool" => Self::Bool,
+            "complex64" => Self::Complex64,
+            "float8_e4m3fn" => Self::F8E4M3,
+            "float8_e5m2" => Self::F8E5M2,
+            "float8_e4m3fnuz" => Self::F8E4M3Fnuz,
+            "float8_e5m2fnuz" => Self::F8E5M2Fnuz,
+            "float8_e8m0fnu" => Self::F8E8M0,
             _ => return None,
         })
     }

@@ -1,7 +1,8 @@
 //! Permutations in files: one vector of indices per permutation, in safetensors.
 
-use crate::files::checkpoint::read_bytes;
+use crate::files::reading::read_bytes;
 use crate::files::safetensors::{Stored, decode, encode};
+use crate::files::tensor::Raw;
 use crate::files::{Element, FileError, Problem, Tensor};
 use crate::{Permutation, Permutations};
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub fn encode_permutations(permutations: &Permutations) -> Vec<u8> {
 /// [`Problem::Permutation`] and [`Problem::Negative`] name the permutation and the entry that make it no
 /// bijection, [`Problem::NotIndices`] the first tensor that is no vector of indices.
 pub fn decode_permutations(bytes: &[u8]) -> Result<Permutations, Problem> {
-    let one = |(name, tensor): (String, Tensor)| {
+    let one = |(name, tensor): (String, Raw<'_>)| {
         let indices = tensor.element.to_i64(&tensor.bytes).filter(|_| tensor.shape.len() == 1);
         let Some(indices) = indices else {
             let found = format!("{} {:?}", tensor.element.name(), tensor.shape);

@@ -1,6 +1,9 @@
 //! One tensor as a file holds it, and the checks that make its shape safe to compute with.
 
+use crate::files::names::is_plain;
 use crate::files::{Element, Problem};
+use basin_core::Array;
+use std::borrow::Cow;
 
 /// Most axes of a tensor.
 pub(crate) const MOST_AXES: usize = 16;
@@ -23,12 +26,7 @@ impl Tensor {
     /// # Errors
     /// [`Problem::Tensor`] when they do not, or when the shape is out of all proportion.
     pub fn new(name: &str, element: Element, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, Problem> {
-        let expected = count(name, &shape)? * element.size();
-        if bytes.len() != expected {
-            let reason = format!("has {} bytes, expected {expected} for {shape:?}", bytes.len());
-            return Err(Problem::Tensor { name: name.to_owned(), reason });
-        }
-        Ok(Self { element, shape, bytes })
+        Raw::new(name, element, shape, bytes.into()).map(Raw::into_tensor)
     }
 
     /// Type of the elements.
@@ -40,6 +38,59 @@ impl Tensor {
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
+
+    /// The values as `f32`; `None` when they are no floating-point numbers. Exact but for `f64`, which rounds to
+    /// nearest.
+    pub fn to_array(&self) -> Option<Array> {
+        Array::new(self.shape.clone(), self.element.to_f32(&self.bytes)?).ok()
+    }
+}
+
+impl From<&Array> for Tensor {
+    fn from(array: &Array) -> Self {
+        let bytes = array.data().iter().flat_map(|x| x.to_le_bytes()).collect();
+        Self { element: Element::F32, shape: array.shape().to_vec(), bytes }
+    }
+}
+
+/// A tensor whose bytes may still be those of the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Raw<'a> {
+    pub(crate) element: Element,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Cow<'a, [u8]>,
+    /// One number seen through a view of many places.
+    pub(crate) expanded: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// [`Tensor::new`] without a copy.
+    pub(crate) fn new(
+        name: &str,
+        element: Element,
+        shape: Vec<usize>,
+        bytes: Cow<'a, [u8]>,
+    ) -> Result<Self, Problem> {
+        let expected = count(name, &shape)? * element.size();
+        if bytes.len() != expected {
+            let reason = format!("has {} bytes, expected {expected} for {shape:?}", bytes.len());
+            return Err(Problem::Tensor { name: name.to_owned(), reason });
+        }
+        Ok(Self { element, shape, bytes, expanded: false })
+    }
+
+    pub(crate) fn into_tensor(self) -> Tensor {
+        Tensor { element: self.element, shape: self.shape, bytes: self.bytes.into_owned() }
+    }
+}
+
+/// Refuses a name that no network has and a terminal or a text file would obey.
+pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
+    if name.is_empty() || !name.chars().all(is_plain) {
+        let reason = "has a name that is empty or holds control characters; the file is damaged".to_owned();
+        return Err(Problem::Tensor { name: name.to_owned(), reason });
+    }
+    Ok(())
 }
 
 /// Number of elements of a shape. Whatever passes here can be multiplied out in any order without overflow,

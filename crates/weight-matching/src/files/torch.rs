@@ -1,131 +1,155 @@
 //! PyTorch's two file formats: the zip archive since 1.6, and the row of pickles before it.
 
 use crate::files::archive::Archive;
-use crate::files::pickle_value::{Heap, Node, Value, View};
-use crate::files::tensor::count;
-use crate::files::{Problem, Tensor, pickle, state_dict};
+use crate::files::names::{listed, shown};
+use crate::files::pickle_value::{Heap, Node, View};
+use crate::files::state_dict::Found;
+use crate::files::tensor::{Raw, count};
+use crate::files::{Problem, pickle, state_dict};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// `0x1950a86a20f9469cfc6c`, the first pickle of the old format.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// A file's tensors may be this many times as large as the file: shared storages are read out for each.
+/// A file's tensors may be this many times as large as the file, and so much larger: shared storages are read out
+/// for each, and one number may be seen through a large view.
 const MOST_SHARING: usize = 4;
+const ALLOWANCE: usize = 1 << 26;
+
+/// What was found in a file, with the bytes of its tensors.
+pub(crate) struct Decoded<'a> {
+    /// In the order of the dictionary.
+    pub(crate) tensors: Vec<(String, Raw<'a>)>,
+    /// Whether PyTorch Lightning wrote the file.
+    pub(crate) lightning: bool,
+}
 
 /// Reads the archive format.
-pub(crate) fn decode_archive(
-    bytes: &[u8],
+pub(crate) fn decode_archive<'a>(
+    bytes: &'a [u8],
+    key: Option<&str>,
     notes: &mut Vec<String>,
-) -> Result<BTreeMap<String, Tensor>, Problem> {
+) -> Result<Decoded<'a>, Problem> {
     let archive = Archive::open(bytes)?;
-    let broken = |reason: &str| Problem::Archive { reason: reason.to_owned() };
+    let broken = |reason: String| Problem::Archive { reason };
     let is_root =
         |name: &str| name.strip_suffix("data.pkl").is_some_and(|root| root.matches('/').count() <= 1);
     let mut roots = archive.names().filter(|name| is_root(name));
-    let main = roots.next().ok_or_else(|| broken("entry data.pkl is missing"))?.to_owned();
+    let Some(main) = roots.next().map(str::to_owned) else { return Err(other_archive(&archive)) };
     if roots.next().is_some() {
-        return Err(broken("it holds several data.pkl"));
+        return Err(broken("it holds several data.pkl".into()));
     }
     let root = main.strip_suffix("data.pkl").unwrap_or_default().to_owned();
     if archive.names().any(|name| name.strip_prefix(&root) == Some("constants.pkl")) {
-        return Err(broken("it is a TorchScript program, not a state dict"));
+        return Err(Problem::TorchScript);
     }
     let order = format!("{root}byteorder");
     if archive.names().any(|name| name == order) && archive.get(&order)? != b"little" {
-        return Err(broken("its numbers are not little-endian"));
+        return Err(broken("its numbers are not little-endian".into()));
     }
-    let mut heap = Heap::default();
-    let (top, _) = pickle::read(archive.get(&main)?, &mut heap)?;
-    let views = state_dict::find(&heap, top, notes)?;
-    collect(&heap, views, bytes.len(), |key| archive.get(&format!("{root}data/{key}")))
+    let mut heap = Heap::new(archive.get(&main)?, bytes.len());
+    let (top, _) = pickle::read(&mut heap, 0)?;
+    let found = state_dict::find(&heap, top, key, notes)?;
+    collect(found, bytes.len(), |key| archive.get(&format!("{root}data/{key}")))
+}
+
+/// A zip archive that is none of PyTorch's.
+fn other_archive(archive: &Archive<'_>) -> Problem {
+    let names: Vec<String> = archive.names().take(4).map(shown).collect();
+    let what = match names.iter().any(|name| name.ends_with(".npy")) {
+        true => "a NumPy archive".to_owned(),
+        false => format!("a zip archive without PyTorch's data.pkl (in it: {})", listed(&names, 3)),
+    };
+    let advice = "unpack it and give the network in it as a state dict";
+    Problem::OtherFormat { what, advice }
 }
 
 /// Reads the old format: magic number, version, system, network, keys; then each storage with its length.
-pub(crate) fn decode_legacy(
-    bytes: &[u8],
+pub(crate) fn decode_legacy<'a>(
+    bytes: &'a [u8],
+    key: Option<&str>,
     notes: &mut Vec<String>,
-) -> Result<BTreeMap<String, Tensor>, Problem> {
-    let mut heap = Heap::default();
-    let mut at = 0;
-    let mut next = |heap: &mut Heap| -> Result<(Value, usize), Problem> {
-        let (value, len) = pickle::read(&bytes[at..], heap).map_err(|problem| shifted(problem, at))?;
-        at += len;
-        Ok((value, at))
-    };
-    let (magic, _) = next(&mut heap)?;
-    if !matches!(heap.get(magic), Some(Node::Bytes(found)) if *found == MAGIC) {
-        let reason = "it is a pickle without PyTorch's mark".to_owned();
-        return Err(Problem::Pickle { at: 0, reason });
-    }
-    next(&mut heap)?;
-    next(&mut heap)?;
-    let (top, _) = next(&mut heap)?;
-    let (keys, mut at) = next(&mut heap)?;
-    let views = state_dict::find(&heap, top, notes)?;
+) -> Result<Decoded<'a>, Problem> {
+    let mut heap = Heap::new(bytes, bytes.len());
     let broken = |at: usize, reason: &str| Problem::Pickle { at, reason: reason.to_owned() };
-    let sizes: BTreeMap<&str, usize> = heap.storages().map(|s| (s.key.as_str(), s.element.size())).collect();
+    let (magic, at) = pickle::read(&mut heap, 0)?;
+    if !matches!(heap.get(magic), Some(Node::Bytes(found)) if heap.raw(*found) == MAGIC) {
+        let what = "a pickle without PyTorch's mark".to_owned();
+        return Err(Problem::OtherFormat { what, advice: "save the state dict with torch.save" });
+    }
+    let (_, at) = pickle::read(&mut heap, at)?;
+    let (_, at) = pickle::read(&mut heap, at)?;
+    let (top, at) = pickle::read(&mut heap, at)?;
+    let (keys, mut at) = pickle::read(&mut heap, at)?;
+    let found = state_dict::find(&heap, top, key, notes)?;
+    let sizes: BTreeMap<&str, Option<usize>> =
+        heap.storages().map(|storage| (storage.key, storage.element.map(|element| element.size()))).collect();
     let mut storages: BTreeMap<&str, &[u8]> = BTreeMap::new();
     let keys = heap.sequence(keys).ok_or_else(|| broken(at, "the list of storages is missing"))?;
     for &key in keys {
         let key = heap.name(key).ok_or_else(|| broken(at, "a storage without a name"))?;
-        let size = sizes.get(key).copied();
-        let size = size.ok_or_else(|| broken(at, "a storage that was not announced"))?;
+        let size = *sizes.get(key).ok_or_else(|| broken(at, "a storage that was not announced"))?;
+        let size = size.ok_or_else(|| broken(at, "a storage of a type that is not known here"))?;
         let stored = (|| {
             let header = bytes.get(at..at.checked_add(8)?)?;
             let len = u64::from_le_bytes(header.try_into().ok()?);
             let len = usize::try_from(len).ok()?.checked_mul(size)?;
             bytes.get(at + 8..(at + 8).checked_add(len)?)
         })();
-        let stored = stored.ok_or_else(|| broken(at, "a storage ends in the middle, it may be truncated"))?;
+        let stored = stored.ok_or_else(|| Problem::Truncated {
+            what: "a PyTorch file",
+            reason: format!("the storage at byte {at} ends in the middle"),
+        })?;
         storages.insert(key, stored);
         at += 8 + stored.len();
     }
-    let missing = |key: &str| Problem::Archive { reason: format!("storage {key} is missing") };
-    collect(&heap, views, bytes.len(), |key| storages.get(key).copied().ok_or_else(|| missing(key)))
-}
-
-/// A problem's position counted from the beginning of the file.
-fn shifted(problem: Problem, by: usize) -> Problem {
-    match problem {
-        Problem::Pickle { at, reason } => Problem::Pickle { at: at + by, reason },
-        other => other,
-    }
+    let missing = |key: &str| Problem::Archive { reason: format!("storage {} is missing", shown(key)) };
+    collect(found, bytes.len(), |key| storages.get(key).copied().ok_or_else(|| missing(key)))
 }
 
 /// Reads every tensor out of its storage.
 fn collect<'a>(
-    heap: &Heap,
-    views: BTreeMap<String, &View>,
+    found: Found<'_>,
     file_len: usize,
     storage_bytes: impl Fn(&str) -> Result<&'a [u8], Problem>,
-) -> Result<BTreeMap<String, Tensor>, Problem> {
-    let mut budget = file_len.saturating_mul(MOST_SHARING);
-    let mut tensors = BTreeMap::new();
-    for (name, view) in views {
+) -> Result<Decoded<'a>, Problem> {
+    let mut budget = file_len.saturating_mul(MOST_SHARING).saturating_add(ALLOWANCE);
+    let mut tensors = Vec::with_capacity(found.tensors.len());
+    for (name, view) in found.tensors {
         let refuse = |reason: String| Problem::Tensor { name: name.clone(), reason };
-        let storage = heap.storage(view).ok_or_else(|| refuse("has no storage".into()))?;
-        let size = storage.element.size();
+        let element =
+            view.element.ok_or_else(|| Problem::Element { name: name.clone(), found: view.kind.into() })?;
+        let unit = view.storage.element.unwrap_or(element).size();
+        let size = element.size();
         let elements = count(&name, &view.shape)?;
         budget = budget.checked_sub(elements.saturating_mul(size)).ok_or_else(|| {
-            refuse(format!("brings the tensors to more than {MOST_SHARING} times the file's size"))
+            refuse(format!(
+                "brings the tensors to more than {MOST_SHARING} times the file's size; if it is an expanded view, \
+                 leave it out or save a copy of it"
+            ))
         })?;
-        let bytes = storage_bytes(&storage.key)?;
-        if storage.len.checked_mul(size) != Some(bytes.len()) {
-            let (len, found) = (storage.len, bytes.len());
+        let bytes = storage_bytes(view.storage.key)?;
+        if view.storage.len.checked_mul(unit) != Some(bytes.len()) {
+            let (len, found) = (view.storage.len, bytes.len());
             return Err(refuse(format!("lies in a storage of {found} bytes, expected {len} elements")));
         }
-        let read = if elements == 0 { Some(Vec::new()) } else { gather(view, bytes, size, elements) };
+        let read =
+            if elements == 0 { Some(Cow::Borrowed(&[][..])) } else { gather(&view, bytes, size, elements) };
         let read = read.ok_or_else(|| {
-            let View { offset, shape, strides, .. } = view;
-            let len = storage.len;
+            let View { offset, shape, strides, .. } = &view;
+            let len = bytes.len() / size;
             refuse(format!("{shape:?} with strides {strides:?} from {offset} leaves its {len} elements"))
         })?;
-        tensors.insert(name.clone(), Tensor::new(&name, storage.element, view.shape.clone(), read)?);
+        let moves = view.shape.iter().zip(&view.strides).any(|(&extent, &stride)| extent > 1 && stride > 0);
+        let mut raw = Raw::new(&name, element, view.shape, read)?;
+        raw.expanded = !moves;
+        tensors.push((name, raw));
     }
-    Ok(tensors)
+    Ok(Decoded { tensors, lightning: found.lightning })
 }
 
 /// The elements of a view in row-major order; `None` when it leaves the storage.
-fn gather(view: &View, bytes: &[u8], size: usize, elements: usize) -> Option<Vec<u8>> {
+fn gather<'a>(view: &View<'_>, bytes: &'a [u8], size: usize, elements: usize) -> Option<Cow<'a, [u8]>> {
     let mut last = view.offset;
     for (&extent, &stride) in view.shape.iter().zip(&view.strides) {
         last = last.checked_add((extent - 1).checked_mul(stride)?)?;
@@ -141,7 +165,7 @@ fn gather(view: &View, bytes: &[u8], size: usize, elements: usize) -> Option<Vec
         fits
     });
     if dense {
-        return Some(bytes[view.offset * size..][..elements * size].to_vec());
+        return Some(bytes[view.offset * size..][..elements * size].into());
     }
     let mut out = Vec::with_capacity(elements * size);
     let mut index = vec![0; view.shape.len()];
@@ -158,5 +182,5 @@ fn gather(view: &View, bytes: &[u8], size: usize, elements: usize) -> Option<Vec
             index[axis] = 0;
         }
     }
-    Some(out)
+    Some(out.into())
 }

@@ -3,8 +3,14 @@
 mod activations;
 mod checkpoints;
 mod commands;
+mod foreign;
+mod formats;
+mod memory;
+mod merging;
 mod mutations;
+mod outputs;
 mod refusals;
+mod streams;
 
 use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;

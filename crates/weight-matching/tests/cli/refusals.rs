@@ -12,7 +12,7 @@ use weight_matching::files::{Checkpoint, Element, Tensor, encode_permutations};
 const ALIGN: [&str; 5] = ["align", "a.safetensors", "b.safetensors", "--out", "c.safetensors"];
 
 /// A folder with two networks of one architecture.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempdir().unwrap();
     save(folder.path(), "a.safetensors", &network(20, 2, 0));
     save(folder.path(), "b.safetensors", &network(20, 2, 1));
@@ -77,9 +77,9 @@ fn files_that_are_not_there_or_no_networks_are_refused_by_name() {
     std::fs::write(dir.join("half"), &bytes[..bytes.len() / 2]).unwrap();
     for (name, part) in [
         ("none", "none: cannot be read"),
-        (".", ".: is no regular file"),
+        (".", ".: is a folder, expected a file: give a.safetensors, b.safetensors"),
         ("text", "text: is neither safetensors nor a PyTorch file"),
-        ("empty", "empty: is neither"),
+        ("empty", "empty: is empty, 0 bytes"),
         ("half", "half: is not a whole safetensors file"),
     ] {
         refuse(dir, &["align", name, "b.safetensors", "--out", "c.safetensors"], 4, &[part]);

@@ -3,9 +3,11 @@
 use crate::activations;
 use crate::arguments::{AlignArguments, Method, Search};
 use crate::failure::Failure;
-use crate::output::{check_outputs, encode, read_network, say, write};
+use crate::input::{choose, read_networks};
+use crate::output::{check_outputs, encode, write};
 use crate::progress::during;
-use crate::specs::{self, Chosen};
+use crate::specs::Chosen;
+use crate::streams::say;
 use basin_core::{Params, SeedTree};
 use serde_json::json;
 use std::path::Path;
@@ -18,11 +20,13 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     activations::check_flags(arguments)?;
     let outputs: Vec<&Path> =
         [Some(&arguments.out), arguments.permutations.as_ref()].into_iter().flatten().map(|p| &**p).collect();
-    check_outputs(&outputs, arguments.telling.force)?;
-    let (a, b) = rayon::join(|| read_network(&arguments.reference), || read_network(&arguments.target));
-    let (a, b) = (a?, b?);
-    same_architecture(&arguments.reference, &a.params, &arguments.target, &b.params)?;
-    let chosen = specs::choose(&arguments.search.spec, &a.params, &arguments.reference)?;
+    let (a_path, b_path) = (arguments.reference.as_path(), arguments.target.as_path());
+    let mut inputs = vec![a_path, b_path, arguments.search.spec.as_ref()];
+    inputs.extend(arguments.activations_a.iter().chain(&arguments.activations_b).map(|path| path.as_path()));
+    let outputs = check_outputs(&inputs, &outputs, arguments.telling.force)?;
+    let mut networks = read_networks(&[a_path, b_path], arguments.reading.key.as_deref())?;
+    let chosen = choose(&arguments.search.spec, &mut networks, a_path)?;
+    let (a, b) = (&networks[0], &networks[1]);
     let begun = Instant::now();
     let matching = match arguments.method {
         Method::Weights => search(&chosen.spec, &a.params, &b.params, &arguments.search)?,
@@ -39,17 +43,8 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.permutations {
         files.push((path.clone(), encode_permutations(&matching.permutations)));
     }
-    write(&files)?;
+    write(&outputs, &files)?;
     tell(arguments, &chosen, &matching, seconds)
-}
-
-/// Refuses networks whose tensors differ in name or shape.
-pub(crate) fn same_architecture(a_path: &Path, a: &Params, b_path: &Path, b: &Params) -> Result<(), Failure> {
-    a.check_same_layout(b).map_err(|reason| Failure::Architectures {
-        a: a_path.to_owned(),
-        b: b_path.to_owned(),
-        reason: reason.to_string(),
-    })
 }
 
 /// How the library is to search.

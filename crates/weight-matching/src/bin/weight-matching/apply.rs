@@ -2,24 +2,28 @@
 
 use crate::arguments::ApplyArguments;
 use crate::failure::Failure;
-use crate::output::{check_outputs, encode, read_network, say, write};
-use crate::specs;
+use crate::input::{choose, read_networks};
+use crate::output::{check_outputs, encode, write};
+use crate::streams::say;
 use serde_json::json;
+use std::path::Path;
 use weight_matching::apply;
 use weight_matching::files::read_permutations;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<(), Failure> {
-    check_outputs(&[&arguments.out], arguments.telling.force)?;
+    let inputs: [&Path; 3] = [&arguments.permutations, &arguments.network, arguments.spec.as_ref()];
+    let outputs = check_outputs(&inputs, &[&arguments.out], arguments.telling.force)?;
     let permutations = read_permutations(&arguments.permutations)?;
-    let network = read_network(&arguments.network)?;
-    let chosen = specs::choose(&arguments.spec, &network.params, &arguments.network)?;
+    let mut networks = read_networks(&[&arguments.network], arguments.reading.key.as_deref())?;
+    let chosen = choose(&arguments.spec, &mut networks, &arguments.network)?;
+    let network = &networks[0];
     let permuted = apply(&chosen.spec, &network.params, &permutations).map_err(|source| Failure::Apply {
         permutations: arguments.permutations.clone(),
         network: arguments.network.clone(),
         source,
     })?;
-    write(&[encode(&arguments.out, &permuted, &network.kept)?])?;
+    write(&outputs, &[encode(&arguments.out, &permuted, &network.kept)?])?;
     if arguments.telling.json {
         return say(&json!({ "spec": chosen.name, "permutations": chosen.sizes }).to_string());
     }

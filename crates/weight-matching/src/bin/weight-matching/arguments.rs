@@ -42,6 +42,14 @@ pub(crate) struct Search {
     pub(crate) seed: Option<u64>,
 }
 
+/// How networks are read.
+#[derive(Debug, Args)]
+pub(crate) struct Reading {
+    /// Of files with several networks, the one under this key: model_ema, params, generator
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: Option<String>,
+}
+
 /// By what units are told to be alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {
@@ -88,6 +96,8 @@ pub(crate) struct AlignArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) activations_b: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
     pub(crate) telling: Telling,
@@ -98,7 +108,7 @@ pub(crate) struct MergeArguments {
     /// The networks, two or more
     #[arg(value_name = "NETWORK", num_args = 2.., required = true)]
     pub(crate) networks: Vec<PathBuf>,
-    /// How; an unknown name lists those there are
+    /// How: mean (as they are, without alignment), pairwise, multi-pcd, merge-many or frank-wolfe
     #[arg(long)]
     pub(crate) method: String,
     /// Safetensors file for the merged network
@@ -107,6 +117,8 @@ pub(crate) struct MergeArguments {
     /// Folder for the permuted networks
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_aligned: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
@@ -127,6 +139,8 @@ pub(crate) struct ApplyArguments {
     #[arg(long)]
     pub(crate) out: PathBuf,
     #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -134,6 +148,8 @@ pub(crate) struct ApplyArguments {
 pub(crate) struct InspectArguments {
     /// Safetensors or PyTorch file
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,6 +1,6 @@
 //! What can go wrong, and the exit code of each.
 
-use basin_store::StoreError;
+use basin_store::{OutputError, StoreError};
 use std::fmt::Display;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -13,9 +13,9 @@ pub(crate) enum Failure {
     /// Bad usage that clap cannot see.
     #[error("{0}")]
     Usage(String),
-    /// An output is there already.
-    #[error("{} exists; give another name, or --force to replace it", path.display())]
-    Exists { path: PathBuf },
+    /// An output that may not be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A spec does not fit a network.
     #[error("spec {spec} does not fit {}:\n{}\n{advice}", path.display(), shown(problems))]
     Spec { spec: String, path: PathBuf, problems: Vec<String>, advice: String },
@@ -23,9 +23,12 @@ pub(crate) enum Failure {
     #[error(transparent)]
     File(#[from] FileError),
     /// Two networks are not of one architecture.
-    #[error("{} and {} are not of one architecture: {reason}; give checkpoints of one network",
-        a.display(), b.display())]
-    Architectures { a: PathBuf, b: PathBuf, reason: String },
+    #[error("{} and {} are not of one architecture:\n{}\ngive checkpoints of one network",
+        a.display(), b.display(), shown(problems))]
+    Architectures { a: PathBuf, b: PathBuf, problems: Vec<String> },
+    /// Tensors that would be weights but for their type.
+    #[error("{}: {problem}", path.display())]
+    Weights { path: PathBuf, problem: Problem },
     /// NaN or infinite weights.
     #[error("{}: tensor {parameter} holds NaN or an infinity, expected finite weights; \
         take an earlier checkpoint", path.display())]
@@ -62,8 +65,10 @@ impl Failure {
     /// The exit code; docs/exit-codes.md lists them.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Exists { .. } | Self::Spec { .. } => 2,
+            Self::Output(OutputError::Store(_) | OutputError::Unseen { .. }) => 8,
+            Self::Usage(_) | Self::Output(_) | Self::Spec { .. } => 2,
             Self::File(_)
+            | Self::Weights { .. }
             | Self::Architectures { .. }
             | Self::NonFinite { .. }
             | Self::TooWide { .. }

@@ -2,16 +2,18 @@
 
 use crate::arguments::InspectArguments;
 use crate::failure::Failure;
-use crate::output::say;
 use crate::progress::during;
 use crate::specs;
+use crate::streams::say;
 use serde_json::{Value, json};
 use weight_matching::files::Checkpoint;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let path = &arguments.file;
-    let network = during(&format!("reading {}", path.display()), || Checkpoint::read(path))?;
+    let network = during(&format!("reading {}", path.display()), || {
+        Checkpoint::read_key(path, arguments.reading.key.as_deref())
+    })?;
     let tensors: Vec<(&str, &str, &[usize])> = network
         .elements
         .iter()
@@ -32,6 +34,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         .filter(|(_, array)| array.data().iter().any(|x| !x.is_finite()))
         .map(|(name, _)| format!("{name} holds NaN or an infinity"))
         .collect();
+    problems.extend(network.check_weights().err().map(|problem| problem.to_string()));
     if let Some((name, unfit)) = specs::nearest(&network.params).filter(|_| spec.is_none()) {
         problems.push(format!("no known spec fits; the nearest is {name}, with {} problems", unfit.len()));
     }

@@ -1,34 +1,49 @@
 //! The `weight-matching` binary: aligns and merges networks that are files.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod activations;
 mod align;
 mod apply;
 mod arguments;
 mod failure;
+mod input;
 mod inspect;
 mod merge;
 mod output;
 mod progress;
 mod specs;
+mod statistics;
+mod streams;
 
 use arguments::{Cli, Command};
 use clap::Parser;
+use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            streams::warn(&format!("error: {failure}"));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are results, the rest is bad usage.
+        Err(told) if !told.use_stderr() => return streams::say(told.to_string().trim_end()),
+        Err(told) => {
+            let text = told.to_string();
+            return Err(Failure::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()));
+        }
+    };
+    match cli.command {
         Command::Align(arguments) => align::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Apply(arguments) => apply::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Spec(arguments) => specs::run(&arguments),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            ExitCode::from(failure.code())
-        }
     }
 }

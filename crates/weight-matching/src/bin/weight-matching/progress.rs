@@ -1,5 +1,6 @@
 //! Signs of life on standard error while something takes longer than a second.
 
+use crate::streams::warn;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ pub(crate) fn during<T>(what: &str, work: impl FnOnce() -> T) -> T {
             let begun = Instant::now();
             let mut next = Duration::from_secs(1);
             while waits.recv_timeout(next.saturating_sub(begun.elapsed())) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{what}: {} s", next.as_secs());
+                warn(&format!("{what}: {} s", next.as_secs()));
                 next = (next * 2).min(next + Duration::from_secs(60));
             }
         });

@@ -2,7 +2,7 @@
 
 use crate::arguments::{SpecArguments, SpecCommand};
 use crate::failure::Failure;
-use crate::output::say;
+use crate::streams::{say, warn};
 use basin_core::Params;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub(crate) fn choose(argument: &str, params: &Params, path: &Path) -> Result<Cho
             let found = fitting(params);
             let found =
                 found.ok_or_else(|| misfit("auto", vec!["  no known spec fits".into()], params, path))?;
-            found.notes.iter().for_each(|note| eprintln!("note: {}: {note}", path.display()));
+            found.notes.iter().for_each(|note| warn(&format!("note: {}: {note}", path.display())));
             (found.name, found.spec)
         }
         file if file.ends_with(".toml") => {
