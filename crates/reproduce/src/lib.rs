@@ -23,7 +23,9 @@ mod registry;
 mod reproduce;
 mod rows;
 mod speed;
+mod status;
 mod study;
+mod verify;
 
 pub use design::Design;
 pub use execute::{EpochLine, Executor, FINAL};
@@ -34,4 +36,6 @@ pub use predict::predict;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
 pub use reproduce::{Finished, Request, cost, price, reproduce};
+pub use status::status;
 pub use study::{Asked, Study};
+pub use verify::{Verified, verify};

@@ -212,7 +212,7 @@ impl Plan {
             let inputs: Vec<_> = n.inputs().iter().map(key).collect();
             serde_json::json!({
                 "name": n.name, "key": n.key.to_string(), "seed": n.seed, "work": n.kind(), "epochs": n.epochs(),
-                "inputs": inputs, "objective": n.objective(),
+                "passes": n.passes, "inputs": inputs, "objective": n.objective(),
             })
         };
         let ensemble = |e: &PlannedEnsemble| {

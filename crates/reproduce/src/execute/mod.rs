@@ -121,20 +121,26 @@ impl<'a> Executor<'a> {
     ) -> Result<()> {
         self.interrupt.check()?;
         let dir = self.dir(node)?;
-        self.journal(&node.name, &node.key, "start")?;
+        self.journal(&node.name, &node.key, "start", None)?;
         let result = self.carry_out(node, &dir, device, progress, &|| handout.stopped());
-        self.journal(&node.name, &node.key, if result.is_ok() { "done" } else { "stop" })?;
+        let event = if result.is_ok() { "done" } else { "stop" };
+        // To be stopped is no failure.
+        let failed = result.as_ref().err().filter(|error| exit::code(error) != exit::INTERRUPTED);
+        self.journal(&node.name, &node.key, event, failed.map(|error| format!("{error:#}")))?;
         result.with_context(|| format!("node {}", dir.name()))
     }
 
     /// Notes an event with the seconds since the line before it, whatever that was about: together they are the time
     /// worked, also where several nodes are worked on at once, and an attempt that was killed counts up to its last line.
-    pub(crate) fn journal(&self, name: &str, key: &Digest, event: &str) -> Result<()> {
+    pub(crate) fn journal(&self, name: &str, key: &Digest, event: &str, error: Option<String>) -> Result<()> {
         let mut last = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let seconds = now.duration_since(std::mem::replace(&mut *last, now)).as_secs_f64();
-        let line =
+        let mut line =
             serde_json::json!({ "event": event, "name": name, "key": key.to_string(), "seconds": seconds });
+        if let Some(error) = error {
+            line["error"] = error.into();
+        }
         Ok(self.run.journal().append(&line)?)
     }
 

@@ -77,6 +77,6 @@ impl SegmentObserver for Observer<'_> {
         write_rows(self.dir, state)?;
         self.dir.save_state(state.step, &state.encode())?;
         self.kept = Instant::now();
-        Ok(self.executor.journal(&self.node.name, &self.node.key, "checkpoint")?)
+        Ok(self.executor.journal(&self.node.name, &self.node.key, "checkpoint", None)?)
     }
 }

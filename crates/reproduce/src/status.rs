@@ -1,0 +1,139 @@
+//! `basin status`: where a run stands, from its own files: also while another process works, and on a read-only disk.
+
+use crate::verify::split;
+use anyhow::{Context, Result};
+use basin_store::{NodeStatus, RealFs, RunDir};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One experiment of a run, as `plan.json` tells.
+#[derive(Debug, Deserialize)]
+struct Planned {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    name: String,
+    key: String,
+    seed: u64,
+    #[serde(default)]
+    work: String,
+    #[serde(default)]
+    passes: f64,
+}
+
+/// A line of the journal.
+#[derive(Debug, Deserialize)]
+struct Event {
+    event: String,
+    key: String,
+    seconds: f64,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+/// What the journal tells of one node.
+#[derive(Clone, Debug, Default)]
+struct History {
+    seconds: f64,
+    last: String,
+    error: Option<String>,
+}
+
+/// Nodes by state, time worked and left, failures: of every experiment of the run at `path`.
+///
+/// # Errors
+/// When there is no run or no plan in it, or the disk does not tell.
+pub fn status(path: &Path) -> Result<String> {
+    let (root, name) = split(path)?;
+    let run = RunDir::open_read_only(root, name, Arc::new(RealFs))?;
+    let plans = plans(path)?;
+    if plans.is_empty() {
+        let what = format!("{} holds no plan.json, expected a run that was started", path.display());
+        return Err(crate::exit::Usage(what).into());
+    }
+    let journal = run.journal().read::<Event>()?;
+    let mut histories: BTreeMap<String, History> = BTreeMap::new();
+    for Event { event, key, seconds, error } in journal.lines {
+        let history = histories.entry(key).or_default();
+        history.seconds += seconds;
+        history.error = if event == "stop" { error } else { None };
+        history.last = event;
+    }
+    let mut out = format!("run {}\n", path.display());
+    journal.notes.iter().for_each(|note| out += &format!("note: {note}\n"));
+    for plan in plans {
+        out += &told(&run, &plan, &histories)?;
+    }
+    Ok(out.trim_end().to_owned())
+}
+
+/// The plans of a run: its own, and those of experiments in folders below it.
+fn plans(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let below = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
+    let folders = below.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir());
+    let mut folders: Vec<PathBuf> = folders.collect();
+    folders.sort();
+    for folder in std::iter::once(path.to_owned()).chain(folders) {
+        let plan = folder.join("plan.json");
+        found.extend(plan.is_file().then_some(plan));
+    }
+    Ok(found)
+}
+
+/// One experiment: a line for each kind of work, then what is in hand or failed.
+fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, History>) -> Result<String> {
+    let text = std::fs::read(plan).with_context(|| plan.display().to_string())?;
+    let Planned { nodes } =
+        serde_json::from_slice(&text).with_context(|| format!("{} is no plan", plan.display()))?;
+    let mut out = format!("\n{}\n", plan.display());
+    let mut kinds: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    let (mut worked, mut done_passes, mut left_passes, mut other) = (0.0, 0.0, 0.0, String::new());
+    for node in &nodes {
+        let dir = run.node(&format!("s{}-{}", node.seed, node.name), &node.key[..node.key.len().min(8)])?;
+        let history = histories.get(&node.key).cloned().unwrap_or_default();
+        let [done, all] = kinds.entry(&node.work).or_default();
+        *all += 1;
+        worked += history.seconds;
+        match dir.status()? {
+            NodeStatus::Done => {
+                *done += 1;
+                done_passes += node.passes;
+            }
+            NodeStatus::ToDo { why } => {
+                left_passes += node.passes;
+                let at = dir.load_state()?.map(|(step, ..)| format!(", kept at step {step}"));
+                let at = at.unwrap_or_default();
+                let line = match (&history.error, history.last.as_str()) {
+                    (Some(error), _) => format!("failed: {error}"),
+                    (None, "start" | "checkpoint") => format!("begun{at}"),
+                    (None, "stop") => format!("stopped{at}"),
+                    (None, _) if why != "not finished yet" => why,
+                    (None, _) => continue,
+                };
+                other += &format!("  {} of seed {}: {line}\n", node.name, node.seed);
+            }
+        }
+    }
+    for (kind, [done, all]) in &kinds {
+        out += &format!("  {kind:<10} {done:>5} of {all} done\n");
+    }
+    let left = match done_passes > 0.0 {
+        true => format!("about {} left at this pace", time(worked * left_passes / done_passes)),
+        false => "no pace to tell what is left by".into(),
+    };
+    out += &format!("  worked {}, {left}\n", time(worked));
+    Ok(out + &other)
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}

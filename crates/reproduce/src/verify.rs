@@ -1,0 +1,78 @@
+//! `basin verify`: every byte of every finished node of a run against what was written.
+
+use anyhow::{Context, Result};
+use basin_store::{NodeCheck, RealFs, RunDir};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a look at a run found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Nodes whose every file is what was written.
+    pub whole: usize,
+    /// Nodes that are not finished.
+    pub unfinished: usize,
+    /// Nodes that are damaged, by name, with all that is wrong.
+    pub damaged: Vec<(String, Vec<String>)>,
+    /// Whether the damaged ones were unsealed, so that the next start computes them again.
+    pub repaired: bool,
+}
+
+impl Verified {
+    /// What was found, in lines.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for (node, problems) in &self.damaged {
+            out += &format!("damaged {node}\n");
+            problems.iter().for_each(|problem| out += &format!("  {problem}\n"));
+        }
+        let Self { whole, unfinished, damaged, repaired } = self;
+        out += &format!("{whole} nodes are whole, {unfinished} unfinished, {} damaged", damaged.len());
+        out += match (damaged.is_empty(), repaired) {
+            (true, _) => "",
+            (false, true) => "; their seals are off, and the command of the run computes them again",
+            (false, false) => {
+                "; --repair takes their seals off, and the command of the run computes them again"
+            }
+        };
+        out
+    }
+}
+
+/// Checks a run at `path`. With `repair`, takes the seals of damaged nodes off; nothing else changes.
+///
+/// Cost: every file of every finished node is read once.
+///
+/// # Errors
+/// When there is no run, it is in use (with `repair`), or the disk does not tell.
+pub fn verify(path: &Path, repair: bool) -> Result<Verified> {
+    let (root, name) = split(path)?;
+    let fs = Arc::new(RealFs);
+    // A run that is not there must not be created by looking at it.
+    let looked_at = RunDir::open_read_only(root, name, fs.clone())?;
+    let run = if repair { RunDir::open(root, name, fs)? } else { looked_at };
+    let mut found = Verified { repaired: repair, ..Verified::default() };
+    for node in run.nodes()? {
+        match node.check()? {
+            NodeCheck::Whole => found.whole += 1,
+            NodeCheck::Unfinished => found.unfinished += 1,
+            NodeCheck::Damaged { problems } => {
+                if repair {
+                    node.unseal()?;
+                }
+                found.damaged.push((node.name().to_owned(), problems));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The folder of runs, and the name of a run in it.
+pub(crate) fn split(path: &Path) -> Result<(&Path, &str)> {
+    let name = path.file_name().and_then(OsStr::to_str);
+    let name = name.with_context(|| format!("{} names no run directory", path.display()));
+    let name = name.map_err(|error| crate::exit::Usage(error.to_string()))?;
+    let root = path.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((root, name))
+}
