@@ -31,7 +31,7 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     let mut test = vec!["test", "--release", "--workspace", "--features", features];
     test.extend(arguments.iter().map(String::as_str));
     verdict(
-        cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"])
+        cargo(&["build", "--release", "--package", "basin-cli", "--bin", "basin"])
             && cargo(&test)
             && cargo(&EMULATED),
     )

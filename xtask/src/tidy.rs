@@ -8,6 +8,20 @@ use std::process::{Command, ExitCode};
 
 /// For each crate, the crates of this workspace it may depend on (development dependencies are free).
 const ARROWS: &[(&str, &[&str])] = &[
+    (
+        "basin-bench",
+        &[
+            "basin-core",
+            "basin-data",
+            "basin-ensemble",
+            "basin-kernels",
+            "basin-models",
+            "basin-reproduce",
+            "basin-store",
+            "basin-train",
+        ],
+    ),
+    ("basin-cli", &["basin-bench", "basin-data", "basin-kernels", "basin-reproduce"]),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),

@@ -41,6 +41,19 @@ pub struct NoDevice {
     pub reason: String,
 }
 
+/// A kernel that does not compute what the processor computes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} of the device's kernels do not compute what the processor does, first {first}; do not train on it. Run \
+     `basin doctor` again, and report it with this output if it stays"
+)]
+pub struct WrongKernels {
+    /// How many.
+    pub count: usize,
+    /// One of them, with its precision.
+    pub first: String,
+}
+
 /// A checkpoint file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -86,7 +99,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
-        (cause.is::<NoDevice>() || cause.is::<crate::device::doctor::WrongKernels>(), DEVICE),
+        (cause.is::<NoDevice>() || cause.is::<WrongKernels>(), DEVICE),
         (cause.is::<Usage>(), USAGE),
         (cause.is::<crate::config::ConfigError>(), USAGE),
         (cause.is::<basin_ensemble::RecipeError>(), USAGE),
@@ -116,7 +129,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 }
 
 /// Whether the device was lost: nothing more can be asked of it.
-pub(crate) fn lost(error: &anyhow::Error) -> bool {
+pub fn lost(error: &anyhow::Error) -> bool {
     error.chain().filter_map(of_device).any(|error| matches!(error, GpuError::Lost { .. }))
 }
 

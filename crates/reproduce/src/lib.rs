@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod bench;
 pub mod config;
 mod cost;
 pub mod design;
@@ -11,7 +10,6 @@ mod execute;
 pub mod exit;
 mod experiment;
 pub mod fetch;
-pub mod gpu_check;
 mod import;
 mod interrupt;
 mod laboratory;

@@ -1,8 +1,8 @@
 //! What can be asked of `basin bench`, and the ranges of it.
 
-use crate::device::{CUDA, precision};
-use crate::exit::Usage;
 use basin_kernels::gpu::Precision;
+use basin_reproduce::device::{CUDA, precision};
+use basin_reproduce::exit::Usage;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -130,7 +130,7 @@ impl Options {
     ///
     /// # Errors
     /// [`Usage`] for an unknown device or precision, and for what a device does not measure.
-    pub(super) fn on_device(&self) -> Result<Option<Precision>, Usage> {
+    pub(crate) fn on_device(&self) -> Result<Option<Precision>, Usage> {
         let Some(precision) = precision(&self.precision) else {
             return Err(Usage(format!("--precision {}, expected f32, tf32 or bf16", self.precision)));
         };

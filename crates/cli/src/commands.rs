@@ -1,12 +1,12 @@
 //! The command line of `basin`.
 
 use anyhow::{Context, Result};
+use basin_bench::{doctor, gpu_check};
 use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::{DESIGNS, Outcome};
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price,
-    reproduce,
+    Asked, Design, Interrupt, Registry, Request, cost, device, exit, fetch, predict, price, reproduce,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -29,9 +29,9 @@ enum Command {
     /// Write a checkpoint's logits and the labels of one split
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
-    Bench(bench::Options),
+    Bench(basin_bench::Options),
     /// Tell what this machine offers, and whether every kernel of its GPU computes what it should
-    Doctor(device::doctor::Options),
+    Doctor(doctor::Options),
     /// Check every kernel of the GPU, measure convolutions and training beside PyTorch, write gpu-check.json
     GpuCheck(gpu_check::Options),
     /// List all configuration keys with default, range and unit
@@ -124,24 +124,24 @@ struct PredictArgs {
     set: Vec<String>,
 }
 
-pub(crate) fn run(cli: Cli) -> Result<()> {
+pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
     basin_kernels::Isa::requested().map_err(exit::Usage)?;
     match cli.command {
-        Command::Reproduce(args) => run_reproduce(args),
+        Command::Reproduce(args) => run_reproduce(args, registry),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {
             options.check()?;
             use_threads(options.threads)?;
-            bench::run(&options, &mut |line| say(line))
+            basin_bench::run(&options, &mut |line| say(line))
         }
-        Command::Doctor(options) => device::doctor::run(&options, &mut |line| say(line)),
+        Command::Doctor(options) => doctor::run(&options, &mut |line| say(line)),
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
         Command::Keys => say(&basin_reproduce::config::describe_keys()),
     }
 }
 
-fn run_reproduce(args: ReproduceArgs) -> Result<()> {
+fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     let preset = Preset::find(&args.preset).ok_or_else(|| {
         let known: Vec<_> = PRESETS.iter().map(|p| format!("  {:<15} {}", p.name, p.summary)).collect();
         exit::Usage(format!("unknown preset {}, expected one of\n{}", args.preset, known.join("\n")))
@@ -179,12 +179,12 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         eprintln!("note: {name} sets {key} itself{cases}; what was asked for is not used there");
     }
     if request.asked.design.outcome == Outcome::Costs {
-        return say(cost(&request.asked, &Registry::default())?.trim_end());
+        return say(cost(&request.asked, registry)?.trim_end());
     }
     if args.dry_run {
-        return say(&price(&request, &Registry::default())?);
+        return say(&price(&request, registry)?);
     }
-    let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
+    let finished = reproduce(&request, registry, &Interrupt::install()?)?;
     say(&finished.table)?;
     say(&format!("report {}", finished.report.display()))
 }
