@@ -1,7 +1,7 @@
 //! What this machine offers: processor, driver, devices, libraries, and whether every kernel computes what it should.
 
 use anyhow::Result;
-use basin_kernels::Isa;
+use basin_core::Isa;
 use basin_kernels::gpu::check::{Check, Found, checks};
 use basin_kernels::gpu::{GpuError, Queue};
 use basin_reproduce::device::{CUDA, ProgramFolder, open_cuda};
@@ -28,7 +28,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
         return Err(Usage(format!("--device {unknown}, expected cpu or {CUDA}")).into());
     }
     let (version, threads) = (env!("CARGO_PKG_VERSION"), rayon::current_num_threads());
-    say(&format!("basin      {version}, {:?}, {threads} threads", Isa::detect()))?;
+    say(&format!("basin      {version}, {}, {threads} threads", Isa::detect()))?;
     let kept = ProgramFolder::of_user();
     let (programs, bytes) = kept.contents();
     let place = kept.path().map_or("nowhere: no HOME".into(), |path| path.display().to_string());

@@ -125,7 +125,7 @@ struct PredictArgs {
 }
 
 pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
-    basin_kernels::Isa::requested().map_err(exit::Usage)?;
+    basin_core::Isa::requested().map_err(|error| exit::Usage(error.to_string()))?;
     match cli.command {
         Command::Reproduce(args) => run_reproduce(args, registry),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),

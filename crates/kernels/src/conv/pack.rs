@@ -18,7 +18,7 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     pub(crate) fn new(isa: Isa, columns: usize) -> Self {
-        let isa = isa.for_channels(columns);
+        let isa = isa.for_rows(columns);
         let vectors = if columns > isa.lanes() { 2 } else { 1 };
         Self { columns, width: vectors * isa.lanes(), isa }
     }
