@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-train",
         ],
     ),
-    ("basin-cli", &["basin-bench", "basin-core", "basin-data", "basin-reproduce"]),
+    ("basin-cli", &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-reproduce"]),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),

@@ -1,12 +1,13 @@
 //! The command line of `basin`.
 
+use crate::fetch;
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
 use basin_data::Split;
 use basin_reproduce::config::{Config, PRESETS, Preset};
 use basin_reproduce::design::{DESIGNS, Outcome};
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, cost, device, exit, fetch, predict, price, reproduce,
+    Asked, Design, Interrupt, Registry, Request, cost, device, exit, predict, price, reproduce,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -189,11 +190,11 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     say(&format!("report {}", finished.report.display()))
 }
 
-/// The device to measure a price on. Where it is not there the processor is measured, and that is said.
+/// The device to measure a price on. Where it is not there the CPU is measured, and that is said.
 fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
     device::asked(config).or_else(|error| match exit::code(&error) {
         exit::DEVICE => {
-            eprintln!("note: priced on the processor: {error:#}");
+            eprintln!("note: priced on the CPU: {error:#}");
             Ok(None)
         }
         _ => Err(error),

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
+mod fetch;
 
 use basin_reproduce::{Registry, exit};
 use clap::Parser;

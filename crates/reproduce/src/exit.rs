@@ -95,7 +95,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         };
     }
     if let Some(error) = cause.downcast_ref::<FetchError>() {
-        return Some(crate::fetch::code(error));
+        return Some(of_fetch(error));
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
@@ -126,6 +126,16 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (cause.is::<StoreError>(), STORAGE),
     ];
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
+}
+
+/// The exit code of an error of `basin-fetch`.
+fn of_fetch(error: &FetchError) -> u8 {
+    match error {
+        FetchError::Unknown { .. } | FetchError::Address { .. } => USAGE,
+        FetchError::Disk { .. } | FetchError::InUse { .. } => STORAGE,
+        FetchError::Interrupted { .. } => INTERRUPTED,
+        _ => DATA,
+    }
 }
 
 /// Whether the device was lost: nothing more can be asked of it.

@@ -9,7 +9,6 @@ mod environment;
 mod execute;
 pub mod exit;
 mod experiment;
-pub mod fetch;
 mod import;
 mod interrupt;
 mod laboratory;
