@@ -1,8 +1,9 @@
 //! One thread's share of a product, tile by tile.
 
 use super::TOGETHER;
-use super::panels::{LANES, Panels};
-use super::tile::{Element, Loop, Row, any};
+use super::panels::Panels;
+use super::row::{LANES, Row};
+use super::tile::{Element, Loop, any};
 use basin_core::{Isa, Set};
 use std::ops::Range;
 

@@ -2,12 +2,14 @@
 
 mod job;
 mod panels;
+mod row;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub(crate) use panels::{LANES, Panels};
-pub(crate) use tile::{Element, Row};
+pub(crate) use panels::Panels;
+pub(crate) use row::{LANES, Row};
+pub(crate) use tile::Element;
 
 use basin_core::Isa;
 use job::Job;
