@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
-/// The variable that holds the processor back, for comparisons.
+/// The variable that holds the CPU back, for comparisons.
 const VARIABLE: &str = "BASIN_ISA";
 
-/// A set of vector instructions that loops are compiled for. Values exist only for sets that this processor has: this is
+/// A set of vector instructions that loops are compiled for. Values exist only for sets that this CPU has: this is
 /// what makes it sound to call code compiled for one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Set);
@@ -23,21 +23,21 @@ pub enum Set {
     Portable,
 }
 
-/// The environment asks for a set that this processor does not have.
+/// The environment asks for a set that this CPU does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{VARIABLE} is {asked}, expected one of {}", .available.join(", "))]
 pub struct UnknownIsa {
     /// What was asked for.
     pub asked: String,
-    /// What this processor has, widest first.
+    /// What this CPU has, widest first.
     pub available: Vec<String>,
 }
 
 impl Isa {
-    /// The one that every processor has.
+    /// The one that every CPU has.
     pub const PORTABLE: Self = Self(Set::Portable);
 
-    /// The widest set this processor has, or the one that [`Isa::requested`] names. Decided once per process; results of
+    /// The widest set this CPU has, or the one that [`Isa::requested`] names. Decided once per process; results of
     /// different sets differ in rounding only.
     pub fn detect() -> Self {
         static ISA: OnceLock<Isa> = OnceLock::new();
@@ -47,7 +47,7 @@ impl Isa {
     /// The set that the environment variable `BASIN_ISA` asks for (`avx512`, `avx2` or `portable`), if any.
     ///
     /// # Errors
-    /// [`UnknownIsa`] when this processor has no such set; [`Isa::detect`] then ignores the request, so programs ask here
+    /// [`UnknownIsa`] when this CPU has no such set; [`Isa::detect`] then ignores the request, so programs ask here
     /// first.
     pub fn requested() -> Result<Option<Self>, UnknownIsa> {
         match std::env::var(VARIABLE) {
@@ -59,7 +59,7 @@ impl Isa {
     /// The set of that name, in letters of either case.
     ///
     /// # Errors
-    /// [`UnknownIsa`] when this processor has no such set.
+    /// [`UnknownIsa`] when this CPU has no such set.
     pub fn named(name: &str) -> Result<Self, UnknownIsa> {
         let sets = Self::available();
         let found = sets.iter().find(|isa| isa.name().eq_ignore_ascii_case(name));
@@ -69,7 +69,7 @@ impl Isa {
         })
     }
 
-    /// Every set this processor has, widest first.
+    /// Every set this CPU has, widest first.
     pub fn available() -> Vec<Self> {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -117,7 +117,7 @@ impl Isa {
     #[inline]
     pub fn for_rows(self, length: usize) -> Self {
         match self.0 {
-            // A processor with AVX-512 that is in `available` has AVX2.
+            // A CPU with AVX-512 that is in `available` has AVX2.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 if length <= 8 => Self(Set::Avx2),
             _ => self,

@@ -54,11 +54,6 @@ impl Element {
         self.row().2
     }
 
-    /// Whether the elements are floating-point numbers: weights, as against counters.
-    pub fn is_float(self) -> bool {
-        matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
-    }
-
     pub(crate) fn dtype(self) -> Dtype {
         self.row().3
     }
