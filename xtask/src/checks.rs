@@ -37,7 +37,7 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     )
 }
 
-/// The kernels of graphics processors on a device that the host emulates; they want a C++ compiler. Apart from the
+/// The kernels of GPUs on a device that the host emulates; they want a C++ compiler. Apart from the
 /// rest, so that only what they test is compiled with their features.
 const EMULATED: [&str; 9] = [
     "test",

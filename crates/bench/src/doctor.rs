@@ -1,4 +1,4 @@
-//! What this machine offers: processor, driver, devices, libraries, and whether every kernel computes what it should.
+//! What this machine offers: CPU, driver, devices, libraries, and whether every kernel computes what it should.
 
 use anyhow::Result;
 use basin_core::Isa;
@@ -100,7 +100,7 @@ fn machine(_say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
 pub fn test(queue: &Rc<dyn Queue>, checks: &[Check], say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     let start = Instant::now();
     let mut wrong: Vec<&Check> = Vec::new();
-    say(&format!("checking   every kernel of {} against the processor", queue.device()))?;
+    say(&format!("checking   every kernel of {} against the CPU", queue.device()))?;
     for check in checks {
         let right = match check.run(queue) {
             Ok(found) => {

@@ -126,7 +126,7 @@ impl Options {
         self.on_device().map(drop)
     }
 
-    /// The precision on a device; none on the processor.
+    /// The precision on a device; none on the CPU.
     ///
     /// # Errors
     /// [`Usage`] for an unknown device or precision, and for what a device does not measure.
@@ -136,7 +136,7 @@ impl Options {
         };
         match self.device.as_str() {
             "cpu" if precision == Precision::F32 => Ok(None),
-            "cpu" => Err(Usage(format!("--precision {}: the processor has f32 alone", self.precision))),
+            "cpu" => Err(Usage(format!("--precision {}: the CPU has f32 alone", self.precision))),
             CUDA if self.suite != Suite::TrainStep || self.dropout > 0.0 || self.out.is_some() => {
                 let expected = "train-step without --dropout and --out (gpu-check writes a file)";
                 Err(Usage(format!("--device cuda: {}, expected {expected}", self.suite.name())))
@@ -186,7 +186,7 @@ mod tests {
                 "forward --peer python3 --layouts compiled,nchw",
                 "--layouts: \"nchw\", expected some of contiguous,channels_last,compiled",
             ),
-            ("train-step --precision bf16", "--precision bf16: the processor has f32 alone"),
+            ("train-step --precision bf16", "--precision bf16: the CPU has f32 alone"),
             ("train-step --device gpu", "--device gpu, expected cpu or cuda"),
             (
                 "conv --device cuda",
