@@ -9,6 +9,7 @@ mod fetch;
 mod refusals;
 mod reproduce;
 mod resume;
+mod run_commands;
 
 use basin_tests::{artefacts, basin, expect_code, stderr};
 use std::path::Path;

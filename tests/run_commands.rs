@@ -51,7 +51,7 @@ fn a_flipped_bit_in_any_file_of_a_finished_node_is_found_and_repaired() {
     nodes.sort();
     nodes.dedup();
     let found = run(&["verify", path]);
-    expect_code(&found, 4);
+    expect_code(&found, 8);
     for dir in &nodes {
         let name = dir.file_name().unwrap().to_str().unwrap();
         assert!(stdout(&found).contains(&format!("damaged {name}")), "{name} in {}", stdout(&found));

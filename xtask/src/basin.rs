@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
     // Without a kit the program itself says what is missing, with the exit code that means it.
     let kit = if wants_cuda(task, arguments) { Kit::find() } else { None };
-    let mut build = vec!["build", "--release", "--quiet", "--package", "basin-reproduce", "--bin", "basin"];
+    let mut build = vec!["build", "--release", "--quiet", "--package", "basin-cli", "--bin", "basin"];
     build.extend(if kit.is_some() { &["--features", "cuda"][..] } else { &[] });
     let variables = kit.as_ref().map_or(&[][..], Kit::variables);
     if !cargo_with(&build, variables) {

@@ -31,13 +31,13 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     let mut test = vec!["test", "--release", "--workspace", "--features", features];
     test.extend(arguments.iter().map(String::as_str));
     verdict(
-        cargo(&["build", "--release", "--package", "basin-reproduce", "--bin", "basin"])
+        cargo(&["build", "--release", "--package", "basin-cli", "--bin", "basin"])
             && cargo(&test)
             && cargo(&EMULATED),
     )
 }
 
-/// The kernels of graphics processors on a device that the host emulates; they want a C++ compiler. Apart from the
+/// The kernels of GPUs on a device that the host emulates; they want a C++ compiler. Apart from the
 /// rest, so that only what they test is compiled with their features.
 const EMULATED: [&str; 9] = [
     "test",

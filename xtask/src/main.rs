@@ -18,7 +18,7 @@ cargo xtask TASK [arguments]
   predict       write a checkpoint's logits and the labels of one split
   bench         measure throughput
   doctor        what this machine offers, and whether every kernel of its GPU computes what it should
-  gpu-check     every kernel against the processor, training speed against PyTorch, on a GPU
+  gpu-check     every kernel against the CPU, training speed against PyTorch, on a GPU
   keys          list all configuration keys
   align         align the units of one network's file to another's (-h for its flags)
   merge         merge networks' files; apply, inspect and spec belong to it

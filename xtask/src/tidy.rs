@@ -8,11 +8,25 @@ use std::process::{Command, ExitCode};
 
 /// For each crate, the crates of this workspace it may depend on (development dependencies are free).
 const ARROWS: &[(&str, &[&str])] = &[
+    (
+        "basin-bench",
+        &[
+            "basin-core",
+            "basin-data",
+            "basin-ensemble",
+            "basin-kernels",
+            "basin-models",
+            "basin-reproduce",
+            "basin-store",
+            "basin-train",
+        ],
+    ),
+    ("basin-cli", &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-reproduce"]),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),
     ("basin-fetch", &["basin-store"]),
-    ("basin-kernels", &[]),
+    ("basin-kernels", &["basin-core"]),
     ("basin-metrics", &["basin-core"]),
     ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
     ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),

@@ -3,6 +3,7 @@
 mod cite;
 mod data_ref;
 mod digest;
+mod isa;
 mod params;
 mod predictions;
 mod record;
@@ -15,6 +16,7 @@ mod tensors;
 pub use cite::{Citation, bibtex};
 pub use data_ref::{DataRef, Part, Split};
 pub use digest::{Digest, digest};
+pub use isa::{Isa, Set, UnknownIsa};
 pub use params::{Array, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};
 pub use record::Record;

@@ -77,11 +77,6 @@ impl Array {
     pub fn data_mut(&mut self) -> &mut [f32] {
         &mut self.data
     }
-
-    /// The values, given away.
-    pub fn into_data(self) -> Vec<f32> {
-        self.data
-    }
 }
 
 /// The parameters of one network, in the order of insertion. Convolutions are `[out, in, kh, kw]`,

@@ -1,6 +1,6 @@
 //! Operations from parameters to parameters: permute, average, interpolate.
 
-use basin_core::{Citation, Params, SeedTree};
+use basin_core::{Params, SeedTree};
 use std::fmt::Debug;
 use thiserror::Error;
 
@@ -29,10 +29,5 @@ pub trait ParamOp: Debug + Send + Sync {
     /// on a probe batch every time.
     fn preserves(&self) -> Option<usize> {
         None
-    }
-
-    /// Where the operation comes from.
-    fn citations(&self) -> Vec<Citation> {
-        Vec::new()
     }
 }

@@ -36,7 +36,7 @@ pub fn forward(
     let job = Forward::new(shape, x.as_ptr(), x.len(), shortcut, gamma, beta);
     let job = Forward { y: y.as_mut_ptr(), statistics: statistics.as_mut_ptr(), ..job };
     // SAFETY: all lengths were checked; the set comes from `Isa::available`.
-    unsafe { forward_on(isa.for_channels(shape.channels), job) }
+    unsafe { forward_on(isa.for_rows(shape.channels), job) }
 }
 
 /// As [`forward`], in place and without statistics: for evaluation.
@@ -54,7 +54,7 @@ pub fn forward_in_place(
     let at = x.as_mut_ptr();
     let job = Forward { y: at, ..Forward::new(shape, at, x.len(), shortcut, gamma, beta) };
     // SAFETY: as for `forward`; every row is read before it is written.
-    unsafe { forward_on(isa.for_channels(shape.channels), job) }
+    unsafe { forward_on(isa.for_rows(shape.channels), job) }
 }
 
 /// Gradients: writes `dx`, replaces `dy` by the shortcut's gradient (the part of `dy` that passes the ReLU), and
@@ -91,7 +91,7 @@ pub fn backward(
         shape,
     };
     // SAFETY: all lengths were checked; the set comes from `Isa::available`.
-    unsafe { backward_on(isa.for_channels(c), job) }
+    unsafe { backward_on(isa.for_rows(c), job) }
     dgamma.iter_mut().zip(&sums[..c]).for_each(|(total, s)| *total += s);
     dbeta.iter_mut().zip(&sums[c..]).for_each(|(total, s)| *total += s);
 }

@@ -145,8 +145,4 @@ impl ParamOp for MatchOne {
     fn preserves(&self) -> Option<usize> {
         Some(self.member)
     }
-
-    fn citations(&self) -> Vec<Citation> {
-        vec![self.all.method.matching.citation()]
-    }
 }

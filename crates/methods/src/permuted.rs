@@ -69,8 +69,4 @@ impl ParamOp for MatchWeights {
     fn preserves(&self) -> Option<usize> {
         Some(1)
     }
-
-    fn citations(&self) -> Vec<Citation> {
-        vec![weight_matching::CITATION]
-    }
 }

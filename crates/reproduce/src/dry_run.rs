@@ -67,7 +67,7 @@ pub(crate) fn table(
         6.0 * case.network.macs() as f64 * node.passes * images(case, node)
     };
     let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
-    let place = device.map_or("this machine's processor".into(), OnDevice::to_string);
+    let place = device.map_or("this machine's CPU".into(), OnDevice::to_string);
     let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
     out += &format!(
         "\ntraining {} epochs, {epochs_left} to do ({} if each method trained alone), {:.2e} FLOP\n\

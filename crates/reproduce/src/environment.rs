@@ -2,7 +2,7 @@
 //! alone, in rounding.
 
 use crate::device::OnDevice;
-use basin_kernels::Isa;
+use basin_core::Isa;
 
 /// Version, processor, threads and device as JSON.
 pub(crate) fn describe(device: Option<&OnDevice>) -> serde_json::Value {
@@ -17,7 +17,7 @@ pub(crate) fn describe(device: Option<&OnDevice>) -> serde_json::Value {
         "processor": processor.unwrap_or_else(|| "unknown".into()),
         "cores": std::thread::available_parallelism().map_or(1, usize::from),
         "threads": rayon::current_num_threads(),
-        "instruction_set": format!("{:?}", Isa::detect()),
+        "instruction_set": Isa::detect().name(),
     });
     if let Some(OnDevice { queue, precision }) = device {
         described["device"] = queue.device().into();

@@ -41,6 +41,19 @@ pub struct NoDevice {
     pub reason: String,
 }
 
+/// A kernel that does not compute what the processor computes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} of the device's kernels do not compute what the processor does, first {first}; do not train on it. Run \
+     `basin doctor` again, and report it with this output if it stays"
+)]
+pub struct WrongKernels {
+    /// How many.
+    pub count: usize,
+    /// One of them, with its precision.
+    pub first: String,
+}
+
 /// A checkpoint file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -56,6 +69,16 @@ impl Checkpoint {
     pub fn new(path: &std::path::Path, reason: String) -> Self {
         Self { path: path.display().to_string(), reason }
     }
+}
+
+/// Finished nodes of a run are no longer what was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {nodes} finished nodes are damaged; basin verify --repair has them computed again", run.display())]
+pub struct Damaged {
+    /// The run directory.
+    pub run: std::path::PathBuf,
+    /// How many.
+    pub nodes: usize,
 }
 
 /// Bad usage that is found after the command line was read.
@@ -82,11 +105,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         };
     }
     if let Some(error) = cause.downcast_ref::<FetchError>() {
-        return Some(crate::fetch::code(error));
+        return Some(of_fetch(error));
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
-        (cause.is::<NoDevice>() || cause.is::<crate::device::doctor::WrongKernels>(), DEVICE),
+        (cause.is::<Damaged>(), STORAGE),
+        (cause.is::<NoDevice>() || cause.is::<WrongKernels>(), DEVICE),
         (cause.is::<Usage>(), USAGE),
         (cause.is::<crate::config::ConfigError>(), USAGE),
         (cause.is::<basin_ensemble::RecipeError>(), USAGE),
@@ -115,8 +139,18 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
 }
 
+/// The exit code of an error of `basin-fetch`.
+fn of_fetch(error: &FetchError) -> u8 {
+    match error {
+        FetchError::Unknown { .. } | FetchError::Address { .. } => USAGE,
+        FetchError::Disk { .. } | FetchError::InUse { .. } => STORAGE,
+        FetchError::Interrupted { .. } => INTERRUPTED,
+        _ => DATA,
+    }
+}
+
 /// Whether the device was lost: nothing more can be asked of it.
-pub(crate) fn lost(error: &anyhow::Error) -> bool {
+pub fn lost(error: &anyhow::Error) -> bool {
     error.chain().filter_map(of_device).any(|error| matches!(error, GpuError::Lost { .. }))
 }
 

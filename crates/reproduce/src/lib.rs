@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod bench;
 pub mod config;
 mod cost;
 pub mod device;
@@ -9,8 +8,6 @@ mod environment;
 mod execute;
 pub mod exit;
 mod experiment;
-pub mod fetch;
-pub mod gpu_check;
 mod import;
 mod interrupt;
 mod laboratory;
@@ -35,7 +32,7 @@ pub use predict::predict;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
 pub use reproduce::{Finished, Request, cost, price, reproduce};
-pub use status::status;
 pub use retell::{Retold, retell};
+pub use status::status;
 pub use study::{Asked, Study};
 pub use verify::{Verified, verify};

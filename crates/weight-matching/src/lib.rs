@@ -25,7 +25,6 @@ mod multi_pcd;
 pub mod network;
 mod order;
 mod permutation;
-mod processor;
 mod product;
 mod relaxed;
 mod repair;

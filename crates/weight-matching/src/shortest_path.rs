@@ -4,8 +4,8 @@
 //! step keeps these and raises the number of assigned rows, so that at the end the assignment is optimal.
 //! The inner loops ([`crate::scan`]) run over whole contiguous rows without branches.
 
-use crate::processor::Processor;
 use crate::scan::{Paths, reduced, relax, two_smallest};
+use basin_core::Isa;
 
 const FREE: usize = usize::MAX;
 
@@ -23,7 +23,7 @@ pub(crate) struct Solution {
 /// Minimises (or, with `MAXIMISE`, maximises) over a matrix of finite entries with `rows <= cols`.
 pub(crate) fn solve<const MAXIMISE: bool>(cost: &[f64], rows: usize, cols: usize) -> Solution {
     let mut state = State::<MAXIMISE> {
-        processor: Processor::detect(),
+        isa: Isa::detect(),
         cost,
         cols,
         v: vec![0.0; cols],
@@ -42,7 +42,7 @@ pub(crate) fn solve<const MAXIMISE: bool>(cost: &[f64], rows: usize, cols: usize
 }
 
 struct State<'a, const MAXIMISE: bool> {
-    processor: Processor,
+    isa: Isa,
     cost: &'a [f64],
     cols: usize,
     v: Vec<f64>,
@@ -67,7 +67,7 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
                 continue;
             }
             bids -= 1;
-            let (first, second, j) = two_smallest::<MAXIMISE>(self.processor, self.row(i), &self.v);
+            let (first, second, j) = two_smallest::<MAXIMISE>(self.isa, self.row(i), &self.v);
             let displaced = self.row_of[j];
             // With a single column there is no second; the dual then stays.
             let lowered = if second.is_finite() { self.v[j] - (second - first) } else { self.v[j] };
@@ -101,7 +101,7 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
             let (mut i, mut offset) = (start, 0.0);
             let (sink, length) = loop {
                 let paths = Paths { v: &open_v, distance: &mut distance, from: &mut from };
-                let near = relax::<MAXIMISE>(self.processor, self.row(i), paths, offset, i as u64);
+                let near = relax::<MAXIMISE>(self.isa, self.row(i), paths, offset, i as u64);
                 let j = self.nearest(&distance, near);
                 if self.row_of[j] == FREE {
                     break (j, near);

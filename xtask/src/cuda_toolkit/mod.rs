@@ -155,7 +155,7 @@ fn make(options: &Options) -> Result<(), String> {
     }
     println!("\nBuild with CUDA, by hand or as part of `cargo xtask reproduce --device cuda`:\n");
     println!("  . {}", dir.join(VARIABLES).display());
-    println!("  cargo build --release --package basin-reproduce --features cuda");
+    println!("  cargo build --release --package basin-cli --features cuda");
     Ok(())
 }
 

@@ -83,11 +83,12 @@ pub(super) fn transpose(
 ) {
     assert!((rows - 1) * from_row + columns <= from.len() && (columns - 1) * to_row + rows <= to.len());
     #[cfg(target_arch = "x86_64")]
-    let blocks = if isa.0 == crate::simd::Set::Portable { (0, 0) } else { (rows / 8 * 8, columns / 8 * 8) };
+    let blocks =
+        if isa.set() == crate::simd::Set::Portable { (0, 0) } else { (rows / 8 * 8, columns / 8 * 8) };
     #[cfg(not(target_arch = "x86_64"))]
     let (blocks, _) = ((0, 0), isa);
     #[cfg(target_arch = "x86_64")]
-    if isa.0 != crate::simd::Set::Portable {
+    if isa.set() != crate::simd::Set::Portable {
         // SAFETY: both lengths were checked; all sets but the portable one have AVX2.
         unsafe { x86::blocks(from.as_ptr(), from_row, to.as_mut_ptr(), to_row, blocks) }
     }

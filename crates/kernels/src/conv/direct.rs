@@ -1,8 +1,8 @@
 //! Convolution as an implicit matrix product.
 
 use super::ConvShape;
+use super::blocks::Blocks;
 use super::image::{Border, Padded};
-use super::pack::Blocks;
 use crate::buffer::Buffer;
 use crate::product::{Along, Product, multiply};
 use crate::simd::Isa;

@@ -1,5 +1,6 @@
 #![doc = include_str!("DESIGN.md")]
 
+mod blocks;
 mod direct;
 mod geometry;
 mod image;

@@ -16,6 +16,7 @@ mod descriptors;
 mod device;
 mod dnn;
 mod error;
+mod execute;
 mod libraries;
 mod plan;
 mod programs;

@@ -3,8 +3,8 @@
 
 use super::algorithm::{Algorithm, Candidate, candidates};
 use super::descriptors::Descriptors;
-use super::dnn::{Addresses, execute};
 use super::error::{dnn, driver};
+use super::execute::{Addresses, execute};
 use super::scratch::Parts;
 use crate::gpu::{Convolution, GpuError, convolution};
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};

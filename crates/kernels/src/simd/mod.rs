@@ -2,101 +2,14 @@
 //!
 //! A kernel is written once, generic over [`Simd`], marked `#[inline(always)]` and instantiated inside a
 //! function that enables the instruction set (see [`dispatch!`]). Which set runs is decided once per
-//! process by [`Isa::detect`]; results differ between sets in rounding only.
+//! process by [`basin_core::Isa::detect`]; results differ between sets in rounding only.
 
 mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use std::sync::OnceLock;
-
-/// An instruction set that the kernels are compiled for. Values exist only for sets that this processor has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Isa(pub(crate) Set);
-
-/// The sets there are kernels for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Set {
-    /// 16 lanes, fused multiply-add.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    /// 8 lanes, fused multiply-add.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// 8 lanes of plain Rust, multiply then add.
-    Portable,
-}
-
-impl Isa {
-    /// The widest set this processor has, or the one that [`Isa::requested`] names.
-    pub fn detect() -> Self {
-        static ISA: OnceLock<Isa> = OnceLock::new();
-        *ISA.get_or_init(|| Self::requested().ok().flatten().unwrap_or(Self::available()[0]))
-    }
-
-    /// The set that the environment variable `BASIN_ISA` asks for (`avx512`, `avx2`, `portable`), if any. For
-    /// comparisons: results of different sets differ in rounding.
-    ///
-    /// # Errors
-    /// A message when this processor has no such set; [`Isa::detect`] then ignores the request.
-    pub fn requested() -> Result<Option<Self>, String> {
-        let name = match std::env::var("BASIN_ISA") {
-            Ok(name) if !name.is_empty() => name,
-            _ => return Ok(None),
-        };
-        let sets = Self::available();
-        let found = sets.iter().find(|isa| format!("{isa:?}").eq_ignore_ascii_case(&name));
-        found.map(|isa| Some(*isa)).ok_or_else(|| format!("BASIN_ISA is {name}, this processor has {sets:?}"))
-    }
-
-    /// Every set this processor has, widest first.
-    pub fn available() -> Vec<Self> {
-        let mut sets = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") && has_avx2() {
-                sets.push(Self(Set::Avx512));
-            }
-            if has_avx2() {
-                sets.push(Self(Set::Avx2));
-            }
-        }
-        sets.push(Self(Set::Portable));
-        sets
-    }
-
-    /// The set to use where rows are `channels` long: half-empty vectors of 16 give way to those of 8.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-    pub(crate) fn for_channels(self, channels: usize) -> Self {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 if channels <= 8 => Self(Set::Avx2),
-            _ => self,
-        }
-    }
-
-    /// Lanes of one vector.
-    pub(crate) fn lanes(self) -> usize {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => 16,
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => 8,
-            Set::Portable => 8,
-        }
-    }
-}
-
-impl std::fmt::Debug for Isa {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
-}
+pub use basin_core::Isa;
+pub(crate) use basin_core::Set;
 
 /// One vector register's worth of `f32`.
 ///
@@ -183,7 +96,7 @@ macro_rules! dispatch {
             // SAFETY: `Isa` values for a set exist only where the processor has it (`Isa::available`); the
             // rest of the contract is the caller's.
             unsafe {
-                match isa.0 {
+                match isa.set() {
                     #[cfg(target_arch = "x86_64")]
                     $crate::simd::Set::Avx512 => avx512($($arg),*),
                     #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,7 @@
 //! Names beside the data they belong to: where there is room, and in a legend where there is none.
 
 use super::axis::LABEL_SIZE;
-use super::glyphs::text_width;
+use super::font::text_width;
 use super::palette::Ink;
 use super::scene::{Anchor, Mark, Region, Scene};
 

@@ -1,7 +1,7 @@
 //! Plotting, as much of it as three figures need: scenes of marks, scales, a palette, SVG and PNG.
 
 mod axis;
-mod glyphs;
+mod font;
 mod labels;
 mod palette;
 mod raster;

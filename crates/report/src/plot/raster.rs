@@ -1,4 +1,4 @@
-//! PNG from a scene, the same on every machine: no fonts, no files, a fixed resolution.
+//! PNG from a scene, the same on every machine: the font is shipped, the resolution fixed.
 
 use super::scene::Scene;
 use super::svg::{Reader, svg};

@@ -1,6 +1,6 @@
 //! A figure before it has a format: marks with roles on a surface of fixed size, in drawing order.
 
-use super::glyphs::text_width;
+use super::font::text_width;
 use super::palette::{Ink, Marker};
 
 /// A drawing of `width` × `height` pixels, y pointing down.
@@ -62,7 +62,7 @@ pub(crate) struct Region {
 impl Region {
     /// The box around a text whose baseline anchor is `at`.
     pub(crate) fn of_text(text: &str, size: f64, (x, y): (f64, f64), anchor: Anchor) -> Self {
-        // System faces run a little wider than our strokes.
+        // Semibold, and some system faces, run a little wider.
         let width = 1.06 * text_width(text, size);
         let left = match anchor {
             Anchor::Start => x,

@@ -1,6 +1,6 @@
 //! Scenes as SVG: for the page, for a file of its own, and for the rasteriser.
 
-use super::glyphs::strokes;
+use super::font::outlines;
 use super::palette::{Ink, Marker};
 use super::scene::{Anchor, Dash, Mark, Scene};
 use crate::html::escape::escaped;
@@ -12,7 +12,7 @@ pub(crate) enum Reader {
     Page,
     /// A file opened alone: light colours on white; text is text.
     File,
-    /// The rasteriser: as the file, but text is drawn with our own strokes and needs no font.
+    /// The rasteriser: as the file, but text is outlines of the font we ship.
     Rasteriser,
 }
 
@@ -81,7 +81,7 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
                 String::new()
             };
             if reader == Reader::Rasteriser {
-                return format!("<g{turn}>{}</g>", stroked(*at, text, *size, *ink, *anchor, *bold));
+                return format!("<g{turn}>{}</g>", outlined(*at, text, *size, *ink, *anchor, *bold));
             }
             let anchor = match anchor {
                 Anchor::Start => "start",
@@ -101,29 +101,16 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
     }
 }
 
-/// The text as centre lines of our own font.
-fn stroked((x, y): (f64, f64), text: &str, size: f64, ink: Ink, anchor: Anchor, bold: bool) -> String {
-    let strokes = strokes(text, size);
+/// The text as one path.
+fn outlined((x, y): (f64, f64), text: &str, size: f64, ink: Ink, anchor: Anchor, bold: bool) -> String {
+    let text = outlines(text, size, bold);
     let left = match anchor {
         Anchor::Start => x,
-        Anchor::Middle => x - strokes.width / 2.0,
-        Anchor::End => x - strokes.width,
+        Anchor::Middle => x - text.width / 2.0,
+        Anchor::End => x - text.width,
     };
-    let glyphs: String = strokes
-        .glyphs
-        .iter()
-        .map(|(offset, path)| format!("<path transform=\"translate({} 0)\" d=\"{path}\"/>", px(*offset)))
-        .collect();
-    format!(
-        "<g transform=\"translate({} {}) scale({:.4} {:.4})\" fill=\"none\" {} stroke-width=\"{}\" \
-         stroke-linecap=\"round\" stroke-linejoin=\"round\">{glyphs}</g>",
-        px(left),
-        px(y - strokes.baseline * strokes.scale),
-        strokes.stretch * strokes.scale,
-        strokes.scale,
-        stroke(ink, Reader::Rasteriser),
-        if bold { "2.5" } else { "1.75" }
-    )
+    let (left, y, fill) = (px(left), px(y), fill(ink, Reader::Rasteriser));
+    format!("<path transform=\"translate({left} {y})\" {fill} d=\"{}\"/>", text.path)
 }
 
 fn outline(points: &[(f64, f64)]) -> String {

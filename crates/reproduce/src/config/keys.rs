@@ -63,7 +63,7 @@ impl Key {
         [Some(self.name), last, self.alias]
             .into_iter()
             .flatten()
-            .map(|known| distance(known, name))
+            .map(|known| strsim::levenshtein(known, name))
             .min()
             .unwrap_or(0)
     }
@@ -81,21 +81,6 @@ impl Key {
             format!("  unknown key {name}; did you mean {nearest}?")
         })
     }
-}
-
-/// Edit distance of Levenshtein.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
 }
 
 const DATASETS: &[&str] = &["synthetic", "synthetic-100", "cifar10", "cifar100", "tiny-imagenet"];

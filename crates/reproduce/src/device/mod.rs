@@ -1,6 +1,5 @@
 //! The device to compute on: opened, or refused with what was found and what to do.
 
-pub mod doctor;
 mod evaluating;
 mod programs;
 
@@ -46,7 +45,7 @@ impl std::fmt::Debug for OnDevice {
 }
 
 /// The precision of that name.
-pub(crate) fn precision(name: &str) -> Option<Precision> {
+pub fn precision(name: &str) -> Option<Precision> {
     [Precision::F32, Precision::Tf32, Precision::Bf16].into_iter().find(|precision| precision.name() == name)
 }
 

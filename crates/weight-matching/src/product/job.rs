@@ -1,9 +1,10 @@
 //! One thread's share of a product, tile by tile.
 
 use super::TOGETHER;
-use super::panels::{LANES, Panels};
-use super::tile::{Element, Loop, Row, any};
-use crate::processor::Processor;
+use super::panels::Panels;
+use super::row::{LANES, Row};
+use super::tile::{Element, Loop, any};
+use basin_core::{Isa, Set};
 use std::ops::Range;
 
 /// Terms that one pass adds up: this stretch of two panels of `f32` stays in the first cache.
@@ -25,7 +26,7 @@ pub(super) struct Job<'a, T> {
 impl<T: Element> Job<'_, T> {
     /// Fills `out`. A stretch of the left operand stays in the second cache while all panels meet it, one of the right
     /// operand in the first.
-    pub(super) fn run(self, processor: Processor) {
+    pub(super) fn run(self, isa: Isa) {
         let Self { left, right, panels, order, out } = self;
         out.fill([T::default(); LANES]);
         let padded = left.units().div_ceil(LANES) * LANES;
@@ -34,21 +35,21 @@ impl<T: Element> Job<'_, T> {
             let firsts = panels.clone().step_by(TOGETHER);
             for (first, out) in firsts.zip(out.chunks_mut(TOGETHER * padded)) {
                 let tiles = Tiles { left, rows: rows.clone(), order, out };
-                match (processor, panels.end - first) {
-                    (Processor::Any, 1) => tiles.add(any::<T, 4, 1>, [right.panel(first)]),
-                    (Processor::Any, _) => {
+                match (isa.set(), panels.end - first) {
+                    (Set::Portable, 1) => tiles.add(any::<T, 4, 1>, [right.panel(first)]),
+                    (Set::Portable, _) => {
                         tiles.add(any::<T, 4, 2>, [right.panel(first), right.panel(first + 1)]);
                     }
                     #[cfg(target_arch = "x86_64")]
-                    (Processor::Avx2, 1) => tiles.add(T::AVX2, [right.panel(first)]),
+                    (Set::Avx2, 1) => tiles.add(T::AVX2, [right.panel(first)]),
                     #[cfg(target_arch = "x86_64")]
-                    (Processor::Avx2, _) => {
+                    (Set::Avx2, _) => {
                         tiles.add(T::AVX2_PAIR, [right.panel(first), right.panel(first + 1)]);
                     }
                     #[cfg(target_arch = "x86_64")]
-                    (Processor::Avx512, 1) => tiles.add(T::AVX512, [right.panel(first)]),
+                    (Set::Avx512, 1) => tiles.add(T::AVX512, [right.panel(first)]),
                     #[cfg(target_arch = "x86_64")]
-                    (Processor::Avx512, _) => {
+                    (Set::Avx512, _) => {
                         tiles.add(T::AVX512_PAIR, [right.panel(first), right.panel(first + 1)]);
                     }
                 }

@@ -2,14 +2,16 @@
 
 mod job;
 mod panels;
+mod row;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub(crate) use panels::{LANES, Panels};
-pub(crate) use tile::{Element, Row};
+pub(crate) use panels::Panels;
+pub(crate) use row::{LANES, Row};
+pub(crate) use tile::Element;
 
-use crate::processor::Processor;
+use basin_core::Isa;
 use job::Job;
 use rayon::prelude::*;
 
@@ -35,10 +37,10 @@ impl<T: Element> Products<T> {
     /// # Panics
     /// When there are other numbers of terms than in `order`.
     pub(crate) fn compute(&mut self, left: &Panels<T>, right: &Panels<T>, order: &[usize]) {
-        self.compute_on(Processor::detect(), left, right, order);
+        self.compute_on(Isa::detect(), left, right, order);
     }
 
-    fn compute_on(&mut self, processor: Processor, left: &Panels<T>, right: &Panels<T>, order: &[usize]) {
+    fn compute_on(&mut self, isa: Isa, left: &Panels<T>, right: &Panels<T>, order: &[usize]) {
         (self.left, self.right) = (left.units(), right.units());
         if self.left * self.right == 0 {
             return self.rows.clear();
@@ -54,7 +56,7 @@ impl<T: Element> Products<T> {
         let share = panels.div_ceil(TOGETHER).div_ceil(threads) * TOGETHER;
         let job = |(place, out): (usize, &mut [Row<T>])| {
             let panels = place * share..panels.min((place + 1) * share);
-            Job { left, right, panels, order, out }.run(processor);
+            Job { left, right, panels, order, out }.run(isa);
         };
         match share < panels {
             true => self.rows.par_chunks_mut(share * padded).enumerate().for_each(job),

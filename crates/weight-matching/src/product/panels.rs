@@ -1,10 +1,8 @@
 //! Matrices laid out for products: panels of units, each a run of rows of [`LANES`] neighbouring units.
 
-use super::tile::{Element, Row};
+use super::row::{LANES, Row};
+use super::tile::Element;
 use rayon::prelude::*;
-
-/// Units of a panel.
-pub(crate) const LANES: usize = 16;
 
 /// A matrix of `terms` rows and `units` columns, cut into panels of [`LANES`] columns; the last panel is filled up
 /// with zeros. A product then reads memory in its order, also when it takes the rows in another one.

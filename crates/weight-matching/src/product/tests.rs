@@ -19,7 +19,7 @@ where
 }
 
 #[test]
-fn the_product_is_that_of_the_definition_on_every_processor() {
+fn the_product_is_that_of_the_definition_on_every_instruction_set() {
     for (k, m, n) in
         [(0, 3, 3), (1, 1, 1), (1, 5, 5), (7, 3, 16), (300, 17, 33), (600, 48, 20), (513, 64, 64)]
     {
@@ -27,14 +27,14 @@ fn the_product_is_that_of_the_definition_on_every_processor() {
         let mut order: Vec<usize> = (0..k).collect();
         SeedTree::root(3).rng().shuffle(&mut order);
         let (left, right) = (Panels::of_columns(&a, m), Panels::of_columns(&b, n));
-        for processor in Processor::all() {
+        for isa in Isa::available() {
             let mut products = Products::default();
-            products.compute_on(processor, &left, &right, &order);
+            products.compute_on(isa, &left, &right, &order);
             for (at, got) in matrix(&products, m * n).into_iter().enumerate() {
                 let (i, j) = (at / n, at % n);
                 let terms = (0..k).map(|k| f64::from(a[k * m + i]) * f64::from(b[order[k] * n + j]));
                 let want: f64 = terms.sum();
-                assert!((got - want).abs() < 1e-4, "{processor:?} {k} {m} {n} ({i}, {j}): {got} {want}");
+                assert!((got - want).abs() < 1e-4, "{isa:?} {k} {m} {n} ({i}, {j}): {got} {want}");
             }
         }
     }

@@ -1,12 +1,9 @@
 //! The inner loop: what one tile of a product looks like on each instruction set.
 
-use super::panels::LANES;
+use super::row::Row;
 #[cfg(target_arch = "x86_64")]
 use super::vectors;
 use std::ops::{Add, Mul};
-
-/// A row of a panel: one term of [`LANES`] units.
-pub(crate) type Row<T> = [T; LANES];
 
 /// Adds a tile to the sums: `R` units of the left operand, those of one part of a panel, times `P` panels of the right
 /// one, whose rows are taken in the given order. Unsafe to call where the processor lacks the instruction set.

@@ -1,8 +1,7 @@
 //! The inner loop in the vectors of x86-64. It is spelled out because the compiler, left alone with plain loops, may turn
 //! them inside out, which made them ten times slower.
 
-use super::panels::LANES;
-use super::tile::Row;
+use super::row::{LANES, Row};
 use std::arch::x86_64::{
     _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps,
     _mm256_setzero_pd, _mm256_setzero_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_fmadd_pd,

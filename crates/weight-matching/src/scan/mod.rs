@@ -5,7 +5,7 @@
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-use crate::processor::Processor;
+use basin_core::{Isa, Set};
 
 /// Lanes in which the passes run.
 const LANES: usize = 8;
@@ -29,7 +29,7 @@ pub(crate) fn reduced<const MAXIMISE: bool>(cost: f64, v: f64) -> f64 {
 /// Shortens paths by those through row `i`, which is `offset` away, and returns the least distance.
 #[allow(unsafe_code, reason = "the passes are compiled for instruction sets found at run time")]
 pub(crate) fn relax<const MAXIMISE: bool>(
-    processor: Processor,
+    isa: Isa,
     row: &[f64],
     paths: Paths<'_>,
     offset: f64,
@@ -39,14 +39,14 @@ pub(crate) fn relax<const MAXIMISE: bool>(
     let (v8, v1) = paths.v.as_chunks::<LANES>();
     let (d8, d1) = paths.distance.as_chunks_mut::<LANES>();
     let (f8, f1) = paths.from.as_chunks_mut::<LANES>();
-    let least = match processor {
-        Processor::Any => relax_any::<MAXIMISE>(row8, v8, d8, f8, offset, i),
-        // SAFETY: a processor is only ever one that this machine has.
+    let least = match isa.set() {
+        Set::Portable => relax_any::<MAXIMISE>(row8, v8, d8, f8, offset, i),
+        // SAFETY: an `Isa` is only ever one that this processor has.
         #[cfg(target_arch = "x86_64")]
-        Processor::Avx2 => unsafe { vectors::relax_avx2::<MAXIMISE>(row8, v8, d8, f8, offset, i) },
+        Set::Avx2 => unsafe { vectors::relax_avx2::<MAXIMISE>(row8, v8, d8, f8, offset, i) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Processor::Avx512 => unsafe { vectors::relax_avx512::<MAXIMISE>(row8, v8, d8, f8, offset, i) },
+        Set::Avx512 => unsafe { vectors::relax_avx512::<MAXIMISE>(row8, v8, d8, f8, offset, i) },
     };
     let mut least = least.into_iter().fold(f64::INFINITY, f64::min);
     for (((c, v), d), f) in row1.iter().zip(v1).zip(d1).zip(f1) {
@@ -90,20 +90,16 @@ struct Two {
 /// The smallest and the second smallest reduced cost of a row (infinite if there is no second), and the first
 /// column of the smallest.
 #[allow(unsafe_code, reason = "the passes are compiled for instruction sets found at run time")]
-pub(crate) fn two_smallest<const MAXIMISE: bool>(
-    processor: Processor,
-    row: &[f64],
-    v: &[f64],
-) -> (f64, f64, usize) {
+pub(crate) fn two_smallest<const MAXIMISE: bool>(isa: Isa, row: &[f64], v: &[f64]) -> (f64, f64, usize) {
     let ((row8, row1), (v8, v1)) = (row.as_chunks::<LANES>(), v.as_chunks::<LANES>());
-    let lanes = match processor {
-        Processor::Any => two_any::<MAXIMISE>(row8, v8),
+    let lanes = match isa.set() {
+        Set::Portable => two_any::<MAXIMISE>(row8, v8),
         // SAFETY: a processor is only ever one that this machine has.
         #[cfg(target_arch = "x86_64")]
-        Processor::Avx2 => unsafe { vectors::two_avx2::<MAXIMISE>(row8, v8) },
+        Set::Avx2 => unsafe { vectors::two_avx2::<MAXIMISE>(row8, v8) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Processor::Avx512 => unsafe { vectors::two_avx512::<MAXIMISE>(row8, v8) },
+        Set::Avx512 => unsafe { vectors::two_avx512::<MAXIMISE>(row8, v8) },
     };
     let mut best = (f64::INFINITY, f64::INFINITY, 0);
     let mut merge = |r: f64, runner_up: f64, j: usize| {
@@ -147,14 +143,14 @@ mod tests {
             let mut values = || (0..cols).map(|_| f64::from(rng.below(5)) - 0.1).collect::<Vec<f64>>();
             let (row, mut v, distance) = (values(), values(), values());
             v[cols / 2] = f64::NEG_INFINITY;
-            let relaxed = |processor| {
+            let relaxed = |isa| {
                 let (mut distance, mut from) = (distance.clone(), vec![7; cols]);
                 let paths = Paths { v: &v, distance: &mut distance, from: &mut from };
-                let least = relax::<true>(processor, &row, paths, 0.3, 9);
-                (least, distance, from, two_smallest::<false>(processor, &row, &v))
+                let least = relax::<true>(isa, &row, paths, 0.3, 9);
+                (least, distance, from, two_smallest::<false>(isa, &row, &v))
             };
-            let want = relaxed(Processor::Any);
-            Processor::all().into_iter().for_each(|p| assert_eq!(relaxed(p), want, "{cols} on {p:?}"));
+            let want = relaxed(Isa::PORTABLE);
+            Isa::available().into_iter().for_each(|p| assert_eq!(relaxed(p), want, "{cols} on {p:?}"));
         }
     }
 }

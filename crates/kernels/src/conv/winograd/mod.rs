@@ -8,7 +8,7 @@
 
 mod transform;
 
-use super::pack::Blocks;
+use super::blocks::Blocks;
 use crate::buffer::Buffer;
 use crate::product::{Along, Product, multiply};
 use crate::simd::Isa;

@@ -15,6 +15,7 @@ mod statistics;
 mod streams;
 
 use arguments::{Cli, Command};
+use basin_core::Isa;
 use clap::Parser;
 use failure::Failure;
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ fn run() -> Result<(), Failure> {
             return Err(Failure::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()));
         }
     };
+    // A set that this processor does not have is refused, not passed over.
+    Isa::requested().map_err(|error| Failure::Usage(error.to_string()))?;
     match cli.command {
         Command::Align(arguments) => align::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),

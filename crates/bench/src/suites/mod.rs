@@ -27,13 +27,9 @@ pub(crate) const CLASSES: usize = 10;
 /// Measures one suite. Every JSON line is handed to `say`, and appended to a file if the options name a folder.
 ///
 /// # Errors
-/// [`crate::exit::Usage`] for options outside their range and for a peer that cannot start; what the model,
+/// [`basin_reproduce::exit::Usage`] for options outside their range and for a peer that cannot start; what the model,
 /// the peer or the folder say.
-pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    options.check()?;
-    if let Some(precision) = options.on_device()? {
-        return crate::gpu_check::train_step(options, precision, say);
-    }
+pub(crate) fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     let mut bench = rounds::Bench::start(options, say)?;
     match options.suite {
         Suite::TrainStep => network::train_step(options, &mut bench),

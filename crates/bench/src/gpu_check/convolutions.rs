@@ -5,8 +5,8 @@
 //! compute.
 
 use super::networks::Measured;
-use crate::bench::conv::shapes;
-use crate::bench::spread::Spread;
+use crate::suites::conv::shapes;
+use crate::suites::spread::Spread;
 use anyhow::Result;
 use basin_kernels::conv::ConvShape;
 use basin_kernels::gpu::convolution as own;

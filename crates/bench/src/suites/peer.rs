@@ -3,7 +3,7 @@
 //! It reads requests and writes one JSON object per line; `benches/peers/torch_peer.py` opens with the
 //! protocol. Between requests it waits for its input, so it takes nothing from our rounds.
 
-use crate::exit::Usage;
+use basin_reproduce::exit::Usage;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

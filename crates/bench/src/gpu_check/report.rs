@@ -3,10 +3,10 @@
 use super::convolutions::Timed;
 use super::networks::Deadline;
 use super::throughput::{Compared, Workload};
-use crate::device::doctor::WrongKernels;
 use anyhow::Result;
 use basin_kernels::gpu::GpuError;
 use basin_kernels::gpu::check::{Check, Found};
+use basin_reproduce::exit::WrongKernels;
 use basin_store::{Fs, RealFs, StoreError, write_atomic};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -154,7 +154,7 @@ impl<'a> Report<'a> {
         self.tell(&failed)?;
         self.answers.failed.push(failed);
         self.write()?;
-        if crate::exit::lost(&error) {
+        if basin_reproduce::exit::lost(&error) {
             return Err(error);
         }
         self.error.get_or_insert(error);

@@ -1,11 +1,11 @@
-//! What this machine offers: processor, driver, devices, libraries, and whether every kernel computes what it should.
+//! What this machine offers: CPU, driver, devices, libraries, and whether every kernel computes what it should.
 
-use super::{CUDA, ProgramFolder};
-use crate::exit::Usage;
 use anyhow::Result;
-use basin_kernels::Isa;
+use basin_core::Isa;
 use basin_kernels::gpu::check::{Check, Found, checks};
 use basin_kernels::gpu::{GpuError, Queue};
+use basin_reproduce::device::{CUDA, ProgramFolder, open_cuda};
+use basin_reproduce::exit::{Usage, WrongKernels};
 use clap::Args;
 use std::rc::Rc;
 use std::time::Instant;
@@ -18,19 +18,6 @@ pub struct Options {
     pub device: Option<String>,
 }
 
-/// A kernel that does not compute what the processor computes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{count} of the device's kernels do not compute what the processor does, first {first}; do not train on it. Run \
-     `basin doctor` again, and report it with this output if it stays"
-)]
-pub struct WrongKernels {
-    /// How many.
-    pub count: usize,
-    /// One of them, with its precision.
-    pub first: String,
-}
-
 /// Looks, and tells what was found line by line.
 ///
 /// # Errors
@@ -41,7 +28,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
         return Err(Usage(format!("--device {unknown}, expected cpu or {CUDA}")).into());
     }
     let (version, threads) = (env!("CARGO_PKG_VERSION"), rayon::current_num_threads());
-    say(&format!("basin      {version}, {:?}, {threads} threads", Isa::detect()))?;
+    say(&format!("basin      {version}, {}, {threads} threads", Isa::detect()))?;
     let kept = ProgramFolder::of_user();
     let (programs, bytes) = kept.contents();
     let place = kept.path().map_or("nowhere: no HOME".into(), |path| path.display().to_string());
@@ -53,7 +40,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
     if device == Some("cpu") {
         return Ok(());
     }
-    match super::open_cuda() {
+    match open_cuda() {
         Ok(queue) => test(&queue, &checks(), say),
         // Only looking: what is missing is no failure.
         Err(error) if device.is_none() => say(&format!("cuda       {error:#}")),
@@ -113,7 +100,7 @@ fn machine(_say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
 pub fn test(queue: &Rc<dyn Queue>, checks: &[Check], say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     let start = Instant::now();
     let mut wrong: Vec<&Check> = Vec::new();
-    say(&format!("checking   every kernel of {} against the processor", queue.device()))?;
+    say(&format!("checking   every kernel of {} against the CPU", queue.device()))?;
     for check in checks {
         let right = match check.run(queue) {
             Ok(found) => {
@@ -173,7 +160,7 @@ mod tests {
         let wrong = lines.iter().filter(|line| line.contains("WRONG")).count();
         assert!(wrong > checks().len() / 2, "{lines:?}");
         assert!(error.to_string().starts_with(&format!("{wrong} of the device's kernels")), "{error}");
-        assert_eq!(crate::exit::code(&error), crate::exit::DEVICE);
+        assert_eq!(basin_reproduce::exit::code(&error), basin_reproduce::exit::DEVICE);
     }
 
     #[test]
@@ -185,13 +172,13 @@ mod tests {
         };
         run(&Options { device: Some("cpu".into()) }, &mut say).unwrap();
         let unknown = run(&Options { device: Some("tpu".into()) }, &mut say).unwrap_err();
-        assert_eq!(crate::exit::code(&unknown), crate::exit::USAGE);
+        assert_eq!(basin_reproduce::exit::code(&unknown), basin_reproduce::exit::USAGE);
         // On a machine with a device this checks its kernels.
         let asked = run(&Options { device: Some(CUDA.into()) }, &mut say);
         let looked = run(&Options { device: None }, &mut say);
         assert_eq!(
-            asked.as_ref().err().map(crate::exit::code),
-            asked.as_ref().err().map(|_| crate::exit::DEVICE)
+            asked.as_ref().err().map(basin_reproduce::exit::code),
+            asked.as_ref().err().map(|_| basin_reproduce::exit::DEVICE)
         );
         assert!(asked.is_err() || looked.is_ok());
         assert!(looked.is_ok(), "{looked:?}");

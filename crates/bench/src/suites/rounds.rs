@@ -5,8 +5,8 @@ use super::comparison::{Compared, Measured, Ratio, Rounds, Skipped, fastest, med
 use super::peer::{Peer, PeerError};
 use super::spread::{Spread, rounded};
 use super::{Options, machine};
-use crate::exit::Usage;
 use anyhow::{Context, Result};
+use basin_reproduce::exit::Usage;
 use basin_store::{Fs, RealFs, StoreError};
 use serde::Serialize;
 use serde_json::Value;

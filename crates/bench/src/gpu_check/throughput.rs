@@ -1,11 +1,11 @@
 //! Training speed of the networks on the device, in turns with PyTorch.
 
 use super::networks::Deadline;
-use crate::bench::comparison::{Ratio, Rounds, fastest, median};
-use crate::bench::peer::{Peer, PeerError};
-use crate::exit::Usage;
+use crate::suites::comparison::{Ratio, Rounds, fastest, median};
+use crate::suites::peer::{Peer, PeerError};
 use anyhow::{Context, Result};
 use basin_kernels::gpu::Precision;
+use basin_reproduce::exit::Usage;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;

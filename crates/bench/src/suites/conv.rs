@@ -6,7 +6,7 @@
 use super::rounds::{Bench, Case};
 use super::{Options, random_normal};
 use anyhow::Result;
-use basin_kernels::Isa;
+use basin_core::Isa;
 use basin_kernels::conv::{Algorithm, ConvShape, PackedConv, forward, input_gradient, weight_gradient};
 use basin_models::Architecture;
 use serde_json::json;

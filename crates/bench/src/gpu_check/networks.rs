@@ -1,7 +1,7 @@
 //! Which networks are measured, in which order, and until when.
 
-use crate::exit::Usage;
 use basin_models::Architecture;
+use basin_reproduce::exit::Usage;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 

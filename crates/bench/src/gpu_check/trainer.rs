@@ -2,7 +2,7 @@
 //! paper's augmentation, so that everything an epoch takes is in it.
 
 use super::throughput::{Body, Trainer, Workload};
-use crate::bench::{CLASSES, SIDE, random_bytes};
+use crate::suites::{CLASSES, SIDE, random_bytes};
 use anyhow::Result;
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, DatasetId, ImageSet};

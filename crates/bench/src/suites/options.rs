@@ -1,8 +1,8 @@
 //! What can be asked of `basin bench`, and the ranges of it.
 
-use crate::device::{CUDA, precision};
-use crate::exit::Usage;
 use basin_kernels::gpu::Precision;
+use basin_reproduce::device::{CUDA, precision};
+use basin_reproduce::exit::Usage;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -126,17 +126,17 @@ impl Options {
         self.on_device().map(drop)
     }
 
-    /// The precision on a device; none on the processor.
+    /// The precision on a device; none on the CPU.
     ///
     /// # Errors
     /// [`Usage`] for an unknown device or precision, and for what a device does not measure.
-    pub(super) fn on_device(&self) -> Result<Option<Precision>, Usage> {
+    pub(crate) fn on_device(&self) -> Result<Option<Precision>, Usage> {
         let Some(precision) = precision(&self.precision) else {
             return Err(Usage(format!("--precision {}, expected f32, tf32 or bf16", self.precision)));
         };
         match self.device.as_str() {
             "cpu" if precision == Precision::F32 => Ok(None),
-            "cpu" => Err(Usage(format!("--precision {}: the processor has f32 alone", self.precision))),
+            "cpu" => Err(Usage(format!("--precision {}: the CPU has f32 alone", self.precision))),
             CUDA if self.suite != Suite::TrainStep || self.dropout > 0.0 || self.out.is_some() => {
                 let expected = "train-step without --dropout and --out (gpu-check writes a file)";
                 Err(Usage(format!("--device cuda: {}, expected {expected}", self.suite.name())))
@@ -186,7 +186,7 @@ mod tests {
                 "forward --peer python3 --layouts compiled,nchw",
                 "--layouts: \"nchw\", expected some of contiguous,channels_last,compiled",
             ),
-            ("train-step --precision bf16", "--precision bf16: the processor has f32 alone"),
+            ("train-step --precision bf16", "--precision bf16: the CPU has f32 alone"),
             ("train-step --device gpu", "--device gpu, expected cpu or cuda"),
             (
                 "conv --device cuda",

@@ -1,9 +1,9 @@
 //! What can be asked of `basin gpu-check`, and the ranges of it.
 
 use super::networks::{self, Measured};
-use crate::device::precision;
-use crate::exit::Usage;
 use basin_kernels::gpu::Precision;
+use basin_reproduce::device::precision;
+use basin_reproduce::exit::Usage;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -2,15 +2,15 @@
 
 mod progress;
 
-use crate::{Interrupt, exit};
 use anyhow::Result;
-use basin_fetch::{Archive, FetchError, Request, fetch};
+use basin_fetch::{Archive, Request, fetch};
+use basin_reproduce::Interrupt;
 use progress::Progress;
 use std::path::{Path, PathBuf};
 
 /// What to fetch and where to put it.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// cifar10, cifar100 or tiny-imagenet
     dataset: String,
     /// Directory for the archive and its folder; created if need be
@@ -25,8 +25,12 @@ pub struct Options {
 /// Fetches, shows progress on stderr, and says the last line: the folder and the command to go on with.
 ///
 /// # Errors
-/// [`FetchError`], which [`crate::exit::code`] maps to an exit code.
-pub fn run(options: &Options, interrupt: &Interrupt, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+/// [`basin_fetch::FetchError`], which [`basin_reproduce::exit::code`] maps to an exit code.
+pub(crate) fn run(
+    options: &Options,
+    interrupt: &Interrupt,
+    say: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
     let archive = Archive::of(&options.dataset)?;
     let request = Request { mirrors: &options.mirrors, ..Request::new(archive, &options.dir) };
     let mut progress = Progress::new(archive.name);
@@ -41,16 +45,6 @@ pub fn run(options: &Options, interrupt: &Interrupt, say: &mut dyn FnMut(&str) -
         archive.name,
         quoted(&options.dir)
     ))
-}
-
-/// The exit code of an error of `basin-fetch`.
-pub(crate) fn code(error: &FetchError) -> u8 {
-    match error {
-        FetchError::Unknown { .. } | FetchError::Address { .. } => exit::USAGE,
-        FetchError::Disk { .. } | FetchError::InUse { .. } => exit::STORAGE,
-        FetchError::Interrupted { .. } => exit::INTERRUPTED,
-        _ => exit::DATA,
-    }
 }
 
 /// A path as a shell takes it.

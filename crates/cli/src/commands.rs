@@ -1,12 +1,14 @@
 //! The command line of `basin`.
 
+use crate::fetch;
 use anyhow::{Context, Result};
+use basin_bench::{doctor, gpu_check};
 use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
 use basin_reproduce::config::{Config, run_name};
 use basin_reproduce::{
-    Asked, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price,
-    reproduce, retell,
+    Asked, Interrupt, Registry, Request, cost, device, exit, predict, price, reproduce, retell, status,
+    verify,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -26,14 +28,18 @@ enum Command {
     Reproduce(ReproduceArgs),
     /// Write a run's report again from its results; trains and measures nothing
     Report(ReportArgs),
+    /// Where a run stands: nodes by state, time worked and left, failures; also while it works
+    Status(StatusArgs),
+    /// Check every file of every finished node against what was written
+    Verify(VerifyArgs),
     /// Download a data set's official files, check and unpack them
     Fetch(fetch::Options),
     /// Write a checkpoint's logits and the labels of one split
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
-    Bench(bench::Options),
+    Bench(basin_bench::Options),
     /// Tell what this machine offers, and whether every kernel of its GPU computes what it should
-    Doctor(device::doctor::Options),
+    Doctor(doctor::Options),
     /// Check every kernel of the GPU, measure convolutions and training beside PyTorch, write gpu-check.json
     GpuCheck(gpu_check::Options),
     /// List all configuration keys with default, range and unit
@@ -103,6 +109,21 @@ struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+struct StatusArgs {
+    /// Run directory
+    run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// Run directory
+    run: PathBuf,
+    /// Take the seals of damaged nodes off, so that the command of the run computes them again
+    #[arg(long)]
+    repair: bool,
+}
+
+#[derive(Debug, Args)]
 struct PredictArgs {
     /// Safetensors file with the network's parameters
     #[arg(long)]
@@ -136,26 +157,27 @@ struct PredictArgs {
     set: Vec<String>,
 }
 
-pub(crate) fn run(cli: Cli) -> Result<()> {
-    basin_kernels::Isa::requested().map_err(exit::Usage)?;
+pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
+    basin_core::Isa::requested().map_err(|error| exit::Usage(error.to_string()))?;
     match cli.command {
-        Command::Reproduce(args) => run_reproduce(args),
-        Command::Report(args) => run_report(&args),
+        Command::Reproduce(args) => run_reproduce(args, registry),
+        Command::Report(args) => run_report(&args, registry),
+        Command::Status(args) => say(&status(&args.run)?),
+        Command::Verify(args) => run_verify(&args),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {
             options.check()?;
             use_threads(options.threads)?;
-            bench::run(&options, &mut |line| say(line))
+            basin_bench::run(&options, &mut |line| say(line))
         }
-        Command::Doctor(options) => device::doctor::run(&options, &mut |line| say(line)),
+        Command::Doctor(options) => doctor::run(&options, &mut |line| say(line)),
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
         Command::Keys => say(&basin_reproduce::config::describe_keys()),
     }
 }
 
-fn run_reproduce(args: ReproduceArgs) -> Result<()> {
-    let registry = Registry::default();
+fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     let paper = registry.paper(&args.paper)?;
     let (preset, experiment) =
         (preset(paper, args.preset.as_deref())?, experiment(paper, args.experiment.as_deref())?);
@@ -192,28 +214,38 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         eprintln!("note: {name} sets {key} itself{cases}; what was asked for is not used there");
     }
     if request.asked.experiment.outcome == Outcome::Costs {
-        return say(cost(&request.asked, &registry)?.trim_end());
+        return say(cost(&request.asked, registry)?.trim_end());
     }
     if args.dry_run {
-        return say(&price(&request, &registry)?);
+        return say(&price(&request, registry)?);
     }
-    let finished = reproduce(&request, &registry, &Interrupt::install()?)?;
+    let finished = reproduce(&request, registry, &Interrupt::install()?)?;
     say(&finished.table)?;
     say(&format!("report {}", finished.report.display()))
 }
 
-fn run_report(args: &ReportArgs) -> Result<()> {
-    let retold = retell(&args.run, &Registry::default())?;
+fn run_report(args: &ReportArgs, registry: &Registry) -> Result<()> {
+    let retold = retell(&args.run, registry)?;
     retold.write(&args.run)?;
     say(&retold.table)?;
     say(&format!("report {}", args.run.join("report/index.html").display()))
 }
 
-/// The device to measure a price on. Where it is not there the processor is measured, and that is said.
+/// Damage is told on standard output and by the exit code of storage that failed.
+fn run_verify(args: &VerifyArgs) -> Result<()> {
+    let found = verify(&args.run, args.repair)?;
+    say(&found.text())?;
+    match found.damaged.is_empty() || found.repaired {
+        true => Ok(()),
+        false => Err(exit::Damaged { run: args.run.clone(), nodes: found.damaged.len() }.into()),
+    }
+}
+
+/// The device to measure a price on. Where it is not there the CPU is measured, and that is said.
 fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
     device::asked(config).or_else(|error| match exit::code(&error) {
         exit::DEVICE => {
-            eprintln!("note: priced on the processor: {error:#}");
+            eprintln!("note: priced on the CPU: {error:#}");
             Ok(None)
         }
         _ => Err(error),

@@ -17,7 +17,7 @@ use parts::{Part, parts};
 use report::{Answers, Report};
 use throughput::{Torch, Trainer, Workload};
 
-use crate::bench;
+use crate::suites;
 use anyhow::Result;
 use basin_kernels::gpu::check::checks;
 use basin_kernels::gpu::{Precision, Queue};
@@ -27,8 +27,8 @@ use std::rc::Rc;
 /// Checks, measures, writes the file and tells the lines.
 ///
 /// # Errors
-/// [`crate::exit::Usage`] for options outside their ranges; a device that is missing, or lost on the way; what the folder
-/// says. Once the file is written: [`crate::device::doctor::WrongKernels`], else the first failure of a measurement or of
+/// [`basin_reproduce::exit::Usage`] for options outside their ranges; a device that is missing, or lost on the way; what the folder
+/// says. Once the file is written: [`basin_reproduce::exit::WrongKernels`], else the first failure of a measurement or of
 /// the peer.
 pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     options.asked()?;
@@ -42,11 +42,11 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
 /// # Errors
 /// The device's failures; what the peer says.
 pub(crate) fn train_step(
-    options: &bench::Options,
+    options: &suites::Options,
     precision: Precision,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let bench::Options { model, batch, .. } = options;
+    let suites::Options { model, batch, .. } = options;
     let images = options::IMAGES.max(*batch);
     let trainer = trainer::DeviceTrainer { queue: open(options.peer.as_deref())?, images };
     let workload = Workload { model: model.clone(), width: options.width(), precision, batch: *batch };
@@ -63,7 +63,7 @@ fn open(peer: Option<&Path>) -> Result<Rc<dyn Queue>> {
     }
     #[cfg(not(feature = "cuda"))]
     let _ = peer;
-    crate::device::open_cuda()
+    basin_reproduce::device::open_cuda()
 }
 
 /// As [`run`], on any queue and with any trainer.

@@ -71,7 +71,7 @@ fn every_part_is_in_the_file_and_wrong_kernels_end_with_their_code_after_it_is_w
         Ok(())
     })
     .unwrap_err();
-    assert_eq!(crate::exit::code(&error), crate::exit::DEVICE);
+    assert_eq!(basin_reproduce::exit::code(&error), basin_reproduce::exit::DEVICE);
     let answers = answers(folder.path());
     assert_eq!(answers["checks"].as_array().unwrap().len(), checks().len());
     assert!(answers["checks"][0]["max_rel_error"].is_number() && answers["checks"][0]["ok"].is_boolean());
@@ -127,7 +127,7 @@ fn a_network_or_a_peer_that_fails_costs_its_own_answer_only() {
     assert_eq!(answers["convolutions"].as_array().unwrap().len(), 7 * 3);
     assert_eq!(answers["left_out"], serde_json::json!([]));
     // The recorder's kernels are wrong, which is worse.
-    assert_eq!(crate::exit::code(&error), crate::exit::DEVICE);
+    assert_eq!(basin_reproduce::exit::code(&error), basin_reproduce::exit::DEVICE);
 }
 
 #[test]
@@ -148,10 +148,10 @@ fn the_first_failure_is_the_error_at_the_end_where_no_kernel_is_wrong() {
     let mut answers = Answers::default();
     let mut say = |_: &str| Ok(());
     let mut report = Report::begin(folder.path(), Deadline::after(1.0), &mut answers, &mut say).unwrap();
-    report.failed("the peer".into(), crate::exit::Usage("no torch".into()).into()).unwrap();
+    report.failed("the peer".into(), basin_reproduce::exit::Usage("no torch".into()).into()).unwrap();
     report.failed("vit:1 bf16".into(), anyhow::Error::msg("sizes")).unwrap();
     let error = report.end().unwrap_err();
-    assert_eq!(crate::exit::code(&error), crate::exit::USAGE);
+    assert_eq!(basin_reproduce::exit::code(&error), basin_reproduce::exit::USAGE);
     let told = format!("{error:#}");
     assert!(told.contains("2 measurements failed") && told.ends_with("first the peer: no torch"), "{told}");
 }
