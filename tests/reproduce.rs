@@ -136,7 +136,7 @@ fn a_dry_run_prices_every_node_and_writes_nothing() {
         assert!(text.contains(name), "{name} in\n{text}");
     }
     assert!(text.contains("training 26 epochs, 26 to do (45 if each method trained alone)"), "{text}");
-    assert!(text.contains("time on this machine's processor about"), "{text}");
+    assert!(text.contains("time on this machine's CPU about"), "{text}");
     assert!(!folder.path().join("run").exists());
     // A build without CUDA knows no price there, and says so.
     let output = tiny(folder.path(), &["--dry-run", "--device", "cuda"]);

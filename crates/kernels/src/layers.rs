@@ -57,7 +57,7 @@ pub(crate) fn conv_norm(
     if !keep {
         forward_then(packed, &x.data, d.height, d.width, &mut out, |first, rows| {
             norm::forward_in_place(shape, rows, part(first, rows.len()), gamma, beta, weights.isa());
-        });
+        })?;
         return Ok((Activation { dims, data: out }, None));
     }
     let (mut y, mut statistics) = (Buffer::stale(dims.len()), Buffer::stale(2 * dims.rows()));
@@ -65,7 +65,7 @@ pub(crate) fn conv_norm(
         let (y, statistics) =
             (&mut y[first * c..][..rows.len()], &mut statistics[2 * first..][..2 * rows.len() / c]);
         norm::forward(shape, rows, part(first, rows.len()), gamma, beta, y, statistics, weights.isa());
-    });
+    })?;
     Ok((Activation { dims, data: y }, Some(Normalised { before: out, statistics })))
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn dense(
         forward_then(packed, &x.data, h, w, &mut out, |first, rows| {
             let part = early.map(|r| &r[first * shape.cout..][..rows.len()]);
             bias::add_bias(rows, offset, part, isa);
-        });
+        })?;
         if let Some(drop) = drop {
             dropout::apply(&mut out, drop.seeds, drop.site, layer.dropout, isa);
             if let Some(residual) = residual {
@@ -122,7 +122,7 @@ pub(crate) fn dense(
     let mut y = Buffer::stale(dims.len());
     forward_then(packed, &x.data, h, w, &mut out, |first, rows| {
         gelu::bias_gelu(rows, offset, &mut y[first * shape.cout..][..rows.len()], isa);
-    });
+    })?;
     if let Some(drop) = drop {
         dropout::apply(&mut y, drop.seeds, drop.site, layer.dropout, isa);
     }

@@ -39,9 +39,12 @@ fn compare(net: &Network) {
     let logits = net.forward(&mut graph, &tensor(x, &[4, 16, 16, 3]).unwrap()).unwrap();
     let store = cross_entropy(&logits.flatten_from(1).unwrap(), &labels).unwrap().backward().unwrap();
 
-    for ((var, got), (name, _)) in vars.iter().zip(gradients.unpack(&weights)).zip(params.iter()) {
+    let gradients = gradients.unpack(&weights);
+    assert_eq!((vars.len(), gradients.len()), (params.len(), params.len()));
+    for ((var, got), (name, _)) in vars.iter().zip(gradients).zip(params.iter()) {
         let expected =
             floats(store.get(var).unwrap_or_else(|| panic!("{name} has no gradient"))).unwrap().to_vec();
+        assert_eq!(got.len(), expected.len(), "{name}");
         let largest = expected.iter().fold(0.0f32, |m, g| m.max(g.abs()));
         assert!(largest > 0.0, "{name} receives no gradient");
         // The bias of the keys moves all scores of a query alike, so a third of this gradient is rounding.
@@ -76,7 +79,10 @@ fn grouping_images_changes_no_logit_and_only_the_rounding_of_gradients() {
         };
         let (together, apart) = (grouped(&[6]), grouped(&[1, 2, 3]));
         assert!(together.0 == apart.0, "logits at width {width}");
+        assert_eq!((together.0.len(), together.1.len()), (60, net.layout().params.len()));
+        assert_eq!(together.1.len(), apart.1.len());
         for (a, b) in together.1.iter().zip(&apart.1) {
+            assert_eq!(a.len(), b.len(), "width {width}");
             let largest = a.iter().fold(0.0f32, |m, g| m.max(g.abs()));
             assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 2e-5 * largest), "width {width}");
         }
@@ -101,7 +107,9 @@ fn dropout_is_part_of_the_gradient() {
     };
     let (base, gradients) = run(&params, &seeds);
     assert_ne!(base, run(&params, &[7, 8, 10]).0, "masks depend on the seeds");
+    assert_eq!(gradients.len(), params.len());
     for ((name, array), gradient) in params.iter().zip(&gradients) {
+        assert_eq!(gradient.len(), array.data().len(), "{name}");
         let mut rng = SeedTree::root(3).child(name).rng();
         let direction: Vec<f32> = array.data().iter().map(|_| rng.normal() as f32).collect();
         let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();

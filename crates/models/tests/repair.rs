@@ -43,6 +43,7 @@ fn a_tapped_pass_computes_the_network() {
         let plain = net.logits(&params, &images).unwrap();
         let largest = plain.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
         assert_eq!(tapped.all().len(), 2);
+        assert_eq!(tapped.all().iter().map(|part| part.data.len()).sum::<usize>(), plain.values().len());
         for (a, b) in logits.zip(plain.values()) {
             assert!((a - b).abs() <= 1e-5 * largest, "{name}: {a} and {b}");
         }

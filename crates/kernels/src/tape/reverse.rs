@@ -132,17 +132,13 @@ impl Tape<'_> {
         let (packed, input) = (self.weights.conv(weight)?, self.value(x)?);
         let (h, w) = (input.dims.height, input.dims.width);
         let (dw, add) = sums.open(weight);
-        conv::weight_gradient(packed, &input.data, dz, h, w, dw, add);
+        conv::weight_gradient(packed, &input.data, dz, h, w, dw, add)?;
         if matches!(self.ops[x.0], Op::Leaf) {
             return Ok(());
         }
-        if !packed.has_input_gradient() {
-            candle_core::bail!("parameter {} was packed for evaluation, not for training", weight.0);
-        }
         let add = waiting[x.0].is_some();
         let dx = waiting[x.0].get_or_insert_with(|| Buffer::stale(input.data.len()));
-        conv::input_gradient(packed, dz, h, w, dx, add);
-        Ok(())
+        conv::input_gradient(packed, dz, h, w, dx, add)
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -5,7 +5,7 @@
 //! shard gradients are added in shard order. The result does not depend on the number of threads.
 
 use crate::teach::{Teaching, learn};
-use crate::{Batch, Moments, Optimiser};
+use crate::{Batch, Moments, Optimiser, StepSum};
 use basin_core::{Array, Params};
 use basin_kernels::{Accumulators, Tape, Weights};
 use basin_models::Network;
@@ -17,19 +17,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// fixes the order of summation. A shard costs a pass over the parameters, so small batches get few.
 const SHARDS: usize = 8;
 const SHARD_IMAGES: usize = 8;
-
-/// Sums over one step's batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct StepSum {
-    /// Σ losses.
-    pub loss: f64,
-    /// Correctly classified images.
-    pub correct: u64,
-    /// Whether loss and all gradients were finite; if not, nothing was updated.
-    pub finite: bool,
-    /// Whether parameters and moments are finite after the update; if not, they are of no use any more.
-    pub usable: bool,
-}
 
 /// A network in training. Parameters, moments, gradients and packed weights keep their buffers from step to step.
 #[derive(Debug)]
