@@ -3,7 +3,7 @@
 use basin_core::{Params, SeedTree};
 use basin_kernels::loss::{Target, loss};
 use basin_kernels::ops::cross_entropy;
-use basin_kernels::{Accumulators, Autograd, Tape, floats, tensor};
+use basin_kernels::{Accumulators, Autograd, Buffer, CpuLayers, Tape, floats, tensor};
 use basin_models::{Architecture, Network};
 use candle_core::{Tensor, Var};
 
@@ -23,12 +23,12 @@ fn compare(net: &Network) {
     let params = net.init(&SeedTree::root(1));
     let (x, labels) = (images(4, 16), [1, 2, 3, 9]);
     let weights = net.weights(&params, true).unwrap();
-    let mut tape = Tape::new(&weights);
+    let mut tape = Tape::new(CpuLayers::new(&weights));
     let input = tape.input(net.input(&x).unwrap());
     let output = net.forward(&mut tape, &input).unwrap();
     let sum = loss(&tape.value(output).unwrap().data, &labels, Target::Labels, 0.25);
     let mut gradients = Accumulators::new(&weights);
-    tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+    tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
 
     let vars: Vec<Var> = params
         .iter()
@@ -66,12 +66,12 @@ fn grouping_images_changes_no_logit_and_only_the_rounding_of_gradients() {
             let (mut gradients, mut logits) = (Accumulators::new(&weights), Vec::new());
             let mut at = 0;
             for &n in sizes {
-                let mut tape = Tape::new(&weights);
+                let mut tape = Tape::new(CpuLayers::new(&weights));
                 let input = tape.input(net.input(&x[at * 768..(at + n) * 768]).unwrap());
                 let output = net.forward(&mut tape, &input).unwrap();
                 let values = tape.value(output).unwrap().data.to_vec();
                 let sum = loss(&values, &labels[at..at + n], Target::Labels, 1.0 / 6.0);
-                tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+                tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
                 logits.extend(values);
                 at += n;
             }
@@ -97,12 +97,12 @@ fn dropout_is_part_of_the_gradient() {
     let (x, labels, seeds) = (images(3, 8), [1, 2, 3], vec![7, 8, 9]);
     let run = |params: &Params, seeds: &[u64]| {
         let weights = net.weights(params, true).unwrap();
-        let mut tape = Tape::with_dropout(&weights, seeds.to_vec());
+        let mut tape = Tape::new(CpuLayers::with_dropout(&weights, seeds.to_vec()));
         let input = tape.input(net.input(&x).unwrap());
         let output = net.forward(&mut tape, &input).unwrap();
         let sum = loss(&tape.value(output).unwrap().data, &labels, Target::Labels, 1.0 / 3.0);
         let mut gradients = Accumulators::new(&weights);
-        tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+        tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
         (sum.loss / 3.0, gradients.unpack(&weights))
     };
     let (base, gradients) = run(&params, &seeds);

@@ -3,7 +3,7 @@
 use basin_core::{Array, Params};
 use basin_fixtures::{array, close, numbers};
 use basin_kernels::loss::{Target, loss};
-use basin_kernels::{Accumulators, Tape};
+use basin_kernels::{Accumulators, Buffer, CpuLayers, Tape};
 use basin_models::{Architecture, Network, VitConfig};
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ fn agree(golden: &str, expected: [&str; 3], network: impl Fn(&Value) -> Network)
         assert!((input_sum - case["input_sum"].as_f64().unwrap()).abs() < 1e-9);
 
         let weights = net.weights(&params, true).unwrap();
-        let mut tape = Tape::new(&weights);
+        let mut tape = Tape::new(CpuLayers::new(&weights));
         let input = tape.input(net.input(&x).unwrap());
         let output = net.forward(&mut tape, &input).unwrap();
         let logits = tape.value(output).unwrap().data.to_vec();
@@ -90,7 +90,7 @@ fn agree(golden: &str, expected: [&str; 3], network: impl Fn(&Value) -> Network)
         assert!((sum.loss / labels.len() as f64 - case["loss"].as_f64().unwrap()).abs() < 5e-6);
 
         let mut gradients = Accumulators::new(&weights);
-        tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+        tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
         let entries = case["parameters"].as_array().unwrap();
         let gradients = gradients.unpack(&weights);
         assert_eq!((entries.len(), gradients.len()), (net.layout().params.len(), net.layout().params.len()));

@@ -55,6 +55,15 @@ pub enum TrainError {
         /// Side the network was built for.
         network: usize,
     },
+    /// The network's images depend on each other in training.
+    #[error(
+        "in this network the images of a batch depend on each other (its statistics are over the batch), and {backend} \
+         computes them apart. Train it with a backend that takes whole batches"
+    )]
+    Coupled {
+        /// What was asked to train it.
+        backend: String,
+    },
     /// A checkpoint could not be kept.
     #[error("checkpoint at step {step}")]
     Checkpoint {
@@ -77,7 +86,7 @@ pub enum TrainError {
 pub enum EvaluateError {
     /// Parameters or images do not fit the network.
     #[error("the network could not be evaluated")]
-    Model(#[from] ModelError),
+    Model(#[source] ModelError),
     /// The device failed.
     #[error("the device could not evaluate the network")]
     Device(#[from] GpuError),
@@ -99,12 +108,20 @@ pub enum EvaluateError {
     },
 }
 
+/// A failure of the device is told as one, also where a network's forward pass wrapped it.
+impl From<ModelError> for EvaluateError {
+    fn from(error: ModelError) -> Self {
+        let cause = match &error {
+            ModelError::Kernel(error) => GpuError::within(error).cloned(),
+            _ => None,
+        };
+        cause.map_or_else(|| Self::Model(error), Self::Device)
+    }
+}
+
 impl From<candle_core::Error> for EvaluateError {
     fn from(error: candle_core::Error) -> Self {
-        match GpuError::within(&error) {
-            Some(cause) => Self::Device(cause.clone()),
-            None => Self::Model(error.into()),
-        }
+        ModelError::from(error).into()
     }
 }
 

@@ -101,6 +101,14 @@ pub(crate) fn extent(
     Ok((per_epoch, end))
 }
 
+/// Refuses networks whose batches cannot be cut.
+pub(crate) fn apart(network: &Network, backend: &dyn Backend) -> Result<(), TrainError> {
+    match network.coupled() {
+        true => Err(TrainError::Coupled { backend: backend.name() }),
+        false => Ok(()),
+    }
+}
+
 /// Takes what became of the next steps into the state.
 fn absorb(
     state: &mut TrainState,

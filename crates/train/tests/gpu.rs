@@ -6,7 +6,8 @@ use basin_core::{Params, SeedTree, Simplex};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Source, Split, batch_order, fill_batch};
 use basin_ensemble::WarmupCosine;
 use basin_kernels::gpu::emulator::Emulator;
-use basin_kernels::gpu::{Precision, Queue};
+use basin_kernels::gpu::{Activation, GpuLayers, Gradients, Placement, Pool, Precision, Queue, Weights};
+use basin_kernels::{Dims, Graph, Layers, Operation, Tape};
 use basin_models::{Architecture, Network, VitConfig};
 use basin_train::{
     Backend, Cpu, EvaluateError, Examples, Gpu, Optimiser, Outcome, Recipe, Rule, Segment, SegmentObserver,
@@ -375,5 +376,108 @@ fn a_speed_is_measured_everywhere_and_leaves_nothing_behind() {
     for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
         let seconds = basin_train::seconds_per_image(backend, &net, &recipe).unwrap();
         assert!(seconds > 0.0 && seconds < 60.0, "{seconds} s per image on {}", backend.name());
+    }
+}
+
+#[test]
+fn statistics_and_repair_are_those_of_the_cpu() {
+    let set = images();
+    let normalisation = DatasetId::Synthetic10.normalisation();
+    for net in [resnet(), vit(0.1)] {
+        let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
+        let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
+        let merged = Params::convex_combination(&[&a, &b], &lambda).unwrap();
+        let on = |backend: &dyn Backend| {
+            let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
+            let ends = [&a, &b].map(|params| evaluator.statistics(params).unwrap());
+            let repaired = evaluator.repaired(&merged, &[&ends[0], &ends[1]], &lambda).unwrap();
+            let logits = evaluator.logits(&repaired).unwrap();
+            (ends, repaired, logits)
+        };
+        let ((ends, repaired, logits), (theirs, device, on_device)) = (on(&Cpu), on(&gpu(Precision::F32)));
+        for (ours, theirs) in ends.iter().zip(&theirs) {
+            assert_eq!(ours.sites().len(), theirs.sites().len());
+            for (ours, theirs) in ours.sites().iter().zip(theirs.sites()) {
+                assert_eq!(ours.channels(), theirs.channels());
+                for c in 0..ours.channels() {
+                    let deviation = ours.deviation()[c].max(1e-3);
+                    assert!((ours.mean()[c] - theirs.mean()[c]).abs() < 1e-4 * deviation);
+                    assert!((ours.deviation()[c] - theirs.deviation()[c]).abs() < 1e-4 * deviation);
+                }
+            }
+        }
+        assert!(difference(&repaired, &device) < 1e-3);
+        assert!(difference(&repaired, &merged) > 1e-2, "nothing was repaired");
+        assert_eq!(logits.len(), on_device.len());
+        let largest = logits.values().iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        for (a, b) in logits.values().iter().zip(on_device.values()) {
+            assert!((a - b).abs() < 1e-3 * largest, "{a} and {b}");
+        }
+    }
+}
+
+/// Does every fusion by its parts.
+struct Unfused<G>(G);
+
+impl<G: Graph> Graph for Unfused<G> {
+    type Value = G::Value;
+
+    fn apply(
+        &mut self,
+        operation: Operation,
+        x: &G::Value,
+        other: Option<&G::Value>,
+    ) -> candle_core::Result<G::Value> {
+        match operation {
+            Operation::ConvNorm { .. } | Operation::Dense(_) => self.unfused(operation, x, other),
+            _ => self.0.apply(operation, x, other),
+        }
+    }
+}
+
+/// Logits and gradients of Σ logits of a few images, on the device.
+fn differentiated(net: &Network, params: &Params, fused: bool) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let (n, precision) = (3, Precision::F32);
+    let pool = Pool::new(emulator(false));
+    let slices = net.slices(params).unwrap();
+    let sizes = net.layout().params.iter().zip(&slices).map(|(spec, values)| (spec.role, values.len()));
+    let placement = Rc::new(Placement::new(sizes).unwrap());
+    let weights = Weights::new(&pool, placement.clone(), &slices, precision).unwrap();
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let mut rng = SeedTree::root(5).rng();
+    let dims = Dims::new(n, SIDE, SIDE, 3);
+    let x: Vec<f32> = (0..dims.len()).map(|_| rng.normal() as f32).collect();
+    let seeds = pool.holding(&[7u64, 8, 9].map(u64::to_le_bytes).concat()).unwrap();
+    let layers = GpuLayers::with_dropout(&pool, &weights, Some(seeds.span()));
+    let mut tape = Unfused(Tape::new(layers));
+    let input = tape.0.input(Activation { dims, block: pool.holding(&bytes(&x)).unwrap() });
+    let output = match fused {
+        true => net.forward(&mut tape.0, &input).unwrap(),
+        false => net.forward(&mut tape, &input).unwrap(),
+    };
+    let logits = layers.read(tape.0.value(output).unwrap()).unwrap().into_owned();
+    let mut gradients = Gradients::new(&pool, placement).unwrap();
+    let gradient = pool.holding(&bytes(&vec![1.0; logits.len()])).unwrap();
+    tape.0.backward(output, gradient, &mut gradients).unwrap();
+    (logits, gradients.read(&pool).unwrap())
+}
+
+#[test]
+fn fused_and_unfused_networks_compute_and_learn_the_same_on_a_device() {
+    for net in [resnet(), vit(0.3)] {
+        let params = net.init(&SeedTree::root(1));
+        let (fused, unfused) = (differentiated(&net, &params, true), differentiated(&net, &params, false));
+        let close = |what: &str, a: &[f32], b: &[f32], limit: f32| {
+            assert_eq!(a.len(), b.len(), "{what}");
+            let largest = a.iter().fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
+            let near = a.iter().zip(b).all(|(a, b)| (a - b).abs() <= limit * largest);
+            assert!(near, "{what}: {a:?} and {b:?}");
+        };
+        close("logits", &fused.0, &unfused.0, 1e-5);
+        assert_eq!(fused.1.len(), unfused.1.len());
+        for (spec, (a, b)) in net.layout().params.iter().zip(fused.1.iter().zip(&unfused.1)) {
+            let limit = if spec.name.ends_with("in_proj_bias") { 2e-3 } else { 1e-4 };
+            close(&spec.name, a, b, limit);
+        }
     }
 }

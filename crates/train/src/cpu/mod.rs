@@ -10,6 +10,7 @@ mod trainer;
 pub use batch::Batch;
 pub use step::Stepper;
 
+use crate::segment::apart;
 use crate::{Backend, EvaluateError, Evaluator, Recipe, Segment, TrainError, Trainer, Trial};
 use basin_data::{ImageSet, Normalisation};
 use basin_models::Network;
@@ -36,6 +37,7 @@ impl Backend for Cpu {
         recipe: &'a Recipe,
         segment: &Segment,
     ) -> Result<Box<dyn Trainer + 'a>, TrainError> {
+        apart(network, self)?;
         Ok(Box::new(CpuTrainer::new(network, recipe, segment)?))
     }
 

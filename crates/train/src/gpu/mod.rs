@@ -16,6 +16,7 @@ mod trainer;
 
 pub use epoch::Feed;
 
+use crate::segment::apart;
 use crate::{Backend, EvaluateError, Evaluator, Recipe, Segment, TrainError, Trainer, Trial};
 use basin_data::{ImageSet, Normalisation};
 use basin_kernels::gpu::{Precision, Queue};
@@ -54,6 +55,7 @@ impl Backend for Gpu {
         recipe: &'a Recipe,
         segment: &Segment,
     ) -> Result<Box<dyn Trainer + 'a>, TrainError> {
+        apart(network, self)?;
         Ok(Box::new(GpuTrainer::new(self.queue.clone(), self.precision, network, recipe, segment)?))
     }
 
