@@ -1,54 +1,102 @@
-//! The operations a network is written in, apart from how they are executed.
+//! The language that a network is written in, apart from how it is executed.
 //!
-//! A model's forward pass is one function over [`Graph`]. Run on [`crate::Inference`] it computes logits
-//! and keeps nothing; on [`crate::Tape`] it records what the reverse pass needs; on [`crate::Autograd`] it
-//! builds candle's own graph, which is the oracle of the tests and the way to mix in other candle code.
+//! A model's forward pass is one function over [`Graph`]. Run on [`crate::Inference`] it computes logits and keeps
+//! nothing; on [`crate::Tape`] it records what the reverse pass needs, both on any [`crate::Layers`]; on
+//! [`crate::Autograd`] it builds candle's own graph, which is the oracle of the tests and the way to mix in other candle
+//! code.
 
+use crate::operation::{Dense, Nonlinearity, Norm, Operation};
 use crate::weights::ParamId;
 use candle_core::Result;
 
-/// Scale and shift of a normalisation, its constant, and whether a ReLU follows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Norm {
-    /// γ, `[channels]`.
-    pub scale: ParamId,
-    /// β, `[channels]`.
-    pub shift: ParamId,
-    /// ε added to the variance.
-    pub epsilon: f32,
-    /// Whether a ReLU follows (after the shortcut is added, where there is one).
-    pub relu: bool,
-}
-
-/// A dense layer and what follows it: dropout(act(x Wᵀ + b)) + residual.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Dense {
-    /// W, `[out, in]`, of [`crate::Role::Conv`] with a kernel of one pixel.
-    pub weight: ParamId,
-    /// b, `[out]`.
-    pub bias: ParamId,
-    /// Whether an exact GELU follows.
-    pub gelu: bool,
-    /// Probability in `[0, 1)` with which a value is dropped in training.
-    pub dropout: f32,
-}
-
-impl Dense {
-    /// x Wᵀ + b alone.
-    pub fn new(weight: ParamId, bias: ParamId) -> Self {
-        Self { weight, bias, gelu: false, dropout: 0.0 }
-    }
-}
-
 /// An executor of forward passes over NHWC activations; tokens are images of width 1.
 ///
-/// Every operation fails when sizes do not fit.
+/// An executor implements [`Graph::apply`]; the other methods are names for [`Operation`]s. Where it has no fast path for
+/// a fusion (`ConvNorm`, `Dense`), it hands it to [`Graph::unfused`]. Every method fails when sizes do not fit.
 pub trait Graph {
     /// A handle to an intermediate result.
     type Value: Clone;
 
-    /// Convolution with SAME padding, `[n, h, w, cin]` to `[n, ⌈h/s⌉, ⌈w/s⌉, cout]`, then LayerNorm over
-    /// channels, plus the shortcut where given, then ReLU where asked for.
+    /// An operation on one or two results.
+    ///
+    /// # Errors
+    /// When sizes do not fit.
+    fn apply(
+        &mut self,
+        operation: Operation,
+        x: &Self::Value,
+        other: Option<&Self::Value>,
+    ) -> Result<Self::Value>;
+
+    /// A fusion, done by its parts.
+    ///
+    /// # Errors
+    /// When sizes do not fit or the operation is no fusion.
+    fn unfused(
+        &mut self,
+        fusion: Operation,
+        x: &Self::Value,
+        other: Option<&Self::Value>,
+    ) -> Result<Self::Value> {
+        match fusion {
+            Operation::ConvNorm { weight, norm } => {
+                let mut y = self.conv(x, weight, None)?;
+                y = self.norm(&y, Norm { relu: false, ..norm })?;
+                if let Some(shortcut) = other {
+                    y = self.add(&y, shortcut)?;
+                }
+                if norm.relu { self.nonlinearity(&y, Nonlinearity::Relu) } else { Ok(y) }
+            }
+            Operation::Dense(layer) => {
+                let mut y = self.conv(x, layer.weight, Some(layer.bias))?;
+                if layer.gelu {
+                    y = self.nonlinearity(&y, Nonlinearity::Gelu)?;
+                }
+                if layer.dropout > 0.0 {
+                    y = self.apply(Operation::Dropout(layer.dropout), &y, None)?;
+                }
+                match other {
+                    Some(residual) => self.add(&y, residual),
+                    None => Ok(y),
+                }
+            }
+            other => candle_core::bail!("{other:?} is not made of other operations"),
+        }
+    }
+
+    /// [`Operation::Conv`].
+    ///
+    /// # Errors
+    /// When sizes do not fit.
+    fn conv(&mut self, x: &Self::Value, weight: ParamId, bias: Option<ParamId>) -> Result<Self::Value> {
+        self.apply(Operation::Conv { weight, bias }, x, None)
+    }
+
+    /// [`Operation::Norm`].
+    ///
+    /// # Errors
+    /// When sizes do not fit.
+    fn norm(&mut self, x: &Self::Value, norm: Norm) -> Result<Self::Value> {
+        self.apply(Operation::Norm(norm), x, None)
+    }
+
+    /// [`Operation::Nonlinearity`].
+    ///
+    /// # Errors
+    /// When sizes do not fit.
+    fn nonlinearity(&mut self, x: &Self::Value, function: Nonlinearity) -> Result<Self::Value> {
+        self.apply(Operation::Nonlinearity(function), x, None)
+    }
+
+    /// [`Operation::Add`].
+    ///
+    /// # Errors
+    /// When sizes do not fit.
+    fn add(&mut self, x: &Self::Value, other: &Self::Value) -> Result<Self::Value> {
+        self.apply(Operation::Add, x, Some(other))
+    }
+
+    /// [`Operation::ConvNorm`].
     ///
     /// # Errors
     /// When sizes do not fit.
@@ -58,36 +106,40 @@ pub trait Graph {
         weight: ParamId,
         shortcut: Option<&Self::Value>,
         norm: Norm,
-    ) -> Result<Self::Value>;
+    ) -> Result<Self::Value> {
+        self.apply(Operation::ConvNorm { weight, norm }, x, shortcut)
+    }
 
-    /// LayerNorm over channels.
+    /// [`Operation::MeanPool`].
     ///
     /// # Errors
     /// When sizes do not fit.
-    fn norm(&mut self, x: &Self::Value, norm: Norm) -> Result<Self::Value>;
+    fn mean_pool(&mut self, x: &Self::Value) -> Result<Self::Value> {
+        self.apply(Operation::MeanPool, x, None)
+    }
 
-    /// Mean over height and width: `[n, h, w, c]` to `[n, 1, 1, c]`.
+    /// [`Operation::Dense`].
     ///
     /// # Errors
     /// When sizes do not fit.
-    fn mean_pool(&mut self, x: &Self::Value) -> Result<Self::Value>;
+    fn dense(
+        &mut self,
+        x: &Self::Value,
+        layer: Dense,
+        residual: Option<&Self::Value>,
+    ) -> Result<Self::Value> {
+        self.apply(Operation::Dense(layer), x, residual)
+    }
 
-    /// A dense layer on every pixel or token, and what follows it.
+    /// [`Operation::Patches`].
     ///
     /// # Errors
     /// When sizes do not fit.
-    fn dense(&mut self, x: &Self::Value, layer: Dense, residual: Option<&Self::Value>)
-    -> Result<Self::Value>;
+    fn patches(&mut self, x: &Self::Value, patch: usize) -> Result<Self::Value> {
+        self.apply(Operation::Patches(patch), x, None)
+    }
 
-    /// Square patches as tokens: `[n, side, side, c]` to `[n, (side/patch)², 1, c·patch²]`, each ordered channel,
-    /// row, column.
-    ///
-    /// # Errors
-    /// When sizes do not fit.
-    fn patches(&mut self, x: &Self::Value, patch: usize) -> Result<Self::Value>;
-
-    /// Puts the class token before the others and adds the positions, then drops values with a probability of
-    /// `dropout` in training: `[n, t, 1, d]` to `[n, t+1, 1, d]`.
+    /// [`Operation::Prepend`].
     ///
     /// # Errors
     /// When sizes do not fit.
@@ -97,17 +149,23 @@ pub trait Graph {
         class: ParamId,
         positions: ParamId,
         dropout: f32,
-    ) -> Result<Self::Value>;
+    ) -> Result<Self::Value> {
+        self.apply(Operation::Prepend { class, positions, dropout }, x, None)
+    }
 
-    /// Multi-head attention softmax(q kᵀ / √(d/heads)) v: `[n, t, 1, 3d]` (q, k, v) to `[n, t, 1, d]`.
+    /// [`Operation::Attention`].
     ///
     /// # Errors
     /// When sizes do not fit.
-    fn attention(&mut self, qkv: &Self::Value, heads: usize) -> Result<Self::Value>;
+    fn attention(&mut self, qkv: &Self::Value, heads: usize) -> Result<Self::Value> {
+        self.apply(Operation::Attention(heads), qkv, None)
+    }
 
-    /// The first token of every image: `[n, t, 1, d]` to `[n, 1, 1, d]`.
+    /// [`Operation::FirstToken`].
     ///
     /// # Errors
     /// When sizes do not fit.
-    fn first_token(&mut self, x: &Self::Value) -> Result<Self::Value>;
+    fn first_token(&mut self, x: &Self::Value) -> Result<Self::Value> {
+        self.apply(Operation::FirstToken, x, None)
+    }
 }

@@ -1,75 +1,34 @@
 //! Forward passes that keep nothing: values are freed as soon as the model drops them.
 
-use crate::buffer::Activation;
-use crate::graph::{Dense, Graph, Norm};
-use crate::layers;
-use crate::weights::{ParamId, Weights};
+use crate::graph::Graph;
+use crate::layers::{Layers, Mode};
+use crate::operation::Operation;
 use candle_core::Result;
 use std::rc::Rc;
 
-/// Executes a forward pass on the calling thread.
+/// Executes a forward pass on layers.
 #[derive(Debug)]
-pub struct Inference<'w> {
-    weights: &'w Weights,
+pub struct Inference<L> {
+    layers: L,
 }
 
-impl<'w> Inference<'w> {
-    /// An executor for these weights.
-    pub fn new(weights: &'w Weights) -> Self {
-        Self { weights }
+impl<L: Layers> Inference<L> {
+    /// An executor on these layers.
+    pub fn new(layers: L) -> Self {
+        Self { layers }
     }
 }
 
-impl Graph for Inference<'_> {
-    type Value = Rc<Activation>;
+impl<L: Layers> Graph for Inference<L> {
+    type Value = Rc<L::Value>;
 
-    fn conv_norm(
+    fn apply(
         &mut self,
-        x: &Rc<Activation>,
-        weight: ParamId,
-        shortcut: Option<&Rc<Activation>>,
-        norm: Norm,
-    ) -> Result<Rc<Activation>> {
-        let shortcut = shortcut.map(|s| &**s);
-        Ok(Rc::new(layers::conv_norm(self.weights, x, weight, shortcut, norm, false)?.0))
-    }
-
-    fn norm(&mut self, x: &Rc<Activation>, norm: Norm) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::layer_norm(self.weights, x, norm)?.0))
-    }
-
-    fn mean_pool(&mut self, x: &Rc<Activation>) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::mean_pool(x)))
-    }
-
-    fn dense(
-        &mut self,
-        x: &Rc<Activation>,
-        layer: Dense,
-        residual: Option<&Rc<Activation>>,
-    ) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::dense(self.weights, x, layer, residual.map(|r| &**r), None)?.0))
-    }
-
-    fn patches(&mut self, x: &Rc<Activation>, patch: usize) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::patches(x, patch)?))
-    }
-
-    fn prepend(
-        &mut self,
-        x: &Rc<Activation>,
-        class: ParamId,
-        positions: ParamId,
-        _dropout: f32,
-    ) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::prepend(self.weights, x, class, positions)?))
-    }
-
-    fn attention(&mut self, qkv: &Rc<Activation>, heads: usize) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::attention(self.weights, qkv, heads)?.0))
-    }
-
-    fn first_token(&mut self, x: &Rc<Activation>) -> Result<Rc<Activation>> {
-        Ok(Rc::new(layers::first_token(x)))
+        operation: Operation,
+        x: &Rc<L::Value>,
+        other: Option<&Rc<L::Value>>,
+    ) -> Result<Rc<L::Value>> {
+        let other = other.map(|other| &**other);
+        Ok(Rc::new(self.layers.forward(operation, x, other, Mode::Evaluate)?.0))
     }
 }

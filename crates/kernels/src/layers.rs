@@ -1,181 +1,115 @@
-//! Forward passes of single layers on activations, shared by evaluation and training.
+//! What computes operations: the contract between the tape and a kind of memory.
 
-use crate::buffer::{Activation, Buffer, Dims};
-use crate::conv::forward_then;
-use crate::graph::{Dense, Norm};
-use crate::norm::NormShape;
-use crate::weights::{ParamId, Weights};
-use crate::{attention, bias, dropout, gelu, head, norm, tokens};
+use crate::operation::Operation;
+use crate::tape::Inputs;
 use candle_core::Result;
+use std::borrow::Cow;
 
-/// Where dropout gets its masks from: a seed per image, and the number of the layer that drops.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Drop<'a> {
-    pub(crate) seeds: &'a [u64],
-    pub(crate) site: u32,
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Its result alone.
+    Evaluate,
+    /// Training: the reverse pass will come, and values are dropped.
+    Train {
+        /// The number of the operation among those that drop values, if it does.
+        site: Option<u32>,
+    },
 }
 
-/// What the reverse pass of a normalisation needs besides input and output.
+/// The operations of a network's layers on one kind of memory, with the weights to use: all that a backend has to bring
+/// for [`crate::Tape`], [`crate::Inference`] and [`crate::Tapped`].
+pub trait Layers: Sized {
+    /// An intermediate result.
+    type Value;
+    /// The gradient of one, in the same order.
+    type Gradient;
+    /// What the reverse pass of an operation needs besides its inputs and its output.
+    type Saved;
+    /// Sums of the parameters' gradients.
+    type Sums;
+
+    /// An operation's result, and what its reverse pass needs: in training.
+    ///
+    /// # Errors
+    /// When sizes do not fit, and the device's.
+    fn forward(
+        &self,
+        operation: Operation,
+        x: &Self::Value,
+        other: Option<&Self::Value>,
+        mode: Mode,
+    ) -> Result<(Self::Value, Self::Saved)>;
+
+    /// An operation's reverse pass, from the gradient `dy` of its result `y`: gradients of its inputs arrive at
+    /// `inputs`, those of parameters are added to `sums`.
+    ///
+    /// # Errors
+    /// As [`Layers::forward`].
+    fn backward(&self, step: Step<Self>, inputs: &mut Inputs<'_, Self>, sums: &mut Self::Sums) -> Result<()>;
+
+    /// Adds a gradient to another of the same value.
+    ///
+    /// # Errors
+    /// The device's.
+    fn accumulate(&self, sum: &mut Self::Gradient, gradient: &Self::Gradient, of: &Self::Value)
+    -> Result<()>;
+
+    /// Refuses a gradient that is not of this value's size.
+    ///
+    /// # Errors
+    /// When it is not.
+    fn fits(&self, gradient: &Self::Gradient, value: &Self::Value) -> Result<()>;
+
+    /// Completes sums that a reverse pass left in parts.
+    ///
+    /// # Errors
+    /// The device's.
+    fn finish(&self, sums: &mut Self::Sums) -> Result<()>;
+
+    /// [`Layers::forward`] of every part of a batch, for evaluation; parts may be computed side by side.
+    ///
+    /// # Errors
+    /// As [`Layers::forward`], or when there are other parts than of `x`.
+    fn each(
+        &self,
+        operation: Operation,
+        x: &[Self::Value],
+        other: Option<&[Self::Value]>,
+    ) -> Result<Vec<Self::Value>> {
+        let part = |i: usize, x: &Self::Value| -> Result<Self::Value> {
+            Ok(self.forward(operation, x, other.map(|other| &other[i]), Mode::Evaluate)?.0)
+        };
+        x.iter().enumerate().map(|(i, x)| part(i, x)).collect()
+    }
+
+    /// Channels of a value.
+    fn channels(&self, value: &Self::Value) -> usize;
+
+    /// A value as the host sees it, channels fastest.
+    ///
+    /// # Errors
+    /// The device's.
+    fn read<'v>(&self, value: &'v Self::Value) -> Result<Cow<'v, [f32]>>;
+
+    /// Puts other numbers into a value.
+    ///
+    /// # Errors
+    /// When there are not as many, and the device's.
+    fn write(&self, value: &mut Self::Value, numbers: &[f32]) -> Result<()>;
+}
+
+/// An operation on the way back.
 #[derive(Debug)]
-pub(crate) struct Normalised {
-    /// The values that were normalised.
-    pub(crate) before: Buffer,
-    /// `[rows, 2]`.
-    pub(crate) statistics: Buffer,
-}
-
-/// Shape, γ and β of a norm over `channels`.
-pub(crate) fn norm_parts(weights: &Weights, channels: usize, n: Norm) -> Result<(NormShape, &[f32], &[f32])> {
-    let (gamma, beta) = (weights.plain(n.scale), weights.plain(n.shift));
-    if gamma.len() != channels || beta.len() != channels || channels == 0 {
-        candle_core::bail!("a norm of {} channels was given {channels}", gamma.len());
-    }
-    Ok((NormShape { channels, epsilon: n.epsilon, relu: n.relu }, gamma, beta))
-}
-
-/// Convolution and norm, line by line while the line is in cache. `keep` is for training.
-pub(crate) fn conv_norm(
-    weights: &Weights,
-    x: &Activation,
-    id: ParamId,
-    shortcut: Option<&Activation>,
-    n: Norm,
-    keep: bool,
-) -> Result<(Activation, Option<Normalised>)> {
-    let (packed, d) = (weights.conv(id)?, x.dims);
-    if d.channels != packed.shape().cin {
-        candle_core::bail!("a convolution of {} channels was given {d:?}", packed.shape().cin);
-    }
-    let c = packed.shape().cout;
-    let dims = Dims::new(d.images, packed.shape().output(d.height), packed.shape().output(d.width), c);
-    if let Some(shortcut) = shortcut.filter(|s| s.dims != dims) {
-        candle_core::bail!("a shortcut of {:?} for {dims:?}", shortcut.dims);
-    }
-    let (shape, gamma, beta) = norm_parts(weights, c, n)?;
-    let part = |first: usize, len: usize| shortcut.map(|s| &s.data[first * c..][..len]);
-    let mut out = Buffer::stale(dims.len());
-    if !keep {
-        forward_then(packed, &x.data, d.height, d.width, &mut out, |first, rows| {
-            norm::forward_in_place(shape, rows, part(first, rows.len()), gamma, beta, weights.isa());
-        });
-        return Ok((Activation { dims, data: out }, None));
-    }
-    let (mut y, mut statistics) = (Buffer::stale(dims.len()), Buffer::stale(2 * dims.rows()));
-    forward_then(packed, &x.data, d.height, d.width, &mut out, |first, rows| {
-        let (y, statistics) =
-            (&mut y[first * c..][..rows.len()], &mut statistics[2 * first..][..2 * rows.len() / c]);
-        norm::forward(shape, rows, part(first, rows.len()), gamma, beta, y, statistics, weights.isa());
-    });
-    Ok((Activation { dims, data: y }, Some(Normalised { before: out, statistics })))
-}
-
-/// LayerNorm and its statistics.
-pub(crate) fn layer_norm(weights: &Weights, x: &Activation, n: Norm) -> Result<(Activation, Buffer)> {
-    let (shape, gamma, beta) = norm_parts(weights, x.dims.channels, n)?;
-    let (mut y, mut statistics) = (Buffer::stale(x.data.len()), Buffer::stale(2 * x.dims.rows()));
-    norm::forward(shape, &x.data, None, gamma, beta, &mut y, &mut statistics, weights.isa());
-    Ok((Activation { dims: x.dims, data: y }, statistics))
-}
-
-pub(crate) fn mean_pool(x: &Activation) -> Activation {
-    let d = x.dims;
-    let mut data = Buffer::stale(d.images * d.channels);
-    head::mean_pool(&x.data, d.pixels(), d.channels, &mut data);
-    Activation { dims: Dims::new(d.images, 1, 1, d.channels), data }
-}
-
-/// The layer's output, and with a GELU the values before it.
-pub(crate) fn dense(
-    weights: &Weights,
-    x: &Activation,
-    layer: Dense,
-    residual: Option<&Activation>,
-    drop: Option<Drop<'_>>,
-) -> Result<(Activation, Option<Buffer>)> {
-    let (packed, offset, isa) = (weights.conv(layer.weight)?, weights.plain(layer.bias), weights.isa());
-    let shape = packed.shape();
-    if shape.kernel != 1 || x.dims.channels != shape.cin || offset.len() != shape.cout {
-        candle_core::bail!("a dense layer {}×{} was given {:?}", shape.cout, shape.cin, x.dims);
-    }
-    let dims = Dims { channels: shape.cout, ..x.dims };
-    if let Some(residual) = residual.filter(|r| r.dims != dims) {
-        candle_core::bail!("a residual of {:?} for {dims:?}", residual.dims);
-    }
-    let residual = residual.map(|r| &*r.data);
-    let mut out = Buffer::stale(dims.len());
-    let (h, w) = (x.dims.height, x.dims.width);
-    if !layer.gelu {
-        // Dropout comes between the bias and the residual; without it they are added together.
-        let early = residual.filter(|_| drop.is_none());
-        forward_then(packed, &x.data, h, w, &mut out, |first, rows| {
-            let part = early.map(|r| &r[first * shape.cout..][..rows.len()]);
-            bias::add_bias(rows, offset, part, isa);
-        });
-        if let Some(drop) = drop {
-            dropout::apply(&mut out, drop.seeds, drop.site, layer.dropout, isa);
-            if let Some(residual) = residual {
-                out.iter_mut().zip(residual).for_each(|(o, r)| *o += r);
-            }
-        }
-        return Ok((Activation { dims, data: out }, None));
-    }
-    let mut y = Buffer::stale(dims.len());
-    forward_then(packed, &x.data, h, w, &mut out, |first, rows| {
-        gelu::bias_gelu(rows, offset, &mut y[first * shape.cout..][..rows.len()], isa);
-    });
-    if let Some(drop) = drop {
-        dropout::apply(&mut y, drop.seeds, drop.site, layer.dropout, isa);
-    }
-    if let Some(residual) = residual {
-        y.iter_mut().zip(residual).for_each(|(o, r)| *o += r);
-    }
-    Ok((Activation { dims, data: y }, Some(out)))
-}
-
-pub(crate) fn patches(x: &Activation, patch: usize) -> Result<Activation> {
-    let d = x.dims;
-    if patch == 0 || d.height != d.width || !d.height.is_multiple_of(patch) {
-        candle_core::bail!("{d:?} cannot be cut into patches of {patch}×{patch}");
-    }
-    let side = d.height / patch;
-    let dims = Dims::new(d.images, side * side, 1, d.channels * patch * patch);
-    let mut data = Buffer::stale(dims.len());
-    tokens::patches(&x.data, d.height, d.channels, patch, &mut data);
-    Ok(Activation { dims, data })
-}
-
-pub(crate) fn prepend(
-    weights: &Weights,
-    x: &Activation,
-    class: ParamId,
-    positions: ParamId,
-) -> Result<Activation> {
-    let (class, positions, d) = (weights.plain(class), weights.plain(positions), x.dims);
-    let dims = Dims { height: d.pixels() + 1, width: 1, ..d };
-    if class.len() != d.channels || positions.len() != dims.height * d.channels {
-        candle_core::bail!("{} positions and a class token of {} for {d:?}", positions.len(), class.len());
-    }
-    let mut data = Buffer::stale(dims.len());
-    tokens::prepend(&x.data, class, positions, &mut data);
-    Ok(Activation { dims, data })
-}
-
-/// The output and the logarithms of the softmax sums, `[n, heads, t]`.
-pub(crate) fn attention(weights: &Weights, qkv: &Activation, heads: usize) -> Result<(Activation, Buffer)> {
-    let (d, channels) = (qkv.dims, qkv.dims.channels / 3);
-    if heads == 0 || d.is_empty() || d.channels != 3 * channels || !channels.is_multiple_of(heads) {
-        candle_core::bail!("attention with {heads} heads was given {d:?}");
-    }
-    let dims = Dims { channels, ..d };
-    let mut data = Buffer::stale(dims.len());
-    let mut log_sum = Buffer::stale(dims.rows() * heads);
-    attention::forward(&qkv.data, d.pixels(), channels, heads, &mut data, &mut log_sum, weights.isa());
-    Ok((Activation { dims, data }, log_sum))
-}
-
-pub(crate) fn first_token(x: &Activation) -> Activation {
-    let d = x.dims;
-    let mut data = Buffer::stale(d.images * d.channels);
-    tokens::first_token(&x.data, d.pixels(), d.channels, &mut data);
-    Activation { dims: Dims::new(d.images, 1, 1, d.channels), data }
+pub struct Step<L: Layers> {
+    /// What was done.
+    pub operation: Operation,
+    /// The number of the operation among those that drop values.
+    pub site: Option<u32>,
+    /// What its forward pass kept.
+    pub saved: L::Saved,
+    /// Its result.
+    pub y: L::Value,
+    /// Gradient of the result.
+    pub dy: L::Gradient,
 }

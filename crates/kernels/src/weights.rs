@@ -21,6 +21,8 @@ pub enum Role {
     },
     /// Anything used as it is.
     Plain,
+    /// A running statistic: kept with the parameters, changed by the forward pass of training, never by an optimiser.
+    Statistic,
 }
 
 /// The parameters of one network for one step: convolutions packed, everything else as it is.
@@ -55,7 +57,7 @@ impl Weights {
             Role::Conv { shape, input_gradient } => {
                 Some(PackedConv::empty(shape, training && input_gradient, isa))
             }
-            Role::Plain => None,
+            Role::Plain | Role::Statistic => None,
         });
         let mut weights = Self {
             roles: roles.to_vec(),

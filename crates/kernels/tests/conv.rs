@@ -56,15 +56,15 @@ impl Case {
         let mut conv = PackedConv::with_algorithm(self.shape, algorithm, true, isa);
         conv.pack(&self.weights);
         let mut y = vec![f32::NAN; self.y.len()];
-        forward(&conv, &self.x, h, w, &mut y);
+        forward(&conv, &self.x, h, w, &mut y).unwrap();
         close(&format!("{what} forward"), &y, &self.y, 0.0, rms, largest);
         for (start, add) in [(f32::NAN, false), (1.0, true)] {
             let offset = f64::from(u8::from(add));
             let mut dx = vec![start; self.dx.len()];
-            input_gradient(&conv, &self.dy, h, w, &mut dx, add);
+            input_gradient(&conv, &self.dy, h, w, &mut dx, add).unwrap();
             close(&format!("{what} input gradient"), &dx, &self.dx, offset, rms, largest);
             let (mut sum, mut dw) = (vec![start; conv.gradient_len()], vec![f32::NAN; self.dw.len()]);
-            weight_gradient(&conv, &self.x, &self.dy, h, w, &mut sum, add);
+            weight_gradient(&conv, &self.x, &self.dy, h, w, &mut sum, add).unwrap();
             conv.unpack_gradient(&sum, &mut dw);
             close(&format!("{what} weight gradient"), &dw, &self.dw, offset, rms, largest);
         }
@@ -139,7 +139,8 @@ fn every_pixel_is_announced_once_it_is_finished() {
         let (mut out, mut again) = (vec![0.0; case.y.len()], vec![f32::NAN; case.y.len()]);
         forward_then(&conv, &case.x, 9, 7, &mut out, |first, pixels| {
             again[first * channels..][..pixels.len()].copy_from_slice(pixels);
-        });
+        })
+        .unwrap();
         assert_eq!(again, out, "{algorithm:?}");
     }
 }
@@ -151,32 +152,31 @@ fn no_image_has_a_gradient_of_zero() {
         let mut conv = PackedConv::with_algorithm(shape, algorithm, true, Isa::detect());
         conv.pack(&vec![1.0; shape.weights()]);
         let mut sum = vec![f32::NAN; conv.gradient_len()];
-        weight_gradient(&conv, &[], &[], 4, 4, &mut sum, false);
+        weight_gradient(&conv, &[], &[], 4, 4, &mut sum, false).unwrap();
         assert!(sum.iter().all(|g| *g == 0.0), "{algorithm:?}");
-        forward(&conv, &[], 4, 4, &mut []);
-        input_gradient(&conv, &[], 4, 4, &mut [], false);
+        forward(&conv, &[], 4, 4, &mut []).unwrap();
+        input_gradient(&conv, &[], 4, 4, &mut [], false).unwrap();
     }
 }
 
 #[test]
-#[should_panic(expected = "never packed")]
-fn weights_that_were_never_packed_are_refused() {
-    let conv = PackedConv::empty(ConvShape { cin: 16, cout: 16, kernel: 3, stride: 1 }, false, Isa::detect());
-    forward(&conv, &[0.0; 256], 4, 4, &mut [0.0; 256]);
-}
-
-#[test]
-#[should_panic(expected = "inputs and")]
-fn sizes_whose_product_overflows_are_refused() {
+fn what_cannot_be_computed_is_refused() {
+    let isa = Isa::detect();
+    let never = PackedConv::empty(ConvShape { cin: 16, cout: 16, kernel: 3, stride: 1 }, false, isa);
+    let refusal = forward(&never, &[0.0; 256], 4, 4, &mut [0.0; 256]).unwrap_err().to_string();
+    assert!(refusal.contains("never packed"), "{refusal}");
+    // Sizes whose product overflows to what the lengths are.
     let shape = ConvShape { cin: 1, cout: 6, kernel: 1, stride: 2 };
-    let conv = PackedConv::new(shape, &[0.0; 6], false, Isa::detect());
-    forward(&conv, &[0.0], 3, 0xAAAA_AAAA_AAAA_AAAB, &mut [0.0; 8]);
-}
-
-#[test]
-#[should_panic(expected = "packed without the input gradient")]
-fn an_input_gradient_that_was_not_packed_is_refused() {
+    let conv = PackedConv::new(shape, &[0.0; 6], false, isa);
+    let refused = forward(&conv, &[0.0], 3, 0xAAAA_AAAA_AAAA_AAAB, &mut [0.0; 8]);
+    let refusal = refused.unwrap_err().to_string();
+    assert!(refusal.contains("1 inputs and 8 outputs"), "{refusal}");
     let case = Case::new(ConvShape { cin: 2, cout: 2, kernel: 3, stride: 1 }, (1, 3, 3));
-    let conv = PackedConv::new(case.shape, &case.weights, false, Isa::detect());
-    input_gradient(&conv, &case.dy, 3, 3, &mut [0.0; 18], false);
+    let conv = PackedConv::new(case.shape, &case.weights, false, isa);
+    let refused = input_gradient(&conv, &case.dy, 3, 3, &mut [0.0; 18], false);
+    let refusal = refused.unwrap_err().to_string();
+    assert!(refusal.contains("packed without the input gradient"), "{refusal}");
+    let mut short = vec![0.0; conv.gradient_len() - 1];
+    let refused = weight_gradient(&conv, &case.x, &case.dy, 3, 3, &mut short, false);
+    assert!(refused.unwrap_err().to_string().contains("sums of the weight gradient"));
 }

@@ -24,16 +24,16 @@ fn convolutions_and_their_gradients_agree_with_pytorch() {
             let mut packed = PackedConv::with_algorithm(shape, Algorithm::Direct, true, isa);
             packed.pack(&weight);
             let mut y = vec![f32::NAN; n * shape.output(h) * shape.output(w) * cout];
-            conv::forward(&packed, &x, h, w, &mut y);
+            conv::forward(&packed, &x, h, w, &mut y).unwrap();
             close(&name, &y, &numbers(&case["output"]), 1e-6);
 
             let dy = array(1001, y.len(), 1.0, 0.0);
             let mut dx = vec![f32::NAN; x.len()];
-            conv::input_gradient(&packed, &dy, h, w, &mut dx, false);
+            conv::input_gradient(&packed, &dy, h, w, &mut dx, false).unwrap();
             close(&name, &dx, &numbers(&case["input_gradient"]), 1e-6);
 
             let (mut sum, mut dw) = (vec![f32::NAN; packed.gradient_len()], vec![f32::NAN; weight.len()]);
-            conv::weight_gradient(&packed, &x, &dy, h, w, &mut sum, false);
+            conv::weight_gradient(&packed, &x, &dy, h, w, &mut sum, false).unwrap();
             packed.unpack_gradient(&sum, &mut dw);
             close(&name, &dw, &numbers(&case["weight_gradient"]), 1e-6);
         }

@@ -32,6 +32,7 @@ fn losses_and_their_gradients_agree_with_pytorch() {
         let gradient: Vec<f64> =
             case["student_gradient"].as_array().unwrap().iter().flat_map(numbers).collect();
         let largest = gradient.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+        assert_eq!(sum.gradient.len(), gradient.len(), "{name}");
         for (g, e) in sum.gradient.iter().zip(gradient) {
             close(&name, f64::from(*g), e, largest);
         }
@@ -67,12 +68,14 @@ fn a_hundred_steps_of_sgd_agree_with_pytorch() {
     let (steps, warmup) = (golden["steps"].as_u64().unwrap(), golden["warmup_steps"].as_u64().unwrap());
     let (peak, momentum) = (golden["peak"].as_f64().unwrap(), golden["momentum"].as_f64().unwrap());
     let l2 = golden["l2"].as_f64().unwrap();
+    let mut compared = Vec::new();
     for step in 0..steps {
         let rate = rate(step, steps, warmup, peak);
         let values: Vec<f64> = param.iter().map(|p| f64::from(*p)).collect();
         assert!(Sgd { rate, momentum, l2 }.update(&mut param, &mut velocity, &gradient(&values, step)));
-        compare(&golden["states"], step + 1, &param);
+        compared.extend(compare(&golden["states"], step + 1, &param));
     }
+    assert_eq!(compared, COMPARED);
 }
 
 #[test]
@@ -83,6 +86,7 @@ fn a_hundred_steps_of_adam_agree_with_pytorch() {
     for case in golden["cases"].as_array().unwrap() {
         let mut param: Vec<f32> = numbers(&golden["start"]).iter().map(|x| *x as f32).collect();
         let (mut first, mut second) = (vec![0.0; param.len()], vec![0.0; param.len()]);
+        let mut compared = Vec::new();
         for step in 0..steps {
             let adam = Adam {
                 rate: rate(step, steps, warmup, setting("peak")),
@@ -95,8 +99,9 @@ fn a_hundred_steps_of_adam_agree_with_pytorch() {
             let values: Vec<f64> = param.iter().map(|p| f64::from(*p)).collect();
             let gradient = gradient(&values, step);
             assert!(adam.update(step + 1, &mut param, &mut first, &mut second, &gradient));
-            compare(&case["states"], step + 1, &param);
+            compared.extend(compare(&case["states"], step + 1, &param));
         }
+        assert_eq!(compared, COMPARED);
     }
 }
 
@@ -128,15 +133,21 @@ fn rate(step: u64, steps: u64, warmup: u64, peak: f64) -> f64 {
     peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
 }
 
-/// Parameters after some steps, where the fixture has them; they were rounded to f32 at each step.
+/// Steps whose states the fixtures have.
+const COMPARED: [u64; 4] = [1, 2, 10, 100];
+
+/// Compares parameters after some steps, where the fixture has them (they were rounded to f32 at each step); which.
 #[track_caller]
-fn compare(states: &Value, after: u64, param: &[f32]) {
-    for state in states.as_array().unwrap().iter().filter(|s| s["after_steps"].as_u64() == Some(after)) {
-        for (got, expected) in param.iter().zip(numbers(&state["parameters"])) {
-            let error = (f64::from(*got) - expected).abs();
-            assert!(error <= 5e-6 * expected.abs().max(0.1), "after {after}: {got} against {expected}");
-        }
+fn compare(states: &Value, after: u64, param: &[f32]) -> Option<u64> {
+    let states = states.as_array().unwrap();
+    let state = states.iter().find(|s| s["after_steps"].as_u64() == Some(after))?;
+    let expected = numbers(&state["parameters"]);
+    assert_eq!(param.len(), expected.len(), "after {after}");
+    for (got, expected) in param.iter().zip(expected) {
+        let error = (f64::from(*got) - expected).abs();
+        assert!(error <= 5e-6 * expected.abs().max(0.1), "after {after}: {got} against {expected}");
     }
+    Some(after)
 }
 
 /// gᵢ = Σⱼ Aᵢⱼ pⱼ + 0.5 sin(1.3 pᵢ + 0.7 s + i), Aᵢⱼ = 0.2 cos(0.9 i − 1.1 j) + (1 + 0.3 i if i = j).

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout)]
 
 use basin_core::SeedTree;
-use basin_kernels::{Dense, Graph, Norm, ParamId, Role};
+use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role};
 use basin_models::Architecture;
 use candle_core::{D, Device, Result, Tensor, Var};
 use std::time::Instant;
@@ -19,68 +19,46 @@ struct Stock {
 impl Graph for Stock {
     type Value = Tensor;
 
-    fn conv_norm(
-        &mut self,
-        x: &Tensor,
-        weight: ParamId,
-        shortcut: Option<&Tensor>,
-        norm: Norm,
-    ) -> Result<Tensor> {
+    fn apply(&mut self, operation: Operation, x: &Tensor, other: Option<&Tensor>) -> Result<Tensor> {
+        match (operation, other) {
+            (Operation::Conv { weight, bias: None }, _) => self.convolve(x, weight),
+            (Operation::Conv { weight, bias: Some(bias) }, _) => {
+                x.matmul(&self.params[weight.0].t()?)?.broadcast_add(&self.params[bias.0])
+            }
+            (Operation::Norm(norm), _) => {
+                let last = x.permute((0, 2, 3, 1))?.contiguous()?;
+                self.normalise(&last, norm)?.permute((0, 3, 1, 2))?.contiguous()
+            }
+            (Operation::Nonlinearity(Nonlinearity::Relu), _) => x.relu(),
+            (Operation::Add, Some(other)) => x + other,
+            (Operation::MeanPool, _) => x.mean((2, 3)),
+            (Operation::ConvNorm { .. } | Operation::Dense(_), _) => self.unfused(operation, x, other),
+            _ => candle_core::bail!("the baseline is of ResNets only"),
+        }
+    }
+}
+
+impl Stock {
+    fn convolve(&self, x: &Tensor, weight: ParamId) -> Result<Tensor> {
         let Role::Conv { shape, .. } = self.roles[weight.0] else { candle_core::bail!("no convolution") };
         let (_, _, h, w) = x.dims4()?;
         let ((top, bottom), (left, right)) = (shape.padding(h), shape.padding(w));
-        let y = match top == bottom && left == right && top == left {
-            true => x.conv2d(&self.params[weight.0], top, shape.stride, 1, 1)?,
+        match top == bottom && left == right && top == left {
+            true => x.conv2d(&self.params[weight.0], top, shape.stride, 1, 1),
             false => {
                 let x = x.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
-                x.conv2d(&self.params[weight.0], 0, shape.stride, 1, 1)?
+                x.conv2d(&self.params[weight.0], 0, shape.stride, 1, 1)
             }
-        };
-        let mut y =
-            self.norm(&y.permute((0, 2, 3, 1))?.contiguous()?, norm)?.permute((0, 3, 1, 2))?.contiguous()?;
-        if let Some(shortcut) = shortcut {
-            y = (y + shortcut)?;
         }
-        if norm.relu { y.relu() } else { Ok(y) }
     }
 
     /// Channels last, without the ReLU.
-    fn norm(&mut self, x: &Tensor, norm: Norm) -> Result<Tensor> {
+    fn normalise(&self, x: &Tensor, norm: Norm) -> Result<Tensor> {
         let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
         let normal = centred.broadcast_div(&(variance + f64::from(norm.epsilon))?.sqrt()?)?;
         let scaled = normal.broadcast_mul(&self.params[norm.scale.0])?;
         scaled.broadcast_add(&self.params[norm.shift.0])
-    }
-
-    fn mean_pool(&mut self, x: &Tensor) -> Result<Tensor> {
-        x.mean((2, 3))
-    }
-
-    fn dense(&mut self, x: &Tensor, layer: Dense, _residual: Option<&Tensor>) -> Result<Tensor> {
-        x.matmul(&self.params[layer.weight.0].t()?)?.broadcast_add(&self.params[layer.bias.0])
-    }
-
-    fn patches(&mut self, _x: &Tensor, _patch: usize) -> Result<Tensor> {
-        candle_core::bail!("the baseline is of ResNets only")
-    }
-
-    fn prepend(
-        &mut self,
-        _x: &Tensor,
-        _class: ParamId,
-        _positions: ParamId,
-        _dropout: f32,
-    ) -> Result<Tensor> {
-        candle_core::bail!("the baseline is of ResNets only")
-    }
-
-    fn attention(&mut self, _qkv: &Tensor, _heads: usize) -> Result<Tensor> {
-        candle_core::bail!("the baseline is of ResNets only")
-    }
-
-    fn first_token(&mut self, _x: &Tensor) -> Result<Tensor> {
-        candle_core::bail!("the baseline is of ResNets only")
     }
 }
 

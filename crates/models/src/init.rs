@@ -4,7 +4,7 @@ use basin_core::Rng;
 
 /// Distribution of a parameter's initial values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Init {
+pub enum Init {
     /// Normal of variance 1/fan_in truncated at two standard deviations, as flax's `lecun_normal`.
     LecunNormal,
     /// Standard normal.

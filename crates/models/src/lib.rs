@@ -8,7 +8,8 @@ mod resnet;
 mod vit;
 
 pub use architecture::{Architecture, Family, ModelError};
-pub use network::{Layout, Network, ParamSpec};
+pub use init::Init;
+pub use network::{Foreign, Layout, Network, ParamSpec};
 pub use repair::NetworkStatistics;
 pub use resnet::ResNet;
 pub use vit::{Vit, VitConfig};

@@ -3,9 +3,11 @@
 use crate::init::Init;
 use crate::{ModelError, ResNet, Vit};
 use basin_core::{Array, Logits, Params, SeedTree, expect_layout};
-use basin_kernels::{Activation, Buffer, Dims, Graph, Inference, ParamId, Role, Weights};
+use basin_kernels::{Activation, Buffer, CpuLayers, Dims, Graph, Inference, ParamId, Role, Weights};
 use candle_core::Result;
+use std::any::Any;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One parameter: its name, PyTorch shape, use, and initial distribution.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +18,8 @@ pub struct ParamSpec {
     pub shape: Vec<usize>,
     /// How the kernels use it.
     pub role: Role,
-    pub(crate) init: Init,
+    /// Distribution of its initial values.
+    pub init: Init,
 }
 
 /// All parameters of a network, in order.
@@ -27,13 +30,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn push(
-        &mut self,
-        name: impl Into<String>,
-        shape: Vec<usize>,
-        role: Role,
-        init: Init,
-    ) -> ParamId {
+    /// Adds a parameter; its place.
+    pub fn push(&mut self, name: impl Into<String>, shape: Vec<usize>, role: Role, init: Init) -> ParamId {
         self.params.push(ParamSpec { name: name.into(), shape, role, init });
         ParamId(self.params.len() - 1)
     }
@@ -54,6 +52,21 @@ impl Layout {
 enum Model {
     ResNet(ResNet),
     Vit(Vit),
+    Foreign(Foreign),
+}
+
+/// A network that one backend alone can run: a module of candle's, say. Initialisation, files, combinations and plans need
+/// its layout alone; running statistics are entries of the layout ([`Role::Statistic`]).
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    /// Parameters and running statistics.
+    pub layout: Layout,
+    /// Multiply-adds of one image's forward pass.
+    pub macs: u64,
+    /// Whether in training the images of a batch depend on each other.
+    pub coupled: bool,
+    /// What its backend makes the network from.
+    pub program: Arc<dyn Any + Send + Sync>,
 }
 
 /// A network with its input size and number of classes.
@@ -101,11 +114,39 @@ impl Network {
         Ok(Self { model: Model::Vit(Vit::new(config, side, classes)), side, classes })
     }
 
+    /// A network defined elsewhere, for images of `side` pixels.
+    ///
+    /// # Errors
+    /// [`ModelError::Sizes`].
+    pub fn foreign(foreign: Foreign, side: usize, classes: usize) -> std::result::Result<Self, ModelError> {
+        if foreign.layout.params.is_empty() || side == 0 || classes == 0 {
+            let sizes =
+                format!("{} parameters, {side} pixels, {classes} classes", foreign.layout.params.len());
+            return Err(ModelError::Sizes { sizes, expected: "parameters and sizes above 0" });
+        }
+        Ok(Self { model: Model::Foreign(foreign), side, classes })
+    }
+
+    /// What the backend of a network defined elsewhere makes it from.
+    pub fn program(&self) -> Option<&(dyn Any + Send + Sync)> {
+        match &self.model {
+            Model::Foreign(net) => Some(&*net.program),
+            _ => None,
+        }
+    }
+
+    /// Whether in training the images of a batch depend on each other, as with statistics over the batch: then a batch
+    /// cannot be cut.
+    pub fn coupled(&self) -> bool {
+        matches!(&self.model, Model::Foreign(Foreign { coupled: true, .. }))
+    }
+
     /// The parameters' names, shapes and roles.
     pub fn layout(&self) -> &Layout {
         match &self.model {
             Model::ResNet(net) => net.layout(),
             Model::Vit(net) => net.layout(),
+            Model::Foreign(net) => &net.layout,
         }
     }
 
@@ -125,6 +166,7 @@ impl Network {
         match &self.model {
             Model::ResNet(net) => net.macs(self.side),
             Model::Vit(net) => net.macs(),
+            Model::Foreign(net) => net.macs,
         }
     }
 
@@ -175,13 +217,14 @@ impl Network {
             Model::ResNet(net) if net.base() >= 48 => 16,
             Model::ResNet(_) => 8,
             Model::Vit(_) => 4,
+            Model::Foreign(_) => 8,
         }
     }
 
     /// Probability with which training drops values; where it is not 0, tapes need seeds.
     pub fn dropout(&self) -> f32 {
         match &self.model {
-            Model::ResNet(_) => 0.0,
+            Model::ResNet(_) | Model::Foreign(_) => 0.0,
             Model::Vit(net) => net.dropout(),
         }
     }
@@ -194,6 +237,7 @@ impl Network {
         match &self.model {
             Model::ResNet(net) => net.forward(graph, x),
             Model::Vit(net) => net.forward(graph, x),
+            Model::Foreign(_) => candle_core::bail!("this network is run by its own backend alone"),
         }
     }
 
@@ -210,7 +254,8 @@ impl Network {
     /// # Errors
     /// As [`Network::logits`].
     pub fn logits_with(&self, weights: &Weights, images: &[f32]) -> std::result::Result<Logits, ModelError> {
-        let out = self.forward(&mut Inference::new(weights), &Rc::new(self.input(images)?))?;
+        let out =
+            self.forward(&mut Inference::new(CpuLayers::new(weights)), &Rc::new(self.input(images)?))?;
         Ok(Logits::new(self.classes, out.data.to_vec())?)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{ModelError, Network};
 use basin_core::{Params, Simplex};
-use basin_kernels::{Activation, Parts, Site, Tapped};
+use basin_kernels::{Activation, CpuLayers, Layers, Site, Tapped};
 use candle_core::{Error, Result};
 use rayon::prelude::*;
 use std::rc::Rc;
@@ -10,6 +10,9 @@ use weight_matching::{ChannelCorrection, ChannelStatistics, repair};
 
 /// Images of one part of a batch: a constant, so that sums over parts have one order on all machines.
 const PART: usize = 16;
+
+/// Pixels or tokens that are corrected in one task.
+const ROWS: usize = 256;
 
 /// Statistics of the channels at every place where a network scales and shifts them, in the order of its forward pass: the
 /// outputs of norms and of dense layers with a GELU, before the nonlinearity, over all pixels or tokens of some images.
@@ -36,12 +39,25 @@ impl Network {
         images: &[f32],
     ) -> std::result::Result<NetworkStatistics, ModelError> {
         let weights = self.weights(params, false)?;
+        self.statistics_on(CpuLayers::new(&weights), self.parts(images)?)
+    }
+
+    /// As [`Network::statistics`], wherever these layers compute, of images that lie there in parts. Sums are made on the
+    /// CPU.
+    ///
+    /// # Errors
+    /// [`ModelError`] when weights or images do not fit the network.
+    pub fn statistics_on<L: Layers>(
+        &self,
+        layers: L,
+        images: Vec<L::Value>,
+    ) -> std::result::Result<NetworkStatistics, ModelError> {
         let mut sites = Vec::new();
-        let visit = |_: Site, y: &mut [Activation]| {
-            sites.push(of(y)?);
+        let visit = |layers: &L, _: Site, y: &mut [L::Value]| {
+            sites.push(of(layers, y)?);
             Ok(())
         };
-        self.forward(&mut Tapped::new(&weights, visit), &self.parts(images)?)?;
+        self.forward(&mut Tapped::new(layers, visit), &Rc::new(images.into()))?;
         Ok(NetworkStatistics { sites })
     }
 
@@ -59,24 +75,33 @@ impl Network {
         images: &[f32],
     ) -> std::result::Result<Params, ModelError> {
         let weights = self.weights(merged, false)?;
+        self.repaired_on(CpuLayers::new(&weights), self.parts(images)?, merged, endpoints, lambda)
+    }
+
+    /// As [`Network::repaired`], wherever these layers compute; their weights are those of `merged`.
+    ///
+    /// # Errors
+    /// As [`Network::repaired`].
+    pub fn repaired_on<L: Layers>(
+        &self,
+        layers: L,
+        images: Vec<L::Value>,
+        merged: &Params,
+        endpoints: &[&NetworkStatistics],
+        lambda: &Simplex,
+    ) -> std::result::Result<Params, ModelError> {
         let mut corrections: Vec<(Site, ChannelCorrection)> = Vec::new();
-        let visit = |site: Site, y: &mut [Activation]| {
+        let visit = |layers: &L, site: Site, y: &mut [L::Value]| {
             let place = corrections.len();
             let ends = endpoints.iter().map(|end| end.sites.get(place));
             let ends = ends.collect::<Option<Vec<_>>>();
             let ends = ends.ok_or_else(|| Error::msg(format!("no statistics of layer {place}")))?;
-            let correction = repair(&ends, lambda, &of(y)?).map_err(Error::wrap)?;
-            y.par_iter_mut().for_each(|y| {
-                for row in y.data.chunks_exact_mut(y.dims.channels) {
-                    for ((y, scale), shift) in row.iter_mut().zip(&correction.scale).zip(&correction.shift) {
-                        *y = (scale * f64::from(*y) + shift) as f32;
-                    }
-                }
-            });
+            let correction = repair(&ends, lambda, &of(layers, y)?).map_err(Error::wrap)?;
+            y.iter_mut().try_for_each(|y| correct(layers, y, &correction))?;
             corrections.push((site, correction));
             Ok(())
         };
-        self.forward(&mut Tapped::new(&weights, visit), &self.parts(images)?)?;
+        self.forward(&mut Tapped::new(layers, visit), &Rc::new(images.into()))?;
         let mut repaired = merged.clone();
         for (site, correction) in corrections {
             let [scale, shift] = [site.scale, site.shift].map(|id| &self.layout().params[id.0].name);
@@ -90,15 +115,28 @@ impl Network {
     }
 
     /// Images as a batch in parts.
-    fn parts(&self, images: &[f32]) -> Result<Rc<Parts>> {
-        let parts = images.chunks((PART * self.side() * self.side() * 3).max(1)).map(|part| self.input(part));
-        Ok(Rc::new(parts.collect::<Result<Vec<_>>>()?.into()))
+    fn parts(&self, images: &[f32]) -> Result<Vec<Activation>> {
+        images.chunks((PART * self.side() * self.side() * 3).max(1)).map(|part| self.input(part)).collect()
     }
 }
 
+/// Scales and shifts the channels of a value.
+fn correct<L: Layers>(layers: &L, y: &mut L::Value, correction: &ChannelCorrection) -> Result<()> {
+    let (channels, mut numbers) = (layers.channels(y).max(1), layers.read(y)?.into_owned());
+    numbers.par_chunks_mut(ROWS * channels).for_each(|rows| {
+        for row in rows.chunks_exact_mut(channels) {
+            for ((y, scale), shift) in row.iter_mut().zip(&correction.scale).zip(&correction.shift) {
+                *y = (scale * f64::from(*y) + shift) as f32;
+            }
+        }
+    });
+    layers.write(y, &numbers)
+}
+
 /// Every pixel or token is a sample.
-fn of(y: &[Activation]) -> Result<ChannelStatistics> {
-    let channels = y.first().map_or(0, |part| part.dims.channels);
-    let parts: Vec<&[f32]> = y.iter().map(|part| &part.data[..]).collect();
+fn of<L: Layers>(layers: &L, y: &[L::Value]) -> Result<ChannelStatistics> {
+    let channels = y.first().map_or(0, |part| layers.channels(part));
+    let parts = y.iter().map(|part| layers.read(part)).collect::<Result<Vec<_>>>()?;
+    let parts: Vec<&[f32]> = parts.iter().map(|part| &**part).collect();
     ChannelStatistics::of_parts(channels, &parts).map_err(Error::wrap)
 }

@@ -3,7 +3,7 @@
 use basin_core::{Params, SeedTree};
 use basin_kernels::loss::{Target, loss};
 use basin_kernels::ops::cross_entropy;
-use basin_kernels::{Accumulators, Autograd, Tape, floats, tensor};
+use basin_kernels::{Accumulators, Autograd, Buffer, CpuLayers, Tape, floats, tensor};
 use basin_models::{Architecture, Network};
 use candle_core::{Tensor, Var};
 
@@ -23,12 +23,12 @@ fn compare(net: &Network) {
     let params = net.init(&SeedTree::root(1));
     let (x, labels) = (images(4, 16), [1, 2, 3, 9]);
     let weights = net.weights(&params, true).unwrap();
-    let mut tape = Tape::new(&weights);
+    let mut tape = Tape::new(CpuLayers::new(&weights));
     let input = tape.input(net.input(&x).unwrap());
     let output = net.forward(&mut tape, &input).unwrap();
     let sum = loss(&tape.value(output).unwrap().data, &labels, Target::Labels, 0.25);
     let mut gradients = Accumulators::new(&weights);
-    tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+    tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
 
     let vars: Vec<Var> = params
         .iter()
@@ -39,9 +39,12 @@ fn compare(net: &Network) {
     let logits = net.forward(&mut graph, &tensor(x, &[4, 16, 16, 3]).unwrap()).unwrap();
     let store = cross_entropy(&logits.flatten_from(1).unwrap(), &labels).unwrap().backward().unwrap();
 
-    for ((var, got), (name, _)) in vars.iter().zip(gradients.unpack(&weights)).zip(params.iter()) {
+    let gradients = gradients.unpack(&weights);
+    assert_eq!((vars.len(), gradients.len()), (params.len(), params.len()));
+    for ((var, got), (name, _)) in vars.iter().zip(gradients).zip(params.iter()) {
         let expected =
             floats(store.get(var).unwrap_or_else(|| panic!("{name} has no gradient"))).unwrap().to_vec();
+        assert_eq!(got.len(), expected.len(), "{name}");
         let largest = expected.iter().fold(0.0f32, |m, g| m.max(g.abs()));
         assert!(largest > 0.0, "{name} receives no gradient");
         // The bias of the keys moves all scores of a query alike, so a third of this gradient is rounding.
@@ -63,12 +66,12 @@ fn grouping_images_changes_no_logit_and_only_the_rounding_of_gradients() {
             let (mut gradients, mut logits) = (Accumulators::new(&weights), Vec::new());
             let mut at = 0;
             for &n in sizes {
-                let mut tape = Tape::new(&weights);
+                let mut tape = Tape::new(CpuLayers::new(&weights));
                 let input = tape.input(net.input(&x[at * 768..(at + n) * 768]).unwrap());
                 let output = net.forward(&mut tape, &input).unwrap();
                 let values = tape.value(output).unwrap().data.to_vec();
                 let sum = loss(&values, &labels[at..at + n], Target::Labels, 1.0 / 6.0);
-                tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+                tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
                 logits.extend(values);
                 at += n;
             }
@@ -76,7 +79,10 @@ fn grouping_images_changes_no_logit_and_only_the_rounding_of_gradients() {
         };
         let (together, apart) = (grouped(&[6]), grouped(&[1, 2, 3]));
         assert!(together.0 == apart.0, "logits at width {width}");
+        assert_eq!((together.0.len(), together.1.len()), (60, net.layout().params.len()));
+        assert_eq!(together.1.len(), apart.1.len());
         for (a, b) in together.1.iter().zip(&apart.1) {
+            assert_eq!(a.len(), b.len(), "width {width}");
             let largest = a.iter().fold(0.0f32, |m, g| m.max(g.abs()));
             assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 2e-5 * largest), "width {width}");
         }
@@ -91,17 +97,19 @@ fn dropout_is_part_of_the_gradient() {
     let (x, labels, seeds) = (images(3, 8), [1, 2, 3], vec![7, 8, 9]);
     let run = |params: &Params, seeds: &[u64]| {
         let weights = net.weights(params, true).unwrap();
-        let mut tape = Tape::with_dropout(&weights, seeds.to_vec());
+        let mut tape = Tape::new(CpuLayers::with_dropout(&weights, seeds.to_vec()));
         let input = tape.input(net.input(&x).unwrap());
         let output = net.forward(&mut tape, &input).unwrap();
         let sum = loss(&tape.value(output).unwrap().data, &labels, Target::Labels, 1.0 / 3.0);
         let mut gradients = Accumulators::new(&weights);
-        tape.backward(output, &sum.gradient, &mut gradients).unwrap();
+        tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
         (sum.loss / 3.0, gradients.unpack(&weights))
     };
     let (base, gradients) = run(&params, &seeds);
     assert_ne!(base, run(&params, &[7, 8, 10]).0, "masks depend on the seeds");
+    assert_eq!(gradients.len(), params.len());
     for ((name, array), gradient) in params.iter().zip(&gradients) {
+        assert_eq!(gradient.len(), array.data().len(), "{name}");
         let mut rng = SeedTree::root(3).child(name).rng();
         let direction: Vec<f32> = array.data().iter().map(|_| rng.normal() as f32).collect();
         let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();

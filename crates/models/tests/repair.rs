@@ -1,7 +1,7 @@
 //! REPAIR: a network between others gets the statistics in between, and one at an end stays as it is.
 
 use basin_core::{Params, SeedTree, Simplex};
-use basin_kernels::Tapped;
+use basin_kernels::{CpuLayers, Tapped};
 use basin_models::{Architecture, Network};
 use std::rc::Rc;
 
@@ -32,17 +32,19 @@ fn a_tapped_pass_computes_the_network() {
     for (name, net) in networks() {
         let (params, images) = (trained(&net, 1), images(2, 3));
         let (weights, mut visits) = (net.weights(&params, false).unwrap(), 0);
-        let count = |_, _: &mut [_]| {
+        let count = |_: &CpuLayers<'_>, _, _: &mut [_]| {
             visits += 1;
             Ok(())
         };
         // Two images and one.
         let parts: Vec<_> = images.chunks(2 * 32 * 32 * 3).map(|part| net.input(part).unwrap()).collect();
-        let tapped = net.forward(&mut Tapped::new(&weights, count), &Rc::new(parts.into())).unwrap();
+        let tapped =
+            net.forward(&mut Tapped::new(CpuLayers::new(&weights), count), &Rc::new(parts.into())).unwrap();
         let logits = tapped.all().iter().flat_map(|part| part.data.iter());
         let plain = net.logits(&params, &images).unwrap();
         let largest = plain.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
         assert_eq!(tapped.all().len(), 2);
+        assert_eq!(tapped.all().iter().map(|part| part.data.len()).sum::<usize>(), plain.values().len());
         for (a, b) in logits.zip(plain.values()) {
             assert!((a - b).abs() <= 1e-5 * largest, "{name}: {a} and {b}");
         }

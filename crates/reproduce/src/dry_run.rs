@@ -1,6 +1,6 @@
 //! The price of a run before anything is bought: nodes, epochs, time on this machine, disk.
 
-use crate::device::OnDevice;
+use crate::device::{self, OnDevice};
 use crate::plan::{Plan, PlannedNode, PlannedWork};
 use crate::speed::seconds_per_image;
 use crate::{Experiment, Study};
@@ -21,7 +21,8 @@ pub(crate) fn table(
         true => Some(RunDir::open_read_only(runs, name, Arc::new(RealFs))?),
         false => None,
     };
-    let speeds = seconds_per_image(study, device)?;
+    let backend = device::backend(device);
+    let speeds = seconds_per_image(study, &*backend)?;
     let epoch = |node: &PlannedNode| images(&study.cases[node.case], node) * speeds[node.case];
     let mut out = format!("{:<38} {:>4}  {:<24} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
     let (mut left, mut measuring, mut epochs_left) = (0.0, 0.0, 0);
@@ -67,7 +68,7 @@ pub(crate) fn table(
         6.0 * case.network.macs() as f64 * node.passes * images(case, node)
     };
     let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
-    let place = device.map_or("this machine's CPU".into(), OnDevice::to_string);
+    let place = backend.name();
     let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
     out += &format!(
         "\ntraining {} epochs, {epochs_left} to do ({} if each method trained alone), {:.2e} FLOP\n\

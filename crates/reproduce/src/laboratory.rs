@@ -1,16 +1,17 @@
 //! The laboratory of this engine: networks and records from node directories, logits from the backend of the run.
 
 use crate::Experiment;
-use crate::device::{Evaluating, OnDevice};
+use crate::device::{self, OnDevice};
 use crate::execute::Executor;
 use crate::plan::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
 use basin_core::{DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
-use basin_data::{ImageSet, fill_plain};
+use basin_data::ImageSet;
 use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
 use basin_models::NetworkStatistics;
 use basin_store::NodeDir;
+use basin_train::Evaluator;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ impl Bench<'_> {
             kept,
             params: BTreeMap::new(),
             evaluators: BTreeMap::new(),
-            repair: None,
+            statistics: BTreeMap::new(),
             task: None,
             checkpoint,
             last: Instant::now(),
@@ -78,17 +79,12 @@ struct Laboratory<'b, 'a> {
     records: Vec<Record>,
     kept: Option<Record>,
     params: BTreeMap<usize, Params>,
-    evaluators: BTreeMap<DataRef, Evaluating<'b>>,
-    repair: Option<Repair>,
+    evaluators: BTreeMap<DataRef, Box<dyn Evaluator + 'b>>,
+    /// Of networks on images, for REPAIR; measured once.
+    statistics: BTreeMap<(usize, DataRef), NetworkStatistics>,
     task: Option<Task<'a>>,
     checkpoint: Duration,
     last: Instant,
-}
-
-/// What REPAIR needs: training images as the network sees them, and the statistics of networks on them.
-struct Repair {
-    images: Vec<f32>,
-    statistics: BTreeMap<usize, NetworkStatistics>,
 }
 
 impl<'b> Laboratory<'b, '_> {
@@ -105,13 +101,15 @@ impl<'b> Laboratory<'b, '_> {
         found.with_context(|| format!("the probe did not announce {}", data.id()))
     }
 
-    fn evaluator(&mut self, data: &DataRef) -> Result<&mut Evaluating<'b>> {
+    fn evaluator(&mut self, data: &DataRef) -> Result<&mut (dyn Evaluator + 'b)> {
         if !self.evaluators.contains_key(data) {
             let Experiment { network, normalisation, .. } = self.bench.experiment;
-            let evaluator = Evaluating::new(self.bench.device, network, self.set(data)?, normalisation)?;
+            let backend = device::backend(self.bench.device);
+            let evaluator = backend.evaluator(network, self.set(data)?, normalisation)?;
             self.evaluators.insert(data.clone(), evaluator);
         }
-        self.evaluators.get_mut(data).context("the evaluator that was put there")
+        let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
+        Ok(&mut **evaluator)
     }
 
     fn load(&mut self, network: usize) -> Result<&Params> {
@@ -140,34 +138,32 @@ impl<'b> Laboratory<'b, '_> {
                 self.evaluator(data)?;
                 let networks: Vec<&Params> = who.iter().map(|network| &self.params[network]).collect();
                 let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
-                evaluator.logits_between(&networks, weights)
+                Ok(evaluator.logits_between(&networks, weights)?)
             }
             Mixing::Repair { images } => {
                 let repaired = self.repaired(who, weights, images)?;
-                self.evaluator(data)?.logits(&repaired)
+                Ok(self.evaluator(data)?.logits(&repaired)?)
             }
         }
     }
 
     /// The network between, with the statistics of its ends. Statistics of an end are measured once.
     fn repaired(&mut self, who: &[usize], weights: &Simplex, n: usize) -> Result<Params> {
-        let Experiment { network, normalisation, .. } = self.bench.experiment;
-        let train = self.set(&DataRef::train().first(n))?;
-        let repair = self.repair.get_or_insert_with(|| {
-            let mut images = vec![0.0; n * train.size() * train.size() * 3];
-            fill_plain(train, 0..n, normalisation, &mut images);
-            Repair { images, statistics: BTreeMap::new() }
-        });
+        let train = DataRef::train().first(n);
+        self.evaluator(&train)?;
+        let evaluator = self.evaluators.get_mut(&train).context("the evaluator that was put there")?;
         for end in who {
-            if !repair.statistics.contains_key(end) {
-                let statistics = network.statistics(&self.params[end], &repair.images);
-                repair.statistics.insert(*end, statistics.context("statistics for REPAIR")?);
+            let key = (*end, train.clone());
+            if !self.statistics.contains_key(&key) {
+                let statistics = evaluator.statistics(&self.params[end]).context("statistics for REPAIR")?;
+                self.statistics.insert(key, statistics);
             }
         }
         let ends: Vec<&Params> = who.iter().map(|end| &self.params[end]).collect();
-        let statistics: Vec<&NetworkStatistics> = who.iter().map(|end| &repair.statistics[end]).collect();
+        let of = |end: &usize| &self.statistics[&(*end, train.clone())];
+        let statistics: Vec<&NetworkStatistics> = who.iter().map(of).collect();
         let merged = Params::convex_combination(&ends, weights)?;
-        Ok(network.repaired(&merged, &statistics, weights, &repair.images)?)
+        Ok(evaluator.repaired(&merged, &statistics, weights)?)
     }
 }
 

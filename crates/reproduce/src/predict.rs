@@ -1,7 +1,7 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::device::{self, Evaluating};
+use crate::device;
 use crate::experiment::{architecture, images, normalisation, source};
 use anyhow::{Context, Result};
 use basin_core::{Array, TensorFile};
@@ -23,7 +23,8 @@ pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> 
     let network = architecture(config)?.build(images.size(), images.classes())?;
     let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
     let normalisation = normalisation(config, dataset);
-    let logits = Evaluating::new(device.as_ref(), &network, &images, &normalisation)?.logits(&params)?;
+    let backend = device::backend(device.as_ref());
+    let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
     let mut file = TensorFile::default();
     let shape = vec![logits.len(), logits.classes()];
     file.params.insert("logits", Array::new(shape, logits.values().to_vec())?);

@@ -10,8 +10,7 @@ use basin_data::{AugmentConfig, DatasetId, ImageSet};
 use basin_ensemble::WarmupCosine;
 use basin_kernels::gpu::{Convolution, Event, Launch, Precision, Recorder};
 use basin_models::Architecture;
-use basin_train::device::DeviceStepper;
-use basin_train::{Examples, Moments, Optimiser, Recipe, Teaching};
+use basin_train::{Backend, Examples, Gpu, Optimiser, Recipe, Segment, Teaching, TrainState};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -68,12 +67,10 @@ fn step(model: &str, width: f64, batch: usize, precision: Precision) -> Result<V
         teaching: Teaching::Labels,
         replay: None,
     };
-    let params = network.init(&SeedTree::root(0));
-    let queue = recorder.clone();
-    let mut stepper = DeviceStepper::new(queue, &network, &recipe, &params, &Moments::default(), precision)?;
-    stepper.begin(0, 0)?;
+    let segment = Segment { state: TrainState::new(network.init(&SeedTree::root(0)), 0), end_epoch: 2 };
+    let mut trainer = Gpu { queue: recorder.clone(), precision }.trainer(&network, &recipe, &segment)?;
     recorder.take();
-    stepper.step()?;
+    trainer.step()?;
     Ok(recorder.take())
 }
 

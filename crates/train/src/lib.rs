@@ -1,18 +1,24 @@
 #![doc = include_str!("../README.md")]
 
-mod batch;
-pub mod device;
-mod evaluate;
+mod backend;
+mod cpu;
+mod error;
+pub mod gpu;
+mod mixture;
 mod optimiser;
+mod recipe;
 mod segment;
+mod speed;
 mod state;
-mod step;
 mod teach;
 
-pub use batch::{Batch, Examples};
-pub use evaluate::Evaluator;
+pub use backend::{Backend, Evaluator, StepSum, Trainer, Trial};
+pub use cpu::{Batch, Cpu, Stepper};
+pub use error::{EvaluateError, TrainError};
+pub use gpu::Gpu;
 pub use optimiser::{Moments, Optimiser, Rule};
-pub use segment::{Outcome, Recipe, Segment, SegmentObserver, TrainError, run};
+pub use recipe::{Examples, Recipe};
+pub use segment::{Outcome, Segment, SegmentObserver, run};
+pub use speed::{Steps, seconds_per_image, timed_steps};
 pub use state::{EpochRow, StateError, TrainState};
-pub use step::{StepSum, Stepper};
 pub use teach::{KeptTargets, Teacher, Teaching};

@@ -86,7 +86,7 @@ impl Optimiser {
 /// The moments of an optimiser between two steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moments {
-    /// One table per moment in the parameters' layout; none at all stands for zeros.
+    /// One table per moment in the parameters' layout, zero for running statistics; none at all stands for zeros.
     pub tables: Vec<Params>,
     /// Updates since the moments were zero.
     pub updates: u64,

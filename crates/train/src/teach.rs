@@ -4,7 +4,7 @@ use crate::Batch;
 use basin_core::Params;
 use basin_ensemble::LogitObjective;
 use basin_kernels::loss::{LossSum, Target, loss};
-use basin_kernels::{Activation, Inference, Role, Weights};
+use basin_kernels::{Activation, CpuLayers, Inference, Role, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use std::rc::Rc;
@@ -118,7 +118,7 @@ pub(crate) fn learn(
 }
 
 fn forward(network: &Network, teacher: &Teacher, images: &[f32]) -> Result<Rc<Activation>> {
-    network.forward(&mut Inference::new(teacher.weights()?), &Rc::new(network.input(images)?))
+    network.forward(&mut Inference::new(CpuLayers::new(teacher.weights()?)), &Rc::new(network.input(images)?))
 }
 
 /// The logits that a student is trained towards, `[n, classes]`.

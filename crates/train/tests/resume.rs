@@ -5,8 +5,8 @@ use basin_data::{AugmentConfig, DatasetId, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::{Architecture, Network};
 use basin_train::{
-    Batch, Examples, KeptTargets, Moments, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Stepper,
-    Teacher, Teaching, TrainError, TrainState, run,
+    Backend, Batch, Cpu, Examples, KeptTargets, Moments, Optimiser, Outcome, Recipe, Segment,
+    SegmentObserver, Stepper, Teacher, Teaching, TrainError, TrainState, run,
 };
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl SegmentObserver for StopAt {
 }
 
 fn finish(net: &Network, recipe: &Recipe, state: TrainState, end_epoch: u64) -> TrainState {
-    match run(net, recipe, Segment { state, end_epoch }, &mut StopAt::default()).unwrap() {
+    match run(&Cpu, net, recipe, Segment { state, end_epoch }, &mut StopAt::default()).unwrap() {
         Outcome::Finished(state) => state,
         Outcome::Interrupted => panic!("nobody interrupted"),
     }
@@ -72,7 +72,7 @@ fn interrupted_after_any_step_a_run_ends_with_the_same_state() {
     for stop in 1..EPOCHS * PER_EPOCH {
         let mut observer = StopAt { step: stop, kept: None };
         let outcome =
-            run(&net, &recipe, Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
+            run(&Cpu, &net, &recipe, Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
         assert_eq!(outcome, Outcome::Interrupted);
         let bytes = observer.kept.unwrap().encode();
         let restored = TrainState::decode(&bytes, &net.layout().shapes()).unwrap();
@@ -105,7 +105,7 @@ fn kept_targets_leave_no_trace_and_neither_does_stopping() {
     assert!(finish(&net, &with(None, None), start(), EPOCHS) != whole, "new augmentation in every epoch");
     // In the third epoch, which repeats the augmentation of the first.
     let mut observer = StopAt { step: 2 * PER_EPOCH + 2, kept: None };
-    run(&net, &keeping(), Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
+    run(&Cpu, &net, &keeping(), Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
     assert!(finish(&net, &keeping(), observer.kept.unwrap(), EPOCHS) == whole, "stopped and gone on");
 }
 
@@ -141,7 +141,7 @@ fn a_non_finite_step_updates_nothing_and_keeps_the_state_before_it() {
     }
     let before = state.params.content_hash();
     let mut observer = StopAt::default();
-    let error = run(&net, &recipe, Segment { state, end_epoch: 1 }, &mut observer).unwrap_err();
+    let error = run(&Cpu, &net, &recipe, Segment { state, end_epoch: 1 }, &mut observer).unwrap_err();
     assert!(matches!(error, TrainError::NonFinite { step: 0, .. }), "{error}");
     assert_eq!(observer.kept.unwrap().params.content_hash(), before);
 }
@@ -180,7 +180,7 @@ fn no_kernel_lets_threads_or_interruptions_show() {
         assert!(on(2) == whole && on(8) == whole, "{architecture:?}: threads");
         assert_eq!(whole.moments.updates, 2);
         let mut observer = StopAt { step: 1, kept: None };
-        run(&net, &recipe, Segment { state: start(), end_epoch: 2 }, &mut observer).unwrap();
+        run(&Cpu, &net, &recipe, Segment { state: start(), end_epoch: 2 }, &mut observer).unwrap();
         let bytes = observer.kept.unwrap().encode();
         let restored = TrainState::decode(&bytes, &net.layout().shapes()).unwrap();
         assert!(finish(&net, &recipe, restored, 2) == whole, "{architecture:?}: interruption");
@@ -199,8 +199,21 @@ fn batches_that_do_not_fit_are_refused() {
     assert!(refusal(Batch::new(&[], &[])).contains("0 images"));
     let wide = Architecture::from_name("resnet20", 0.25).unwrap().build(64, 10).unwrap();
     let segment = Segment { state: TrainState::new(wide.init(&SeedTree::root(1)), 0), end_epoch: 1 };
-    let error = run(&wide, &recipe(0.05), segment, &mut StopAt::default()).unwrap_err();
+    let error = run(&Cpu, &wide, &recipe(0.05), segment, &mut StopAt::default()).unwrap_err();
     assert!(matches!(error, TrainError::Side { images: 32, network: 64 }), "{error}");
+}
+
+#[test]
+fn a_step_beyond_the_segment_is_refused() {
+    let (net, recipe) = (network(), recipe(0.05));
+    let state = TrainState { step: PER_EPOCH - 1, ..TrainState::new(net.init(&SeedTree::root(1)), 0) };
+    let mut trainer = Cpu.trainer(&net, &recipe, &Segment { state, end_epoch: 1 }).unwrap();
+    assert_eq!(trainer.step().unwrap().len(), 1);
+    assert!(matches!(trainer.step(), Err(TrainError::Beyond { step: 6, end: 5 })));
+    assert!(trainer.wait().unwrap().is_empty());
+    let beyond = TrainState { step: PER_EPOCH + 1, ..TrainState::new(net.init(&SeedTree::root(1)), 0) };
+    let refused = Cpu.trainer(&net, &recipe, &Segment { state: beyond, end_epoch: 1 }).err();
+    assert!(matches!(refused, Some(TrainError::Beyond { step: 6, end: 5 })), "{refused:?}");
 }
 
 #[test]

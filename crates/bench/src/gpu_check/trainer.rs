@@ -9,8 +9,7 @@ use basin_data::{AugmentConfig, DatasetId, ImageSet};
 use basin_ensemble::WarmupCosine;
 use basin_kernels::gpu::Queue;
 use basin_models::Architecture;
-use basin_train::device::DeviceStepper;
-use basin_train::{Examples, Moments, Optimiser, Recipe, Teaching};
+use basin_train::{Examples, Gpu, Optimiser, Recipe, Teaching, timed_steps};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,27 +28,9 @@ impl Trainer for DeviceTrainer {
     fn with(&self, workload: &Workload, body: &mut Body<'_>) -> Result<()> {
         let network = Architecture::from_name(&workload.model, workload.width)?.build(SIDE, CLASSES)?;
         let recipe = recipe(workload, self.images)?;
-        let params = network.init(&SeedTree::root(0));
-        let (queue, moments) = (self.queue.clone(), Moments::default());
-        let mut stepper =
-            DeviceStepper::new(queue, &network, &recipe, &params, &moments, workload.precision)?;
-        let per_epoch = recipe.examples.images.len() / workload.batch;
-        let mut done = 0;
-        body(&mut |updates| {
-            for _ in 0..updates {
-                if done % per_epoch == 0 {
-                    stepper.sums()?;
-                    stepper.begin((done / per_epoch) as u64, 0)?;
-                }
-                stepper.step()?;
-                done += 1;
-                // As training does, while the device works on what is queued.
-                if done % per_epoch == 0 {
-                    stepper.prepare((done / per_epoch) as u64);
-                }
-            }
-            stepper.sums()?;
-            Ok(())
+        let backend = Gpu { queue: self.queue.clone(), precision: workload.precision };
+        timed_steps(&backend, &network, &recipe, &mut |run| {
+            body(&mut |updates| run(updates as u64).map(drop))
         })
     }
 }

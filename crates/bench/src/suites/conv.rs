@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options, bench: &mut Bench<'_>) -> Result<()> {
                 let flop = 2.0 * shape.macs(side, side) as f64;
                 let case = Case::new(labels, options.batch, Some(flop));
                 bench.measure(&case, || {
-                    tensors.run(pass);
+                    tensors.run(pass)?;
                     Ok(())
                 })?;
             }
@@ -83,7 +83,7 @@ impl Tensors {
         }
     }
 
-    fn run(&mut self, pass: &str) {
+    fn run(&mut self, pass: &str) -> Result<()> {
         let (conv, side) = (&self.conv, self.side);
         let one_in = side * side * conv.shape().cin;
         let one_out = conv.shape().output(side).pow(2) * conv.shape().cout;
@@ -94,7 +94,8 @@ impl Tensors {
                 "forward" => forward(conv, input, side, side, output),
                 "input-gradient" => input_gradient(conv, output, side, side, input, false),
                 _ => weight_gradient(conv, input, output, side, side, &mut self.weight_sum, true),
-            }
+            }?;
         }
+        Ok(())
     }
 }

@@ -46,6 +46,7 @@ pub struct PackedConv {
     pub(crate) form: Form,
     out_blocks: Blocks,
     input_gradient: bool,
+    packed: bool,
 }
 
 impl PackedConv {
@@ -76,7 +77,7 @@ impl PackedConv {
             Algorithm::Direct => Form::Direct(Direct::new(shape, isa)),
             Algorithm::Winograd => Form::Winograd(Winograd::new(shape, isa)),
         };
-        Self { shape, form, out_blocks: Blocks::new(isa, shape.cout), input_gradient }
+        Self { shape, form, out_blocks: Blocks::new(isa, shape.cout), input_gradient, packed: false }
     }
 
     /// Packs weights `[out, in, kh, kw]` into the buffers of the ones before.
@@ -85,6 +86,7 @@ impl PackedConv {
     /// When the number of weights does not fit the shape.
     pub fn pack(&mut self, weights: &[f32]) {
         assert_eq!(weights.len(), self.shape.weights(), "weights of {:?}", self.shape);
+        self.packed = true;
         match &mut self.form {
             Form::Direct(direct) => direct.pack(self.shape, weights, self.input_gradient),
             Form::Winograd(winograd) => winograd.pack(weights, self.input_gradient),
@@ -94,6 +96,11 @@ impl PackedConv {
     /// Sizes of the convolution.
     pub fn shape(&self) -> ConvShape {
         self.shape
+    }
+
+    /// Whether weights were packed yet.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packed
     }
 
     pub(crate) fn has_input_gradient(&self) -> bool {

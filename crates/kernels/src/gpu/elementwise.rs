@@ -1,6 +1,6 @@
-//! Values one by one: change of storage, sums of gradients (`sources/elementwise.cu`).
+//! Values one by one: change of storage, sums (`sources/elementwise.cu`).
 
-use super::launches::{Entries, strided};
+use super::launches::{Entries, optional, strided};
 use super::queue::{Arg, Kernel, Queue, Storage};
 use super::sources::ELEMENTWISE;
 use super::{GpuError, Span};
@@ -19,6 +19,28 @@ pub fn add(
     let args = [to.stores("a sum", n, storage)?, from.stores("a summand", n, storage)?, Arg::U32(n as u32)];
     // SAFETY: both spans hold n values.
     unsafe { queue.launch(Entries(ELEMENTWISE, ["add_f32", "add_bf16"]).of(storage), strided(n), &args) }
+}
+
+/// y = a + b, or a where there is no b; `n` values.
+///
+/// # Errors
+/// [`GpuError::Size`] and those of [`Queue::launch`].
+pub fn sum(
+    queue: &dyn Queue,
+    storage: Storage,
+    y: Span<'_>,
+    a: Span<'_>,
+    b: Option<Span<'_>>,
+    n: usize,
+) -> Result<(), GpuError> {
+    let args = [
+        y.stores("a sum", n, storage)?,
+        a.stores("a summand", n, storage)?,
+        optional(b, "a summand", n, storage)?,
+        Arg::U32(n as u32),
+    ];
+    // SAFETY: all spans hold n values.
+    unsafe { queue.launch(Entries(ELEMENTWISE, ["sum_f32", "sum_bf16"]).of(storage), strided(n), &args) }
 }
 
 /// `n` values of f32 as bf16.

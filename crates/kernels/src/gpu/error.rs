@@ -103,12 +103,6 @@ pub enum GpuError {
         /// What it was given.
         found: String,
     },
-    /// Something that only the processor path does.
-    #[error("{what} does not run on a graphics processor. Use --device cpu")]
-    Unsupported {
-        /// What was asked for.
-        what: String,
-    },
     /// A network's forward pass refused its sizes.
     #[error("the network: {found}")]
     Network {

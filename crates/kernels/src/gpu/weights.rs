@@ -17,6 +17,8 @@ pub struct Placement {
     /// Role, first value, number of values.
     entries: Vec<(Role, usize, usize)>,
     values: usize,
+    /// Of them those of parameters; running statistics stand behind.
+    trained: usize,
 }
 
 impl Placement {
@@ -26,18 +28,30 @@ impl Placement {
     /// [`GpuError::Size`] when a convolution has not as many values as its shape.
     pub fn new(params: impl IntoIterator<Item = (Role, usize)>) -> Result<Self, GpuError> {
         let mut values = 0;
-        let place = |(role, len): (Role, usize)| {
-            if let Role::Conv { shape, .. } = role
-                && shape.weights() != len
-            {
-                return Err(GpuError::size(format!("weights of {shape:?}"), shape.weights(), len));
+        let params: Vec<(Role, usize)> = params.into_iter().collect();
+        let mut entries: Vec<_> = params.iter().map(|(role, len)| (*role, 0, *len)).collect();
+        let mut place = |statistics: bool| {
+            for (role, first, len) in &mut entries {
+                if let Role::Conv { shape, .. } = role
+                    && shape.weights() != *len
+                {
+                    return Err(GpuError::size(format!("weights of {shape:?}"), shape.weights(), *len));
+                }
+                if statistics == (*role == Role::Statistic) {
+                    *first = values;
+                    values += len.next_multiple_of(ALIGNED);
+                }
             }
-            let first = values;
-            values += len.next_multiple_of(ALIGNED);
-            Ok((role, first, len))
+            Ok(values)
         };
-        let entries = params.into_iter().map(place).collect::<Result<_, _>>()?;
-        Ok(Self { entries, values })
+        let trained = place(false)?;
+        let values = place(true)?;
+        Ok(Self { entries, values, trained })
+    }
+
+    /// Values that an optimiser changes: the first ones.
+    pub fn trained(&self) -> usize {
+        self.trained
     }
 
     /// Values of a flat array, with the gaps between parameters.
@@ -61,7 +75,7 @@ impl Placement {
             }
             let to = &mut flat[*first..][..*len];
             match role {
-                Role::Plain => to.copy_from_slice(param),
+                Role::Plain | Role::Statistic => to.copy_from_slice(param),
                 Role::Conv { shape, .. } => each_output(*shape, to, param, |to, from, here, there| {
                     to[here] = from[there];
                 }),
@@ -79,7 +93,7 @@ impl Placement {
         let param = |(role, first, len): &(Role, usize, usize)| {
             let from = &flat[*first..][..*len];
             match role {
-                Role::Plain => from.to_vec(),
+                Role::Plain | Role::Statistic => from.to_vec(),
                 Role::Conv { shape, .. } => {
                     let mut out = vec![0.0; *len];
                     each_output(*shape, &mut out, from, |to, from, here, there| to[there] = from[here]);

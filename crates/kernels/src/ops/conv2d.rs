@@ -53,7 +53,7 @@ impl CustomOp2 for Conv2d {
         let mut y = vec![0.0; dims.iter().product()];
         let images = slice(x, x_layout)?.par_chunks(CHUNK * h * w * shape.cin);
         let outputs = y.par_chunks_mut(CHUNK * dims[1] * dims[2] * dims[3]);
-        images.zip(outputs).for_each(|(x, y)| forward(&packed, x, h, w, y));
+        images.zip(outputs).try_for_each(|(x, y)| forward(&packed, x, h, w, y))?;
         Ok((CpuStorage::F32(y), Shape::from_dims(&dims)))
     }
 
@@ -73,16 +73,16 @@ impl CustomOp2 for Conv2d {
 
         let mut dx = vec![0.0; images.len()];
         let pairs = dx.par_chunks_mut(CHUNK * one_in).zip(gradients.par_chunks(CHUNK * one_out));
-        pairs.for_each(|(dx, dy)| input_gradient(&packed, dy, h, w, dx, false));
+        pairs.try_for_each(|(dx, dy)| input_gradient(&packed, dy, h, w, dx, false))?;
 
         let chunks = images.par_chunks(CHUNK * one_in).zip(gradients.par_chunks(CHUNK * one_out));
-        let partial: Vec<Vec<f32>> = chunks
+        let partial = chunks
             .map(|(x, dy)| {
                 let mut dw = vec![0.0; packed.gradient_len()];
-                weight_gradient(&packed, x, dy, h, w, &mut dw, false);
-                dw
+                weight_gradient(&packed, x, dy, h, w, &mut dw, false)?;
+                Ok(dw)
             })
-            .collect();
+            .collect::<Result<Vec<Vec<f32>>>>()?;
         let mut sum = vec![0.0; packed.gradient_len()];
         partial.iter().for_each(|part| sum.iter_mut().zip(part).for_each(|(s, p)| *s += p));
         let mut dw = vec![0.0; shape.weights()];

@@ -1,46 +1,33 @@
 //! The device to compute on: opened, or refused with what was found and what to do.
 
-mod evaluating;
 mod programs;
 
-pub(crate) use evaluating::Evaluating;
 pub use programs::ProgramFolder;
 
 use crate::config::Config;
 use crate::exit::{NoDevice, Usage};
 use anyhow::Result;
 use basin_kernels::gpu::{Precision, Queue};
+use basin_train::{Backend, Cpu};
 use std::rc::Rc;
 
 /// The name of the device that needs the feature `cuda`.
 pub const CUDA: &str = "cuda";
 
 /// A device and the arithmetic to use on it.
-#[derive(Clone)]
-pub struct OnDevice {
-    /// The way to it.
-    pub queue: Rc<dyn Queue>,
-    /// Storage and arithmetic.
-    pub precision: Precision,
+pub use basin_train::Gpu as OnDevice;
+
+/// What opens the same device for another thread: a queue belongs to the thread that opened it.
+pub fn another(device: &OnDevice) -> impl Fn() -> Result<OnDevice> + Copy + Send + Sync + use<> {
+    let precision = device.precision;
+    move || Ok(OnDevice { queue: open_cuda()?, precision })
 }
 
-impl OnDevice {
-    /// What opens the same device for another thread: a queue belongs to the thread that opened it.
-    pub fn another(&self) -> impl Fn() -> Result<Self> + Copy + Send + Sync + use<> {
-        let precision = self.precision;
-        move || Ok(Self { queue: open_cuda()?, precision })
-    }
-}
-
-impl std::fmt::Display for OnDevice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} in {}", self.queue.device(), self.precision.name())
-    }
-}
-
-impl std::fmt::Debug for OnDevice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OnDevice({self})")
+/// The device where there is one, else the CPU.
+pub(crate) fn backend(device: Option<&OnDevice>) -> Box<dyn Backend> {
+    match device {
+        Some(device) => Box::new(device.clone()),
+        None => Box::new(Cpu),
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) use node::RECORD;
 pub use observer::EpochLine;
 pub(crate) use observer::METRICS;
 
-use crate::device::OnDevice;
+use crate::device::{self, OnDevice};
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode};
 use crate::progress::Progress;
@@ -76,7 +76,7 @@ impl<'a> Executor<'a> {
             0 => Ok(()),
             1 => self.work(&handout, device, progress),
             workers => {
-                let another = device.map(OnDevice::another);
+                let another = device.map(device::another);
                 let work = || {
                     let device = another.as_ref().map(|open| open()).transpose();
                     let device = device.inspect_err(|_| handout.stop())?;

@@ -2,7 +2,7 @@
 
 use super::Executor;
 use super::observer::{EpochLine, METRICS, Observer, write_rows};
-use crate::device::OnDevice;
+use crate::device::{self, OnDevice};
 use crate::laboratory::Bench;
 use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
@@ -93,13 +93,8 @@ impl Executor<'_> {
                     Observer { executor: self, node, dir, task, first, checkpoint, kept, stopped };
                 let segment = Segment { state, end_epoch: *end };
                 let network = &experiment.network;
-                let outcome = match device {
-                    None => basin_train::run(network, &recipe, segment, &mut observer)?,
-                    Some(OnDevice { queue, precision }) => {
-                        let queue = queue.clone();
-                        basin_train::device::run(queue, *precision, network, &recipe, segment, &mut observer)?
-                    }
-                };
+                let backend = device::backend(device);
+                let outcome = basin_train::run(&*backend, network, &recipe, segment, &mut observer)?;
                 match outcome {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
                     Outcome::Finished(state) => {

@@ -3,9 +3,10 @@
 use super::super::columns::{Columns, Gathered, Sums};
 use super::super::dense::{Drop, Epilogue};
 use super::super::norm::{Gradients, Kept, LayerNorm, Saved};
-use super::super::{Block, GpuError, elementwise, head};
+use super::super::{Block, GpuError, elementwise, head, nonlinearity};
 use super::Bench;
 use crate::norm::NormShape;
+use crate::operation::Nonlinearity;
 use crate::simd::Isa;
 use crate::{Dims, bias, dropout, gelu, norm};
 
@@ -257,5 +258,39 @@ pub(super) fn sum(bench: &mut Bench) -> Result<(), GpuError> {
     let expected: Vec<f32> =
         b.iter().map(|b| f32::from_bits(u32::from(super::numbers::bf16(*b)) << 16)).collect();
     bench.same(rounded == expected);
+    Ok(())
+}
+
+pub(super) fn sum_of_two(bench: &mut Bench) -> Result<(), GpuError> {
+    let ((a, a_there), (b, b_there)) = (bench.stored(1003)?, bench.stored(1003)?);
+    let y = bench.room(a.len())?;
+    let (queue, storage) = (bench.pool.queue(), bench.storage());
+    elementwise::sum(queue, storage, y.span(), a_there.span(), Some(b_there.span()), a.len())?;
+    bench.compare(&y, &a.iter().zip(&b).map(|(a, b)| a + b).collect::<Vec<f32>>())?;
+    elementwise::sum(bench.pool.queue(), bench.storage(), y.span(), b_there.span(), None, b.len())?;
+    bench.compare(&y, &b)
+}
+
+pub(super) fn nonlinearities(bench: &mut Bench) -> Result<(), GpuError> {
+    for function in [Nonlinearity::Relu, Nonlinearity::Gelu] {
+        let ((x, x_there), (dy, dy_there)) = (bench.stored(517)?, bench.stored(517)?);
+        let (mut y, mut dx) = (vec![0.0; x.len()], dy.clone());
+        match function {
+            Nonlinearity::Relu => {
+                y.iter_mut().zip(&x).for_each(|(y, x)| *y = x.max(0.0));
+                dx.iter_mut().zip(&x).filter(|(_, x)| **x <= 0.0).for_each(|(dx, _)| *dx = 0.0);
+            }
+            Nonlinearity::Gelu => {
+                gelu::forward(&x, &mut y, Isa::detect());
+                gelu::backward(&x, &dy, &mut dx, Isa::detect());
+            }
+        }
+        let (to, queue, storage) = (bench.room(x.len())?, bench.pool.queue(), bench.storage());
+        nonlinearity::forward(queue, storage, function, to.span(), x_there.span(), x.len())?;
+        bench.compare(&to, &y)?;
+        let (queue, at) = (bench.pool.queue(), dy_there.span());
+        nonlinearity::backward(queue, bench.storage(), function, at, at, x_there.span(), x.len())?;
+        bench.compare(&dy_there, &dx)?;
+    }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(super) fn forward(bench: &mut Bench) -> Result<(), GpuError> {
     for sizes in SIZES {
         let case = case(bench, sizes, Pass::Forward, false)?;
         let mut expected = vec![0.0; case.dy.0.len()];
-        conv::forward(&case.packed, &case.x.0, case.call.height, case.call.width, &mut expected);
+        conv::forward(&case.packed, &case.x.0, case.call.height, case.call.width, &mut expected)?;
         let y = bench.room(expected.len())?;
         case.run(bench, &case.x.1, &case.w.1, &y)?;
         bench.compare(&y, &expected)?;
@@ -71,7 +71,14 @@ pub(super) fn input_gradient(bench: &mut Bench) -> Result<(), GpuError> {
         let add = i % 2 == 1;
         let case = case(bench, sizes, Pass::InputGradient, add)?;
         let (mut expected, dx) = bench.stored(case.x.0.len())?;
-        conv::input_gradient(&case.packed, &case.dy.0, case.call.height, case.call.width, &mut expected, add);
+        conv::input_gradient(
+            &case.packed,
+            &case.dy.0,
+            case.call.height,
+            case.call.width,
+            &mut expected,
+            add,
+        )?;
         case.run(bench, &dx, &case.w.1, &case.dy.1)?;
         bench.compare(&dx, &expected)?;
     }
@@ -85,7 +92,7 @@ pub(super) fn weight_gradient(bench: &mut Bench) -> Result<(), GpuError> {
         let (before, dw) = bench.single(s.weights())?;
         let mut sums = vec![0.0; case.packed.gradient_len()];
         let (h, w) = (case.call.height, case.call.width);
-        conv::weight_gradient(&case.packed, &case.x.0, &case.dy.0, h, w, &mut sums, false);
+        conv::weight_gradient(&case.packed, &case.x.0, &case.dy.0, h, w, &mut sums, false)?;
         let mut expected = vec![0.0; s.weights()];
         case.packed.unpack_gradient(&sums, &mut expected);
         if case.call.add {

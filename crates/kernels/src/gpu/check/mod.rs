@@ -85,6 +85,8 @@ pub fn checks() -> Vec<Check> {
         ("dense epilogue backward", STORED, activations::dense_backward),
         ("bias gradient", STORED, activations::bias_gradient),
         ("sum of gradients", STORED, activations::sum),
+        ("sum of two", STORED, activations::sum_of_two),
+        ("nonlinearities", STORED, activations::nonlinearities),
         ("patches", STORED, tokens::patches),
         ("class token", STORED, tokens::prepend),
         ("first token", STORED, tokens::first_token),

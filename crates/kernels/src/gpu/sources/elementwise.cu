@@ -20,8 +20,17 @@ template <typename T, int V> __device__ void add(T *to, const T *from, u32 n) {
     for (u32 i = n / V * V + first; i < n; i += stride) to[i] = narrow<T>(widen(to[i]) + widen(from[i]));
 }
 
+// y <- a + b, or a alone where there is no b.
+template <typename T> __device__ void sum(T *y, const T *a, const T *b, u32 n) {
+    for (u32 i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
+        y[i] = b ? narrow<T>(widen(a[i]) + widen(b[i])) : a[i];
+    }
+}
+
 extern "C" __global__ void convert_f32_to_bf16(bf16 *to, const float *from, u32 n) { convert(to, from, n); }
 extern "C" __global__ void convert_bf16_to_f32(float *to, const bf16 *from, u32 n) { convert(to, from, n); }
 extern "C" __global__ void copy_f32(float *to, const float *from, u32 n) { convert(to, from, n); }
 extern "C" __global__ void add_f32(float *to, const float *from, u32 n) { add<float, 4>(to, from, n); }
 extern "C" __global__ void add_bf16(bf16 *to, const bf16 *from, u32 n) { add<bf16, 8>(to, from, n); }
+extern "C" __global__ void sum_f32(float *y, const float *a, const float *b, u32 n) { sum(y, a, b, n); }
+extern "C" __global__ void sum_bf16(bf16 *y, const bf16 *a, const bf16 *b, u32 n) { sum(y, a, b, n); }

@@ -1,8 +1,6 @@
 //! The data set on the device, and the tables of an epoch.
 
-use crate::batch::dropout_seed;
 use crate::{Optimiser, Recipe, Rule};
-use basin_core::SeedTree;
 use basin_data::{ColourOp, ImageSet, Normalisation, batch_draws, batch_order};
 use basin_kernels::gpu::augment::{Batch, Colour, DataSet, Draw, Epoch};
 use basin_kernels::gpu::optim::{Progress, Rates, Record, STATE_BYTES};
@@ -118,7 +116,7 @@ impl Tables {
             draws.flat_map(|draw| on_device(&draw).encode())
         });
         let seeds = match self.seeds {
-            Some(_) => seeds_of(&recipe.order, epoch, order),
+            Some(_) => seeds_of(recipe, epoch, order),
             None => Vec::new(),
         };
         Prepared { epoch, draws: draws.collect(), seeds, order: each(order, |i| i.to_le_bytes()) }
@@ -192,8 +190,8 @@ fn each<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> 
     values.iter().flat_map(|value| bytes(*value)).collect()
 }
 
-fn seeds_of(order: &SeedTree, epoch: u64, indices: &[u32]) -> Vec<u8> {
-    indices.par_iter().flat_map_iter(|&i| dropout_seed(order, epoch, i).to_le_bytes()).collect()
+fn seeds_of(recipe: &Recipe, epoch: u64, indices: &[u32]) -> Vec<u8> {
+    indices.par_iter().flat_map_iter(|&i| recipe.dropout_seed(epoch, i).to_le_bytes()).collect()
 }
 
 /// The numbers of update number `update`, counted from 1, as [`basin_kernels::Adam`] rounds them.

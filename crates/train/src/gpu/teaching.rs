@@ -3,10 +3,11 @@
 use super::epoch::Tables;
 use crate::Teaching;
 use basin_ensemble::LogitObjective;
+use basin_kernels::Inference;
 use basin_kernels::gpu::loss::Together;
 use basin_kernels::gpu::optim::Record;
 use basin_kernels::gpu::{
-    Activation, Block, GpuError, Inference, Placement, Pool, Precision, Queue, Storage, Weights, elementwise,
+    Activation, Block, GpuError, GpuLayers, Placement, Pool, Precision, Queue, Storage, Weights, elementwise,
 };
 use basin_models::Network;
 use std::rc::Rc;
@@ -57,7 +58,7 @@ impl Taught {
         let to = self.logits.span();
         for (i, weights) in self.teachers.iter().enumerate() {
             let storage = weights.precision().storage();
-            let logits = network.forward(&mut Inference::new(pool, weights), images)?;
+            let logits = network.forward(&mut Inference::new(GpuLayers::new(pool, weights)), images)?;
             if self.teachers.len() == 1 {
                 return elementwise::widen(queue, storage, to, logits.block.span(), rows * classes);
             }

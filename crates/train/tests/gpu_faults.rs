@@ -7,9 +7,9 @@ use basin_ensemble::WarmupCosine;
 use basin_kernels::gpu::emulator::Emulator;
 use basin_kernels::gpu::{GpuError, Precision, Queue};
 use basin_models::{Network, VitConfig};
-use basin_train::device::{self, DeviceStepper};
 use basin_train::{
-    Examples, Moments, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainError, TrainState,
+    Backend, Examples, Gpu, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainError,
+    TrainState, run,
 };
 use std::path::Path;
 use std::rc::Rc;
@@ -65,7 +65,7 @@ impl SegmentObserver for Keeper {
 
 fn train(queue: Rc<dyn Queue>, state: TrainState, keeper: &mut Keeper) -> Result<TrainState, TrainError> {
     let (net, segment) = (network(), Segment { state, end_epoch: EPOCHS });
-    match device::run(queue, Precision::F32, &net, &recipe(1), segment, keeper)? {
+    match run(&Gpu { queue, precision: Precision::F32 }, &net, &recipe(1), segment, keeper)? {
         Outcome::Finished(state) => Ok(state),
         Outcome::Interrupted => panic!("nobody interrupted"),
     }
@@ -109,25 +109,26 @@ fn whatever_call_fails_the_error_is_the_devices_and_the_last_checkpoint_goes_on(
 #[test]
 fn networks_side_by_side_have_the_bits_that_each_has_alone() {
     let (net, recipes) = (network(), [recipe(1), recipe(2)]);
-    let params = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
-    let stepper = |queue: &Rc<dyn Queue>, i: usize| {
-        let moments = Moments::default();
-        DeviceStepper::new(queue.clone(), &net, &recipes[i], &params[i], &moments, Precision::Bf16).unwrap()
+    let segments = [1, 2].map(|seed| Segment {
+        state: TrainState::new(net.init(&SeedTree::root(seed)), 0),
+        end_epoch: EPOCHS,
+    });
+    let trainer = |queue: &Rc<dyn Queue>, i: usize| {
+        let gpu = Gpu { queue: queue.clone(), precision: Precision::Bf16 };
+        gpu.trainer(&net, &recipes[i], &segments[i]).unwrap()
     };
     let alone = [0, 1].map(|i| {
         let queue: Rc<dyn Queue> = Rc::new(emulator());
-        let mut stepper = stepper(&queue, i);
-        stepper.begin(0, 0).unwrap();
-        (0..3).for_each(|_| stepper.step().unwrap());
-        (stepper.sums().unwrap(), stepper.tables().unwrap())
+        let mut trainer = trainer(&queue, i);
+        (0..3).for_each(|_| drop(trainer.step().unwrap()));
+        (trainer.wait().unwrap(), trainer.tables().unwrap())
     });
     let queue: Rc<dyn Queue> = Rc::new(emulator());
-    let mut both = [0, 1].map(|i| stepper(&queue, i));
-    both.iter_mut().for_each(|stepper| stepper.begin(0, 0).unwrap());
-    (0..3).for_each(|_| both.iter_mut().for_each(|stepper| stepper.step().unwrap()));
-    for (stepper, alone) in both.iter_mut().zip(&alone) {
-        assert_eq!(stepper.sums().unwrap(), alone.0);
-        assert!(stepper.tables().unwrap() == alone.1);
+    let mut both = [0, 1].map(|i| trainer(&queue, i));
+    (0..3).for_each(|_| both.iter_mut().for_each(|trainer| drop(trainer.step().unwrap())));
+    for (trainer, alone) in both.iter_mut().zip(&alone) {
+        assert_eq!(trainer.wait().unwrap(), alone.0);
+        assert!(trainer.tables().unwrap() == alone.1);
     }
     assert!(alone[0].1.0 != alone[1].1.0);
 }

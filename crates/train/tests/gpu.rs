@@ -6,12 +6,12 @@ use basin_core::{Params, SeedTree, Simplex};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Source, Split, batch_order, fill_batch};
 use basin_ensemble::WarmupCosine;
 use basin_kernels::gpu::emulator::Emulator;
-use basin_kernels::gpu::{GpuError, Precision, Queue};
+use basin_kernels::gpu::{Activation, GpuLayers, Gradients, Placement, Pool, Precision, Queue, Weights};
+use basin_kernels::{Dims, Graph, Layers, Operation, Tape};
 use basin_models::{Architecture, Network, VitConfig};
-use basin_train::device::{self, DeviceEvaluator, DeviceStepper};
 use basin_train::{
-    Evaluator, Examples, Moments, Optimiser, Outcome, Recipe, Rule, Segment, SegmentObserver, Teacher,
-    Teaching, TrainError, TrainState, run,
+    Backend, Cpu, EvaluateError, Examples, Gpu, Optimiser, Outcome, Recipe, Rule, Segment, SegmentObserver,
+    Teacher, Teaching, TrainError, TrainState, run,
 };
 use std::path::Path;
 use std::rc::Rc;
@@ -24,6 +24,10 @@ const PER_EPOCH: u64 = 3;
 fn emulator(falling: bool) -> Rc<dyn Queue> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels");
     Rc::new(Emulator::new(&folder, falling).unwrap())
+}
+
+fn gpu(precision: Precision) -> Gpu {
+    Gpu { queue: emulator(false), precision }
 }
 
 fn resnet() -> Network {
@@ -101,18 +105,19 @@ fn finished(outcome: Result<Outcome, TrainError>) -> TrainState {
 }
 
 fn on_processor(net: &Network, recipe: &Recipe, state: TrainState) -> TrainState {
-    finished(run(net, recipe, Segment { state, end_epoch: EPOCHS }, &mut StopAt::default()))
+    finished(run(&Cpu, net, recipe, Segment { state, end_epoch: EPOCHS }, &mut StopAt::default()))
 }
 
 fn on_device(net: &Network, recipe: &Recipe, state: TrainState, precision: Precision) -> TrainState {
     let segment = Segment { state, end_epoch: EPOCHS };
-    finished(device::run(emulator(false), precision, net, recipe, segment, &mut StopAt::default()))
+    finished(run(&gpu(precision), net, recipe, segment, &mut StopAt::default()))
 }
 
 /// The largest difference of two tables, relative to each array's largest value.
 fn difference(a: &Params, b: &Params) -> f64 {
     let of = |(name, array): (&str, &basin_core::Array)| {
         let other = b.get(name).unwrap();
+        assert_eq!(array.shape(), other.shape(), "{name}");
         let largest = array.data().iter().fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
         let worst = array.data().iter().zip(other.data()).fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
         assert!(other.data().iter().all(|x| x.is_finite()), "{name}");
@@ -123,6 +128,8 @@ fn difference(a: &Params, b: &Params) -> f64 {
 
 fn assert_near(processor: &TrainState, device: &TrainState, limit: f64) {
     let params = difference(&processor.params, &device.params);
+    assert_eq!(processor.params.len(), device.params.len());
+    assert_eq!(processor.moments.tables.len(), device.moments.tables.len());
     let moments = processor.moments.tables.iter().zip(&device.moments.tables);
     let moments = moments.map(|(a, b)| difference(a, b)).fold(0.0, f64::max);
     assert!(params < limit && moments < 10.0 * limit, "parameters {params:.1e}, moments {moments:.1e}");
@@ -190,7 +197,8 @@ fn the_same_run_has_the_same_bits_stopped_or_not_in_any_order_of_threads() {
         for (stop, falling) in [(1, true), (4, false)] {
             let mut observer = StopAt { step: stop, kept: None };
             let segment = Segment { state: start(&net), end_epoch: EPOCHS };
-            let outcome = device::run(emulator(falling), precision, &net, &recipe, segment, &mut observer);
+            let gpu = Gpu { queue: emulator(falling), precision };
+            let outcome = run(&gpu, &net, &recipe, segment, &mut observer);
             assert_eq!(outcome.unwrap(), Outcome::Interrupted);
             let bytes = observer.kept.unwrap().encode();
             let restored = TrainState::decode(&bytes, &net.layout().shapes()).unwrap();
@@ -205,10 +213,10 @@ fn a_trajectory_moves_between_processor_and_device() {
     let (net, recipe) = (resnet(), adam());
     let processor = on_processor(&net, &recipe, start(&net));
     let mut observer = StopAt { step: 1, kept: None };
-    run(&net, &recipe, Segment { state: start(&net), end_epoch: EPOCHS }, &mut observer).unwrap();
+    run(&Cpu, &net, &recipe, Segment { state: start(&net), end_epoch: EPOCHS }, &mut observer).unwrap();
     let segment = Segment { state: observer.kept.take().unwrap(), end_epoch: EPOCHS };
     observer.step = 4;
-    device::run(emulator(false), Precision::F32, &net, &recipe, segment, &mut observer).unwrap();
+    run(&gpu(Precision::F32), &net, &recipe, segment, &mut observer).unwrap();
     let state = observer.kept.unwrap();
     assert_eq!((state.step, state.moments.updates), (4, 4));
     assert_near(&processor, &on_processor(&net, &recipe, state), 1e-4);
@@ -224,8 +232,7 @@ fn a_step_that_is_not_finite_keeps_the_state_before_it() {
     let before = state.params.content_hash();
     let mut observer = StopAt::default();
     let segment = Segment { state, end_epoch: EPOCHS };
-    let error =
-        device::run(emulator(false), Precision::F32, &net, &recipe, segment, &mut observer).unwrap_err();
+    let error = run(&gpu(Precision::F32), &net, &recipe, segment, &mut observer).unwrap_err();
     assert!(matches!(error, TrainError::NonFinite { step: 0, .. }), "{error}");
     let kept = observer.kept.unwrap();
     assert_eq!((kept.params.content_hash(), kept.moments.updates, kept.step), (before, 0, 0));
@@ -273,23 +280,35 @@ fn a_loss_of_a_methods_own_trains_as_on_the_processor() {
 }
 
 #[test]
-fn steps_outside_an_epoch_are_refused() {
+fn steps_are_told_in_order_and_none_follows_the_segments_last() {
     let (net, recipe) = (vit(0.0), sgd());
-    let (params, moments) = (net.init(&SeedTree::root(1)), Moments::default());
-    let mut stepper =
-        DeviceStepper::new(emulator(false), &net, &recipe, &params, &moments, Precision::F32).unwrap();
-    assert!(matches!(stepper.step(), Err(GpuError::Size { .. })), "no epoch has begun");
-    assert!(matches!(stepper.begin(0, PER_EPOCH as usize + 1), Err(GpuError::Size { .. })));
-    stepper.begin(0, PER_EPOCH as usize - 1).unwrap();
-    stepper.step().unwrap();
-    assert!(matches!(stepper.step(), Err(GpuError::Size { .. })), "the epoch has ended");
-    assert_eq!(stepper.sums().unwrap().len(), 1);
+    let state = TrainState { step: PER_EPOCH - 1, ..start(&net) };
+    let segment = Segment { state, end_epoch: EPOCHS };
+    let mut trainer = gpu(Precision::F32).trainer(&net, &recipe, &segment).unwrap();
+    // The last step of one epoch and the first of the next, nobody having asked between them.
+    for _ in 0..2 {
+        assert!(trainer.step().unwrap().is_empty(), "steps are done behind what queues them");
+    }
+    let mut told = trainer.wait().unwrap();
+    assert_eq!(told.len(), 2);
+    assert!(trainer.wait().unwrap().is_empty(), "told twice");
+    trainer.step().unwrap();
+    trainer.step().unwrap();
+    let refused = trainer.step().err();
+    assert!(matches!(refused, Some(TrainError::Beyond { step: 7, end: 6 })), "{refused:?}");
+    told.extend(trainer.wait().unwrap());
+    let mut cpu = Cpu.trainer(&net, &recipe, &segment).unwrap();
+    assert_eq!(told.len(), 4);
+    for told in told {
+        let expected = cpu.step().unwrap()[0];
+        assert!((told.loss - expected.loss).abs() < 1e-4 * expected.loss, "{told:?} {expected:?}");
+    }
 }
 
 /// Every configuration of the augmentation, pixel for pixel with the same bits.
 #[test]
 fn batches_have_the_bits_of_the_processors() {
-    use basin_train::device::Feed;
+    use basin_train::gpu::Feed;
     let chains = [AugmentConfig::none(), AugmentConfig::paper(), AugmentConfig::git_rebasin(), {
         let jitter = basin_data::Jitter { brightness: 0.8, contrast: 2.0, saturation: 3.0, hue: 0.5 };
         AugmentConfig { jitter, crop_padding: 3, ..AugmentConfig::git_rebasin() }
@@ -318,17 +337,147 @@ fn logits_are_those_of_the_processor() {
     for net in [resnet(), vit(0.1)] {
         let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
         let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
-        let mut processor = Evaluator::new(&net, &set, &normalisation);
-        let expected = processor.logits_between(&[&a, &b], &lambda).unwrap();
+        let mut cpu = Cpu.evaluator(&net, &set, &normalisation).unwrap();
+        let expected = cpu.logits_between(&[&a, &b], &lambda).unwrap();
         for (precision, limit) in [(Precision::F32, 1e-5), (Precision::Bf16, 4e-2)] {
-            let mut device =
-                DeviceEvaluator::new(emulator(false), &net, &set, &normalisation, precision).unwrap();
+            let mut device = gpu(precision).evaluator(&net, &set, &normalisation).unwrap();
             device.logits(&a).unwrap();
             let found = device.logits_between(&[&a, &b], &lambda).unwrap();
             let largest = expected.values().iter().fold(0.0f32, |m, x| m.max(x.abs()));
+            assert_eq!(found.values().len(), expected.values().len());
+            assert!(found.values().iter().all(|x| x.is_finite()), "{precision:?}");
             let worst = found.values().iter().zip(expected.values()).map(|(x, y)| (x - y).abs());
             let worst = worst.fold(0.0, f32::max) / largest;
             assert!(worst < limit, "{precision:?}: {worst:.1e}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_alike_everywhere() {
+    let (set, net) = (images(), resnet());
+    let wide = Architecture::from_name("resnet20", 0.25).unwrap().build(2 * SIDE, 10).unwrap();
+    let normalisation = DatasetId::Synthetic10.normalisation();
+    for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
+        let refused = backend.evaluator(&wide, &set, &normalisation).err();
+        assert!(matches!(refused, Some(EvaluateError::Side { images: 8, network: 16 })), "{refused:?}");
+        let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
+        let params = net.init(&SeedTree::root(1));
+        let refused = evaluator.logits_between(&[&params], &Simplex::vertex(2, 0)).err();
+        assert!(matches!(refused, Some(EvaluateError::Weights { weights: 2, networks: 1 })), "{refused:?}");
+        let refused = evaluator.logits(&Params::new()).err();
+        assert!(matches!(refused, Some(EvaluateError::Model(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_speed_is_measured_everywhere_and_leaves_nothing_behind() {
+    let (net, recipe) = (vit(0.1), adam());
+    for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
+        let seconds = basin_train::seconds_per_image(backend, &net, &recipe).unwrap();
+        assert!(seconds > 0.0 && seconds < 60.0, "{seconds} s per image on {}", backend.name());
+    }
+}
+
+#[test]
+fn statistics_and_repair_are_those_of_the_cpu() {
+    let set = images();
+    let normalisation = DatasetId::Synthetic10.normalisation();
+    for net in [resnet(), vit(0.1)] {
+        let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
+        let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
+        let merged = Params::convex_combination(&[&a, &b], &lambda).unwrap();
+        let on = |backend: &dyn Backend| {
+            let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
+            let ends = [&a, &b].map(|params| evaluator.statistics(params).unwrap());
+            let repaired = evaluator.repaired(&merged, &[&ends[0], &ends[1]], &lambda).unwrap();
+            let logits = evaluator.logits(&repaired).unwrap();
+            (ends, repaired, logits)
+        };
+        let ((ends, repaired, logits), (theirs, device, on_device)) = (on(&Cpu), on(&gpu(Precision::F32)));
+        for (ours, theirs) in ends.iter().zip(&theirs) {
+            assert_eq!(ours.sites().len(), theirs.sites().len());
+            for (ours, theirs) in ours.sites().iter().zip(theirs.sites()) {
+                assert_eq!(ours.channels(), theirs.channels());
+                for c in 0..ours.channels() {
+                    let deviation = ours.deviation()[c].max(1e-3);
+                    assert!((ours.mean()[c] - theirs.mean()[c]).abs() < 1e-4 * deviation);
+                    assert!((ours.deviation()[c] - theirs.deviation()[c]).abs() < 1e-4 * deviation);
+                }
+            }
+        }
+        assert!(difference(&repaired, &device) < 1e-3);
+        assert!(difference(&repaired, &merged) > 1e-2, "nothing was repaired");
+        assert_eq!(logits.len(), on_device.len());
+        let largest = logits.values().iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        for (a, b) in logits.values().iter().zip(on_device.values()) {
+            assert!((a - b).abs() < 1e-3 * largest, "{a} and {b}");
+        }
+    }
+}
+
+/// Does every fusion by its parts.
+struct Unfused<G>(G);
+
+impl<G: Graph> Graph for Unfused<G> {
+    type Value = G::Value;
+
+    fn apply(
+        &mut self,
+        operation: Operation,
+        x: &G::Value,
+        other: Option<&G::Value>,
+    ) -> candle_core::Result<G::Value> {
+        match operation {
+            Operation::ConvNorm { .. } | Operation::Dense(_) => self.unfused(operation, x, other),
+            _ => self.0.apply(operation, x, other),
+        }
+    }
+}
+
+/// Logits and gradients of Σ logits of a few images, on the device.
+fn differentiated(net: &Network, params: &Params, fused: bool) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let (n, precision) = (3, Precision::F32);
+    let pool = Pool::new(emulator(false));
+    let slices = net.slices(params).unwrap();
+    let sizes = net.layout().params.iter().zip(&slices).map(|(spec, values)| (spec.role, values.len()));
+    let placement = Rc::new(Placement::new(sizes).unwrap());
+    let weights = Weights::new(&pool, placement.clone(), &slices, precision).unwrap();
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let mut rng = SeedTree::root(5).rng();
+    let dims = Dims::new(n, SIDE, SIDE, 3);
+    let x: Vec<f32> = (0..dims.len()).map(|_| rng.normal() as f32).collect();
+    let seeds = pool.holding(&[7u64, 8, 9].map(u64::to_le_bytes).concat()).unwrap();
+    let layers = GpuLayers::with_dropout(&pool, &weights, Some(seeds.span()));
+    let mut tape = Unfused(Tape::new(layers));
+    let input = tape.0.input(Activation { dims, block: pool.holding(&bytes(&x)).unwrap() });
+    let output = match fused {
+        true => net.forward(&mut tape.0, &input).unwrap(),
+        false => net.forward(&mut tape, &input).unwrap(),
+    };
+    let logits = layers.read(tape.0.value(output).unwrap()).unwrap().into_owned();
+    let mut gradients = Gradients::new(&pool, placement).unwrap();
+    let gradient = pool.holding(&bytes(&vec![1.0; logits.len()])).unwrap();
+    tape.0.backward(output, gradient, &mut gradients).unwrap();
+    (logits, gradients.read(&pool).unwrap())
+}
+
+#[test]
+fn fused_and_unfused_networks_compute_and_learn_the_same_on_a_device() {
+    for net in [resnet(), vit(0.3)] {
+        let params = net.init(&SeedTree::root(1));
+        let (fused, unfused) = (differentiated(&net, &params, true), differentiated(&net, &params, false));
+        let close = |what: &str, a: &[f32], b: &[f32], limit: f32| {
+            assert_eq!(a.len(), b.len(), "{what}");
+            let largest = a.iter().fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
+            let near = a.iter().zip(b).all(|(a, b)| (a - b).abs() <= limit * largest);
+            assert!(near, "{what}: {a:?} and {b:?}");
+        };
+        close("logits", &fused.0, &unfused.0, 1e-5);
+        assert_eq!(fused.1.len(), unfused.1.len());
+        for (spec, (a, b)) in net.layout().params.iter().zip(fused.1.iter().zip(&unfused.1)) {
+            let limit = if spec.name.ends_with("in_proj_bias") { 2e-3 } else { 1e-4 };
+            close(&spec.name, a, b, limit);
         }
     }
 }

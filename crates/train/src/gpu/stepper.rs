@@ -9,11 +9,11 @@ use basin_kernels::gpu::{Captured, Flat, GpuError, Gradients, Placement, Pool, P
 use basin_models::Network;
 use std::rc::Rc;
 
-/// As [`crate::Stepper`], with parameters, moments, gradients and the data set in the device's memory.
+/// Parameters, moments, gradients and the data set in the device's memory.
 ///
-/// [`DeviceStepper::begin`] writes an epoch's tables; [`DeviceStepper::step`] puts a step into the queue and
-/// returns; [`DeviceStepper::sums`] waits for those that were put there.
-pub struct DeviceStepper<'a> {
+/// [`Stepper::begin`] writes an epoch's tables; [`Stepper::step`] puts a step into the queue and
+/// returns; [`Stepper::sums`] waits for those that were put there.
+pub(super) struct Stepper<'a> {
     step: Step<'a>,
     gradients: Gradients,
     /// An epoch to begin later.
@@ -28,18 +28,12 @@ pub struct DeviceStepper<'a> {
     queued: usize,
 }
 
-impl std::fmt::Debug for DeviceStepper<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeviceStepper").field("device", &self.step.pool.queue().device()).finish()
-    }
-}
-
-impl<'a> DeviceStepper<'a> {
+impl<'a> Stepper<'a> {
     /// Puts data set, parameters, moments and teachers on the device.
     ///
     /// # Errors
     /// Those of sizes and memory.
-    pub fn new(
+    pub(super) fn new(
         queue: Rc<dyn Queue>,
         network: &'a Network,
         recipe: &'a Recipe,
@@ -93,7 +87,7 @@ impl<'a> DeviceStepper<'a> {
     ///
     /// # Errors
     /// The queue's.
-    pub fn begin(&mut self, epoch: u64, within: usize) -> Result<(), GpuError> {
+    pub(super) fn begin(&mut self, epoch: u64, within: usize) -> Result<(), GpuError> {
         if within > self.step.tables.steps {
             return Err(beyond(self.step.tables.steps, within));
         }
@@ -106,9 +100,9 @@ impl<'a> DeviceStepper<'a> {
         Ok(())
     }
 
-    /// Makes an epoch's tables ready on the host, for [`DeviceStepper::begin`]; worth its while as long as the device
+    /// Makes an epoch's tables ready on the host, for [`Stepper::begin`]; worth its while as long as the device
     /// works on steps that are in its queue.
-    pub fn prepare(&mut self, epoch: u64) {
+    pub(super) fn prepare(&mut self, epoch: u64) {
         self.prepared = Some(self.step.tables.prepare(self.step.recipe, epoch));
     }
 
@@ -117,7 +111,7 @@ impl<'a> DeviceStepper<'a> {
     ///
     /// # Errors
     /// [`GpuError::Size`] where no epoch has begun or it has no further step, and the queue's.
-    pub fn step(&mut self) -> Result<(), GpuError> {
+    pub(super) fn step(&mut self) -> Result<(), GpuError> {
         if self.queued >= self.step.tables.steps {
             return Err(beyond(self.step.tables.steps, self.queued + 1));
         }
@@ -163,7 +157,10 @@ impl<'a> DeviceStepper<'a> {
     ///
     /// # Errors
     /// The queue's.
-    pub fn sums(&mut self) -> Result<Vec<StepSum>, GpuError> {
+    pub(super) fn sums(&mut self) -> Result<Vec<StepSum>, GpuError> {
+        if self.read == self.queued {
+            return Ok(Vec::new());
+        }
         let records = self.step.tables.records(&self.step.pool, self.read, self.queued)?;
         self.read = self.queued;
         let sums: Vec<StepSum> = records
@@ -184,7 +181,7 @@ impl<'a> DeviceStepper<'a> {
     ///
     /// # Errors
     /// The queue's.
-    pub fn tables(&self) -> Result<(Params, Moments), GpuError> {
+    pub(super) fn tables(&self) -> Result<(Params, Moments), GpuError> {
         let table = |arrays: Vec<Vec<f32>>| {
             let entries = self.step.network.layout().shapes().into_iter().zip(arrays);
             let entry = |((name, shape), values)| {

@@ -3,11 +3,11 @@
 use super::epoch::{Resident, Tables};
 use super::teaching::{OwnLoss, Taught};
 use crate::{Optimiser, Recipe, Rule, Teaching};
-use basin_kernels::Dims;
 use basin_kernels::gpu::loss::{Loss, Teacher};
 use basin_kernels::gpu::{
-    Activation, Block, Flat, GpuError, Gradients, Pool, Storage, Tape, Var, Weights, augment, optim,
+    Activation, Block, Flat, GpuError, GpuLayers, Gradients, Pool, Storage, Weights, augment, optim,
 };
+use basin_kernels::{Dims, Tape, VarId};
 use basin_models::Network;
 use std::rc::Rc;
 
@@ -30,8 +30,8 @@ pub(super) struct Step<'a> {
 
 /// A step whose forward pass is in the queue.
 pub(super) struct Forward<'s> {
-    tape: Tape<'s>,
-    output: Var,
+    tape: Tape<GpuLayers<'s>>,
+    output: VarId,
     /// Of the logits, in their storage.
     gradient: Block,
 }
@@ -53,7 +53,7 @@ impl Step<'_> {
         let Ok(images) = Rc::try_unwrap(images) else {
             return Err(GpuError::Network { found: "a teacher kept its images".into() });
         };
-        let mut tape = Tape::new(pool, &self.weights, seeds);
+        let mut tape = Tape::new(GpuLayers::with_dropout(pool, &self.weights, seeds));
         let input = tape.input(images);
         let output = network.forward(&mut tape, &input)?;
         let gradient = pool.take(n * classes * storage.bytes())?;
@@ -92,7 +92,7 @@ impl Step<'_> {
         tape.backward(output, gradient, gradients)?;
         let moments: Vec<_> = self.moments.iter().map(Flat::span).collect();
         let arrays = optim::Arrays {
-            n: self.weights.placement().values(),
+            n: self.weights.placement().trained(),
             params: self.weights.flat(),
             gradient: gradients.span(),
             moments: &moments,

@@ -5,9 +5,9 @@
 //! shard gradients are added in shard order. The result does not depend on the number of threads.
 
 use crate::teach::{Teaching, learn};
-use crate::{Batch, Moments, Optimiser};
+use crate::{Batch, Moments, Optimiser, StepSum};
 use basin_core::{Array, Params};
-use basin_kernels::{Accumulators, Tape, Weights};
+use basin_kernels::{Accumulators, Buffer, CpuLayers, Role, Tape, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use rayon::prelude::*;
@@ -17,19 +17,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// fixes the order of summation. A shard costs a pass over the parameters, so small batches get few.
 const SHARDS: usize = 8;
 const SHARD_IMAGES: usize = 8;
-
-/// Sums over one step's batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct StepSum {
-    /// Σ losses.
-    pub loss: f64,
-    /// Correctly classified images.
-    pub correct: u64,
-    /// Whether loss and all gradients were finite; if not, nothing was updated.
-    pub finite: bool,
-    /// Whether parameters and moments are finite after the update; if not, they are of no use any more.
-    pub usable: bool,
-}
 
 /// A network in training. Parameters, moments, gradients and packed weights keep their buffers from step to step.
 #[derive(Debug)]
@@ -148,7 +135,7 @@ impl<'a> Stepper<'a> {
                 let range = at..end.min(at + micro);
                 at = range.end;
                 let seeds = batch.dropout_seeds.get(range.clone()).unwrap_or_default().to_vec();
-                let mut tape = Tape::with_dropout(weights, seeds);
+                let mut tape = Tape::new(CpuLayers::with_dropout(weights, seeds));
                 let images = &batch.images[range.start * one..range.end * one];
                 let slots = batch.slots.get(range.clone()).unwrap_or_default();
                 let input = tape.input(network.input(images)?);
@@ -156,7 +143,7 @@ impl<'a> Stepper<'a> {
                 let logits = &tape.value(output)?.data;
                 let examples = Batch { images, labels: &batch.labels[range], dropout_seeds: &[], slots };
                 let part = learn(network, teaching, logits, examples, 1.0 / n as f32)?;
-                tape.backward(output, &part.gradient, gradients)?;
+                tape.backward(output, Buffer::copied(&part.gradient), gradients)?;
                 sum.loss += part.loss;
                 sum.correct += part.correct as u64;
             }
@@ -193,7 +180,9 @@ impl<'a> Stepper<'a> {
         let shrink = self.optimiser.clip_norm.filter(|longest| norm > *longest).map(|l| (l / norm) as f32);
         let usable = AtomicBool::new(true);
         let arrays = self.params.par_iter_mut().zip(&mut self.moments).zip(&mut self.gradients);
-        arrays.for_each(|((param, moments), gradient)| {
+        let arrays = arrays.zip(&self.network.layout().params);
+        arrays.filter(|(_, spec)| spec.role != Role::Statistic).for_each(|(arrays, _)| {
+            let ((param, moments), gradient) = arrays;
             if let Some(shrink) = shrink {
                 gradient.iter_mut().for_each(|g| *g *= shrink);
             }

@@ -1,0 +1,131 @@
+//! Batches of augmented images, assembled ahead of the step that uses them.
+
+use crate::{Examples, Recipe};
+use basin_data::{batch_order, fill_batch};
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// Batches that wait for their step, besides the one in assembly.
+const AHEAD: usize = 2;
+
+/// What one step learns from.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Normalised images `[n, side, side, 3]`.
+    pub images: &'a [f32],
+    /// Their labels.
+    pub labels: &'a [u32],
+    /// A seed of the dropout masks per image; empty for a network without dropout.
+    pub dropout_seeds: &'a [u64],
+    /// Where kept targets of each image stand; empty unless the augmentation repeats.
+    pub slots: &'a [usize],
+}
+
+impl<'a> Batch<'a> {
+    /// Images and labels for a network without dropout.
+    pub fn new(images: &'a [f32], labels: &'a [u32]) -> Self {
+        Self { images, labels, dropout_seeds: &[], slots: &[] }
+    }
+}
+
+/// Owned values of a batch; buffers go round between assembly and steps.
+#[derive(Debug, Default)]
+pub(super) struct Assembled {
+    images: Vec<f32>,
+    labels: Vec<u32>,
+    dropout_seeds: Vec<u64>,
+    slots: Vec<usize>,
+}
+
+impl Assembled {
+    pub(super) fn batch(&self) -> Batch<'_> {
+        let Self { images, labels, dropout_seeds, slots } = self;
+        Batch { images, labels, dropout_seeds, slots }
+    }
+}
+
+/// Batches in the order of their steps, assembled on a thread of its own, a few ahead, and the way back for used ones.
+/// What a batch holds is a function of its step alone.
+#[derive(Debug)]
+pub(super) struct Supply {
+    /// None once the supply has ended.
+    ready: Option<Receiver<Assembled>>,
+    used: SyncSender<Assembled>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Supply {
+    /// Begins with the batches of some steps.
+    pub(super) fn new(recipe: &Recipe, steps: Range<u64>, dropout: bool) -> Self {
+        let (send, ready) = sync_channel::<Assembled>(AHEAD);
+        let (used, back) = sync_channel::<Assembled>(AHEAD + 2);
+        let recipe = recipe.clone();
+        let thread = std::thread::spawn(move || assemble(&recipe, steps, dropout, &send, &back));
+        Self { ready: Some(ready), used, thread: Some(thread) }
+    }
+
+    /// The next batch.
+    pub(super) fn next(&self) -> Option<Assembled> {
+        self.ready.as_ref()?.recv().ok()
+    }
+
+    /// Gives the buffers of a used batch back.
+    pub(super) fn give_back(&self, batch: Assembled) {
+        // The thread may have ended with its work; then the buffers are simply freed.
+        let _ = self.used.try_send(batch);
+    }
+
+    /// Waits for the thread's end; the message of its panic, if that is how it ended.
+    pub(super) fn end(&mut self) -> Option<String> {
+        // It ends with its work, or when nobody takes it any more.
+        self.ready = None;
+        let panic = self.thread.take()?.join().err()?;
+        let text = panic.downcast_ref::<String>().cloned();
+        Some(text.or(panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default())
+    }
+}
+
+impl Drop for Supply {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn assemble(
+    recipe: &Recipe,
+    steps: Range<u64>,
+    dropout: bool,
+    send: &SyncSender<Assembled>,
+    back: &Receiver<Assembled>,
+) {
+    let Examples { images, augment, normalisation } = &recipe.examples;
+    let per_epoch = (images.len() / recipe.batch) as u64;
+    let mut order: Option<(u64, Vec<u32>)> = None;
+    for step in steps {
+        let (epoch, within) = (step / per_epoch, (step % per_epoch) as usize);
+        if order.as_ref().is_none_or(|(e, _)| *e != epoch) {
+            order = Some((epoch, batch_order(&recipe.order, epoch, images.len())));
+        }
+        let Some((_, order)) = &order else { return };
+        let indices = &order[within * recipe.batch..][..recipe.batch];
+        let mut batch = back.try_recv().unwrap_or_default();
+        batch.images.resize(indices.len() * images.size() * images.size() * 3, 0.0);
+        let repetition = recipe.augmentation_of(epoch);
+        fill_batch(images, indices, augment, &recipe.order, repetition, normalisation, &mut batch.images);
+        batch.slots.clear();
+        if recipe.replay.is_some() {
+            let first = repetition as usize * images.len();
+            batch.slots.extend(indices.iter().map(|&i| first + i as usize));
+        }
+        batch.labels.clear();
+        batch.labels.extend(indices.iter().map(|&i| images.labels()[i as usize]));
+        batch.dropout_seeds.clear();
+        if dropout {
+            batch.dropout_seeds.extend(indices.iter().map(|&i| recipe.dropout_seed(epoch, i)));
+        }
+        if send.send(batch).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Logits of a whole image set, on all cores, without a graph.
+
+use crate::mixture::{Mixture, fits};
+use crate::{EvaluateError, Evaluator};
+use basin_core::{Logits, Params, Simplex};
+use basin_data::{ImageSet, Normalisation, fill_plain};
+use basin_kernels::{Buffer, Weights};
+use basin_models::{Network, NetworkStatistics};
+use rayon::prelude::*;
+
+/// Images per task: enough rows for the matrix products, few enough that activations stay in cache.
+const CHUNK: usize = 16;
+
+/// Packed weights and every thread's activations keep their buffers from one evaluation to the next.
+#[derive(Debug)]
+pub(super) struct CpuEvaluator<'a> {
+    network: &'a Network,
+    images: &'a ImageSet,
+    normalisation: &'a Normalisation,
+    weights: Option<Weights>,
+    mixture: Mixture,
+    /// All images normalised, once they are asked for.
+    pixels: Option<Vec<f32>>,
+}
+
+impl<'a> CpuEvaluator<'a> {
+    pub(super) fn new(
+        network: &'a Network,
+        images: &'a ImageSet,
+        normalisation: &'a Normalisation,
+    ) -> Result<Self, EvaluateError> {
+        fits(network, images.size())?;
+        let (weights, mixture, pixels) = (None, Mixture::default(), None);
+        Ok(Self { network, images, normalisation, weights, mixture, pixels })
+    }
+
+    fn pixels(&mut self) -> &[f32] {
+        self.pixels.get_or_insert_with(|| {
+            let (n, side) = (self.images.len(), self.images.size());
+            let mut pixels = vec![0.0; n * side * side * 3];
+            fill_plain(self.images, 0..n, self.normalisation, &mut pixels);
+            pixels
+        })
+    }
+}
+
+impl Evaluator for CpuEvaluator<'_> {
+    fn logits_between(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<Logits, EvaluateError> {
+        let (network, images, normalisation) = (self.network, self.images, self.normalisation);
+        let mixed = self.mixture.of(network, networks, lambda)?;
+        let weights = match &mut self.weights {
+            Some(weights) => {
+                weights.repack(mixed)?;
+                &*weights
+            }
+            None => self.weights.insert(Weights::new(mixed, &network.layout().roles(), false)?),
+        };
+        let (classes, pixels) = (network.classes(), images.size() * images.size() * 3);
+        let mut values = vec![0.0; images.len() * classes];
+        values.par_chunks_mut(CHUNK * classes).enumerate().try_for_each(|(chunk, out)| {
+            let range = chunk * CHUNK..images.len().min((chunk + 1) * CHUNK);
+            let mut x = Buffer::stale(range.len() * pixels);
+            fill_plain(images, range, normalisation, &mut x);
+            out.copy_from_slice(network.logits_with(weights, &x)?.values());
+            Ok::<(), EvaluateError>(())
+        })?;
+        Ok(Logits::new(classes, values)?)
+    }
+
+    fn statistics(&mut self, params: &Params) -> Result<NetworkStatistics, EvaluateError> {
+        let network = self.network;
+        Ok(network.statistics(params, self.pixels())?)
+    }
+
+    fn repaired(
+        &mut self,
+        merged: &Params,
+        endpoints: &[&NetworkStatistics],
+        lambda: &Simplex,
+    ) -> Result<Params, EvaluateError> {
+        let network = self.network;
+        Ok(network.repaired(merged, endpoints, lambda, self.pixels())?)
+    }
+}

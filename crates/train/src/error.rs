@@ -1,0 +1,132 @@
+//! Why training or evaluating failed.
+
+use basin_core::PredictionError;
+use basin_kernels::gpu::GpuError;
+use basin_models::ModelError;
+use thiserror::Error;
+
+/// Why a segment failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The batch is larger than the training set.
+    #[error("batch of {batch} images from a training set of {images}, expected 1 ≤ batch ≤ {images}")]
+    Batch {
+        /// Images per step.
+        batch: usize,
+        /// Images there are.
+        images: usize,
+    },
+    /// The state lies beyond the segment's end.
+    #[error("the state is at step {step}, the segment ends at step {end}")]
+    Beyond {
+        /// Steps done.
+        step: u64,
+        /// Steps at the end.
+        end: u64,
+    },
+    /// Loss, gradient or update became NaN or infinite. A state from before it is kept if it is good;
+    /// after an update that overflowed, the newest checkpoint is.
+    #[error(
+        "loss, gradient or update is not finite at step {step} (epoch {epoch}, learning rate {rate}). Lower the peak \
+         learning rate, lengthen the warm-up or clip the gradient; checkpoints from before are good"
+    )]
+    NonFinite {
+        /// The step that failed.
+        step: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// Its learning rate.
+        rate: f64,
+    },
+    /// The thread that assembles batches died.
+    #[error("no batch for step {step}, the thread that assembles them ended early: {cause}")]
+    Assembly {
+        /// Steps done.
+        step: u64,
+        /// What it said.
+        cause: String,
+    },
+    /// The images do not fit the network.
+    #[error("training images of side {images}, the network takes {network}")]
+    Side {
+        /// Side of the images.
+        images: usize,
+        /// Side the network was built for.
+        network: usize,
+    },
+    /// The network's images depend on each other in training.
+    #[error(
+        "in this network the images of a batch depend on each other (its statistics are over the batch), and {backend} \
+         computes them apart. Train it with a backend that takes whole batches"
+    )]
+    Coupled {
+        /// What was asked to train it.
+        backend: String,
+    },
+    /// A checkpoint could not be kept.
+    #[error("checkpoint at step {step}")]
+    Checkpoint {
+        /// Steps done.
+        step: u64,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The device failed; what it held is lost, and the newest checkpoint is the last good state.
+    #[error(transparent)]
+    Device(#[from] GpuError),
+    /// A kernel refused its arguments.
+    #[error(transparent)]
+    Kernel(#[from] candle_core::Error),
+}
+
+/// Why a network was not evaluated.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// Parameters or images do not fit the network.
+    #[error("the network could not be evaluated")]
+    Model(#[source] ModelError),
+    /// The device failed.
+    #[error("the device could not evaluate the network")]
+    Device(#[from] GpuError),
+    /// A combination of networks with weights for more or fewer.
+    #[error("{weights} weights for a combination of {networks} networks, expected one for each")]
+    Weights {
+        /// Weights given.
+        weights: usize,
+        /// Networks given.
+        networks: usize,
+    },
+    /// The images do not fit the network.
+    #[error("images of side {images}, the network takes {network}")]
+    Side {
+        /// Side of the images.
+        images: usize,
+        /// Side the network was built for.
+        network: usize,
+    },
+}
+
+/// A failure of the device is told as one, also where a network's forward pass wrapped it.
+impl From<ModelError> for EvaluateError {
+    fn from(error: ModelError) -> Self {
+        let cause = match &error {
+            ModelError::Kernel(error) => GpuError::within(error).cloned(),
+            _ => None,
+        };
+        cause.map_or_else(|| Self::Model(error), Self::Device)
+    }
+}
+
+impl From<candle_core::Error> for EvaluateError {
+    fn from(error: candle_core::Error) -> Self {
+        ModelError::from(error).into()
+    }
+}
+
+impl From<PredictionError> for EvaluateError {
+    fn from(error: PredictionError) -> Self {
+        Self::Model(error.into())
+    }
+}
