@@ -166,7 +166,7 @@ impl Architecture {
     }
 
     /// The same with another initial scale of the last normalisation of every residual branch; only ResNets take
-    /// any but 1. At 0 a fresh network is its shortcuts alone (Goyal et al. 2017, §5.1).
+    /// any but 1. At 0 a fresh network is its shortcuts alone (Goyal et al. 2017, arXiv 1706.02677).
     ///
     /// # Errors
     /// [`ModelError::ResidualScale`].
@@ -184,7 +184,8 @@ impl Architecture {
 
     /// The same with initial kernels whose sum is 0 for every output channel, in all convolutions after the stem; only
     /// ResNets take it. Inputs behind a ReLU have positive means, which such kernels do not pass on, so that a fresh
-    /// network tells images apart (Brock et al. 2021, §3.2).
+    /// network tells images apart (Brock et al. 2021, arXiv 2101.08692, on means that
+    /// add up from block to block).
     ///
     /// # Errors
     /// [`ModelError::CentredKernels`].
