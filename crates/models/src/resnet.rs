@@ -168,7 +168,7 @@ mod tests {
         // What the branches compute does not matter any more.
         let images: Vec<f32> = (0..8 * 8 * 3).map(|i| (i as f32).sin()).collect();
         let mut other = b.clone();
-        for (name, array) in &zero.init(&SeedTree::root(1)) {
+        for (name, array) in zero.init(&SeedTree::root(1)).iter() {
             if name.contains(".blocks.") && name.ends_with("conv2.weight") {
                 other.insert(name, array.clone());
             }
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!((usual.centred_kernels(), centred.centred_kernels()), (false, true));
         let (a, b) = (usual.init(&SeedTree::root(0)), centred.init(&SeedTree::root(0)));
         let mut kernels = 0;
-        for ((name, plain), (_, other)) in a.iter().zip(&b) {
+        for ((name, plain), (_, other)) in a.iter().zip(b.iter()) {
             if name == "conv1.weight" || plain.shape().len() != 4 {
                 assert_eq!(plain, other, "{name}");
                 continue;

@@ -53,7 +53,10 @@ fn deeper_resnets_add_blocks_to_each_group() {
         assert_eq!(spec.len(), 3 + 3 * blocks * 6 + 2 * 3 + 2, "{depth}");
     }
     let error = PermutationSpec::resnet(18).unwrap_err();
-    assert_eq!(error.to_string(), "no CIFAR ResNet of depth 18, expected one of [8, 14, 20, 32, 44, 56, 110]");
+    assert_eq!(
+        error.to_string(),
+        "no CIFAR ResNet of depth 18, expected one of [8, 14, 20, 32, 44, 56, 110]"
+    );
 }
 
 #[test]
