@@ -64,7 +64,7 @@ struct ReproduceArgs {
     /// Folder with the data set's official files
     #[arg(long)]
     data_dir: Option<String>,
-    /// resnet20, 32, 44, 56, 110 or vit
+    /// resnet8, 14, 20, 32, 44, 56, 110 or vit
     #[arg(long)]
     model: Option<String>,
     /// Width multiplier; the paper's is 4

@@ -42,6 +42,22 @@ pub enum ModelError {
         /// What they must be.
         expected: &'static str,
     },
+    /// The residual branches' first scale is not a finite number, or the architecture has no such branches.
+    #[error("a residual scale of {scale} for {model}, expected {expected}")]
+    ResidualScale {
+        /// The scale asked for.
+        scale: f64,
+        /// The architecture's family.
+        model: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// The architecture has no kernels to centre.
+    #[error("centred kernels for {model}, expected a ResNet")]
+    CentredKernels {
+        /// The architecture's family.
+        model: &'static str,
+    },
     /// Dropout is not a probability below 1, or the architecture has none.
     #[error("dropout {rate} for {model}, expected {expected}")]
     Dropout {
@@ -67,6 +83,8 @@ pub enum ModelError {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Architecture {
     family: Family,
+    residual_scale: f32,
+    centred_kernels: bool,
 }
 
 /// A family of architectures with its sizes.
@@ -88,7 +106,8 @@ const VIT: VitConfig = VitConfig { patch: 4, dim: 256, hidden: 512, heads: 8, la
 
 impl Architecture {
     /// Known names.
-    pub const NAMES: [&'static str; 6] = ["resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "vit"];
+    pub const NAMES: [&'static str; 8] =
+        ["resnet8", "resnet14", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "vit"];
 
     /// The architecture of that name; `width` multiplies the 16/32/64 channels of a ResNet (the paper's ResNet20
     /// has 4) or the 256 and 512 of the transformer (the paper's has 1).
@@ -107,9 +126,11 @@ impl Architecture {
         if name == "vit" {
             let dim = channels(VIT.dim as f64, VIT.heads)?;
             let config = VitConfig { dim, hidden: 2 * dim, ..VIT };
-            return Ok(Self { family: Family::Vit(config) });
+            return Ok(Self { family: Family::Vit(config), residual_scale: 1.0, centred_kernels: false });
         }
         let depth = match name {
+            "resnet8" => 8,
+            "resnet14" => 14,
             "resnet20" => 20,
             "resnet32" => 32,
             "resnet44" => 44,
@@ -117,7 +138,8 @@ impl Architecture {
             "resnet110" => 110,
             _ => return Err(ModelError::Unknown { name: name.to_owned() }),
         };
-        Ok(Self { family: Family::ResNet { depth, base: channels(16.0, 1)? } })
+        let family = Family::ResNet { depth, base: channels(16.0, 1)? };
+        Ok(Self { family, residual_scale: 1.0, centred_kernels: false })
     }
 
     /// The same with dropout; only the transformer has any.
@@ -143,6 +165,38 @@ impl Architecture {
         Ok(self)
     }
 
+    /// The same with another initial scale of the last normalisation of every residual branch; only ResNets take
+    /// any but 1. At 0 a fresh network is its shortcuts alone (Goyal et al. 2017, arXiv 1706.02677).
+    ///
+    /// # Errors
+    /// [`ModelError::ResidualScale`].
+    pub fn with_residual_scale(mut self, scale: f64) -> Result<Self, ModelError> {
+        let wrong = |model, expected| ModelError::ResidualScale { scale, model, expected };
+        match self.family {
+            Family::Vit(_) if scale != 1.0 => Err(wrong("vit", "1, it has no such scale")),
+            _ if !(scale as f32).is_finite() => Err(wrong("a ResNet", "a finite number")),
+            _ => {
+                self.residual_scale = scale as f32;
+                Ok(self)
+            }
+        }
+    }
+
+    /// The same with initial kernels whose sum is 0 for every output channel, in all convolutions after the stem; only
+    /// ResNets take it. Inputs behind a ReLU have positive means, which such kernels do not pass on, so that a fresh
+    /// network tells images apart (Brock et al. 2021, arXiv 2101.08692, on means that
+    /// add up from block to block).
+    ///
+    /// # Errors
+    /// [`ModelError::CentredKernels`].
+    pub fn with_centred_kernels(mut self, centred: bool) -> Result<Self, ModelError> {
+        self.centred_kernels = centred;
+        match self.family {
+            Family::Vit(_) if centred => Err(ModelError::CentredKernels { model: "vit" }),
+            _ => Ok(self),
+        }
+    }
+
     /// Family and sizes, from which a permutation spec follows.
     pub fn family(&self) -> Family {
         self.family
@@ -154,7 +208,10 @@ impl Architecture {
     /// [`ModelError::Side`].
     pub fn build(&self, side: usize, classes: usize) -> Result<Network, ModelError> {
         match self.family {
-            Family::ResNet { depth, base } if side >= 4 => Network::resnet(depth, base, side, classes),
+            Family::ResNet { depth, base } if side >= 4 => {
+                let net = Network::resnet(depth, base, side, classes)?;
+                Ok(net.with_initialisation(self.residual_scale, self.centred_kernels))
+            }
             Family::ResNet { .. } => Err(ModelError::Side { side, expected: "at least 4 pixels" }),
             Family::Vit(config) if side > 0 && side.is_multiple_of(config.patch) => {
                 Network::vit(config, side, classes)

@@ -7,6 +7,8 @@ use basin_core::Rng;
 pub enum Init {
     /// Normal of variance 1/fan_in truncated at two standard deviations, as flax's `lecun_normal`.
     LecunNormal,
+    /// The same less the mean of each output's weights, so that they sum to 0.
+    CentredLecunNormal,
     /// Standard normal.
     Normal,
     /// One value.
@@ -22,6 +24,15 @@ impl Init {
         match self {
             Self::Constant(value) => vec![value; len],
             Self::Normal => (0..len).map(|_| rng.normal() as f32).collect(),
+            Self::CentredLecunNormal => {
+                let fan_in: usize = shape[1..].iter().product();
+                let mut data = Self::LecunNormal.sample(shape, rng);
+                for weights in data.chunks_exact_mut(fan_in.max(1)) {
+                    let mean = weights.iter().map(|w| f64::from(*w)).sum::<f64>() / fan_in as f64;
+                    weights.iter_mut().for_each(|w| *w = (f64::from(*w) - mean) as f32);
+                }
+                data
+            }
             Self::LecunNormal => {
                 let fan_in: usize = shape[1..].iter().product();
                 let sd = (1.0 / fan_in as f64).sqrt() / TRUNCATED_SD;

@@ -95,6 +95,14 @@ impl Network {
         Ok(Self { model: Model::ResNet(ResNet::new(depth, base, classes)), side, classes })
     }
 
+    /// The same with other fresh parameters, if it is a ResNet.
+    pub(crate) fn with_initialisation(mut self, residual_scale: f32, centred: bool) -> Self {
+        if let Model::ResNet(net) = &mut self.model {
+            net.set_initialisation(residual_scale, centred);
+        }
+        self
+    }
+
     /// A Vision Transformer for images of `side` pixels.
     ///
     /// # Errors
@@ -218,6 +226,22 @@ impl Network {
             Model::ResNet(_) => 8,
             Model::Vit(_) => 4,
             Model::Foreign(_) => 8,
+        }
+    }
+
+    /// Initial scale of the last normalisation of a ResNet's residual branches; 1 for other networks.
+    pub fn residual_scale(&self) -> f32 {
+        match &self.model {
+            Model::ResNet(net) => net.residual_scale(),
+            Model::Vit(_) => 1.0,
+        }
+    }
+
+    /// Whether the kernels of a fresh ResNet sum to 0 for every output channel; `false` for other networks.
+    pub fn centred_kernels(&self) -> bool {
+        match &self.model {
+            Model::ResNet(net) => net.centred_kernels(),
+            Model::Vit(_) => false,
         }
     }
 

@@ -39,7 +39,7 @@ struct Block {
 }
 
 impl ResNet {
-    /// The network of `depth` layers (20, 32, 44, 56 or 110) whose first group has `base` channels.
+    /// The network of `depth` layers (8, 14, 20, 32, 44, 56 or 110) whose first group has `base` channels.
     pub fn new(depth: usize, base: usize, classes: usize) -> Self {
         let mut layout = Layout::default();
         let stem = ConvNorm::new(&mut layout, "conv1", "norm1", 3, base, 1);
@@ -66,6 +66,29 @@ impl ResNet {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Fresh networks get this scale in the last normalisation of every residual branch, instead of 1, and, where
+    /// asked for, centred kernels in all convolutions but the stem.
+    pub(crate) fn set_initialisation(&mut self, residual_scale: f32, centred: bool) {
+        for block in &self.blocks {
+            self.layout.params[block.second.scale.0].init = Init::Constant(residual_scale);
+            for conv in [&block.first, &block.second].into_iter().chain(&block.shortcut).filter(|_| centred) {
+                self.layout.params[conv.weight.0].init = Init::CentredLecunNormal;
+            }
+        }
+    }
+
+    /// See [`ResNet::set_initialisation`].
+    pub(crate) fn centred_kernels(&self) -> bool {
+        let init = |block: &Block| self.layout.params[block.first.weight.0].init;
+        self.blocks.iter().any(|block| init(block) == Init::CentredLecunNormal)
+    }
+
+    /// See [`ResNet::set_initialisation`].
+    pub(crate) fn residual_scale(&self) -> f32 {
+        let first = self.blocks.first().map(|block| self.layout.params[block.second.scale.0].init);
+        if let Some(Init::Constant(scale)) = first { scale } else { 1.0 }
     }
 
     /// Channels of the first group.
@@ -126,6 +149,71 @@ impl ConvNorm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_residual_scale_of_zero_leaves_the_shortcuts_alone() {
+        use crate::Architecture;
+        use basin_core::SeedTree;
+        let build = |scale| {
+            let resnet = Architecture::from_name("resnet8", 0.25).unwrap();
+            resnet.with_residual_scale(scale).unwrap().build(8, 10).unwrap()
+        };
+        let (usual, zero) = (build(1.0), build(0.0));
+        assert_eq!((usual.residual_scale(), zero.residual_scale()), (1.0, 0.0));
+        let (a, b) = (usual.init(&SeedTree::root(0)), zero.init(&SeedTree::root(0)));
+        let changed = |(name, _): &(&str, _)| a.get(name) != b.get(name);
+        let names: Vec<&str> = a.iter().filter(changed).map(|(name, _)| name).collect();
+        let last = |group: usize| format!("blockgroups.{group}.blocks.0.norm2.weight");
+        assert_eq!(names, [last(0), last(1), last(2)]);
+        // What the branches compute does not matter any more.
+        let images: Vec<f32> = (0..8 * 8 * 3).map(|i| (i as f32).sin()).collect();
+        let mut other = b.clone();
+        for (name, array) in zero.init(&SeedTree::root(1)).iter() {
+            if name.contains(".blocks.") && name.ends_with("conv2.weight") {
+                other.insert(name, array.clone());
+            }
+        }
+        let logits = |params| zero.logits(params, &images).unwrap();
+        assert_eq!(logits(&b), logits(&other));
+        assert_ne!(usual.logits(&a, &images).unwrap(), logits(&b));
+        for (name, scale) in [("vit", 0.0), ("resnet20", f64::NAN), ("resnet20", 1e300)] {
+            assert!(
+                Architecture::from_name(name, 1.0).unwrap().with_residual_scale(scale).is_err(),
+                "{name}"
+            );
+        }
+        assert!(Architecture::from_name("vit", 1.0).unwrap().with_residual_scale(1.0).is_ok());
+    }
+
+    #[test]
+    fn centred_kernels_sum_to_zero_behind_the_stem_and_change_nothing_else() {
+        use crate::Architecture;
+        use basin_core::SeedTree;
+        let build = |centred| {
+            let resnet = Architecture::from_name("resnet8", 0.5).unwrap();
+            resnet.with_centred_kernels(centred).unwrap().build(8, 10).unwrap()
+        };
+        let (usual, centred) = (build(false), build(true));
+        assert_eq!((usual.centred_kernels(), centred.centred_kernels()), (false, true));
+        let (a, b) = (usual.init(&SeedTree::root(0)), centred.init(&SeedTree::root(0)));
+        let mut kernels = 0;
+        for ((name, plain), (_, other)) in a.iter().zip(b.iter()) {
+            if name == "conv1.weight" || plain.shape().len() != 4 {
+                assert_eq!(plain, other, "{name}");
+                continue;
+            }
+            kernels += 1;
+            let fan_in: usize = plain.shape()[1..].iter().product();
+            for (plain, other) in plain.data().chunks(fan_in).zip(other.data().chunks(fan_in)) {
+                let sum: f32 = other.iter().sum();
+                assert!(sum.abs() < 1e-5, "{name}: {sum}");
+                let mean = plain.iter().sum::<f32>() / fan_in as f32;
+                assert!(plain.iter().zip(other).all(|(x, y)| (x - mean - y).abs() < 1e-6), "{name}");
+            }
+        }
+        assert_eq!(kernels, 8);
+        assert!(Architecture::from_name("vit", 1.0).unwrap().with_centred_kernels(true).is_err());
+    }
 
     #[test]
     fn parameters_and_multiply_adds_are_those_of_the_paper() {

@@ -88,6 +88,12 @@ impl Experiment {
                 (float("train.adam_beta1"), float("train.adam_beta2"), float("train.adam_epsilon"));
             identity += &format!("{} {b1:?} {b2:?} {epsilon:?}\n", config.text("train.optimiser"));
         }
+        if network.residual_scale() != 1.0 {
+            identity += &format!("residual scale {:?}\n", network.residual_scale());
+        }
+        if network.centred_kernels() {
+            identity += "centred kernels\n";
+        }
         if network.dropout() > 0.0 {
             identity += &format!("dropout {:?}\n", network.dropout());
         }
@@ -318,7 +324,10 @@ pub(crate) fn images(config: &Config, source: &Source, split: Split) -> Result<I
 /// The configured architecture.
 pub(crate) fn architecture(config: &Config) -> Result<Architecture, basin_models::ModelError> {
     let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
-    architecture.with_dropout(config.float("model.dropout"))
+    let scale = config.float("model.residual_scale");
+    let architecture =
+        architecture.with_dropout(config.float("model.dropout"))?.with_residual_scale(scale)?;
+    architecture.with_centred_kernels(config.text("model.centred_kernels") == "yes")
 }
 
 /// Where the configured data set comes from.

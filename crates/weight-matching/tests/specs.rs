@@ -46,14 +46,17 @@ fn resnet20_ties_the_axes_that_skip_connections_join() {
 
 #[test]
 fn deeper_resnets_add_blocks_to_each_group() {
-    for (depth, blocks) in [(20, 3), (32, 5), (44, 7), (56, 9), (110, 18)] {
+    for (depth, blocks) in [(8, 1), (14, 2), (20, 3), (32, 5), (44, 7), (56, 9), (110, 18)] {
         let spec = PermutationSpec::resnet(depth).unwrap();
         assert_eq!(spec.permutations().len(), 3 + 3 * blocks, "{depth}");
         // Stem 3, each block 2 convolutions and 2 norms, two shortcuts of 3, head 2.
         assert_eq!(spec.len(), 3 + 3 * blocks * 6 + 2 * 3 + 2, "{depth}");
     }
     let error = PermutationSpec::resnet(18).unwrap_err();
-    assert_eq!(error.to_string(), "no CIFAR ResNet of depth 18, expected one of [20, 32, 44, 56, 110]");
+    assert_eq!(
+        error.to_string(),
+        "no CIFAR ResNet of depth 18, expected one of [8, 14, 20, 32, 44, 56, 110]"
+    );
 }
 
 #[test]

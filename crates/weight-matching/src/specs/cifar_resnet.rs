@@ -3,7 +3,7 @@
 use super::{Norm, at_least_one};
 use crate::{PermutationSpec, Segment, SpecError};
 
-const DEPTHS: [usize; 5] = [20, 32, 44, 56, 110];
+const DEPTHS: [usize; 7] = [8, 14, 20, 32, 44, 56, 110];
 const GROUPS: usize = 3;
 
 /// How the first block of a group joins its input, which is narrower and of a finer image, to its output
@@ -20,7 +20,7 @@ pub enum Shortcut {
 }
 
 impl PermutationSpec {
-    /// The CIFAR ResNet of depth 20, 32, 44, 56 or 110 with channel LayerNorm and 3×3 shortcut convolutions,
+    /// The CIFAR ResNet of depth 8, 14, 20, 32, 44, 56 or 110 with channel LayerNorm and 3×3 shortcut convolutions,
     /// any width (Ainsworth et al., `resnet20_permutation_spec`); others by [`PermutationSpec::cifar_resnet`].
     ///
     /// One permutation `bg0`, `bg1`, `bg2` per group for its residual stream, which the skip connections tie
