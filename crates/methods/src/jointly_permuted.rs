@@ -16,7 +16,7 @@ pub enum JointMatching {
     MultiPcd,
     /// Each member to the mean of the others, none fixed (Ainsworth et al., Algorithm 3).
     MergeMany,
-    /// Cycle-consistent matching by Frank–Wolfe (Crisostomi et al., Algorithm 1). Not for attention.
+    /// Cycle-consistent matching by Frank–Wolfe (Crisostomi et al., Algorithm 1).
     FrankWolfe,
 }
 
@@ -110,11 +110,14 @@ impl MatchAll {
         if let Some(Matched { found, .. }) = newest.as_ref().filter(same) {
             return Ok(found.clone());
         }
-        let (spec, options) = (&self.method.spec, MatchingOptions::new(*seed));
+        // One search, as in the papers.
+        let (spec, mut options) = (&self.method.spec, MatchingOptions::new(*seed));
+        let mut relaxed = FrankWolfeOptions::new(*seed);
+        (options.restarts, relaxed.restarts) = (Some(1), Some(1));
         let found = Arc::new(match self.method.matching {
             JointMatching::MultiPcd => multi_pcd(spec, inputs, &options)?,
             JointMatching::MergeMany => merge_many(spec, inputs, &options)?.matching,
-            JointMatching::FrankWolfe => frank_wolfe(spec, inputs, &FrankWolfeOptions::new(*seed))?.matching,
+            JointMatching::FrankWolfe => frank_wolfe(spec, inputs, &relaxed)?.matching,
         });
         *newest = Some(Matched { seed: *seed, inputs: digests, found: found.clone() });
         Ok(found)

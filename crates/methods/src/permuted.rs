@@ -61,8 +61,11 @@ impl ParamOp for MatchWeights {
         let [reference, target] = inputs else {
             return Err(refuse(format!("{} inputs, expected a reference and a target", inputs.len())));
         };
-        let matching = weight_matching(&self.spec, reference, target, &MatchingOptions::new(*seed))
-            .map_err(|e| refuse(e.to_string()))?;
+        let mut options = MatchingOptions::new(*seed);
+        // One search, as in the paper.
+        options.restarts = Some(1);
+        let matching =
+            weight_matching(&self.spec, reference, target, &options).map_err(|e| refuse(e.to_string()))?;
         apply(&self.spec, target, &matching.permutations).map_err(|e| refuse(e.to_string()))
     }
 

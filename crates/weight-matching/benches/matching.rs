@@ -52,22 +52,28 @@ fn median(name: &str, width: usize, runs: u64, run: impl Fn(SeedTree) -> (usize,
     );
 }
 
+fn one_search(seed: SeedTree) -> MatchingOptions {
+    let mut options = MatchingOptions::new(seed);
+    options.restarts = Some(1);
+    options
+}
+
 fn joint_matchings(spec: &PermutationSpec, width: usize) {
     let networks: Vec<Params> = (0..3).map(|seed| random_network(spec, width, seed)).collect();
     let networks: Vec<&Params> = networks.iter().collect();
     median("multi_pcd of 3", width, 5, |seed| {
-        let found =
-            multi_pcd(spec, &networks, &MatchingOptions::new(seed)).expect("the networks fit the spec");
+        let found = multi_pcd(spec, &networks, &one_search(seed)).expect("the networks fit the spec");
         (found.sweeps, found.objective_after())
     });
     median("merge_many of 3", width, 5, |seed| {
-        let options = MatchingOptions::new(seed);
+        let options = one_search(seed);
         let found = merge_many(spec, &networks, &options).expect("the networks fit the spec").matching;
         (found.sweeps, found.objective_after())
     });
     median("frank_wolfe of 3, 10 steps", width, 3, |seed| {
         let mut options = FrankWolfeOptions::new(seed);
         options.max_steps = 10;
+        options.restarts = Some(1);
         let found = frank_wolfe(spec, &networks, &options).expect("the networks fit the spec");
         (found.steps.len(), found.matching.objective_after())
     });
@@ -105,16 +111,19 @@ fn main() {
         let random = |w| (format!("width {w}"), random_network(&spec, w, 0), random_network(&spec, w, 1));
         [1, 4].map(random).into()
     };
-    for (name, a, b) in pairs {
+    let runs = pairs.iter().flat_map(|pair| [(pair, Some(1)), (pair, None), (pair, Some(30))]);
+    for ((name, a, b), restarts) in runs {
         let mut objectives = Vec::new();
         for seed in 0..10 {
             let start = Instant::now();
-            let options = MatchingOptions::new(SeedTree::root(seed));
-            let matching = weight_matching(&spec, &a, &b, &options).expect("the networks fit the spec");
+            let mut options = MatchingOptions::new(SeedTree::root(seed));
+            options.restarts = restarts;
+            let matching = weight_matching(&spec, a, b, &options).expect("the networks fit the spec");
             let (seconds, sweeps) = (start.elapsed().as_secs_f64(), matching.sweeps);
+            let searches = matching.searches;
             let objective = matching.objective_after();
             println!(
-                "{{\"networks\": \"{name}\", \"seed\": {seed}, \"seconds\": {seconds:.4}, \"sweeps\": {sweeps}, \"objective\": {objective:.3}}}"
+                "{{\"networks\": \"{name}\", \"seed\": {seed}, \"searches\": {searches}, \"seconds\": {seconds:.4}, \"sweeps\": {sweeps}, \"objective\": {objective:.3}}}"
             );
             objectives.push(objective);
         }

@@ -14,13 +14,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let networks: Vec<&Params> = networks.iter().collect();
 
     let mut options = MatchingOptions::new(SeedTree::root(0));
-    options.restarts = 4;
+    options.restarts = Some(4);
     let joint = multi_pcd(&spec, &networks, &options)?;
     println!("Multi-PCD: objective {:.3} -> {:.3}", joint.objective_before, joint.objective_after());
     let merged = merge_many(&spec, &networks, &options)?;
     println!("MergeMany: {} sweeps, converged: {}", merged.matching.sweeps, merged.matching.converged);
     let mut relaxed = FrankWolfeOptions::new(SeedTree::root(0));
-    relaxed.restarts = 4;
+    relaxed.restarts = Some(4);
     let universe = frank_wolfe(&spec, &networks, &relaxed)?;
     println!("Frank-Wolfe: relaxed objective {:.3?}", universe.relaxed_history);
     println!("network 3 into the order of network 1: {:?}", universe.matching.between(1, 3));

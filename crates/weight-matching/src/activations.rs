@@ -139,6 +139,7 @@ pub fn activation_matching(
         sweeps: 1,
         converged: true,
         moved,
+        searches: 1,
     })
 }
 

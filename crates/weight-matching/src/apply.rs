@@ -4,6 +4,7 @@ use crate::axis::{order, runs};
 use crate::heads::order_of_heads;
 use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, SpecError};
 use basin_core::{Array, Params};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -57,17 +58,20 @@ pub fn apply(
     let lists = spec.permutations().map(|name| permutations.get(name).map_or(&[][..], Permutation::as_slice));
     let lists: Vec<&[usize]> = lists.collect();
     let positions: BTreeMap<&str, usize> = spec.iter().map(|(name, _)| name).zip(0..).collect();
-    let mut permuted = params.clone();
-    for (name, array) in permuted.iter_mut() {
+    let permuted = |&(name, array): &(&str, &Array)| {
+        let mut permuted = array.clone();
         for axis in 0..array.shape().len() {
             let segments = spec.segments_at((positions[name], axis));
             if !segments.is_empty() {
                 let runs = runs(&segments, array.shape()[axis], &sizes, &ids);
-                take(array, axis, &order(&runs, |id| lists[id]));
+                take(&mut permuted, axis, &order(&runs, |id| lists[id]));
             }
         }
-    }
-    Ok(permuted)
+        (name.to_owned(), permuted)
+    };
+    let arrays: Vec<(&str, &Array)> = params.iter().collect();
+    let permuted: Vec<(String, Array)> = arrays.par_iter().map(permuted).collect();
+    Ok(permuted.into_iter().collect())
 }
 
 /// What a pair of permutations does that would mix the heads of its attention layer.

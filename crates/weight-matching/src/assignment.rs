@@ -126,10 +126,65 @@ pub fn linear_sum_assignment(
     Ok(Assignment { pairs, value, row_duals, column_duals })
 }
 
+/// Column of each row in an assignment of largest total of a square matrix of usable entries, found from the column
+/// duals of an earlier one, which make way for those of this one; from none if there are not `n` of them.
+///
+/// The total is the largest whatever the duals; among equal totals they decide which one is found.
+pub(crate) fn largest_from(gain: &[f64], n: usize, duals: &mut Vec<f64>) -> Vec<usize> {
+    let mut start = std::mem::take(duals);
+    // A constant does not matter to the solution, but a series of solutions could carry it far away.
+    let least = start.iter().copied().fold(f64::INFINITY, f64::min);
+    start.iter_mut().for_each(|dual| *dual -= least);
+    if start.len() != n || !start.iter().all(|dual| dual.is_finite()) {
+        start = vec![0.0; n];
+    }
+    let solution = shortest_path::solve_from::<true>(gain, n, n, start);
+    *duals = solution.column_duals;
+    solution.column_of
+}
+
 /// Position of the first entry outside ±1e300, NaN included. The fold has no branches, so it runs at the
 /// speed of memory; the search starts only when there is something to find.
 fn first_unusable(cost: &[f64]) -> Option<usize> {
     let usable = |c: &f64| c.abs() <= LARGEST;
     let all = |chunk: &[f64]| chunk.iter().fold(true, |all, c| all & usable(c));
     if cost.chunks(4096).all(all) { None } else { cost.iter().position(|c| !usable(c)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basin_core::SeedTree;
+
+    #[test]
+    fn the_total_is_the_largest_whatever_the_duals_to_begin_with() {
+        for (seed, n) in [1, 2, 3, 8, 20, 50].into_iter().cycle().take(60).enumerate() {
+            let mut rng = SeedTree::root(seed as u64).rng();
+            // Every other problem is of small whole numbers, which leave many ties.
+            let mut draw = |_: usize| if seed % 2 == 0 { rng.normal() } else { f64::from(rng.below(4)) };
+            let gain: Vec<f64> = (0..n * n).map(&mut draw).collect();
+            let near: Vec<f64> = gain.iter().map(|x| x + 0.1 * draw(0)).collect();
+            let far: Vec<f64> = (0..n).map(|_| 1e3 * draw(0)).collect();
+            let expected = linear_sum_assignment(&gain, n, n, Objective::Maximise).unwrap().value();
+            let mut of_near = Vec::new();
+            largest_from(&near, n, &mut of_near);
+            let odd = [vec![f64::NAN; n], vec![f64::INFINITY; n], vec![0.0; n + 1]];
+            for mut duals in [Vec::new(), of_near, far].into_iter().chain(odd) {
+                // Once from these, once from those of the solution.
+                for _ in 0..2 {
+                    let columns = largest_from(&gain, n, &mut duals);
+                    let mut taken = columns.clone();
+                    taken.sort_unstable();
+                    assert!(taken.into_iter().eq(0..n), "{seed}");
+                    let value: f64 = columns.iter().enumerate().map(|(i, j)| gain[i * n + j]).sum();
+                    assert!((value - expected).abs() < 1e-9, "{seed}: {value} {expected}");
+                    // With rows' duals of what their columns leave, no pair gains more: the proof of the optimum.
+                    let rest = |i: usize, j: usize| gain[i * n + j] - duals[j];
+                    for (i, j) in (0..n * n).map(|at| (at / n, at % n)) {
+                        assert!(rest(i, j) <= rest(i, columns[i]) + 1e-9, "{seed}");
+                    }
+                }
+            }
+        }
+    }
 }

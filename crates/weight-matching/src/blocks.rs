@@ -50,6 +50,16 @@ pub(crate) struct Block {
     scale: f64,
     product: Products<f32>,
     product_of: Option<Vec<u64>>,
+    /// The row of the target at each row of the stack, as the product has them.
+    ordered: Vec<usize>,
+}
+
+/// Memory in which changes of products are computed, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    left: Panels<f32>,
+    right: Panels<f32>,
+    change: Products<f32>,
 }
 
 /// The axes of a parameter besides the one being solved, and the entries of a unit along that one.
@@ -118,6 +128,7 @@ impl Block {
             scale: reference_scale * target_scale,
             product: Products::default(),
             product_of: None,
+            ordered: Vec::new(),
         }
     }
 
@@ -126,15 +137,55 @@ impl Block {
         &self.others
     }
 
-    /// Adds the block to the gain matrix `[units, units]`. `reuse` allows the last product to serve again.
-    /// Costs k·units² multiplications, or units² when reused.
-    pub(crate) fn add_to(&mut self, gain: &mut [f64], state: &State, reuse: bool) {
+    /// Computes the next product without the last one.
+    pub(crate) fn forget(&mut self) {
+        self.product_of = None;
+    }
+
+    /// Adds the block to the gain matrix `[units, units]`. `reuse` allows the last product to serve again, with the
+    /// terms that changed brought up to date. Returns how many multiplications it took: units² for each term that was
+    /// computed.
+    pub(crate) fn add_to(
+        &mut self,
+        gain: &mut [f64],
+        state: &State,
+        reuse: bool,
+        scratch: &mut Scratch,
+    ) -> u64 {
         let versions = state.versions_of(&self.others);
-        if !reuse || self.product_of.as_ref() != Some(&versions) {
-            self.product.compute(&self.reference, &self.target, &self.order(state));
-            self.product_of = Some(versions);
-        }
+        let computed = if reuse && self.product_of.as_ref() == Some(&versions) {
+            0
+        } else {
+            let order = self.order(state);
+            self.bring_up_to_date(order, reuse && self.product_of.is_some(), scratch)
+        };
+        self.product_of = Some(versions);
         self.product.add_to(gain, self.scale);
+        gain.len() as u64 * computed as u64
+    }
+
+    /// Computes the product for this order of the target's rows. Where at most half of them changed since the last
+    /// one, which is to be kept, only what they change is computed and added. Returns the number of terms computed.
+    fn bring_up_to_date(&mut self, order: Vec<usize>, keep: bool, scratch: &mut Scratch) -> usize {
+        let places = order.iter().zip(&self.ordered).enumerate();
+        let changed: Vec<usize> =
+            places.filter(|(_, (new, old))| new != old).map(|(place, _)| place).collect();
+        let computed = if keep && 2 * changed.len() <= order.len() {
+            let Scratch { left, right, change } = scratch;
+            left.derive(&self.reference, changed.len(), |rows, term| rows[changed[term]]);
+            right.derive(&self.target, changed.len(), |rows, term| {
+                let (new, old) = (rows[order[changed[term]]], rows[self.ordered[changed[term]]]);
+                std::array::from_fn(|lane| new[lane] - old[lane])
+            });
+            change.compute(left, right, &(0..changed.len()).collect::<Vec<usize>>());
+            self.product.add(change);
+            changed.len()
+        } else {
+            self.product.compute(&self.reference, &self.target, &order);
+            order.len()
+        };
+        self.ordered = order;
+        computed
     }
 
     /// What the moves add to the objective through this block, in f64 from the weights themselves. The sum does

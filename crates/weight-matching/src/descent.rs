@@ -1,9 +1,10 @@
 //! Permutation coordinate descent: solve one permutation at a time, or the two of an attention layer
 //! together, the others held fixed.
 
+use crate::assignment::largest_from;
 use crate::axis::{Run, runs};
-use crate::blocks::{Block, Move, Part, State, blocks};
-use crate::heads::{assign, best};
+use crate::blocks::{Block, Move, Part, Scratch, State, blocks};
+use crate::heads::best;
 use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, VisitingOrder};
 use basin_core::{Array, Params, SeedTree};
 use std::collections::BTreeMap;
@@ -34,6 +35,11 @@ pub(crate) struct Descent {
     state: State,
     /// Versions of the neighbours when a coordinate was last solved.
     solved_at: Vec<Option<Vec<u64>>>,
+    /// Column duals of the last assignment of each permutation outside the groups, from which the next one begins.
+    duals: Vec<Vec<f64>>,
+    /// Multiplications so far: those of products, and units³ for each assignment.
+    work: u64,
+    scratch: Scratch,
     reuse: Reuse,
     threshold: f64,
 }
@@ -83,12 +89,37 @@ impl Descent {
             neighbours: neighbours.collect(),
             state: State::identity(&sizes),
             solved_at: vec![None; coordinates.len()],
+            duals: vec![Vec::new(); sizes.len()],
+            work: 0,
+            scratch: Scratch::default(),
             threshold: threshold.max(0.0),
             coordinates,
             names,
             blocks,
             reuse,
         }
+    }
+
+    /// Begins anew with these permutations, as if nothing had been done before. Returns by how much the objective is
+    /// larger for them than for the last ones.
+    pub(crate) fn begin(&mut self, start: &Permutations) -> f64 {
+        let mut gained = 0.0;
+        for p in 0..self.names.len() {
+            let start = start.get(&self.names[p]).map_or(&[][..], Permutation::as_slice);
+            let moves = moves(&self.state.permutations[p], start);
+            gained += self.blocks[p].iter().map(|block| block.gain_of(&moves, &self.state)).sum::<f64>();
+            self.state.permutations[p] = start.to_vec();
+            self.state.versions[p] += 1;
+        }
+        self.blocks.iter_mut().flatten().for_each(Block::forget);
+        self.solved_at.fill(None);
+        self.duals.iter_mut().for_each(Vec::clear);
+        gained
+    }
+
+    /// How many multiplications were made since the last call.
+    pub(crate) fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
     }
 
     /// Visits every coordinate once, in the order of this sweep. Returns what the objective gained: 0 when none
@@ -106,12 +137,15 @@ impl Descent {
         }
         self.solved_at[c] = Some(versions);
         let Coordinate { permutations, heads } = self.coordinates[c].clone();
-        let mut gains = permutations.iter().map(|&p| self.gain(p));
-        let solved: Vec<Vec<usize>> = match (heads, gains.next(), gains.next()) {
-            (Some(heads), Some(qk), Some(vo)) => {
-                best(&qk, &vo, self.state.permutations[permutations[0]].len(), heads).into()
+        let gains: Vec<Vec<f64>> = permutations.iter().map(|&p| self.gain(p)).collect();
+        let solved: Vec<Vec<usize>> = match (heads, &gains[..]) {
+            (Some(heads), [qk, vo]) => {
+                best(qk, vo, self.state.permutations[permutations[0]].len(), heads).into()
             }
-            (_, gain, _) => gain.iter().map(|gain| assign(gain, gain.len().isqrt()).0).collect(),
+            _ => {
+                let each = permutations.iter().zip(&gains);
+                each.map(|(&p, gain)| largest_from(gain, gain.len().isqrt(), &mut self.duals[p])).collect()
+            }
         };
         let mut gained = 0.0;
         for (&p, solved) in permutations.iter().zip(&solved) {
@@ -135,8 +169,10 @@ impl Descent {
         let n = self.state.permutations[p].len();
         let mut gain = vec![0.0; n * n];
         for block in &mut self.blocks[p] {
-            block.add_to(&mut gain, &self.state, self.reuse == Reuse::Yes);
+            let reuse = self.reuse == Reuse::Yes;
+            self.work += block.add_to(&mut gain, &self.state, reuse, &mut self.scratch);
         }
+        self.work += (n * n) as u64 * n as u64;
         gain
     }
 

@@ -2,6 +2,7 @@
 
 use crate::many::{all_arranged, check, joint_objective, moved};
 use crate::relaxed::{Matrices, Relaxed, inner};
+use crate::searches::Searches;
 use crate::solve::{Problem, solve};
 use crate::starts::start;
 use crate::{MultiMatching, MultiMatchingError, Permutation, PermutationSpec, Permutations};
@@ -21,14 +22,15 @@ pub struct FrankWolfeOptions {
     /// The search ends after this many steps in a row without progress; 5 unless changed.
     pub patience: usize,
     /// Searches from different arrangements, as for [`crate::multi_pcd`]; the best rounded objective wins, the
-    /// first among equals. 1 unless changed; 0 counts as 1.
-    pub restarts: usize,
+    /// first among equals. `None`, the default: as many as [`crate::MatchingOptions::restarts`] says, where a step
+    /// counts 2 multiplications for each of its products in `f64`.
+    pub restarts: Option<usize>,
 }
 
 impl FrankWolfeOptions {
     /// The defaults of C²M³.
     pub fn new(seed: SeedTree) -> Self {
-        Self { seed, max_steps: 200, tolerance: 1e-6, patience: 5, restarts: 1 }
+        Self { seed, max_steps: 200, tolerance: 1e-6, patience: 5, restarts: None }
     }
 }
 
@@ -65,12 +67,16 @@ pub struct RelaxedMatching {
 /// permutation with the largest ⟨X_{i,p}, S⟩. F on permutations is the J of [`crate::multi_pcd`]; rounding may
 /// lose some of it.
 ///
+/// An axis that joins several permutations or keeps some entries, as padded shortcuts and attention have, is mixed
+/// stretch by stretch, so F stays linear in each X. Permutations that move in blocks, such as the heads of attention,
+/// are relaxed to the convex hull of those allowed: steps and rounding solve the assignments of blocks.
+///
 /// A step costs about eight products of 2 · numel · n operations for each network and each array of two
 /// permuted axes, in f64. Memory: units² values per network and permutation, and some copies of the largest
 /// array for each network. The result does not depend on the number of threads.
 ///
 /// # Errors
-/// As [`crate::multi_pcd`], and [`MultiMatchingError::Joined`] for specs with attention or flattened convolutions.
+/// As [`crate::multi_pcd`].
 #[doc(alias = "C2M3")]
 pub fn frank_wolfe(
     spec: &PermutationSpec,
@@ -78,21 +84,15 @@ pub fn frank_wolfe(
     options: &FrankWolfeOptions,
 ) -> Result<RelaxedMatching, MultiMatchingError> {
     let sizes = check(spec, networks)?;
-    let joins = |(name, axes): &(&str, &[Option<String>])| {
-        let joined = |axis: usize| spec.segments(name, axis).is_some_and(|segments| !segments.is_empty());
-        axes.iter().enumerate().any(|(axis, plain)| plain.is_none() && joined(axis))
-    };
-    if let Some((parameter, _)) = spec.iter().find(joins) {
-        return Err(MultiMatchingError::Joined { parameter: parameter.to_owned() });
-    }
     let names: Vec<&str> = spec.permutations().collect();
     let units: Vec<usize> = names.iter().map(|&name| sizes[name]).collect();
-    let relaxed = Relaxed::new(spec, networks, &units);
+    let relaxed = Relaxed::new(spec, networks, &sizes);
     let before: Vec<Params> = networks.iter().map(|&network| network.clone()).collect();
     let objective_before = joint_objective(spec, &before);
     let mut best: Option<(f64, RelaxedMatching)> = None;
-    for restart in 0..options.restarts.max(1) {
-        let families = start(spec, &sizes, networks, &options.seed, restart);
+    let mut searches = Searches::new(options.restarts);
+    while searches.another() {
+        let (families, work) = start(spec, &sizes, networks, &options.seed, searches.made());
         let matrix = |family: &Permutations| -> Vec<Vec<f64>> {
             names.iter().map(|&name| vertex(family.get(name))).collect()
         };
@@ -105,7 +105,10 @@ pub fn frank_wolfe(
         let permutations: Vec<Permutations> = found.point.iter().map(rounded).collect();
         let aligned = all_arranged(spec, networks, &permutations);
         let objective = joint_objective(spec, &aligned);
-        if best.as_ref().is_some_and(|(best, _)| objective <= best + options.tolerance.max(0.0)) {
+        let enough = |(best, _): &(f64, _)| objective > best + options.tolerance.max(0.0);
+        let better = best.as_ref().is_none_or(enough);
+        searches.count(better, work + relaxed.work() * (found.steps.len() as u64 + 1));
+        if !better {
             continue;
         }
         let matching = MultiMatching {
@@ -114,6 +117,7 @@ pub fn frank_wolfe(
             objective_before,
             objective_history: vec![objective],
             sweeps: found.steps.len(),
+            searches: 0,
             converged: found.converged,
         };
         let found = RelaxedMatching { matching, relaxed_history: found.history, steps: found.steps };
@@ -122,7 +126,9 @@ pub fn frank_wolfe(
             break;
         }
     }
-    Ok(best.expect("the first search always counts").1)
+    let (_, mut found) = best.expect("the first search always counts");
+    found.matching.searches = searches.made();
+    Ok(found)
 }
 
 /// The permutation as a matrix: 1 at (i, π(i)).
@@ -217,6 +223,7 @@ fn stepped(point: &Matrices, vertices: &[Vec<Permutation>], t: f64) -> Matrices 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Segment;
     use crate::solve::random;
     use basin_core::Array;
     use std::collections::BTreeMap;
@@ -227,12 +234,28 @@ mod tests {
             .dense("0", None, Some("a"))
             .conv("1", Some("a"), Some("b"))
             .parameter("2", &[None, Some("b"), Some("c"), Some("a")])
+            // Twice one permutation, entries that stay, and units of two entries.
+            .concatenated(
+                "3",
+                &[
+                    vec![Segment::units("c"), Segment::Fixed(1), Segment::units("a"), Segment::units("c")],
+                    vec![Segment::blocks("b", 2), Segment::Fixed(2)],
+                ],
+            )
             .build()
             .unwrap();
         let units = BTreeMap::from([("a", 4), ("b", 3), ("c", 2)].map(|(name, n)| (name.to_owned(), n)));
         let network = |seed: u64| -> Params {
+            let len = |segment: &Segment| match segment {
+                Segment::Fixed(len) => *len,
+                Segment::Units { name, each } => units[name] * each,
+            };
             let array = |(name, axes): (&str, &[Option<String>])| {
-                let shape: Vec<usize> = axes.iter().map(|p| p.as_ref().map_or(2, |p| units[p])).collect();
+                let axis = |axis: usize| match &spec.segments(name, axis).unwrap()[..] {
+                    [] => 2,
+                    segments => segments.iter().map(len).sum(),
+                };
+                let shape: Vec<usize> = (0..axes.len()).map(axis).collect();
                 let mut rng = SeedTree::root(seed).child(name).rng();
                 let values = (0..shape.iter().product()).map(|_| rng.normal() as f32).collect();
                 (name.to_owned(), Array::new(shape, values).unwrap())
@@ -240,7 +263,7 @@ mod tests {
             spec.iter().map(array).collect()
         };
         let networks: Vec<Params> = (0..3).map(network).collect();
-        let relaxed = Relaxed::new(&spec, &networks.iter().collect::<Vec<_>>(), &[4, 3, 2]);
+        let relaxed = Relaxed::new(&spec, &networks.iter().collect::<Vec<_>>(), &units);
         let corner = |seed: u64| -> Vec<Vec<Permutation>> {
             let family = |i: u64| random(&spec, &units, &SeedTree::root(seed).index(i));
             (0..3).map(|i| family(i).iter().map(|(_, p)| p.clone()).collect()).collect()

@@ -4,14 +4,15 @@ use crate::descent::Reuse;
 use crate::many::{all_arranged, joint_objective, moved};
 use crate::matching::matching;
 use crate::restarts::{arranged, composed};
+use crate::searches::Searches;
 use crate::starts::start;
 use crate::{MatchingOptions, MultiMatching, PermutationSpec, Permutations};
 use basin_core::{Params, Simplex};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The best of `options.restarts` ascents over networks that were checked, with the aligned networks. Only the
-/// networks in `free` move.
+/// The best of several ascents over networks that were checked, as many as the options say, with the aligned networks.
+/// Only the networks in `free` move.
 pub(crate) fn ascend(
     spec: &PermutationSpec,
     sizes: &BTreeMap<String, usize>,
@@ -22,14 +23,20 @@ pub(crate) fn ascend(
     let before: Vec<Params> = networks.iter().map(|&network| network.clone()).collect();
     let objective_before = joint_objective(spec, &before);
     let mut best: Option<(f64, MultiMatching, Vec<Params>)> = None;
-    for restart in 0..options.restarts.max(1) {
-        let mut search = Search::new(spec, networks, start(spec, sizes, networks, &options.seed, restart));
+    let mut searches = Searches::of(options);
+    while searches.another() {
+        let (families, work) = start(spec, sizes, networks, &options.seed, searches.made());
+        let mut search = Search::new(spec, networks, families, work);
         let (objective_history, converged) = search.run(free, options);
         let reached = joint_objective(spec, &search.aligned);
-        if best.as_ref().is_some_and(|(best, ..)| reached <= best + options.progress_threshold.max(0.0)) {
+        let enough = |(best, ..): &(f64, _, _)| reached > best + options.progress_threshold.max(0.0);
+        let better = best.as_ref().is_none_or(enough);
+        searches.count(better, search.work);
+        if !better {
             continue;
         }
         let found = MultiMatching {
+            searches: 0,
             moved: moved(&search.families),
             permutations: search.families,
             objective_before,
@@ -43,7 +50,8 @@ pub(crate) fn ascend(
             break;
         }
     }
-    let (_, found, aligned) = best.expect("the first search always counts");
+    let (_, mut found, aligned) = best.expect("the first search always counts");
+    found.searches = searches.made();
     (found, aligned)
 }
 
@@ -51,11 +59,13 @@ struct Search<'a> {
     spec: &'a PermutationSpec,
     families: Vec<Permutations>,
     aligned: Vec<Params>,
+    /// Multiplications so far.
+    work: u64,
 }
 
 impl<'a> Search<'a> {
-    fn new(spec: &'a PermutationSpec, networks: &[&Params], families: Vec<Permutations>) -> Self {
-        Self { spec, aligned: all_arranged(spec, networks, &families), families }
+    fn new(spec: &'a PermutationSpec, networks: &[&Params], families: Vec<Permutations>, work: u64) -> Self {
+        Self { spec, aligned: all_arranged(spec, networks, &families), families, work }
     }
 
     /// Sweeps over the free networks until none makes progress. Returns J after each sweep, and whether the
@@ -89,9 +99,10 @@ impl<'a> Search<'a> {
             .expect("the networks have one layout");
         let seed = options.seed.child("network").index(network as u64).index(sweep as u64);
         let inner = MatchingOptions { seed, ..*options };
-        let found = matching(self.spec, &mean, &self.aligned[network], &inner, Reuse::Yes)
-            .expect("the networks were checked and means of finite weights are finite")
-            .permutations;
+        let (found, work) = matching(self.spec, &mean, &self.aligned[network], &inner, Reuse::Yes)
+            .expect("the networks were checked and means of finite weights are finite");
+        self.work += work;
+        let found = found.permutations;
         if found.is_identity() {
             return 0.0;
         }

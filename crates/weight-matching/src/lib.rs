@@ -31,6 +31,7 @@ mod repair;
 mod residual;
 mod restarts;
 mod scan;
+mod searches;
 mod shortest_path;
 mod solve;
 mod spec;

@@ -25,6 +25,8 @@ pub struct MultiMatching {
     pub converged: bool,
     /// For each network, how many units of each permutation changed place.
     pub moved: Vec<BTreeMap<String, usize>>,
+    /// How many searches were made.
+    pub searches: usize,
 }
 
 impl MultiMatching {
@@ -88,15 +90,6 @@ pub enum MultiMatchingError {
     /// A permutation acts on several axes of one array, so its step is no assignment problem.
     #[error("a permutation acts on several axes of {parameter}, expected a spec without such parameters")]
     Tied {
-        /// The first such parameter.
-        parameter: String,
-    },
-    /// An axis joins several permutations, as attention does, which the relaxation cannot follow.
-    #[error(
-        "an axis of {parameter} joins several permutations, expected a spec without attention; match with \
-         multi_pcd or merge_many"
-    )]
-    Joined {
         /// The first such parameter.
         parameter: String,
     },

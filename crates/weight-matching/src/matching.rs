@@ -20,19 +20,24 @@ pub struct MatchingOptions {
     /// A permutation changes only if the objective gains more than this, 1e-12 unless changed, in the units
     /// of the objective. Negative values count as 0.
     pub progress_threshold: f64,
-    /// Searches that begin at different arrangements of the units, 1 unless changed; 0 counts as 1. The first
-    /// begins with the units as they are, the others in a random order; the largest objective wins, the first
-    /// among equals. A search that makes the networks equal ends the restarts.
-    pub restarts: usize,
+    /// Searches that begin at different arrangements of the units; 0 counts as 1. The first begins with the units as
+    /// they are, the others in a random order; the largest objective wins, the first among equals. A search that
+    /// makes the networks equal ends the restarts.
+    ///
+    /// `None`, the default: until three searches in a row gain nothing, but no search begins that would bring the
+    /// work above 4 · 10¹⁰ multiplications if it is like the mean of those before, which is about a second on two
+    /// cores. The work is counted, not timed, so the result is the same wherever it is computed: k · n² for a
+    /// product of k weights of each of n units, n³ for an assignment.
+    pub restarts: Option<usize>,
     /// In which order a sweep visits the permutations, [`VisitingOrder::Random`] unless changed.
     pub order: VisitingOrder,
 }
 
 impl MatchingOptions {
-    /// The defaults of Git Re-Basin.
+    /// The defaults of Git Re-Basin, but for `restarts`, of which it has none (`Some(1)`).
     pub fn new(seed: SeedTree) -> Self {
         let order = VisitingOrder::Random;
-        Self { seed, max_sweeps: 100, progress_threshold: 1e-12, restarts: 1, order }
+        Self { seed, max_sweeps: 100, progress_threshold: 1e-12, restarts: None, order }
     }
 }
 
@@ -53,6 +58,8 @@ pub struct Matching {
     pub converged: bool,
     /// How many units of each permutation changed place.
     pub moved: BTreeMap<String, usize>,
+    /// How many searches were made.
+    pub searches: usize,
 }
 
 impl Matching {
@@ -112,8 +119,13 @@ pub enum MatchingError {
 /// by permutation coordinate descent (Ainsworth et al., arXiv 2209.04836, Algorithm 1).
 ///
 /// Each sweep visits the permutations in a fresh random order and solves each exactly, the others held fixed,
-/// as a linear assignment problem; a sweep without progress ends the search. The result is a local optimum:
-/// restarts and other seeds may find better ones. It is a function of the arguments, not of the number of threads.
+/// as a linear assignment problem; a sweep without progress ends the search. The result is a local optimum, the best
+/// of several searches ([`MatchingOptions::restarts`]); more of them and other seeds may find better ones. It is a
+/// function of the arguments, not of the number of threads.
+///
+/// An assignment begins with the column duals of the last one of its permutation in the same search. That saves most
+/// of its work and leaves its total as it is; which one of several assignments of equal total is taken may
+/// depend on it.
 ///
 /// Cost of a sweep: about 2 · numel · n multiplications for every array and every permuted axis of n units,
 /// in f32 on all cores, plus an O(n³) assignment per permutation, or O(h² k³ + h³) for an attention layer of h
@@ -136,39 +148,70 @@ pub fn weight_matching(
     best_matching(spec, reference, target, options)
 }
 
-/// One search, which begins with the units as they are.
-pub(crate) fn matching(
+/// Checks that two networks can be matched. Returns the size of each permutation.
+pub(crate) fn checked(
     spec: &PermutationSpec,
     reference: &Params,
     target: &Params,
-    options: &MatchingOptions,
-    reuse: Reuse,
-) -> Result<Matching, MatchingError> {
+) -> Result<BTreeMap<String, usize>, MatchingError> {
     reference.check_same_layout(target)?;
     let sizes = spec.validate(reference)?;
     if let Some(parameter) = spec.first_tied() {
         return Err(MatchingError::Tied { parameter: parameter.to_owned() });
     }
     for (network, params) in [(Network::Reference, reference), (Network::Target, target)] {
-        if let Some(parameter) = params.first_non_finite() {
-            return Err(MatchingError::NonFinite { network, parameter: parameter.to_owned() });
+        let all: Vec<(&str, &Array)> = params.iter().collect();
+        // The largest magnitude, compared as bits, needs no branches; those of infinities and NaN are the largest.
+        let largest = |array: &Array| array.data().iter().fold(0, |m, x| x.abs().to_bits().max(m));
+        let broken = all.par_iter().find_first(|(_, array)| largest(array) >= f32::INFINITY.to_bits());
+        if let Some((parameter, _)) = broken {
+            return Err(MatchingError::NonFinite { network, parameter: (*parameter).to_owned() });
         }
     }
+    Ok(sizes)
+}
+
+/// One search, which begins with the units as they are, and how many multiplications it took.
+pub(crate) fn matching(
+    spec: &PermutationSpec,
+    reference: &Params,
+    target: &Params,
+    options: &MatchingOptions,
+    reuse: Reuse,
+) -> Result<(Matching, u64), MatchingError> {
+    let sizes = checked(spec, reference, target)?;
     let mut descent = Descent::new(spec, &sizes, reference, target, options.progress_threshold, reuse);
     let objective_before = inner_product(spec, reference, target);
-    let mut objective = objective_before;
-    let mut objective_history = Vec::new();
-    let mut converged = false;
-    while !converged && objective_history.len() < options.max_sweeps {
-        let gained = descent.sweep(options.order, &options.seed, objective_history.len());
+    let course = climb(&mut descent, objective_before, options);
+    Ok((found(&descent, objective_before, course, 1), descent.take_work()))
+}
+
+/// The objective after each sweep, and whether the last one made no progress.
+pub(crate) type Course = (Vec<f64>, bool);
+
+/// Sweeps until one makes no progress, from where the descent stands.
+pub(crate) fn climb(descent: &mut Descent, from: f64, options: &MatchingOptions) -> Course {
+    let (mut objective, mut history, mut converged) = (from, Vec::new(), false);
+    while !converged && history.len() < options.max_sweeps {
+        let gained = descent.sweep(options.order, &options.seed, history.len());
         objective += gained;
-        objective_history.push(objective);
+        history.push(objective);
         converged = gained == 0.0;
     }
+    (history, converged)
+}
+
+/// What a search that ended here has found.
+pub(crate) fn found(
+    descent: &Descent,
+    objective_before: f64,
+    (objective_history, converged): Course,
+    searches: usize,
+) -> Matching {
     let permutations = descent.permutations();
     let moved = permutations.iter().map(|(name, p)| (name.to_owned(), p.moved())).collect();
     let sweeps = objective_history.len();
-    Ok(Matching { permutations, objective_before, objective_history, sweeps, converged, moved })
+    Matching { permutations, objective_before, objective_history, sweeps, converged, moved, searches }
 }
 
 /// Σ⟨w_A, w_B⟩ over the matched parameters of two networks of one layout, in f64. Each array is summed on its own, and
@@ -215,7 +258,7 @@ mod tests {
             let spec = spec.unwrap();
             let (a, b) = (random_network(&spec, 2 * seed), random_network(&spec, 2 * seed + 1));
             let options = MatchingOptions::new(SeedTree::root(seed));
-            let run = |reuse| matching(&spec, &a, &b, &options, reuse).unwrap();
+            let run = |reuse| matching(&spec, &a, &b, &options, reuse).unwrap().0;
             let (fast, slow) = (run(Reuse::Yes), run(Reuse::No));
             assert!(fast.sweeps >= 2 && !fast.permutations.is_identity());
             assert_eq!(fast, slow);

@@ -21,8 +21,8 @@ use basin_core::{Params, Simplex};
 /// after a sweep in which no network made progress; J never decreases.
 ///
 /// Options apply as for a pair: `order` to the networks of a sweep and to their permutations, `max_sweeps` to
-/// the sweeps over networks and to the sweeps within each, `restarts` to whole searches. The first search
-/// begins with all units as they are, the second with each network matched to the first (the paper's "permuted
+/// the sweeps over networks and to the sweeps within each, `restarts`, with its default, to whole searches. The first
+/// search begins with all units as they are, the second with each network matched to the first (the paper's "permuted
 /// ensemble"), the others in random orders.
 ///
 /// A sweep costs about as much as M − 1 pairwise matchings; memory is that of three further copies of all

@@ -1,10 +1,13 @@
 //! The joint objective for doubly stochastic matrices in the place of permutations: value, gradient, and its
 //! course along a line.
 
+use crate::axis::{Run, order, runs};
 use crate::line::Line;
 use crate::product::{Stored, add_product};
 use crate::{Permutation, PermutationSpec};
 use basin_core::Params;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A matrix `[units, units]` for each network and permutation of the spec.
 pub(crate) type Matrices = Vec<Vec<Vec<f64>>>;
@@ -17,33 +20,57 @@ pub(crate) struct Relaxed<'a> {
     units: Vec<usize>,
 }
 
-/// One parameter of all networks: its permuted axes as (axis, permutation), and its values.
+/// One parameter of all networks: its permuted axes with what each consists of, and its values.
 #[derive(Debug)]
 struct Tensor<'a> {
     shape: Vec<usize>,
-    axes: Vec<(usize, usize)>,
+    axes: Vec<(usize, Vec<Run>)>,
     values: Vec<&'a [f32]>,
 }
 
 impl<'a> Relaxed<'a> {
-    /// Networks that were checked against the spec; `units` in the order of [`PermutationSpec::permutations`].
-    pub(crate) fn new(spec: &PermutationSpec, networks: &[&'a Params], units: &[usize]) -> Self {
-        let id = |name: &str| spec.permutations().position(|p| p == name);
-        let tensor = |(name, axes): (&str, &[Option<String>])| {
+    /// Networks that were checked against the spec, with the number of units of each permutation.
+    pub(crate) fn new(
+        spec: &PermutationSpec,
+        networks: &[&'a Params],
+        sizes: &BTreeMap<String, usize>,
+    ) -> Self {
+        let ids = spec.ids();
+        let tensor = |(index, (name, axes)): (usize, (&str, &[Option<String>]))| {
             let arrays: Vec<_> = networks.iter().filter_map(|network| network.get(name)).collect();
-            let permuted = axes.iter().enumerate().filter_map(|(axis, p)| Some((axis, id(p.as_ref()?)?)));
-            Tensor {
-                shape: arrays.first().map_or(Vec::new(), |array| array.shape().to_vec()),
-                axes: permuted.collect(),
-                values: arrays.iter().map(|array| array.data()).collect(),
-            }
+            let shape = arrays.first().map_or(Vec::new(), |array| array.shape().to_vec());
+            let permuted = (0..axes.len().min(shape.len())).filter_map(|axis| {
+                let runs = runs(&spec.segments_at((index, axis)), shape[axis], sizes, &ids);
+                runs.iter().any(|run| run.permutation.is_some()).then_some((axis, runs))
+            });
+            let (axes, values) = (permuted.collect(), arrays.iter().map(|array| array.data()).collect());
+            Tensor { shape, axes, values }
         };
-        let matched = spec.iter().filter(|(name, _)| spec.is_matched(name));
-        Self { tensors: matched.map(tensor).collect(), networks: networks.len(), units: units.to_vec() }
+        let matched = spec.iter().enumerate().filter(|(_, (name, _))| spec.is_matched(name));
+        let units = spec.permutations().map(|name| sizes[name]).collect();
+        Self { tensors: matched.map(tensor).collect(), networks: networks.len(), units }
+    }
+
+    /// About how many multiplications of `f32` take as long as a step with its gradient, its line and its assignments.
+    pub(crate) fn work(&self) -> u64 {
+        let of_tensor = |tensor: &Tensor<'_>| -> u64 {
+            let degree = tensor.axes.len() as u64;
+            // Mixed for the gradient, multiplied for the gradient, mixed for the line; each for some axis.
+            let products = degree * degree.saturating_sub(1) + 1 + degree + degree * (degree + 1) / 2;
+            let values = tensor.values.first().map_or(0, |values| values.len()) as u64;
+            let of_run = |run: &Run| run.permutation.map_or(0, |_| (run.units * run.len()) as u64);
+            let of_axis = |(axis, runs): &(usize, Vec<Run>)| {
+                runs.iter().map(of_run).sum::<u64>() * (values / (tensor.shape[*axis] as u64).max(1))
+            };
+            let all: u64 = tensor.axes.iter().map(of_axis).sum();
+            2 * products * (all / degree.max(1))
+        };
+        let assignments: u64 = self.units.iter().map(|&n| (n * n) as u64 * n as u64).sum();
+        self.networks as u64 * (self.tensors.iter().map(of_tensor).sum::<u64>() + assignments)
     }
 
     /// F(X) = Σ_{i<j} ⟨X_i(w_i), X_j(w_j)⟩ and its gradient in every matrix. For network i and axis a,
-    /// G = M_a(Σ_{j≠i} X_j(w_j)) · M_a(X_i(w_i) without X_{i,a})ᵀ.
+    /// G = M_a(Σ_{j≠i} X_j(w_j)) · M_a(X_i(w_i) without X_{i,a})ᵀ, of a concatenated axis for each stretch on its own.
     pub(crate) fn slope(&self, point: &Matrices) -> (f64, Matrices) {
         let zeros = self.units.iter().map(|&n| vec![0.0; n * n]).collect();
         let mut gradient: Matrices = vec![zeros; self.networks];
@@ -55,11 +82,11 @@ impl<'a> Relaxed<'a> {
                 let values: Vec<f64> = values.iter().copied().map(f64::from).collect();
                 let without = |skipped: usize| {
                     let others = tensor.axes.iter().filter(|(axis, _)| *axis != skipped);
-                    others.fold(values.clone(), |w, &(axis, p)| tensor.mixed(&w, axis, &matrices[p]))
+                    others.fold(values.clone(), |w, (axis, runs)| tensor.mixed(&w, *axis, runs, matrices))
                 };
-                let without: Vec<Vec<f64>> = tensor.axes.iter().map(|&(axis, _)| without(axis)).collect();
+                let without: Vec<Vec<f64>> = tensor.axes.iter().map(|(axis, _)| without(*axis)).collect();
                 moved.push(match (tensor.axes.first(), without.first()) {
-                    (Some(&(axis, p)), Some(rest)) => tensor.mixed(rest, axis, &matrices[p]),
+                    (Some((axis, runs)), Some(rest)) => tensor.mixed(rest, *axis, runs, matrices),
                     _ => values,
                 });
                 partly.push(without);
@@ -68,12 +95,15 @@ impl<'a> Relaxed<'a> {
             for (network, (moved, partly)) in moved.iter().zip(&partly).enumerate() {
                 let others: Vec<f64> = total.iter().zip(moved).map(|(total, own)| total - own).collect();
                 objective += 0.5 * inner(moved, &others);
-                for (&(axis, p), rest) in tensor.axes.iter().zip(partly) {
-                    let n = tensor.shape[axis];
-                    let (others, rest) = (tensor.to_front(&others, axis), tensor.to_front(rest, axis));
-                    let shape = [n, rest.len().checked_div(n).unwrap_or(0), n];
-                    let sums = &mut gradient[network][p];
-                    add_product(shape, Stored::Plain(&others), Stored::Transposed(&rest), sums);
+                for ((axis, runs), rest) in tensor.axes.iter().zip(partly) {
+                    let (others, rest) = (tensor.to_front(&others, *axis), tensor.to_front(rest, *axis));
+                    for (range, run) in tensor.stretches(*axis, runs) {
+                        let Some(p) = run.permutation else { continue };
+                        let (n, others, rest) = (run.units, &others[range.clone()], &rest[range]);
+                        let shape = [n, rest.len().checked_div(n).unwrap_or(0), n];
+                        let sums = &mut gradient[network][p];
+                        add_product(shape, Stored::Plain(others), Stored::Transposed(rest), sums);
+                    }
                 }
             }
         }
@@ -88,12 +118,12 @@ impl<'a> Relaxed<'a> {
             let course = |network: usize| -> Vec<Vec<f64>> {
                 let start: Vec<Vec<f64>> =
                     vec![tensor.values[network].iter().copied().map(f64::from).collect()];
-                tensor.axes.iter().fold(start, |course, &(axis, p)| {
-                    let stay = course.iter().map(|w| tensor.mixed(w, axis, &point[network][p]));
+                tensor.axes.iter().fold(start, |course, (axis, runs)| {
+                    let stay = course.iter().map(|w| tensor.mixed(w, *axis, runs, &point[network]));
                     let mut next: Vec<Vec<f64>> = stay.collect();
                     next.push(vec![0.0; next[0].len()]);
                     for (next, w) in next.iter_mut().skip(1).zip(&course) {
-                        let taken = tensor.taken(w, axis, &vertices[network][p]);
+                        let taken = tensor.taken(w, *axis, runs, &vertices[network]);
                         next.iter_mut().zip(taken).for_each(|(sum, x)| *sum += x);
                     }
                     next
@@ -149,22 +179,47 @@ impl Tensor<'_> {
         values
     }
 
-    /// w'[…, i, …] = Σ_j matrix[i, j] w[…, j, …].
-    fn mixed(&self, values: &[f64], axis: usize, matrix: &[f64]) -> Vec<f64> {
-        let [outer, n, inner] = self.extents(axis);
+    /// The runs of an axis, each with its place in the values with that axis first, where the entries of a unit lie
+    /// one after the other.
+    fn stretches<'r>(
+        &self,
+        axis: usize,
+        runs: &'r [Run],
+    ) -> impl Iterator<Item = (Range<usize>, &'r Run)> + use<'r> {
+        let [outer, _, inner] = self.extents(axis);
+        let mut end = 0;
+        runs.iter().map(move |run| {
+            let start = end;
+            end += run.len() * outer * inner;
+            (start..end, run)
+        })
+    }
+
+    /// w'[…, i, …] = Σ_j matrix[i, j] w[…, j, …], with the matrix of each run, and the identity for those that are fixed.
+    fn mixed(&self, values: &[f64], axis: usize, runs: &[Run], matrices: &[Vec<f64>]) -> Vec<f64> {
         let front = self.to_front(values, axis);
         let mut out = vec![0.0; front.len()];
-        add_product([n, n, outer * inner], Stored::Plain(matrix), Stored::Plain(&front), &mut out);
+        for (range, run) in self.stretches(axis, runs) {
+            let (from, to) = (&front[range.clone()], &mut out[range]);
+            match run.permutation {
+                None => to.copy_from_slice(from),
+                Some(p) => {
+                    let shape = [run.units, run.units, from.len().checked_div(run.units).unwrap_or(0)];
+                    add_product(shape, Stored::Plain(&matrices[p]), Stored::Plain(from), to);
+                }
+            }
+        }
         self.to_place(&out, axis)
     }
 
-    /// w'[…, i, …] = w[…, π(i), …].
-    fn taken(&self, values: &[f64], axis: usize, permutation: &Permutation) -> Vec<f64> {
+    /// w'[…, i, …] = w[…, π(i), …], with the permutation of each run.
+    fn taken(&self, values: &[f64], axis: usize, runs: &[Run], permutations: &[Permutation]) -> Vec<f64> {
         let [outer, n, inner] = self.extents(axis);
+        let order = order(runs, |p| permutations[p].as_slice());
         let mut taken = Vec::with_capacity(values.len());
         for block in 0..outer {
-            for unit in permutation.iter() {
-                taken.extend_from_slice(&values[(block * n + unit) * inner..][..inner]);
+            for entry in &order {
+                taken.extend_from_slice(&values[(block * n + entry) * inner..][..inner]);
             }
         }
         taken

@@ -1,7 +1,8 @@
 //! Several searches from different arrangements, of which the best one counts.
 
-use crate::descent::Reuse;
-use crate::matching::{inner_product, matching};
+use crate::descent::{Descent, Reuse};
+use crate::matching::{checked, climb, found, inner_product};
+use crate::searches::Searches;
 use crate::solve::random;
 use crate::{Matching, MatchingError, MatchingOptions, PermutationSpec, Permutations, apply};
 use basin_core::Params;
@@ -32,40 +33,58 @@ pub(crate) fn composed(first: &Permutations, next: &Permutations) -> Permutation
     first.compose(next).expect("both families are of one layout")
 }
 
-/// The best of `options.restarts` searches. Restart r > 0 begins at a random arrangement ρ of the target, which
-/// finds π for ρ(w_B) and thereby π ∘ ρ for w_B.
+/// Objectives whose difference is a smaller part of the product of the networks' norms are compared anew from the
+/// weights: the sums that a search keeps round by less.
+const ROUNDING: f64 = 1e-9;
+
+/// The best of several searches, as many as the options say. All use one descent, with the weights stacked once.
 pub(crate) fn best_matching(
     spec: &PermutationSpec,
     reference: &Params,
     target: &Params,
     options: &MatchingOptions,
 ) -> Result<Matching, MatchingError> {
-    let mut best = matching(spec, reference, target, options, Reuse::Yes)?;
-    if options.restarts <= 1 {
+    let sizes = checked(spec, reference, target)?;
+    let mut descent = Descent::new(spec, &sizes, reference, target, options.progress_threshold, Reuse::Yes);
+    let before = inner_product(spec, reference, target);
+    let mut searches = Searches::of(options);
+    let course = climb(&mut descent, before, options);
+    let mut best = found(&descent, before, course, 1);
+    searches.count(true, descent.take_work());
+    if !searches.another() {
         return Ok(best);
     }
-    let sizes = spec.validate(reference)?;
-    let aligned = arranged(spec, target, &best.permutations);
-    // Recomputed from the weights, so that equal arrangements have equal objectives to the last bit.
-    let mut objective = inner_product(spec, reference, &aligned);
-    let mut equal = aligned == *reference;
-    for restart in 1..options.restarts {
-        if equal {
-            break;
-        }
-        let seed = options.seed.child("restart").index(restart as u64);
-        let start = random(spec, &sizes, &seed);
-        let from = arranged(spec, target, &start);
-        let found = matching(spec, reference, &from, &MatchingOptions { seed, ..*options }, Reuse::Yes)?;
-        let aligned = arranged(spec, &from, &found.permutations);
-        let reached = inner_product(spec, reference, &aligned);
-        if reached > objective + options.progress_threshold.max(0.0) {
-            objective = reached;
-            equal = aligned == *reference;
-            let permutations = composed(&start, &found.permutations);
-            let moved = permutations.iter().map(|(name, p)| (name.to_owned(), p.moved())).collect();
-            best = Matching { permutations, moved, objective_before: best.objective_before, ..found };
+    let squared = inner_product(spec, reference, reference);
+    let margin = ROUNDING * (squared * inner_product(spec, target, target)).sqrt();
+    // From the weights themselves, equal arrangements have equal objectives to the last bit.
+    let exact = |family: &Permutations| inner_product(spec, reference, &arranged(spec, target, family));
+    let equal = |found: &Matching| {
+        // The objective of equal networks is the square of their norm, and looking at it costs nothing.
+        (found.objective_after() - squared).abs() <= margin
+            && arranged(spec, target, &found.permutations) == *reference
+    };
+    let mut ended = equal(&best);
+    let mut objective = best.objective_after();
+    while !ended && searches.another() {
+        let seed = options.seed.child("restart").index(searches.made() as u64);
+        objective += descent.begin(&random(spec, &sizes, &seed));
+        let options = MatchingOptions { seed, ..*options };
+        let course = climb(&mut descent, objective, &options);
+        objective = course.0.last().copied().unwrap_or(objective);
+        let ahead = objective - best.objective_after();
+        let better = if ahead.abs() > margin {
+            ahead > options.progress_threshold.max(0.0)
+        } else {
+            let permutations = descent.permutations();
+            permutations != best.permutations
+                && exact(&permutations) > exact(&best.permutations) + options.progress_threshold.max(0.0)
+        };
+        searches.count(better, descent.take_work());
+        if better {
+            best = found(&descent, before, course, 0);
+            ended = equal(&best);
         }
     }
+    best.searches = searches.made();
     Ok(best)
 }

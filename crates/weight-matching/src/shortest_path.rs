@@ -1,7 +1,8 @@
 //! Shortest augmenting paths: the solver behind [`crate::linear_sum_assignment`], for rows <= columns.
 //!
-//! Duals v (columns) and u (rows) keep u\[i\] + v\[j\] <= c\[i\]\[j\], v <= 0, and v = 0 on columns not yet taken; each
-//! step keeps these and raises the number of assigned rows, so that at the end the assignment is optimal.
+//! Duals v (columns) and u (rows) keep u\[i\] + v\[j\] <= c\[i\]\[j\] and, where columns are left over, v <= 0 with v = 0 on
+//! those not yet taken; each step keeps these and raises the number of assigned rows, so that at the end the assignment
+//! is optimal.
 //! The inner loops ([`crate::scan`]) run over whole contiguous rows without branches.
 
 use crate::scan::{Paths, reduced, relax, two_smallest};
@@ -22,11 +23,25 @@ pub(crate) struct Solution {
 
 /// Minimises (or, with `MAXIMISE`, maximises) over a matrix of finite entries with `rows <= cols`.
 pub(crate) fn solve<const MAXIMISE: bool>(cost: &[f64], rows: usize, cols: usize) -> Solution {
+    solve_from::<MAXIMISE>(cost, rows, cols, vec![0.0; cols])
+}
+
+/// [`solve`] from other duals of the columns than 0, in the sign of the caller's matrix, which may be any for
+/// `rows == cols`: every column is taken in the end, so that none has to keep the dual 0. Near those of the solution
+/// they save most of the work.
+pub(crate) fn solve_from<const MAXIMISE: bool>(
+    cost: &[f64],
+    rows: usize,
+    cols: usize,
+    column_duals: Vec<f64>,
+) -> Solution {
+    let mut v = column_duals;
+    v.iter_mut().for_each(|v| *v = signed::<MAXIMISE>(*v));
     let mut state = State::<MAXIMISE> {
         isa: Isa::detect(),
         cost,
         cols,
-        v: vec![0.0; cols],
+        v,
         row_of: vec![FREE; cols],
         column_of: vec![FREE; rows],
     };

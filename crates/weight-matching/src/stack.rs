@@ -51,22 +51,32 @@ pub(crate) fn stack(units: usize, slabs: &[Slab<'_>]) -> (Panels<f32>, f64) {
         let own = panel * LANES..units.min((panel + 1) * LANES);
         for block in &blocks {
             let (here, after) = rows.split_at_mut(block.len() / units);
-            transpose(block, units, own.clone(), 1.0 / scale, here);
+            // As a normal f32 the factor gives the same bits as in f64, since it is a power of two.
+            match (1.0 / scale) as f32 {
+                factor if factor.is_normal() => transpose(block, units, own.clone(), |x| x * factor, here),
+                _ => transpose(block, units, own.clone(), |x| (f64::from(x) / scale) as f32, here),
+            }
             rows = after;
         }
     });
     (stacked, scale)
 }
 
-/// The transpose of some rows of a matrix of `rows` rows times a factor, one lane per row. It goes by stretches of
-/// columns that stay in the cache, since each row of the result holds an entry of every lane.
-fn transpose(matrix: &[f32], rows: usize, own: Range<usize>, factor: f64, out: &mut [Row<f32>]) {
+/// The transpose of some rows of a matrix of `rows` rows with each entry scaled, one lane per row. It goes by stretches
+/// of columns that stay in the cache, since each row of the result holds an entry of every lane.
+fn transpose(
+    matrix: &[f32],
+    rows: usize,
+    own: Range<usize>,
+    scaled: impl Fn(f32) -> f32,
+    out: &mut [Row<f32>],
+) {
     let cols = matrix.len() / rows;
     let own = &matrix[own.start * cols..own.end * cols];
     for (stretch, out) in out.chunks_mut(LANES).enumerate() {
         for (lane, row) in own.chunks_exact(cols.max(1)).enumerate() {
             let row = &row[stretch * LANES..][..out.len()];
-            out.iter_mut().zip(row).for_each(|(out, &x)| out[lane] = (f64::from(x) * factor) as f32);
+            out.iter_mut().zip(row).for_each(|(out, &x)| out[lane] = scaled(x));
         }
     }
 }

@@ -217,7 +217,7 @@ fn attention_without_units_has_nothing_to_permute() {
     ];
     let net = filled(shapes.map(|(name, shape)| (name.to_owned(), shape)).into(), 0);
     let mut options = MatchingOptions::new(SeedTree::root(0));
-    options.restarts = 2;
+    options.restarts = Some(2);
     let found = weight_matching(&spec, &net, &net, &options).unwrap();
     assert_eq!(found.permutations.get("a.qk"), Some(&Permutation::identity(0)));
     assert_eq!(apply(&spec, &net, &found.permutations).unwrap(), net);

@@ -27,7 +27,7 @@ const ROUNDING: f64 = 1e-12;
 
 fn options(seed: u64, restarts: usize) -> MatchingOptions {
     let mut options = MatchingOptions::new(SeedTree::root(seed));
-    options.restarts = restarts;
+    options.restarts = Some(restarts);
     options
 }
 
@@ -115,7 +115,7 @@ fn the_best_arrangements_of_three_networks_are_found() {
         tallies[1].add(best, |restarts| by(&options(seed, restarts)).objective_after(), "merge_many");
         let relaxed = |restarts| {
             let mut options = FrankWolfeOptions::new(SeedTree::root(seed));
-            options.restarts = restarts;
+            options.restarts = Some(restarts);
             frank_wolfe(&spec, &networks, &options).unwrap().matching.objective_after()
         };
         tallies[2].add(best, relaxed, "frank_wolfe");

@@ -49,7 +49,7 @@ fn what_is_added_shares_an_order_and_the_function_stays() {
         let difference = largest_difference(&output(&net, &inputs), &output(&permuted, &inputs));
         assert!(difference < 1e-6, "{difference}");
         let mut options = MatchingOptions::new(SeedTree::root(seed));
-        options.restarts = 20;
+        options.restarts = Some(20);
         let found = weight_matching(&spec, &net, &permuted, &options).unwrap();
         assert_eq!(found.permutations, planted.inverse(), "seed {seed}");
     }

@@ -19,7 +19,7 @@ fn recovered(seeds: Range<u64>, ends: usize, restarts: usize) -> usize {
         let planted = random_permutations(&spec, &net, 1000 + seed);
         let target = apply(&spec, &net, &planted).unwrap();
         let mut options = MatchingOptions::new(SeedTree::root(seed));
-        options.restarts = restarts;
+        options.restarts = Some(restarts);
         weight_matching(&spec, &net, &target, &options).unwrap().permutations == planted.inverse()
     };
     seeds.into_par_iter().filter(|&seed| run(seed)).count()
@@ -57,9 +57,9 @@ fn restarts_find_the_best_of_all_permutations_of_tiny_networks() {
         let mut options = MatchingOptions::new(SeedTree::root(seed));
         for order in ORDERS {
             options.order = order;
-            options.restarts = 1;
+            options.restarts = Some(1);
             let one = weight_matching(&spec, &a, &b, &options).unwrap().objective_after();
-            options.restarts = 40;
+            options.restarts = Some(40);
             let many = weight_matching(&spec, &a, &b, &options).unwrap().objective_after();
             assert!(
                 one <= many + 1e-12 && (many - best).abs() < 1e-9,
@@ -74,10 +74,11 @@ fn restarts_keep_the_promises_of_a_matching() {
     let (spec, a) = residual_mlp(20, 3, 1);
     let (_, b) = residual_mlp(20, 3, 2);
     let mut options = MatchingOptions::new(SeedTree::root(3));
+    options.restarts = Some(1);
     let one = weight_matching(&spec, &a, &b, &options).unwrap();
-    options.restarts = 0;
+    options.restarts = Some(0);
     assert_eq!(one, weight_matching(&spec, &a, &b, &options).unwrap());
-    options.restarts = 10;
+    options.restarts = Some(10);
     let many = weight_matching(&spec, &a, &b, &options).unwrap();
     assert_eq!(many, weight_matching(&spec, &a, &b, &options).unwrap());
     assert!(many.objective_after() > one.objective_after());
@@ -92,13 +93,48 @@ fn restarts_keep_the_promises_of_a_matching() {
 }
 
 #[test]
+fn without_a_number_three_searches_that_gain_nothing_end_the_restarts() {
+    let (spec, a) = residual_mlp(20, 3, 1);
+    let mut improved = 0;
+    for seed in 0..10 {
+        let (_, b) = residual_mlp(20, 3, 100 + seed);
+        let mut options = MatchingOptions::new(SeedTree::root(seed));
+        let found = weight_matching(&spec, &a, &b, &options).unwrap();
+        let mut best_of = |searches: usize| {
+            options.restarts = Some(searches);
+            weight_matching(&spec, &a, &b, &options).unwrap()
+        };
+        let of_all = best_of(found.searches);
+        assert_eq!(found, of_all);
+        assert!(found.searches >= 4);
+        // The last three gained nothing, the one before them did, and no three in a row before.
+        let reached: Vec<f64> = (1..=found.searches).map(|n| best_of(n).objective_after()).collect();
+        let gained: Vec<bool> = reached.windows(2).map(|pair| pair[1] > pair[0]).collect();
+        let idle = |gained: &[bool]| gained.iter().all(|gained| !gained);
+        let first = gained.windows(3).position(idle);
+        assert_eq!(first, Some(gained.len() - 3), "{reached:?}");
+        improved += u64::from(reached[found.searches - 1] > reached[0]);
+    }
+    assert!(improved >= 5, "{improved} of 10");
+}
+
+#[test]
+fn a_search_that_makes_the_networks_equal_is_the_last() {
+    let spec = mlp(&["a", "b"]);
+    let net = random_network(&[20, 24, 18, 10], 0);
+    let target = apply(&spec, &net, &random_permutations(&spec, &net, 1)).unwrap();
+    let found = weight_matching(&spec, &net, &target, &MatchingOptions::new(SeedTree::root(0))).unwrap();
+    assert_eq!((apply(&spec, &target, &found.permutations).unwrap(), found.searches), (net, 1));
+}
+
+#[test]
 fn ties_are_won_by_the_first_search() {
     let (spec, net) = residual_mlp(12, 3, 0);
     // Every arrangement of equal units is as good as any other.
     let flat = net.map(|_, w| vec![0.5; w.len()]);
     let shifted = net.map(|_, w| vec![0.25; w.len()]);
     let mut options = MatchingOptions::new(SeedTree::root(0));
-    options.restarts = 5;
+    options.restarts = Some(5);
     assert!(weight_matching(&spec, &flat, &shifted, &options).unwrap().permutations.is_identity());
     assert!(weight_matching(&spec, &net, &net, &options).unwrap().permutations.is_identity());
 }
@@ -110,6 +146,7 @@ fn every_order_ends_in_an_optimum_and_they_differ() {
     let found = ORDERS.map(|order| {
         let mut options = MatchingOptions::new(SeedTree::root(0));
         options.order = order;
+        options.restarts = Some(1);
         let first = weight_matching(&spec, &a, &b, &options).unwrap();
         assert_eq!(first, weight_matching(&spec, &a, &b, &options).unwrap(), "{order:?}");
         let again = weight_matching(&spec, &a, &apply(&spec, &b, &first.permutations).unwrap(), &options);

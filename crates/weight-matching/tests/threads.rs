@@ -15,10 +15,11 @@ fn results() -> String {
     let networks: Vec<Params> = (0..3).map(|seed| random_resnet(&resnet, 1, seed)).collect();
     let networks: Vec<&Params> = networks.iter().collect();
     let mut options = MatchingOptions::new(SeedTree::root(0));
-    options.restarts = 2;
+    options.restarts = Some(2);
     options.max_sweeps = 3;
     let mut relaxed = FrankWolfeOptions::new(SeedTree::root(0));
     relaxed.max_steps = 2;
+    relaxed.restarts = Some(1);
     let (mlp, a) = residual_mlp(70, 1, 0);
     let values = |seed: u64| {
         let mut rng = SeedTree::root(seed).rng();
@@ -38,6 +39,10 @@ fn results() -> String {
         frank_wolfe(&mlp, &[&a, &a.map(|_, w| w.iter().rev().copied().collect())], &relaxed)
     )
     .unwrap();
+    let (_, b) = residual_mlp(70, 1, 1);
+    let by_default = MatchingOptions::new(SeedTree::root(1));
+    write!(text, "{:?}", weight_matching(&mlp, &a, &b, &by_default)).unwrap();
+    write!(text, "{:?}", multi_pcd(&mlp, &[&a, &b, &a], &by_default)).unwrap();
     write!(text, "{:?}", activation_matching(&mlp, &activations)).unwrap();
     // Dead and duplicate units leave a choice at every step.
     let worn: Vec<Params> = networks.iter().map(|network| worn(&resnet, network)).collect();

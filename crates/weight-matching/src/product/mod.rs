@@ -64,6 +64,16 @@ impl<T: Element> Products<T> {
         }
     }
 
+    /// Adds the products of other matrices of as many units.
+    ///
+    /// # Panics
+    /// When there are other numbers of units.
+    pub(crate) fn add(&mut self, other: &Self) {
+        assert_eq!((self.left, self.right), (other.left, other.right), "products of as many units");
+        let rows = self.rows.as_flattened_mut().iter_mut().zip(other.rows.as_flattened());
+        rows.for_each(|(sum, &x)| *sum = *sum + x);
+    }
+
     /// Adds `factor` · product to `out`, `[left units, right units]` row-major.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 /// A matrix of `terms` rows and `units` columns, cut into panels of [`LANES`] columns; the last panel is filled up
 /// with zeros. A product then reads memory in its order, also when it takes the rows in another one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Panels<T> {
     units: usize,
     terms: usize,
@@ -42,6 +42,25 @@ impl<T: Element> Panels<T> {
     /// The panels' rows, panel by panel.
     pub(crate) fn panels_mut(&mut self) -> impl IndexedParallelIterator<Item = &mut [Row<T>]> {
         self.rows.par_chunks_exact_mut(self.terms.max(1))
+    }
+
+    /// Makes this a matrix of as many units as `from`, with rows that a function makes of the rows of each of its panels,
+    /// for the first term, the second, and so on. The memory serves again.
+    pub(crate) fn derive(
+        &mut self,
+        from: &Self,
+        terms: usize,
+        row: impl Fn(&[Row<T>], usize) -> Row<T> + Sync,
+    ) {
+        /// Values from which on several threads are faster.
+        const WORTH_SHARING: usize = 1 << 16;
+        (self.units, self.terms) = (from.units, terms);
+        self.rows.resize(from.units.div_ceil(LANES) * terms, [T::default(); LANES]);
+        let least = WORTH_SHARING.div_ceil((terms * LANES).max(1));
+        self.panels_mut().with_min_len(least).enumerate().for_each(|(panel, rows)| {
+            let from = from.panel(panel);
+            rows.iter_mut().enumerate().for_each(|(term, to)| *to = row(from, term));
+        });
     }
 
     /// From a matrix `[terms, units]`, row-major.

@@ -50,11 +50,11 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
 /// How the library is to search.
 pub(crate) fn options(how: &Search) -> MatchingOptions {
     let mut options = MatchingOptions::new(SeedTree::root(how.seed.unwrap_or(0)));
-    options.restarts = how.restarts.unwrap_or(1) as usize;
+    options.restarts = how.restarts.map(|n| n as usize);
     options
 }
 
-/// The best of so many searches; the first of equals.
+/// The best of several searches; the first of equals.
 pub(crate) fn search(
     spec: &PermutationSpec,
     reference: &Params,
@@ -81,6 +81,7 @@ fn tell(
             "method": method,
             "objective_before": before,
             "objective_after": after,
+            "searches": matching.searches,
             "sweeps": matching.sweeps,
             "converged": matching.converged,
             "seconds": seconds,
@@ -96,7 +97,8 @@ fn tell(
         format!("spec          {} ({} permutations of {units} units)", chosen.name, chosen.sizes.len()),
         format!("objective     {before:.6} before, {after:.6} after ({what})"),
         format!("moved         {moved} of {units} units"),
-        format!("sweeps        {}{limit}, {seconds:.2} s", matching.sweeps),
+        format!("searches      {}, {seconds:.2} s", matching.searches),
+        format!("sweeps        {}{limit} of the best search", matching.sweeps),
         format!("written       {}", arguments.out.display()),
     ];
     lines.extend(arguments.permutations.iter().map(|p| format!("permutations  {}", p.display())));

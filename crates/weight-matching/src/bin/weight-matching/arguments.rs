@@ -34,7 +34,8 @@ pub(crate) struct Search {
     /// Which axes belong together: a name of `spec list`, or auto
     #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
     pub(crate) spec: String,
-    /// Searches from different random orders; the best counts [default: 1]
+    /// Searches from different random orders; the best counts [default: until three in a row gain nothing, for about
+    /// a second]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) restarts: Option<u64>,
     /// Decides the random orders [default: 0]
