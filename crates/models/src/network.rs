@@ -233,7 +233,7 @@ impl Network {
     pub fn residual_scale(&self) -> f32 {
         match &self.model {
             Model::ResNet(net) => net.residual_scale(),
-            Model::Vit(_) => 1.0,
+            Model::Vit(_) | Model::Foreign(_) => 1.0,
         }
     }
 
@@ -241,7 +241,7 @@ impl Network {
     pub fn centred_kernels(&self) -> bool {
         match &self.model {
             Model::ResNet(net) => net.centred_kernels(),
-            Model::Vit(_) => false,
+            Model::Vit(_) | Model::Foreign(_) => false,
         }
     }
 

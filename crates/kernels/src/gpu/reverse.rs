@@ -127,7 +127,7 @@ impl<'w> GpuLayers<'w> {
         into: Into,
         open: Option<Span<'_>>,
         sums: &mut Gradients,
-    ) -> Result<Block, GpuError> {
+    ) -> std::result::Result<Block, GpuError> {
         let (pool, norm) = (self.pool, self.layer_norm(into.dims, n));
         let gamma = self.weights.plain(n.scale)?;
         let ([scale, shift], gathered) = sums.pair(n.scale, n.shift)?;
@@ -172,7 +172,13 @@ impl<'w> GpuLayers<'w> {
         Ok(())
     }
 
-    fn bias_step(&self, bias: ParamId, d: Dims, dz: Span<'_>, sums: &mut Gradients) -> Result<(), GpuError> {
+    fn bias_step(
+        &self,
+        bias: ParamId,
+        d: Dims,
+        dz: Span<'_>,
+        sums: &mut Gradients,
+    ) -> std::result::Result<(), GpuError> {
         let columns = d.channels;
         let all = Columns { from: dz, storage: self.storage(), rows: d.rows(), columns, pitch: columns };
         let (place, gathered) = sums.open(bias)?;
