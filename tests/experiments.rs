@@ -1,7 +1,7 @@
 //! Every experiment by its name, at toy size: its cases are planned together, run, and stand in the report.
 
 use crate::{expect_code, stderr, tiny};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -20,8 +20,8 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         &[
             "|resnet20|deep,permuted,multi-pcd,merge-many,frank-wolfe",
             "|vit|deep,permuted,multi-pcd,merge-many",
-            "REPAIR images = 96|resnet20|deep,permuted,multi-pcd,merge-many,frank-wolfe",
-            "REPAIR images = 96|vit|deep,permuted,multi-pcd,merge-many",
+            "metrics.repair_images=96|resnet20|deep,permuted,multi-pcd,merge-many,frank-wolfe",
+            "metrics.repair_images=96|vit|deep,permuted,multi-pcd,merge-many",
         ],
         "pairwise-connectivity-resnet20",
     ),
@@ -42,12 +42,12 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         "fig3",
         &[],
         &[
-            "t = 1|resnet20|constrained",
-            "t = 1, β = 0.2|resnet20|distilled",
-            "t = 1, β = 0.6|resnet20|distilled",
-            "t = 2|resnet20|constrained",
-            "t = 2, β = 0.2|resnet20|distilled",
-            "t = 2, β = 0.6|resnet20|distilled",
+            "ensemble.split_epoch=1|resnet20|constrained",
+            "ensemble.label_weight=0.2 ensemble.split_epoch=1|resnet20|distilled",
+            "ensemble.label_weight=0.6 ensemble.split_epoch=1|resnet20|distilled",
+            "ensemble.split_epoch=2|resnet20|constrained",
+            "ensemble.label_weight=0.2 ensemble.split_epoch=2|resnet20|distilled",
+            "ensemble.label_weight=0.6 ensemble.split_epoch=2|resnet20|distilled",
         ],
         "variance-over-t-synthetic-resnet20",
     ),
@@ -55,11 +55,11 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         "members",
         &["--methods", "deep", "--set=data.train_images=32", "--set=train.epochs=2"],
         &[
-            "M = 2|resnet20|deep",
-            "M = 3|resnet20|deep",
-            "M = 5|resnet20|deep",
-            "M = 10|resnet20|deep",
-            "M = 20|resnet20|deep",
+            "ensemble.members=2|resnet20|deep",
+            "ensemble.members=3|resnet20|deep",
+            "ensemble.members=5|resnet20|deep",
+            "ensemble.members=10|resnet20|deep",
+            "ensemble.members=20|resnet20|deep",
         ],
         "accuracy-over-m-synthetic-resnet20",
     ),
@@ -67,10 +67,10 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         "stability-point",
         &[],
         &[
-            "M = 2, t = 1|resnet20|constrained",
-            "M = 2, t = 2|resnet20|constrained",
-            "M = 2, t = 1|vit|constrained",
-            "M = 2, t = 2|vit|constrained",
+            "ensemble.members=2 ensemble.split_epoch=1|resnet20|constrained",
+            "ensemble.members=2 ensemble.split_epoch=2|resnet20|constrained",
+            "ensemble.members=2 ensemble.split_epoch=1|vit|constrained",
+            "ensemble.members=2 ensemble.split_epoch=2|vit|constrained",
         ],
         "connectivity-over-t-synthetic-vit",
     ),
@@ -79,8 +79,8 @@ const EXPERIMENTS: &[(&str, &[&str], &[&str], &str)] = &[
         &[],
         &[
             "|resnet20|deep,constrained,distilled,distilled-one-teacher,distilled-ensemble",
-            "R = 1|resnet20|distilled-replayed,distilled-ensemble-replayed",
-            "k = 1|resnet20|distilled-last,distilled-one-teacher-last",
+            "ensemble.replay_epochs=1|resnet20|distilled-replayed,distilled-ensemble-replayed",
+            "ensemble.distil_last=1|resnet20|distilled-last,distilled-one-teacher-last",
         ],
         "pairwise-connectivity-resnet20",
     ),
@@ -98,9 +98,15 @@ fn every_experiment_runs_and_reports_its_cases() {
         assert_eq!(results["experiment"], *name);
         let told = |row: &Value| {
             let text = |key: &str| row[key].as_str().unwrap().to_owned();
-            [text("case"), text("model"), text("method")].join("|")
+            let case: Vec<String> = row["case"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(key, value)| format!("{key}={}", value.as_str().unwrap()))
+                .collect();
+            [case.join(" "), text("model"), text("method")].join("|")
         };
-        let found: BTreeSet<String> = results["rows"].as_array().unwrap().iter().map(told).collect();
+        let found: BTreeSet<String> = results["ensembles"].as_array().unwrap().iter().map(told).collect();
         let expected = ensembles.iter().flat_map(|told| {
             let (case, methods) = told.rsplit_once('|').unwrap();
             methods.split(',').map(move |method| format!("{case}|{method}"))
@@ -108,16 +114,17 @@ fn every_experiment_runs_and_reports_its_cases() {
         assert_eq!(found, expected.collect(), "{name}");
         if *name == "table3" {
             // Only what lies between the members is repaired.
-            let of = |case: &str, key: &str| {
+            let of = |case: Value, metric: &str| {
                 let wanted = |row: &&Value| {
                     (&row["case"], &row["model"], &row["method"])
-                        == (&case.into(), &"resnet20".into(), &"deep".into())
+                        == (&case, &"resnet20".into(), &"deep".into())
                 };
-                results["rows"].as_array().unwrap().iter().find(wanted).unwrap()[key].as_f64().unwrap()
+                let row = results["ensembles"].as_array().unwrap().iter().find(wanted).unwrap();
+                row["scalars"]["ensemble"][metric].as_f64().unwrap()
             };
-            let repaired = "REPAIR images = 96";
-            assert_ne!(of("", "joint_connectivity"), of(repaired, "joint_connectivity"));
-            assert_eq!(of("", "ensemble_accuracy"), of(repaired, "ensemble_accuracy"));
+            let (usual, repaired) = (|| json!({}), || json!({"metrics.repair_images": "96"}));
+            assert_ne!(of(usual(), "joint-connectivity"), of(repaired(), "joint-connectivity"));
+            assert_eq!(of(usual(), "ensemble-accuracy"), of(repaired(), "ensemble-accuracy"));
         }
         let figure = run.join(format!("report/figures/{figure}.svg"));
         assert!(figure.exists(), "{name}: {} is missing", figure.display());
@@ -188,13 +195,14 @@ fn every_name_on_the_paper_map_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let read =
         |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let (map, designs) = (read("docs/paper-map.md"), read("crates/reproduce/src/design.rs"));
+    let (map, experiments) =
+        (read("docs/paper-map.md"), read("crates/papers/single-basin/src/experiments.rs"));
     let rows = map.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
     let mut seen = 0;
     for row in rows {
         let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
         let [experiment, code, test, function] = names[..] else { panic!("four names in {row}") };
-        assert!(designs.contains(&format!("name: \"{experiment}\"")), "{experiment} in {row}");
+        assert!(experiments.contains(&format!("name: \"{experiment}\"")), "{experiment} in {row}");
         assert!(root.join(code).is_file(), "{code} in {row}");
         assert!(read(test).contains(&format!("fn {function}(")), "{function} in {row}");
         seen += 1;

@@ -7,6 +7,11 @@ fn results(run: &std::path::Path) -> Value {
     serde_json::from_slice(&std::fs::read(run.join("results.json")).unwrap()).unwrap()
 }
 
+/// A number of the whole ensemble.
+fn scalar<'a>(ensemble: &'a Value, metric: &str) -> &'a Value {
+    &ensemble["scalars"]["ensemble"][metric]
+}
+
 #[test]
 fn a_run_trains_measures_and_reports_all_six_ensembles() {
     let folder = tempfile::tempdir().unwrap();
@@ -14,26 +19,26 @@ fn a_run_trains_measures_and_reports_all_six_ensembles() {
     expect_code(&output, 0);
     let run = folder.path().join("run");
     let results = results(&run);
-    let rows = results["rows"].as_array().unwrap();
+    let rows = results["ensembles"].as_array().unwrap();
     let methods: Vec<_> = rows.iter().map(|row| row["method"].as_str().unwrap()).collect();
     assert_eq!(methods, ["deep", "constrained", "swe", "permuted", "distilled", "distilled-deep"]);
     for row in rows {
-        for key in ["ensemble_accuracy", "mean_member_accuracy", "joint_connectivity", "nll", "brier", "ece"]
-        {
-            assert!(row[key].is_f64(), "{key} of {row}");
+        for id in ["ensemble-accuracy", "mean-member-accuracy", "joint-connectivity", "nll", "brier", "ece"] {
+            assert!(scalar(row, id).is_f64(), "{id} of {row}");
         }
         assert_eq!(row["members"], 2);
     }
     // Permuting units changes no prediction: the permuted ensemble is the deep one, up to rounding.
-    for key in ["ensemble_accuracy", "nll", "brier"] {
-        let (deep, permuted) = (rows[0][key].as_f64().unwrap(), rows[3][key].as_f64().unwrap());
-        assert!((deep - permuted).abs() < 1e-4, "{key}: {deep} against {permuted}");
+    for id in ["ensemble-accuracy", "nll", "brier"] {
+        let (deep, permuted) =
+            (scalar(&rows[0], id).as_f64().unwrap(), scalar(&rows[3], id).as_f64().unwrap());
+        assert!((deep - permuted).abs() < 1e-4, "{id}: {deep} against {permuted}");
     }
     // The comparison on the same images is the difference of the accuracies; the deep ensemble has none with itself.
-    assert!(rows[0]["minus_deep"].is_null());
+    assert!(scalar(&rows[0], "minus-deep").is_null());
     for row in &rows[1..] {
-        let of = |row: &Value| row["ensemble_accuracy"].as_f64().unwrap();
-        let difference = row["minus_deep"]["mean"].as_f64().unwrap();
+        let of = |row: &Value| scalar(row, "ensemble-accuracy").as_f64().unwrap();
+        let difference = scalar(row, "minus-deep").as_f64().unwrap();
         assert!((difference - (of(row) - of(&rows[0]))).abs() < 1e-12, "{row}");
     }
     let texts =
@@ -44,6 +49,24 @@ fn a_run_trains_measures_and_reports_all_six_ensembles() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("report"));
     // Two members of three epochs each, split after one: deep 6, constrained 4, swe 6, distilled 4, control 6.
     assert_eq!(results["cost"]["epochs"].as_f64(), Some(26.0));
+    // Long and tidy: a line per number, in which every method has its connectivity.
+    let csv = std::fs::read_to_string(run.join("results.csv")).unwrap();
+    assert!(
+        csv.starts_with("paper,experiment,dataset,model,case,method,seed,members,subject,metric,value\r\n"),
+        "{csv}"
+    );
+    for method in methods {
+        let line =
+            format!("single-basin,table1,synthetic,resnet20,,{method},0,2,ensemble,joint-connectivity,");
+        assert_eq!(csv.lines().filter(|l| l.starts_with(&line)).count(), 1, "{method} in {csv}");
+    }
+    // The page opens with what it can say of the paper's claims, before any table.
+    let page = std::fs::read_to_string(run.join("report/index.html")).unwrap();
+    let (before, _) = page.split_once("<table").unwrap();
+    assert!(
+        before.contains("Constrained members are jointly connected.") && before.contains("verdict"),
+        "{before}"
+    );
 }
 
 /// Interrupted or not: a second process goes on where the first one's members ended.
@@ -60,15 +83,15 @@ fn transformers_train_with_adam_and_dropout() {
         vit(parts.path(), methods);
     }
     let [whole, parts] = [whole, parts].map(|folder| results(&folder.path().join("run")));
-    assert_eq!(whole["rows"].as_array().unwrap().len(), 4);
+    assert_eq!(whole["ensembles"].as_array().unwrap().len(), 4);
     // Heads and channels in another order predict the same.
     let accuracy = |method: &str| {
-        let row = whole["rows"].as_array().unwrap().iter().find(|row| row["method"] == method).unwrap();
-        row["ensemble_accuracy"].as_f64().unwrap()
+        let row = whole["ensembles"].as_array().unwrap().iter().find(|row| row["method"] == method).unwrap();
+        scalar(row, "ensemble-accuracy").as_f64().unwrap()
     };
     let (deep, permuted) = (accuracy("deep"), accuracy("permuted"));
     assert!((deep - permuted).abs() < 1e-4, "{deep} against {permuted}");
-    assert_eq!(whole["rows"], parts["rows"]);
+    assert_eq!(whole["ensembles"], parts["ensembles"]);
 }
 
 #[test]

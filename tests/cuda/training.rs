@@ -34,7 +34,7 @@ fn json(runs: &Path, file: &str) -> Value {
 fn methods(runs: &Path) -> Vec<String> {
     assert!(runs.join("run/report/index.html").is_file());
     let results = json(runs, "results.json");
-    let rows = results["rows"].as_array().unwrap().iter();
+    let rows = results["ensembles"].as_array().unwrap().iter();
     rows.map(|row| row["method"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -71,12 +71,12 @@ fn distance(a: &Params, b: &Params) -> f32 {
 #[track_caller]
 fn rows_agree(a: &Value, b: &Value, tolerance: f64) {
     let one = 1.001 / a["config"]["data"]["test_images"].as_f64().unwrap();
-    let (a, b) = (a["rows"].as_array().unwrap(), b["rows"].as_array().unwrap());
+    let (a, b) = (a["ensembles"].as_array().unwrap(), b["ensembles"].as_array().unwrap());
     assert_eq!(a.len(), b.len());
     for (a, b) in a.iter().zip(b) {
         assert_eq!(a["method"], b["method"]);
-        let of = |row: &Value, key: &str| row[key].as_f64().unwrap();
-        for key in ["ensemble_accuracy", "mean_member_accuracy"] {
+        let of = |row: &Value, metric: &str| row["scalars"]["ensemble"][metric].as_f64().unwrap();
+        for key in ["ensemble-accuracy", "mean-member-accuracy"] {
             assert!((of(a, key) - of(b, key)).abs() < one, "{key}: {a} against {b}");
         }
         let (x, y) = (of(a, "nll"), of(b, "nll"));

@@ -3,8 +3,8 @@
 
 use crate::checks::{cargo, cargo_with};
 use crate::cuda_toolkit::Kit;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Builds `basin` and runs it with the task as its subcommand: with CUDA where the arguments ask for it or the task is
 /// about it, and the kit is there.
@@ -25,6 +25,25 @@ pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
         command.env(LIBRARIES, folders);
     }
     become_command(command)
+}
+
+/// Builds `basin` and writes the report of every folder in `results` again.
+pub(crate) fn retell() -> ExitCode {
+    if !cargo(&["build", "--release", "--quiet", "--package", "basin-reproduce", "--bin", "basin"]) {
+        return ExitCode::from(1);
+    }
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(results).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    for folder in folders.iter().filter(|folder| folder.join("results.json").is_file()) {
+        let status = Command::new(binary("basin")).arg("report").arg(folder).stdout(Stdio::null()).status();
+        if !status.is_ok_and(|status| status.success()) {
+            eprintln!("error: {} was not written again", folder.display());
+            return ExitCode::from(1);
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// Where the program looks first for CUDA's libraries.

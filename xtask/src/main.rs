@@ -3,6 +3,7 @@
 
 mod basin;
 mod checks;
+mod claims;
 mod cuda_toolkit;
 mod readme;
 mod tidy;
@@ -23,8 +24,11 @@ cargo xtask TASK [arguments]
   merge         merge networks' files; apply, inspect and spec belong to it
   cuda-toolkit  make what a build with CUDA takes, without a GPU (-h for its flags)
   test          all checks that need no network: tidy, unit, golden and end-to-end tests
-  tidy          the house rules: arrows between crates, module heads, file sizes, README's results
+  tidy          the house rules: arrows between crates, module heads, file sizes, README's results, claims
   readme        write the committed results into README.md
+  claims        write what the committed results say of the paper's claims into docs/claims.md
+  results       write the reports of all committed results again, without changing a number
+  report        write one run's report again from its results (-h for its flags)
 ";
 
 fn main() -> ExitCode {
@@ -32,7 +36,7 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => {
+        "reproduce" | "report" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => {
             basin::run(&task, &rest)
         }
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         "test" => checks::test(&rest),
         "tidy" => tidy::run(),
         "readme" => readme::run(),
+        "claims" => claims::run(),
+        "results" => basin::retell(),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
             ExitCode::SUCCESS

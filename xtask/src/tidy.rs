@@ -17,7 +17,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
     ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),
     ("basin-probes", &["basin-core", "basin-ensemble", "basin-metrics"]),
-    ("basin-report", &["basin-core", "basin-metrics"]),
+    ("basin-papers", &["basin-core", "basin-metrics"]),
+    ("basin-paper-single-basin", &["basin-core", "basin-papers"]),
+    ("basin-report", &["basin-core", "basin-metrics", "basin-papers"]),
     ("basin-store", &["basin-core"]),
     ("basin-train", &["basin-core", "basin-data", "basin-ensemble", "basin-kernels", "basin-models"]),
     ("weight-matching", &["basin-core", "basin-store"]),
@@ -32,6 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-methods",
             "basin-metrics",
             "basin-models",
+            "basin-paper-single-basin",
+            "basin-papers",
             "basin-probes",
             "basin-report",
             "basin-store",
@@ -42,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-fixtures", &[]),
     ("basin-one-dependency", &["weight-matching"]),
     ("basin-tests", &[]),
-    ("xtask", &[]),
+    ("xtask", &["basin-papers", "basin-paper-single-basin", "basin-report"]),
 ];
 
 /// Crates in which the tensor framework may appear.
@@ -69,6 +73,7 @@ pub(crate) fn run() -> ExitCode {
     arrows(&root, &mut broken);
     sources(&root, &mut broken);
     broken.extend(crate::readme::check().err().map(|problem| format!("README.md: {problem}")));
+    broken.extend(crate::claims::check().err().map(|problem| format!("docs/claims.md: {problem}")));
     for problem in &broken {
         eprintln!("tidy: {problem}");
     }

@@ -23,6 +23,8 @@ impl NodeId {
 pub struct Trajectory {
     /// Readable name, for example `constrained-2`. Not part of the digest.
     pub name: String,
+    /// Id of the method whose members train like this: what its curve is shown as. Not part of the digest.
+    pub method: String,
     /// Parameters (and optimiser state, where that node was trained) to start from.
     pub from: NodeId,
     /// Epoch of the schedule at which it starts.
@@ -378,6 +380,7 @@ mod tests {
         let schedule = WarmupCosine { peak: 0.1, epochs: 10, warmup: 0.1, floor: None };
         Trajectory {
             name: name.into(),
+            method: "deep".into(),
             from,
             start_epoch: 0,
             order: order.into(),

@@ -47,6 +47,7 @@ impl Constrained {
     ) -> Trajectory {
         Trajectory {
             name: format!("{name}-{j}"),
+            method: name.to_owned(),
             from,
             start_epoch,
             order: format!("branch/{j}/order"),

@@ -25,6 +25,7 @@ impl Deep {
         let from = recipe.init(format!("member/{i}/init"));
         let trajectory = Trajectory {
             name: format!("deep-{i}"),
+            method: "deep".to_owned(),
             from,
             start_epoch: 0,
             order: format!("member/{i}/order"),

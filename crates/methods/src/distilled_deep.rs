@@ -29,6 +29,7 @@ impl EnsembleMethod for DistilledDeep {
             let from = recipe.init(format!("student/{j}/init"));
             let trajectory = Trajectory {
                 name: format!("distilled-deep-{j}"),
+                method: self.id().to_owned(),
                 from,
                 start_epoch: 0,
                 order: format!("student/{j}/order"),

@@ -53,6 +53,7 @@ impl EnsembleMethod for Swe {
         for k in 1..=cx.members {
             let trajectory = Trajectory {
                 name: format!("swe-{k}"),
+                method: self.id().to_owned(),
                 from,
                 start_epoch: 0,
                 order: "member/1/order".into(),

@@ -16,6 +16,7 @@ pub mod paired;
 pub mod pairwise_connectivity;
 mod shape;
 pub mod stats;
+mod table;
 pub mod true_class_variance;
 
 pub use accuracy::{accuracy, member_accuracies};
@@ -32,4 +33,5 @@ pub use loss_barrier::loss_barrier;
 pub use nll::nll;
 pub use paired::{PairedDifference, paired_difference};
 pub use pairwise_connectivity::{PairwiseCurve, choose_pairs, pairwise_connectivity};
+pub use table::{Direction, METRICS, Metric, Unit};
 pub use true_class_variance::true_class_variance;

@@ -1,6 +1,6 @@
 //! Writes a report of invented results into a folder, to look at: `write_report FOLDER [DATASET] [SEEDS]`.
 
-use basin_core::Citation;
+use basin_paper_single_basin::SingleBasin;
 use basin_report::{render, terminal_table};
 use std::error::Error;
 use std::path::Path;
@@ -15,11 +15,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dataset = arguments.next().unwrap_or_else(|| "cifar10".to_owned());
     let seeds = arguments.next().map_or(Ok(3), |text| text.parse())?;
     let results = made_up::results("Six ensembles, invented numbers", &dataset, seeds);
-    for artifact in render(&results, &[Citation::SINGLE_BASIN])? {
+    for artifact in render(&results, &SingleBasin, &[])? {
         let path = Path::new(&folder).join(&artifact.path);
         fs::create_dir_all(path.parent().unwrap_or(&path))?;
         fs::write(path, artifact.bytes)?;
     }
-    fs::write(Path::new(&folder).join("terminal.txt"), terminal_table(&results, 80)?)?;
+    fs::write(Path::new(&folder).join("terminal.txt"), terminal_table(&results, &SingleBasin, 80)?)?;
     Ok(())
 }

@@ -1,26 +1,37 @@
-//! The rows as a tidy CSV file (RFC 4180): one line per ensemble, full precision, empty where not measured.
+//! All numbers as a long, tidy CSV file (RFC 4180): one line per number, full precision, empty where it could not be measured.
 
-use crate::results::Row;
+use crate::results::{Results, Row};
+use basin_papers::Case;
+
+const HEADER: &str = "paper,experiment,dataset,model,case,method,seed,members,subject,metric,value\r\n";
 
 /// `results.csv`.
-pub(crate) fn rows(rows: &[Row]) -> String {
-    let mut text = header();
-    for row in rows {
-        let mut fields: Vec<String> =
-            [&row.dataset, &row.model, &row.case, &row.method].map(|text| quoted(text)).to_vec();
-        fields.extend([row.seed.to_string(), row.members.to_string()]);
-        fields.extend(row.metrics().map(|(_, value)| number(value)));
-        // A list is no column of a tidy table; spaces keep it one field that every reader splits easily.
-        fields.push(row.member_accuracies.iter().map(|&a| number(a)).collect::<Vec<_>>().join(" "));
+pub(crate) fn rows(results: &Results) -> String {
+    let mut text = HEADER.to_owned();
+    for Row { results, ensemble, subject, metric, value } in results.rows() {
+        let names = [
+            &results.paper,
+            &results.experiment,
+            &ensemble.dataset,
+            &ensemble.model,
+            &keys(&ensemble.case),
+            &ensemble.method,
+            &ensemble.seed.to_string(),
+            &ensemble.members.to_string(),
+            &subject.to_string(),
+            metric,
+        ];
+        let mut fields: Vec<String> = names.iter().map(|text| quoted(text)).collect();
+        fields.push(number(value));
         text += &fields.join(",");
         text += "\r\n";
     }
     text
 }
 
-fn header() -> String {
-    let metrics = Row::default().metrics().map(|(name, _)| name).join(",");
-    format!("dataset,model,case,method,seed,members,{metrics},member_accuracies\r\n")
+/// `ensemble.members=2;ensemble.split_epoch=1`.
+fn keys(case: &Case) -> String {
+    case.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(";")
 }
 
 /// The shortest decimal that reads back as the same number; empty when there is none.
@@ -39,25 +50,36 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Ensemble, Subject};
 
     #[test]
-    fn a_row_keeps_full_precision_and_leaves_gaps_empty() {
-        let row = Row {
+    fn every_number_is_a_line_with_full_precision_and_gaps_are_empty() {
+        let case = Case::from([("a.b".to_owned(), "1".to_owned()), ("c".to_owned(), "2".to_owned())]);
+        let ensemble = Ensemble {
             dataset: "a,b".into(),
             model: "say \"x\"".into(),
-            ensemble_accuracy: 1.0 / 3.0,
-            nll: f64::NAN,
-            member_accuracies: vec![0.25, f64::INFINITY],
-            ..Row::default()
-        };
-        let text = rows(&[row]);
-        let line = text.lines().nth(1).unwrap();
-        assert_eq!(line, "\"a,b\",\"say \"\"x\"\"\",,,0,0,0.3333333333333333,0,0,0,,0,0,0,0,0,,0.25 ");
-        assert_eq!(text.lines().next().unwrap().split(',').count(), 18);
+            case,
+            members: 2,
+            ..Ensemble::default()
+        }
+        .with_of(Subject::Member(2), "member-accuracy", f64::INFINITY)
+        .with("nll", f64::NAN)
+        .with("ensemble-accuracy", 1.0 / 3.0);
+        let results = Results { paper: "p".into(), ensembles: vec![ensemble], ..Results::default() };
+        let text = rows(&results);
+        let lines: Vec<&str> = text.lines().collect();
+        let names = "p,,\"a,b\",\"say \"\"x\"\"\",a.b=1;c=2,,0,2";
+        let expected = [
+            HEADER.trim_end().to_owned(),
+            format!("{names},ensemble,ensemble-accuracy,0.3333333333333333"),
+            format!("{names},member-2,member-accuracy,"),
+            format!("{names},ensemble,nll,"),
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]
-    fn no_rows_still_name_the_columns() {
-        assert_eq!(rows(&[]), header());
+    fn no_ensembles_still_name_the_columns() {
+        assert_eq!(rows(&Results::default()), HEADER);
     }
 }

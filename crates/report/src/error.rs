@@ -1,21 +1,22 @@
 //! What can be wrong with results before a report of them would mislead.
 
+use basin_papers::PublishedError;
 use thiserror::Error;
 
 /// Why no report was made. Nothing is rendered in part: either all artifacts come back or this.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// Two rows describe the same ensemble, which would count one seed twice: drop one of them.
+    /// Two entries are the same ensemble, which would count one seed twice: drop one of them.
     #[error(
-        "row {row} repeats row {first} (dataset {dataset}, model {model}, method {method}, seed {seed}); \
-         expected one row per ensemble, remove one of them"
+        "ensemble {second} repeats ensemble {first} (dataset {dataset}, model {model}, method {method}, seed {seed}); \
+         expected each once, remove one of them"
     )]
-    DuplicateRow {
+    DuplicateEnsemble {
         /// Position of the first of the two, from 0.
         first: usize,
         /// Position of the second, from 0.
-        row: usize,
+        second: usize,
         /// Data set of both.
         dataset: String,
         /// Model of both.
@@ -25,25 +26,27 @@ pub enum ReportError {
         /// Seed of both.
         seed: u64,
     },
-    /// A share lies outside its range, most often a percentage where a fraction belongs: divide it by 100.
+    /// A number is none of its metric, most often a percentage where a fraction belongs: divide it by 100.
     #[error(
-        "row {row} ({method}, seed {seed}): {column} is {value}, expected a fraction in [{low}, {high}]; \
+        "ensemble {ensemble} ({method}, seed {seed}): {metric} of {subject} is {value}, expected {low} to {high}; \
          percentages must be divided by 100"
     )]
-    NotAFraction {
-        /// Position of the row, from 0.
-        row: usize,
+    OutOfRange {
+        /// Position of the ensemble, from 0.
+        ensemble: usize,
         /// Its method.
         method: String,
         /// Its seed.
         seed: u64,
-        /// The field.
-        column: &'static str,
-        /// What it holds.
+        /// What of it was measured.
+        subject: String,
+        /// The metric.
+        metric: &'static str,
+        /// What it is.
         value: f64,
-        /// Smallest allowed value.
+        /// Smallest value that it can have.
         low: f64,
-        /// Largest allowed value.
+        /// Largest value that it can have.
         high: f64,
     },
     /// An interpolation line has another number of values than of positions: measure it again.
@@ -80,15 +83,9 @@ pub enum ReportError {
         /// Second member.
         second: usize,
     },
-    /// A file of published facts compiled into this crate does not parse: repair it and rebuild.
-    #[error("fixtures/paper/{file} does not parse: {source}; repair the file and rebuild")]
-    Published {
-        /// Name of the file in `fixtures/paper`.
-        file: &'static str,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
+    /// The paper's numbers do not parse: repair the paper's crate and rebuild.
+    #[error(transparent)]
+    Published(#[from] PublishedError),
     /// The results do not turn into JSON: look for a map with keys that are not strings in the configuration.
     #[error("the results of run {run} cannot be written as JSON: {source}; check config and environment")]
     Json {

@@ -3,24 +3,26 @@
 //! Tables do not float: with many cases LaTeX would run out of places for them. What the text holds beyond ASCII is
 //! written as commands, so that engines of any age read the file.
 
+use crate::claims::{judgement_in_words, setting_in_words};
 use crate::markdown::quality_cell;
-use crate::method;
 use crate::number::{duration, fixed, grouped};
-use crate::results::Results;
-use crate::table::{Block, COMPARISON_LEGEND, Line, QUALITY, QUALITY_LEGEND, Section};
+use crate::render::Told;
+use crate::table::{Block, Described, Line, Section, compared_legend, described_legend};
 use std::ops::Range;
 
 /// `report/tables.tex`.
-pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
+pub(crate) fn tables(told: &Told<'_>) -> String {
+    let (results, blocks) = (told.telling.results, &told.blocks);
     let mut text = format!("% {}\n% Needs \\usepackage{{booktabs}}.\n", escaped(&results.name));
     if blocks.is_empty() {
         text += "\nNo ensemble has been measured yet.\n";
     }
+    text += &answer(told);
     for block in blocks {
         text += &block_text(block);
     }
     if !blocks.is_empty() {
-        text += &small(&[COMPARISON_LEGEND.to_owned(), QUALITY_LEGEND.to_owned()]);
+        text += &small(&[compared_legend(blocks), described_legend(blocks)]);
     }
     let cost = &results.cost;
     let cost = format!(
@@ -32,43 +34,78 @@ pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
     text + &small(&[cost])
 }
 
+/// Each claim that the run can speak to, with its verdict.
+fn answer(told: &Told<'_>) -> String {
+    if told.judgements.is_empty() {
+        return String::new();
+    }
+    let paper = told.telling.paper;
+    let mut text = format!("\n\\subsection*{{{}}}\n\n\\begin{{itemize}}\n", escaped(paper.question()));
+    for judgement in &told.judgements {
+        text += &format!(
+            "\\item \\textbf{{{}}}: {} {}{}\n",
+            judgement.verdict,
+            escaped(judgement.claim.sentence),
+            escaped(&setting_in_words(&told.judgements, judgement)),
+            escaped(&judgement_in_words(judgement, paper))
+        );
+    }
+    text + "\\end{itemize}\n"
+}
+
 fn block_text(block: &Block) -> String {
     let mut text = format!("\n\\subsection*{{{}}}\n\n", escaped(&block.title()));
     text += &format!("\\noindent {}\n\n", escaped(&block.setup));
-    let header = row(&["Method", "Paper", "Ours (seeds)", "Difference [95 %]", ""]);
-    let sections: Vec<String> = block.sections.iter().map(section_rows).collect();
-    text += &tabular("lrrrl", &(header + "\\midrule\n" + &sections.join("\\midrule\n")));
-    // So many means with their deviations are wider than a page: one half stands below the other.
-    let half = QUALITY.len().div_ceil(2);
-    let halves = [0..half, half..QUALITY.len()].map(|columns| quality_rows(block, columns, half));
-    let columns = format!("l{}", "r".repeat(half));
-    text += &tabular(&columns, &halves.join("\\midrule\n"));
+    // One table for all sections, so that columns line up; the paper's only where it has a number.
+    let compared = block.sections.iter().any(Section::compared);
+    let sections: Vec<String> = block.sections.iter().map(|s| section_rows(s, compared)).collect();
+    let (columns, header) = match compared {
+        true => ("lrrrl", row(&["Method", "Paper", "Ours (seeds)", "Difference [95 %]", ""])),
+        false => ("lr", row(&["Method", "Ours (seeds)"])),
+    };
+    text += &tabular(columns, &(header + "\\midrule\n" + &sections.join("\\midrule\n")));
+    text += &described_text(&block.described);
     let mark = |(i, note): (usize, &String)| format!("{} {note}", crate::number::superscript(i + 1));
     let mut notes: Vec<String> = block.footnotes.iter().enumerate().map(mark).collect();
     notes.push(block.seeds.clone());
     text + &small(&notes)
 }
 
-/// The quantity's name over all five columns, then one row per method.
-fn section_rows(section: &Section) -> String {
+/// The quantity's name over all columns, then one row per method.
+fn section_rows(section: &Section, compared: bool) -> String {
     let line = |line: &Line| {
-        let name = method::name(&line.method);
         let (paper, ours) = (line.paper_cell(), line.ours_cell());
-        row(&[name, &paper, &ours, &line.difference_cell(), line.verdict_cell()])
+        match compared {
+            true => row(&[&line.name, &paper, &ours, &line.difference_cell(), line.verdict_cell()]),
+            false => row(&[&line.name, &ours]),
+        }
     };
     let lines: String = section.lines.iter().map(line).collect();
-    format!("\\multicolumn{{5}}{{l}}{{\\emph{{{}}}}} \\\\\n{lines}", escaped(section.title))
+    let columns = if compared { 5 } else { 2 };
+    format!("\\multicolumn{{{columns}}}{{l}}{{\\emph{{{}}}}} \\\\\n{lines}", escaped(&section.title))
+}
+
+/// So many means with their deviations are wider than a page: one half stands below the other.
+fn described_text(described: &Described) -> String {
+    let count = described.columns.len();
+    if count == 0 {
+        return String::new();
+    }
+    let half = count.div_ceil(2);
+    let halves = [0..half, half..count].into_iter().filter(|columns| !columns.is_empty());
+    let halves: Vec<String> = halves.map(|columns| described_rows(described, columns, half)).collect();
+    tabular(&format!("l{}", "r".repeat(half)), &halves.join("\\midrule\n"))
 }
 
 /// Rows of some columns, filled up to a width.
-fn quality_rows(block: &Block, columns: Range<usize>, width: usize) -> String {
+fn described_rows(described: &Described, columns: Range<usize>, width: usize) -> String {
     let mut names = vec!["Method"];
-    names.extend(QUALITY[columns.clone()].iter().map(|(name, ..)| *name));
+    names.extend(described.columns[columns.clone()].iter().map(|metric| metric.head));
     names.resize(1 + width, "");
     let mut text = row(&names) + "\\midrule\n";
-    for line in &block.quality {
-        let cells: Vec<String> = line.cells()[columns.clone()].iter().map(quality_cell).collect();
-        let mut all = vec![method::name(&line.method)];
+    for line in &described.rows {
+        let cells: Vec<String> = line.cells[columns.clone()].iter().map(quality_cell).collect();
+        let mut all = vec![line.name.as_str()];
         all.extend(cells.iter().map(String::as_str));
         all.resize(1 + width, "");
         text += &row(&all);

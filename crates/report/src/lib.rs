@@ -1,23 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
+mod claims;
 mod csv;
+mod earlier;
+mod ensemble;
 mod error;
 mod figures;
 mod html;
 mod latex;
 mod markdown;
-mod method;
+mod nulls;
 mod number;
-mod paper;
 mod plot;
 mod render;
 mod results;
-mod setup;
 mod spread;
+mod subject;
 mod table;
+mod telling;
 mod terminal;
 
+pub use claims::{
+    Basis, Finding, Judgement, Verdict, claim_in_words, finding_in_words, judge, judgement_in_words,
+};
+pub use ensemble::{Ensemble, Scalars};
 pub use error::ReportError;
 pub use render::{Artifact, render};
-pub use results::{Case, Cost, MinusDeep, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
+pub use results::{CaseConfig, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
+pub use subject::Subject;
 pub use terminal::terminal_table;

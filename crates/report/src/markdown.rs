@@ -1,21 +1,24 @@
 //! The tables as Markdown, for a repository's pages.
 
-use crate::method;
+use crate::claims::{judgement_in_words, setting_in_words};
 use crate::number::{duration, fixed, grouped};
-use crate::results::Results;
-use crate::table::{Block, COMPARISON_LEGEND, QUALITY, QUALITY_LEGEND, QUALITY_TITLE};
+use crate::render::Told;
+use crate::table::{Block, Described, Section, compared_legend, described_legend};
 
 /// `report/tables.md`.
-pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
+pub(crate) fn tables(told: &Told<'_>) -> String {
+    let (results, blocks) = (told.telling.results, &told.blocks);
     let mut text = format!("# {}\n", escaped(&results.name));
     if blocks.is_empty() {
         text += "\nNo ensemble has been measured yet.\n";
     }
+    text += &answer(told);
     for block in blocks {
         text += &block_text(block);
     }
     if !blocks.is_empty() {
-        text += &format!("\n{}\n{}\n", escaped(COMPARISON_LEGEND), escaped(QUALITY_LEGEND));
+        text += &format!("\n{}\n", escaped(&compared_legend(blocks)));
+        text += &format!("{}\n", escaped(&described_legend(blocks)));
     }
     let cost = &results.cost;
     text += &format!(
@@ -27,35 +30,68 @@ pub(crate) fn tables(results: &Results, blocks: &[Block]) -> String {
     text
 }
 
+/// Each claim that the run can speak to, with its verdict.
+fn answer(told: &Told<'_>) -> String {
+    if told.judgements.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n## {}\n\n", escaped(told.telling.paper.question()));
+    for judgement in &told.judgements {
+        text += &format!(
+            "- **{}**: {} {}{}\n",
+            judgement.verdict,
+            escaped(judgement.claim.sentence),
+            escaped(&setting_in_words(&told.judgements, judgement)),
+            escaped(&judgement_in_words(judgement, told.telling.paper))
+        );
+    }
+    text
+}
+
 fn block_text(block: &Block) -> String {
     let mut text = format!("\n## {}\n\n{}\n", escaped(&block.title()), escaped(&block.setup));
     for section in &block.sections {
-        text += &format!("\n### {}\n\n", section.title);
-        text += "| Method | Paper | Ours (seeds) | Difference [95 %] | |\n| :-- | --: | --: | --: | :-- |\n";
-        for line in &section.lines {
-            text += &row(&[
-                method::name(&line.method),
-                &line.paper_cell(),
-                &line.ours_cell(),
-                &line.difference_cell(),
-                line.verdict_cell(),
-            ]);
-        }
+        text += &format!("\n### {}\n\n{}", section.title, section_text(section));
     }
-    text += &format!("\n### {QUALITY_TITLE}\n\n");
-    text += &format!("| Method | {} |\n", QUALITY.map(|(name, ..)| name).join(" | "));
-    text += &format!("| :-- |{}\n", " --: |".repeat(QUALITY.len()));
-    for line in &block.quality {
-        let cells: Vec<String> = line.cells().iter().map(quality_cell).collect();
-        let mut all = vec![method::name(&line.method)];
-        all.extend(cells.iter().map(String::as_str));
-        text += &row(&all);
-    }
+    text += &described_text(&block.described);
     text.push('\n');
     for (i, note) in block.footnotes.iter().enumerate() {
         text += &format!("{} {}  \n", crate::number::superscript(i + 1), escaped(note));
     }
     text + &escaped(&block.seeds) + "\n"
+}
+
+/// Columns of the paper only where it has a number.
+fn section_text(section: &Section) -> String {
+    let mut text = match section.compared() {
+        true => "| Method | Paper | Ours (seeds) | Difference [95 %] | |\n| :-- | --: | --: | --: | :-- |\n",
+        false => "| Method | Ours (seeds) |\n| :-- | --: |\n",
+    }
+    .to_owned();
+    for line in &section.lines {
+        let (ours, verdict) = (line.ours_cell(), line.verdict_cell());
+        text += &match section.compared() {
+            true => row(&[&line.name, &line.paper_cell(), &ours, &line.difference_cell(), verdict]),
+            false => row(&[&line.name, &ours]),
+        };
+    }
+    text
+}
+
+fn described_text(described: &Described) -> String {
+    if described.columns.is_empty() {
+        return String::new();
+    }
+    let heads: Vec<&str> = described.columns.iter().map(|metric| metric.head).collect();
+    let mut text = format!("\n### {}\n\n| Method | {} |\n", described.title, heads.join(" | "));
+    text += &format!("| :-- |{}\n", " --: |".repeat(heads.len()));
+    for line in &described.rows {
+        let cells: Vec<String> = line.cells.iter().map(quality_cell).collect();
+        let mut all = vec![line.name.as_str()];
+        all.extend(cells.iter().map(String::as_str));
+        text += &row(&all);
+    }
+    text
 }
 
 /// Mean ± sd.

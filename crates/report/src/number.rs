@@ -1,5 +1,6 @@
 //! How numbers are written: one way for the terminal, Markdown, LaTeX and HTML alike.
 
+use basin_metrics::Metric;
 use basin_metrics::stats::Summary;
 
 /// What stands where there is no number.
@@ -18,23 +19,25 @@ pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// A fraction in percent, two decimals.
-pub(crate) fn percent(fraction: f64) -> String {
-    fixed(100.0 * fraction, 2)
+/// A value in the unit and with the decimals in which its metric is shown.
+pub(crate) fn shown(value: f64, metric: &Metric) -> String {
+    fixed(metric.scale() * value, metric.decimals)
 }
 
-/// As [`percent`], with a plus sign for what is above zero.
-pub(crate) fn signed_percent(fraction: f64) -> String {
-    let text = percent(fraction);
-    let above = fraction > 0.0 && text.chars().any(|c| c.is_ascii_digit() && c != '0');
+/// As [`shown`], with a plus sign for what is above zero.
+pub(crate) fn signed(value: f64, metric: &Metric) -> String {
+    let text = shown(value, metric);
+    let above = value > 0.0 && text.chars().any(|c| c.is_ascii_digit() && c != '0');
     if above { format!("+{text}") } else { text }
 }
 
 /// `94.43 ± 0.12`; without the deviation where there is none.
-pub(crate) fn percent_summary(summary: &Summary) -> String {
+pub(crate) fn shown_summary(summary: &Summary, metric: &Metric) -> String {
     match deviation(summary) {
-        Some(sd) if summary.mean.is_finite() => format!("{} ± {}", percent(summary.mean), percent(sd)),
-        _ => percent(summary.mean),
+        Some(sd) if summary.mean.is_finite() => {
+            format!("{} ± {}", shown(summary.mean, metric), shown(sd, metric))
+        }
+        _ => shown(summary.mean, metric),
     }
 }
 
@@ -81,10 +84,11 @@ mod tests {
 
     #[test]
     fn numbers_have_true_signs_and_no_negative_zero() {
-        assert_eq!(percent(-0.717_4), "−71.74");
-        assert_eq!(percent(-0.000_01), "0.00");
-        assert_eq!(signed_percent(0.005), "+0.50");
-        assert_eq!(signed_percent(0.000_01), "0.00");
+        let accuracy = Metric::find("ensemble-accuracy").unwrap();
+        assert_eq!(shown(-0.717_4, accuracy), "−71.74");
+        assert_eq!(shown(-0.000_01, accuracy), "0.00");
+        assert_eq!(signed(0.005, accuracy), "+0.50");
+        assert_eq!(signed(0.000_01, accuracy), "0.00");
         assert_eq!(fixed(f64::NAN, 2), "–");
         assert_eq!(fixed(f64::NEG_INFINITY, 2), "–");
     }

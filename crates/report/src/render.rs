@@ -1,12 +1,14 @@
 //! All artifacts of a report, from results alone.
 
+use crate::claims::{Judgement, judged};
 use crate::figures::{Figure, figures};
-use crate::paper::Paper;
 use crate::plot::{Reader, png, svg};
 use crate::results::Results;
 use crate::table::{self, Block};
+use crate::telling::Telling;
 use crate::{ReportError, csv, html, latex, markdown};
 use basin_core::{Citation, bibtex};
+use basin_papers::Paper;
 use serde_json::{Value, json};
 
 /// One file of a report. The caller writes it.
@@ -19,24 +21,42 @@ pub struct Artifact {
     pub bytes: Vec<u8>,
 }
 
-/// Renders every artifact; the same results give the same bytes.
+/// Everything a report shows, computed once.
+#[derive(Clone, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) telling: Telling<'a>,
+    pub(crate) judgements: Vec<Judgement>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) citations: Vec<Citation>,
+}
+
+/// Renders every artifact beside a paper; the same results give the same bytes.
 ///
 /// `citations` are the works behind the methods and metrics used; the paper itself is always among the references.
 /// The artifacts are `results.json`, `results.csv`, `report/tables.md`, `report/tables.tex`, `report/index.html`,
 /// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`. `tables.tex` holds what
-/// `tables.md` holds, as a fragment to `\input` after `\usepackage{booktabs}`. Results without rows give a
+/// `tables.md` holds, as a fragment to `\input` after `\usepackage{booktabs}`. Results without ensembles give a
 /// report that says so. Cost: a few tenths of a second, nearly all of it PNG.
 ///
 /// # Errors
-/// [`ReportError`] when rows repeat, a percentage stands where a fraction belongs, or interpolation lines are
+/// [`ReportError`] when ensembles repeat, a percentage stands where a fraction belongs, or interpolation lines are
 /// ragged. Then there is no artifact at all.
-pub fn render(results: &Results, citations: &[Citation]) -> Result<Vec<Artifact>, ReportError> {
-    results.check()?;
-    let blocks = table::blocks(results)?;
-    let figures = figures(results, &Paper::published()?);
-    let citations = references(citations);
-    let mut artifacts = texts(results, &blocks, &figures, &citations)?;
-    for Figure { file, scene, .. } in &figures {
+pub fn render(
+    results: &Results,
+    paper: &dyn Paper,
+    citations: &[Citation],
+) -> Result<Vec<Artifact>, ReportError> {
+    let telling = Telling::new(results, paper)?;
+    let told = Told {
+        judgements: judged(&telling),
+        blocks: table::blocks(&telling),
+        figures: figures(&telling),
+        citations: references(paper.citation(), citations),
+        telling,
+    };
+    let mut artifacts = texts(&told)?;
+    for Figure { file, scene, .. } in &told.figures {
         let path = |ending: &str| format!("report/figures/{file}.{ending}");
         artifacts.push(Artifact { path: path("svg"), bytes: svg(scene, Reader::File).into_bytes() });
         artifacts.push(Artifact { path: path("png"), bytes: png(scene, file)? });
@@ -44,39 +64,34 @@ pub fn render(results: &Results, citations: &[Citation]) -> Result<Vec<Artifact>
     Ok(artifacts)
 }
 
-fn texts(
-    results: &Results,
-    blocks: &[Block],
-    figures: &[Figure],
-    citations: &[Citation],
-) -> Result<Vec<Artifact>, ReportError> {
+fn texts(told: &Told<'_>) -> Result<Vec<Artifact>, ReportError> {
     let file = |path: &str, text: String| Artifact { path: path.to_owned(), bytes: text.into_bytes() };
     Ok(vec![
-        file("results.json", results_json(results, citations)?),
-        file("results.csv", csv::rows(&results.rows)),
-        file("report/tables.md", markdown::tables(results, blocks)),
-        file("report/tables.tex", latex::tables(results, blocks)),
-        file("report/index.html", html::page(results, blocks, figures, citations)),
-        file("report/references.bib", bibtex(citations)),
+        file("results.json", results_json(told)?),
+        file("results.csv", csv::rows(told.telling.results)),
+        file("report/tables.md", markdown::tables(told)),
+        file("report/tables.tex", latex::tables(told)),
+        file("report/index.html", html::page(told)),
+        file("report/references.bib", bibtex(&told.citations)),
     ])
 }
 
 /// The results with the paper's numbers and the keys of the works cited.
-fn results_json(results: &Results, citations: &[Citation]) -> Result<String, ReportError> {
+fn results_json(told: &Told<'_>) -> Result<String, ReportError> {
+    let Telling { results, published, .. } = &told.telling;
     let fail = |source| ReportError::Json { run: results.name.clone(), source };
     let mut value = serde_json::to_value(results).map_err(fail)?;
     if let Value::Object(map) = &mut value {
-        map.insert("paper".to_owned(), Paper::published()?.raw().clone());
-        map.insert("citations".to_owned(), json!(citations.iter().map(|c| c.key).collect::<Vec<_>>()));
+        map.insert("published".to_owned(), published.raw().clone());
+        map.insert("citations".to_owned(), json!(told.citations.iter().map(|c| c.key).collect::<Vec<_>>()));
     }
     Ok(serde_json::to_string_pretty(&value).map_err(fail)? + "\n")
 }
 
 /// The paper first, then the others by key, each once.
-fn references(citations: &[Citation]) -> Vec<Citation> {
-    let mut others: Vec<Citation> =
-        citations.iter().copied().filter(|c| c.key != Citation::SINGLE_BASIN.key).collect();
+fn references(paper: Citation, citations: &[Citation]) -> Vec<Citation> {
+    let mut others: Vec<Citation> = citations.iter().copied().filter(|c| c.key != paper.key).collect();
     others.sort();
     others.dedup_by_key(|citation| citation.key);
-    [vec![Citation::SINGLE_BASIN], others].concat()
+    [vec![paper], others].concat()
 }

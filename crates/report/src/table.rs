@@ -1,124 +1,77 @@
 //! The tables as data: our numbers beside the paper's, one block per data set, model and case. Computed once, written
 //! four times (terminal, Markdown, LaTeX, HTML).
 
-use crate::number::{MISSING, deviation, fixed, percent_summary, signed_percent, superscript};
-use crate::paper::{Paper, Published};
-use crate::results::{MinusDeep, Results, Row};
+mod legend;
+mod line;
+
+pub(crate) use legend::{compared_legend, described_legend};
+pub(crate) use line::{Line, NOT_RUN};
+
+use crate::Ensemble;
+use crate::number::{deviation, shown};
+use crate::plot::Ink;
 use crate::spread::summary;
-use crate::{ReportError, method, setup};
-use basin_metrics::stats::{Summary, t_interval, welch};
+use crate::telling::Telling;
+use basin_metrics::Metric;
+use basin_metrics::stats::{Summary, t_interval};
+use basin_papers::Within;
 
 /// All numbers of one data set, model, case and ensemble size.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) dataset: String,
     pub(crate) model: String,
+    /// The case in the paper's symbols.
     pub(crate) case: String,
     pub(crate) members: usize,
     /// What the paper's numbers are for, and how this run differs.
     pub(crate) setup: String,
-    /// Quantities the paper has too.
+    /// Quantities the paper has too, then differences within the run.
     pub(crate) sections: Vec<Section>,
     /// Quantities it only plots or does not have.
-    pub(crate) quality: Vec<Quality>,
+    pub(crate) described: Described,
     /// Where the paper contradicts itself; a line's marks count from 1.
     pub(crate) footnotes: Vec<String>,
     /// How many seeds stand behind the numbers, and what that allows to say.
     pub(crate) seeds: String,
-    /// Method, seed and folders of every row that says where it comes from.
+    /// Method, seed and folders of every ensemble that says where it comes from.
     pub(crate) sources: Vec<(String, u64, Vec<String>)>,
 }
 
-/// One quantity over all methods, in percent.
+/// One quantity over all methods.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
+    pub(crate) metric: &'static Metric,
     pub(crate) lines: Vec<Line>,
 }
 
-/// One method of one quantity.
+/// The second table: what is not compared with the paper.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct Described {
+    pub(crate) title: &'static str,
+    /// Only what was measured of some method.
+    pub(crate) columns: Vec<&'static Metric>,
+    pub(crate) rows: Vec<DescribedRow>,
+}
+
+/// One method of the second table.
+#[derive(Clone, Debug)]
+pub(crate) struct DescribedRow {
     /// Method id.
     pub(crate) method: String,
-    pub(crate) paper: Option<Summary>,
-    /// Number of the footnote, from 1.
-    pub(crate) mark: Option<usize>,
-    /// None where the paper has a number and the run has no such method.
-    pub(crate) ours: Option<Summary>,
-    /// For a difference within the run: its interval, over test images where there is one seed, else over seeds.
-    pub(crate) interval: Option<(f64, f64)>,
+    pub(crate) name: String,
+    pub(crate) ink: Ink,
+    /// Mean, and deviation where there is one; none of what is the same for all seeds. One per column.
+    pub(crate) cells: Vec<(String, Option<String>)>,
 }
 
-/// What stands as the verdict of a line that has the paper's number alone.
-pub(crate) const NOT_RUN: &str = "not run";
-
-/// Calibration and diversity of one method; the columns are [`QUALITY`].
-#[derive(Clone, Debug)]
-pub(crate) struct Quality {
-    /// Method id.
-    pub(crate) method: String,
-    pub(crate) values: [Summary; QUALITY.len()],
-}
-
-impl Quality {
-    /// The cells of the second table: mean, and deviation where there is one; none of what is the same for all seeds.
-    pub(crate) fn cells(&self) -> Vec<(String, Option<String>)> {
-        let cell = |(summary, (_, decimals, _)): (&Summary, &(&str, usize, Quantity))| {
-            let sd = deviation(summary).filter(|sd| *sd > 0.0).map(|sd| fixed(sd, *decimals));
-            (fixed(summary.mean, *decimals), sd)
-        };
-        self.values.iter().zip(&QUALITY).map(cell).collect()
-    }
-
-    /// What training costs.
-    pub(crate) fn passes(&self) -> String {
-        let at = QUALITY.iter().position(|(name, ..)| *name == PASSES);
-        at.map_or_else(String::new, |at| self.cells()[at].0.clone())
+impl Section {
+    /// Whether any line has a number of the paper: without one there is nothing to set ours beside.
+    pub(crate) fn compared(&self) -> bool {
+        self.lines.iter().any(|line| line.paper.is_some())
     }
 }
-
-/// One quantity of a row.
-type Quantity = fn(&Row) -> f64;
-
-/// The quantities of the first table: title, key in the paper's numbers, our value.
-const COMPARED: [(&str, &str, Quantity); 3] = [
-    ("Ensemble accuracy, %", "ensemble_accuracy", |row| row.ensemble_accuracy),
-    ("Joint connectivity q̄, percentage points", "joint_connectivity", |row| row.joint_connectivity),
-    ("Mean member accuracy, %", "mean_member_accuracy", |row| row.mean_member_accuracy),
-];
-
-/// Title of the section that compares with the deep ensemble of the same run.
-const MINUS_DEEP: &str = "Ensemble accuracy minus the deep ensemble's, percentage points";
-
-/// The columns of the second table: name, decimals, value.
-pub(crate) const QUALITY: [(&str, usize, Quantity); 7] = [
-    ("NLL", 4, |row| row.nll),
-    ("Brier", 4, |row| row.brier),
-    ("ECE", 4, |row| row.ece),
-    ("JSD", 4, |row| row.jsd_one_vs_all),
-    ("Variance", 4, |row| row.true_class_variance),
-    ("Disagreement", 4, |row| row.disagreement),
-    (PASSES, 1, |row| if row.passes > 0.0 { row.passes } else { f64::NAN }),
-];
-
-/// The column of what training costs.
-const PASSES: &str = "Passes";
-
-/// Heading of the second table.
-pub(crate) const QUALITY_TITLE: &str = "Calibration, diversity and cost";
-
-/// What the columns of the second table mean.
-pub(crate) const QUALITY_LEGEND: &str = "NLL in nats; Brier in [0, 2]; ECE with equal-width bins, in [0, 1]; \
-     JSD one-vs-all in nats; variance of the true class's probability over members; disagreement of pairs of \
-     members, in [0, 1]; passes over the training set if nothing were shared, a teacher's forward pass counting a \
-     third. Mean ± sd over seeds.";
-
-/// What the columns of the first table mean.
-pub(crate) const COMPARISON_LEGEND: &str = "Mean ± sd over seeds (number of seeds). Difference: ours − paper, \
-     with the 95 % interval of Welch's t; within: the interval contains 0; above, below: it does not. Minus the deep \
-     ensemble of the same seed, on the same images: the 95 % interval is Student's over seeds; of one seed it is over test \
-     images, and does not say what another seed would give.";
 
 impl Block {
     /// Title line, for example `cifar10 · resnet20 · 5 members`.
@@ -129,147 +82,124 @@ impl Block {
     }
 }
 
-impl Line {
-    /// The paper's number with its footnote mark.
-    pub(crate) fn paper_cell(&self) -> String {
-        let text = self.paper.as_ref().map_or_else(|| MISSING.to_owned(), percent_summary);
-        text + &self.mark.map_or_else(String::new, superscript)
-    }
-
-    /// Our number with the number of seeds; a difference within the run with its interval.
-    pub(crate) fn ours_cell(&self) -> String {
-        match (&self.ours, self.interval) {
-            (None, _) => MISSING.to_owned(),
-            (Some(ours), Some((low, high))) => {
-                let [mean, low, high] = [ours.mean, low, high].map(signed_percent);
-                format!("{mean} [{low}, {high}] ({})", ours.n)
-            }
-            (Some(ours), None) => format!("{} ({})", percent_summary(ours), ours.n),
-        }
-    }
-
-    /// Ours minus the paper's, with the interval where there is one.
-    pub(crate) fn difference_cell(&self) -> String {
-        let Some(difference) = self.difference() else { return MISSING.to_owned() };
-        match self.over_seeds() {
-            Some((low, high)) => {
-                format!("{} [{}, {}]", signed_percent(difference), signed_percent(low), signed_percent(high))
-            }
-            None => signed_percent(difference),
-        }
-    }
-
-    /// `within`, `above`, `below`, a dash where there is no interval, or [`NOT_RUN`].
-    pub(crate) fn verdict_cell(&self) -> &'static str {
-        match self.over_seeds() {
-            _ if self.ours.is_none() => NOT_RUN,
-            Some((low, _)) if low > 0.0 => "above",
-            Some((_, high)) if high < 0.0 => "below",
-            Some(_) => "within",
-            None => MISSING,
-        }
-    }
-
-    fn difference(&self) -> Option<f64> {
-        let difference = self.ours.as_ref()?.mean - self.paper.as_ref()?.mean;
-        difference.is_finite().then_some(difference)
-    }
-
-    /// None where either side has fewer than two finite values.
-    fn over_seeds(&self) -> Option<(f64, f64)> {
-        let test = welch(self.ours.as_ref()?, self.paper.as_ref()?, 0.95).ok()?;
-        Some((test.low, test.high))
-    }
+/// One block per (data set, model, case, members), in the order in which the ensembles name them.
+pub(crate) fn blocks(telling: &Telling<'_>) -> Vec<Block> {
+    telling.groups(Ensemble::setting).iter().map(|group| block(telling, group)).collect()
 }
 
-/// One block per (data set, model, case, members), in the order in which the rows name them.
-pub(crate) fn blocks(results: &Results) -> Result<Vec<Block>, ReportError> {
-    let paper = Paper::published()?;
-    let mut groups: Vec<Vec<&Row>> = Vec::new();
-    for row in &results.rows {
-        match groups.iter_mut().find(|group| key(group[0]) == key(row)) {
-            Some(group) => group.push(row),
-            None => groups.push(vec![row]),
-        }
-    }
-    Ok(groups.iter().map(|rows| block(results, &paper, rows)).collect())
-}
-
-fn key(row: &Row) -> (&str, &str, &str, usize) {
-    (&row.dataset, &row.model, &row.case, row.members)
-}
-
-/// The block of rows that differ in method and seed only, at least one.
-fn block(results: &Results, paper: &Paper, rows: &[&Row]) -> Block {
-    let (dataset, model, case, members) = key(rows[0]);
-    let methods = method::in_paper_order(rows.iter().map(|row| row.method.as_str()));
-    // A method that stands in another block of this data set and network was run, only not in this case.
-    let ran = |method: &str| {
-        let mut same = results.rows.iter().filter(|row| (&*row.dataset, &*row.model) == (dataset, model));
-        same.any(|row| row.method == method)
-    };
-    let listed = method::in_paper_order(methods.iter().copied().chain(method::paper().filter(|id| !ran(id))));
-    let over_seeds = |method: &str, value: Quantity| {
-        let values: Vec<f64> = rows.iter().filter(|row| row.method == method).map(|row| value(row)).collect();
-        summary(&values)
-    };
-
+/// The block of ensembles that differ in method and seed only, at least one.
+fn block(telling: &Telling<'_>, group: &[&Ensemble]) -> Block {
+    let (dataset, model, case, members) = group[0].setting();
+    let methods = telling.in_order(group.iter().map(|ensemble| ensemble.method.as_str()));
+    let layout = telling.paper.layout();
     let mut footnotes: Vec<String> = Vec::new();
-    let mut sections = Vec::new();
-    for (title, key, value) in COMPARED {
-        let mut lines = Vec::new();
-        for &method in &listed {
-            // What an experiment varies is not in the paper's tables.
-            let published = paper.find(dataset, model, method, key).filter(|_| case.is_empty());
-            let ours = methods.contains(&method).then(|| over_seeds(method, value));
-            if ours.is_none() && published.is_none() {
-                continue;
-            }
-            let mark =
-                published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(&mut footnotes, note));
-            let paper = published.map(|p: Published| p.summary);
-            lines.push(Line { method: method.to_owned(), paper, mark, ours, interval: None });
-        }
-        sections.push(Section { title, lines });
-    }
-    sections.extend(minus_deep(rows, &methods));
-    let quality = methods
-        .iter()
-        .map(|&method| Quality {
-            method: method.to_owned(),
-            values: QUALITY.map(|(_, _, value)| over_seeds(method, value)),
-        })
+    let compared = telling.metrics(layout.compared);
+    let mut sections: Vec<Section> = compared
+        .into_iter()
+        .map(|metric| section(telling, group, &methods, metric, &mut footnotes))
         .collect();
-    let told = rows.iter().filter(|row| !row.sources.is_empty());
+    sections.extend(layout.within.iter().filter_map(|within| differences(telling, group, &methods, within)));
+    let told = group.iter().filter(|ensemble| !ensemble.sources.is_empty());
+    let name = |ensemble: &&&Ensemble| telling.name(&ensemble.method).to_owned();
     Block {
-        sources: told.map(|row| (row.method.clone(), row.seed, row.sources.clone())).collect(),
+        sources: told.map(|e| (name(&e), e.seed, e.sources.clone())).collect(),
         dataset: dataset.to_owned(),
         model: model.to_owned(),
-        case: case.to_owned(),
+        case: telling.label(case),
         members,
-        setup: setup::sentence(paper, results.config_of(rows[0]), dataset, model, members),
-        seeds: seeds_sentence(&sections, paper.covers(dataset, model)),
+        setup: telling.paper.setup(telling.results.config_of(group[0]), dataset, model, members),
+        seeds: legend::seeds(&sections),
+        described: described(telling, group, &methods),
         sections,
-        quality,
         footnotes,
     }
 }
 
-/// How far ensembles are from the deep ensemble, where rows tell.
-fn minus_deep(rows: &[&Row], methods: &[&str]) -> Option<Section> {
+/// A metric of one method over its seeds.
+fn over_seeds(group: &[&Ensemble], method: &str, metric: &str) -> Summary {
+    let own = group.iter().filter(|ensemble| ensemble.method == method);
+    summary(&own.map(|ensemble| ensemble.number(metric)).collect::<Vec<f64>>())
+}
+
+/// One metric over all methods, and over those that only the paper has.
+fn section(
+    telling: &Telling<'_>,
+    group: &[&Ensemble],
+    methods: &[&str],
+    metric: &'static Metric,
+    footnotes: &mut Vec<String>,
+) -> Section {
+    let (dataset, model, case, _) = group[0].setting();
+    // A method that stands in another block of this data set and network was run, only not in this case.
+    let ran = |method: &str| {
+        let mut all = telling.results.ensembles.iter();
+        all.any(|other| (&*other.dataset, &*other.model, &*other.method) == (dataset, model, method))
+    };
+    let papers = telling.paper.methods().iter().map(|method| method.id).filter(|id| !ran(id));
+    let mut lines = Vec::new();
+    for method in telling.in_order(methods.iter().copied().chain(papers)) {
+        // What an experiment varies is not in the paper's tables.
+        let published = telling.published.find(dataset, model, method, metric.id).filter(|_| case.is_empty());
+        let ours = methods.contains(&method).then(|| over_seeds(group, method, metric.id));
+        if ours.is_none() && published.is_none() {
+            continue;
+        }
+        let mark = published.as_ref().and_then(|p| p.note.as_ref()).map(|note| footnote(footnotes, note));
+        let paper = published.map(|published| published.summary);
+        let (name, ink) = (telling.name(method).to_owned(), telling.ink(method));
+        lines.push(Line { method: method.to_owned(), name, ink, metric, paper, mark, ours, interval: None });
+    }
+    Section { title: metric.title_with_unit(), metric, lines }
+}
+
+/// How far ensembles are from another one of the same run and seed, where they tell.
+fn differences(
+    telling: &Telling<'_>,
+    group: &[&Ensemble],
+    methods: &[&str],
+    within: &Within,
+) -> Option<Section> {
+    let metric = telling.paper.metric(within.metric)?;
     let line = |method: &&str| {
-        let own = rows.iter().filter(|row| row.method == **method);
-        let differences: Vec<MinusDeep> = own.filter_map(|row| row.minus_deep).collect();
-        let ours = summary(&differences.iter().map(|d| d.mean).collect::<Vec<f64>>());
-        let interval = match differences[..] {
+        let own = group.iter().filter(|ensemble| ensemble.method == **method);
+        let told: Vec<&&Ensemble> = own.filter(|ensemble| ensemble.get(within.metric).is_some()).collect();
+        let ours = summary(&told.iter().map(|ensemble| ensemble.number(within.metric)).collect::<Vec<f64>>());
+        let interval = match told[..] {
             [] => return None,
-            [only] => Some(only.interval()).filter(|(low, high)| (high - low).is_finite()),
+            [only] => over_images(ours.mean, only.number(within.error)),
             _ => t_interval(&ours, 0.95).ok().map(|interval| (interval.low, interval.high)),
         };
-        Some(Line { method: (*method).to_owned(), paper: None, mark: None, ours: Some(ours), interval })
+        let (method, name, ink) =
+            ((*method).to_owned(), telling.name(method).to_owned(), telling.ink(method));
+        Some(Line { method, name, ink, metric, paper: None, mark: None, ours: Some(ours), interval })
     };
     let lines: Vec<Line> = methods.iter().filter_map(line).collect();
-    (!lines.is_empty()).then_some(Section { title: MINUS_DEEP, lines })
+    (!lines.is_empty()).then(|| Section { title: metric.title_with_unit(), metric, lines })
+}
+
+/// 95 % over test images, by the normal approximation; none where the error is not known.
+pub(crate) fn over_images(mean: f64, standard_error: f64) -> Option<(f64, f64)> {
+    let half = 1.96 * standard_error;
+    (mean + half).is_finite().then_some((mean - half, mean + half))
+}
+
+fn described(telling: &Telling<'_>, group: &[&Ensemble], methods: &[&str]) -> Described {
+    let layout = telling.paper.layout();
+    let mut columns = telling.metrics(layout.described);
+    columns.retain(|metric| group.iter().any(|ensemble| ensemble.number(metric.id).is_finite()));
+    let cell = |method: &str, metric: &Metric| {
+        let summary = over_seeds(group, method, metric.id);
+        let sd = deviation(&summary).filter(|sd| *sd > 0.0).map(|sd| shown(sd, metric));
+        (shown(summary.mean, metric), sd)
+    };
+    let row = |&method: &&str| DescribedRow {
+        method: method.to_owned(),
+        name: telling.name(method).to_owned(),
+        ink: telling.ink(method),
+        cells: columns.iter().map(|metric| cell(method, metric)).collect(),
+    };
+    let rows = methods.iter().map(row).collect();
+    Described { title: layout.described_title, columns, rows }
 }
 
 /// Number of the footnote with this text, from 1; the same text is one footnote.
@@ -279,20 +209,4 @@ fn footnote(footnotes: &mut Vec<String>, text: &str) -> usize {
         footnotes.push(text.to_owned());
         footnotes.len() - 1
     }) + 1
-}
-
-fn seeds_sentence(sections: &[Section], compared: bool) -> String {
-    let lines = || sections.iter().flat_map(|section| &section.lines);
-    let counts = || lines().filter_map(|line| line.ours.as_ref()).map(|ours| ours.n);
-    let (Some(fewest), Some(most)) = (counts().min(), counts().max()) else { return String::new() };
-    let count = if fewest == most { fewest.to_string() } else { format!("{fewest} to {most}") };
-    let plural = if most == 1 { "" } else { "s" };
-    let mut text = format!("Ours: {count} seed{plural}");
-    if fewest == 1 {
-        text += "; one seed has no deviation, so there is no interval over seeds";
-    }
-    if compared && (2..=4).contains(&most) {
-        text += &format!("; n = {most} is weak: the interval is wide and leans on normality");
-    }
-    text + "."
 }

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use basin_data::Split;
-use basin_reproduce::config::{Config, PRESETS, Preset};
-use basin_reproduce::design::{DESIGNS, Outcome};
+use basin_papers::{Experiment, Outcome, Paper, Preset};
+use basin_reproduce::config::{Config, run_name};
 use basin_reproduce::{
-    Asked, Design, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price,
-    reproduce,
+    Asked, Interrupt, Registry, Request, bench, cost, device, exit, fetch, gpu_check, predict, price,
+    reproduce, retell,
 };
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Train, align and distil ensembles, measure them, print our numbers beside the paper's
     Reproduce(ReproduceArgs),
+    /// Write a run's report again from its results; trains and measures nothing
+    Report(ReportArgs),
     /// Download a data set's official files, check and unpack them
     Fetch(fetch::Options),
     /// Write a checkpoint's logits and the labels of one split
@@ -40,12 +42,16 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ReproduceArgs {
-    /// quick, small or paper
-    #[arg(long, default_value = "quick")]
-    preset: String,
+    /// What to reproduce
+    #[arg(long, default_value = "single-basin")]
+    paper: String,
+    /// Values to begin with: quick, small or paper [default: the paper's first, quick]
+    #[arg(long)]
+    preset: Option<String>,
     /// What to vary: table1 to table5, fig2ab, fig2c, fig3, members, stability-point, cheap-distillation or all
-    #[arg(long, default_value = "table1")]
-    experiment: String,
+    /// [default: the paper's first, table1]
+    #[arg(long)]
+    experiment: Option<String>,
     /// synthetic, synthetic-100, cifar10, cifar100 or tiny-imagenet
     #[arg(long)]
     dataset: Option<String>,
@@ -91,6 +97,12 @@ struct ReproduceArgs {
 }
 
 #[derive(Debug, Args)]
+struct ReportArgs {
+    /// Folder with the run's results.json
+    run: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct PredictArgs {
     /// Safetensors file with the network's parameters
     #[arg(long)]
@@ -128,6 +140,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     basin_kernels::Isa::requested().map_err(exit::Usage)?;
     match cli.command {
         Command::Reproduce(args) => run_reproduce(args),
+        Command::Report(args) => run_report(&args),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {
@@ -142,10 +155,10 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
 }
 
 fn run_reproduce(args: ReproduceArgs) -> Result<()> {
-    let preset = Preset::find(&args.preset).ok_or_else(|| {
-        let known: Vec<_> = PRESETS.iter().map(|p| format!("  {:<15} {}", p.name, p.summary)).collect();
-        exit::Usage(format!("unknown preset {}, expected one of\n{}", args.preset, known.join("\n")))
-    })?;
+    let registry = Registry::default();
+    let paper = registry.paper(&args.paper)?;
+    let (preset, experiment) =
+        (preset(paper, args.preset.as_deref())?, experiment(paper, args.experiment.as_deref())?);
     let mut settings = parse_settings(&args.set)?;
     let flags = [
         ("data.dataset", args.dataset),
@@ -160,10 +173,10 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
         ("run.concurrent", args.concurrent),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let asked = Asked { design: design(&args.experiment)?, preset, settings };
+    let asked = Asked { paper, experiment, preset, settings };
     let config = asked.base()?;
     // Refused before anything is read or written.
-    let device = match asked.design.outcome {
+    let device = match asked.experiment.outcome {
         // Epochs are counted without one.
         Outcome::Costs => None,
         _ if args.dry_run => device_to_price(&config)?,
@@ -171,22 +184,29 @@ fn run_reproduce(args: ReproduceArgs) -> Result<()> {
     };
     use_threads(config.int("run.threads") as usize)?;
     let name =
-        args.name.unwrap_or_else(|| preset.run_name(config.text("data.dataset"), config.text("model.name")));
+        args.name.unwrap_or_else(|| run_name(preset, config.text("data.dataset"), config.text("model.name")));
     let request = Request { asked, runs: args.runs, name, device };
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =
-            (request.asked.design.name, if everywhere { "" } else { " in some of its cases" });
+            (request.asked.experiment.name, if everywhere { "" } else { " in some of its cases" });
         eprintln!("note: {name} sets {key} itself{cases}; what was asked for is not used there");
     }
-    if request.asked.design.outcome == Outcome::Costs {
-        return say(cost(&request.asked, &Registry::default())?.trim_end());
+    if request.asked.experiment.outcome == Outcome::Costs {
+        return say(cost(&request.asked, &registry)?.trim_end());
     }
     if args.dry_run {
-        return say(&price(&request, &Registry::default())?);
+        return say(&price(&request, &registry)?);
     }
-    let finished = reproduce(&request, &Registry::default(), &Interrupt::install()?)?;
+    let finished = reproduce(&request, &registry, &Interrupt::install()?)?;
     say(&finished.table)?;
     say(&format!("report {}", finished.report.display()))
+}
+
+fn run_report(args: &ReportArgs) -> Result<()> {
+    let retold = retell(&args.run, &Registry::default())?;
+    retold.write(&args.run)?;
+    say(&retold.table)?;
+    say(&format!("report {}", args.run.join("report/index.html").display()))
 }
 
 /// The device to measure a price on. Where it is not there the processor is measured, and that is said.
@@ -200,12 +220,26 @@ fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
     })
 }
 
-fn design(name: &str) -> Result<&'static Design> {
+/// The preset of that name, or the paper's first.
+fn preset(paper: &'static dyn Paper, name: Option<&str>) -> Result<&'static Preset> {
+    let known =
+        || paper.presets().iter().map(|p| format!("  {:<15} {}", p.name, p.summary)).collect::<Vec<_>>();
     let unknown = || {
-        let known: Vec<_> = DESIGNS.iter().map(|d| format!("  {:<15} {}", d.name, d.summary)).collect();
-        exit::Usage(format!("unknown experiment {name}, expected one of\n{}", known.join("\n"))).into()
+        let name = name.unwrap_or_default();
+        exit::Usage(format!("unknown preset {name}, expected one of\n{}", known().join("\n"))).into()
     };
-    Design::find(name).ok_or_else(unknown)
+    name.map_or(paper.presets().first(), |name| paper.preset(name)).ok_or_else(unknown)
+}
+
+/// The experiment of that name, or the paper's first.
+fn experiment(paper: &'static dyn Paper, name: Option<&str>) -> Result<&'static Experiment> {
+    let known =
+        || paper.experiments().iter().map(|e| format!("  {:<15} {}", e.name, e.summary)).collect::<Vec<_>>();
+    let unknown = || {
+        let name = name.unwrap_or_default();
+        exit::Usage(format!("unknown experiment {name}, expected one of\n{}", known().join("\n"))).into()
+    };
+    name.map_or(paper.experiments().first(), |name| paper.experiment(name)).ok_or_else(unknown)
 }
 
 fn run_predict(args: PredictArgs) -> Result<()> {
@@ -224,7 +258,8 @@ fn run_predict(args: PredictArgs) -> Result<()> {
     ];
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let preset = Preset::find("quick").context("the quick preset")?;
+    let registry = Registry::default();
+    let preset = registry.papers().first().and_then(|paper| paper.presets().first()).context("a preset")?;
     let config = Config::resolve(preset, &settings, &[])?;
     let n = predict(&config, &args.checkpoint, split, &args.out)?;
     say(&format!("{n} predictions in {}", args.out.display()))

@@ -1,20 +1,20 @@
 //! The paper's Table 5 and what follows from it: epochs of every ensemble, computed from the plan.
 
+use crate::Study;
 use crate::plan::{Plan, PlannedEnsemble};
-use crate::{Study, design};
 
 /// Per case the recipe's epochs, then those that each ensemble needs on its own and what sharing makes of them.
 pub(crate) fn table(study: &Study, plan: &Plan) -> String {
     let head = ["data set", "network", "varied", "T", "t", "T − t", "M"];
     let mut out = line(&head.map(str::to_owned));
     let mut told: Vec<[String; 7]> = Vec::new();
-    for case in &study.cases {
+    for (place, case) in study.cases.iter().enumerate() {
         let int = |key: &str| case.config.int(key);
         let (epochs, split) = (int("train.epochs"), int("ensemble.split_epoch"));
         let row = [
             case.config.text("data.dataset").to_owned(),
             case.config.text("model.name").to_owned(),
-            design::label(&case.varied),
+            study.label(place),
             epochs.to_string(),
             split.to_string(),
             epochs.saturating_sub(split).to_string(),
@@ -30,8 +30,7 @@ pub(crate) fn table(study: &Study, plan: &Plan) -> String {
     for PlannedEnsemble { case, method, epochs, .. } in plan.ensembles.iter().filter(|e| e.seed == first) {
         let config = &study.cases[*case].config;
         let what = format!("{} {}", config.text("data.dataset"), config.text("model.name"));
-        out +=
-            &format!("{what:<26} {method:<28} {epochs:>8}  {}\n", design::label(&study.cases[*case].varied));
+        out += &format!("{what:<26} {method:<28} {epochs:>8}  {}\n", study.label(*case));
     }
     let (alone, shared) = (plan.epochs_unshared, plan.epochs());
     out += &format!("\nall of them on their own {alone} epochs, sharing what they have in common {shared}\n");

@@ -1,13 +1,13 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
 use crate::config::Config;
-use crate::design::Varied;
 use crate::exit::Usage;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{AfterSplit, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::{Architecture, Network};
+use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Experiment {
     /// The configuration.
     pub config: Config,
-    /// What of it the design varies.
+    /// What of it the paper's experiment varies.
     pub varied: Varied,
     /// The network.
     pub network: Network,

@@ -3,7 +3,6 @@
 pub mod bench;
 pub mod config;
 mod cost;
-pub mod design;
 pub mod device;
 mod dry_run;
 mod environment;
@@ -21,11 +20,11 @@ mod predict;
 mod progress;
 mod registry;
 mod reproduce;
+mod retell;
 mod rows;
 mod speed;
 mod study;
 
-pub use design::Design;
 pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
 pub use interrupt::Interrupt;
@@ -34,4 +33,5 @@ pub use predict::predict;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
 pub use reproduce::{Finished, Request, cost, price, reproduce};
+pub use retell::{Retold, retell};
 pub use study::{Asked, Study};

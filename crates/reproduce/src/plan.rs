@@ -1,7 +1,7 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
 use crate::measuring::{self, SEEDS};
-use crate::{Registry, Study, design};
+use crate::{Registry, Study};
 use anyhow::{Result, ensure};
 use basin_core::{Citation, DataRef, Digest};
 use basin_ensemble::{
@@ -123,7 +123,7 @@ impl Plan {
     pub fn new(study: &Study, registry: &Registry) -> Result<Self> {
         let (mut wanted, mut known) = (Vec::new(), BTreeSet::new());
         for (case, experiment) in study.cases.iter().enumerate() {
-            let (context, label) = (experiment.plan_context(), design::label(&experiment.varied));
+            let (context, keys) = (experiment.plan_context(), study.case_keys(case));
             for seed in experiment.seed_list() {
                 for id in experiment.config.list("ensemble.methods") {
                     let method = registry.method(id, &experiment.config)?;
@@ -134,8 +134,8 @@ impl Plan {
                         recipe.members().len()
                     );
                     let setting = experiment.setting(seed);
-                    // Designs that are run together may name the same ensemble.
-                    if !known.insert((seed, id.clone(), setting.clone(), label.clone())) {
+                    // Experiments that are run together may name the same ensemble.
+                    if !known.insert((seed, id.clone(), setting.clone(), keys.clone())) {
                         continue;
                     }
                     let measured = measuring::add(&mut recipe, experiment, id)?;

@@ -1,4 +1,4 @@
-//! The methods that a run can name: one line each.
+//! The methods and papers that a run can name: one line each.
 
 use crate::config::Config;
 use crate::exit::Usage;
@@ -10,20 +10,23 @@ use basin_methods::{
     Permuted, Shortcut, Swe, Teachers,
 };
 use basin_models::Family;
+use basin_paper_single_basin::SingleBasin;
+use basin_papers::Paper;
 use std::fmt::Debug;
 use weight_matching::PermutationSpec;
 
 type Make = fn(&Config) -> Result<Box<dyn EnsembleMethod>>;
 
-/// Method ids with what makes them from a configuration.
+/// Method ids with what makes them from a configuration; papers.
 #[derive(Clone, Debug)]
 pub struct Registry {
     entries: Vec<(&'static str, Make)>,
+    papers: Vec<&'static dyn Paper>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), papers: vec![&SingleBasin] }
             .with("deep", |_| Ok(Box::new(Deep)))
             .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.int("ensemble.split_epoch") })))
             .with("swe", |c| Ok(Box::new(swe(c))))
@@ -51,6 +54,35 @@ impl Registry {
     pub fn with(mut self, id: &'static str, make: Make) -> Self {
         self.entries.push((id, make));
         self
+    }
+
+    /// Adds a paper, for example one from another crate.
+    #[must_use]
+    pub fn with_paper(mut self, paper: &'static dyn Paper) -> Self {
+        self.papers.push(paper);
+        self
+    }
+
+    /// All papers, the default one first.
+    pub fn papers(&self) -> &[&'static dyn Paper] {
+        &self.papers
+    }
+
+    /// The paper of that id.
+    ///
+    /// # Errors
+    /// When there is none; with those there are.
+    pub fn paper(&self, id: &str) -> Result<&'static dyn Paper> {
+        let known = || {
+            self.papers.iter().map(|p| format!("  {:<15} {}", p.id(), p.citation().title)).collect::<Vec<_>>()
+        };
+        let unknown = || Usage(format!("unknown paper {id}, expected one of\n{}", known().join("\n"))).into();
+        self.papers.iter().copied().find(|paper| paper.id() == id).ok_or_else(unknown)
+    }
+
+    /// The ids of all methods.
+    pub fn methods(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.iter().map(|(id, _)| *id)
     }
 
     /// The method of that id.

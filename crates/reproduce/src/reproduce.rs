@@ -7,10 +7,13 @@ use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::rows::rows;
 use crate::study::Asked;
-use crate::{Registry, Study, design, dry_run, environment};
+use crate::{Registry, Study, dry_run, environment};
 use anyhow::Result;
 use basin_core::Citation;
-use basin_report::{Case, Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
+use basin_ensemble::Trajectory;
+use basin_report::{
+    CaseConfig, Cost, Results, Subject, TrainingCurve, TrainingPoint, render, terminal_table,
+};
 use basin_store::{RealFs, RunDir};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -49,7 +52,7 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     let plan = Plan::new(&study, registry)?;
     check_batches(&study)?;
     let run = RunDir::open(&request.runs, &request.name, Arc::new(RealFs))?;
-    let folder = study.design.folder();
+    let folder = study.folder();
     run.write(format!("{folder}config.resolved.toml"), study.to_toml().as_bytes())?;
     run.write(format!("{folder}plan.json"), &serde_json::to_vec_pretty(&plan.to_json())?)?;
     run.write(
@@ -72,16 +75,20 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
 }
 
 fn finish(executor: &Executor<'_>, progress: &Progress, request: &Request) -> Result<Finished> {
-    let (plan, run, folder) = (executor.plan, executor.run, executor.study.design.folder());
+    let (plan, run, folder) = (executor.plan, executor.run, executor.study.folder());
     let concurrent = executor.study.config().int("run.concurrent") as usize;
     executor.run(request.device.as_ref(), concurrent, progress)?;
     executor.interrupt.check()?;
     let results = results(executor, request)?;
-    for artifact in render(&results, &citations(executor.study, plan))? {
+    for artifact in render(&results, executor.study.paper, &citations(executor.study, plan))? {
         run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
     }
     let report = run.path().join(format!("{folder}report/index.html"));
-    Ok(Finished { dir: run.path().to_owned(), report, table: terminal_table(&results, 80)? })
+    Ok(Finished {
+        dir: run.path().to_owned(),
+        report,
+        table: terminal_table(&results, executor.study.paper, 80)?,
+    })
 }
 
 /// Prices the run: every node with its state, epochs, time where it would be computed, disk.
@@ -117,7 +124,7 @@ fn check_batches(study: &Study) -> Result<()> {
 fn citations(study: &Study, plan: &Plan) -> Vec<Citation> {
     let repaired = study.cases.iter().any(|case| case.config.int("metrics.repair_images") > 0);
     let repair = repaired.then_some(weight_matching::REPAIR_CITATION);
-    let paper = [Citation::SINGLE_BASIN].into_iter();
+    let paper = [study.paper.citation()].into_iter();
     let mut all: Vec<_> = paper.chain(plan.citations.iter().copied()).chain(repair).collect();
     all.sort();
     all.dedup();
@@ -131,13 +138,14 @@ fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
         node.epochs() * data.map_or(0, |data| experiment.steps_per_epoch(data)) * experiment.batch() as u64
     };
     let images = plan.nodes.iter().map(images_of).sum();
-    let (rows, pairwise) = rows(executor)?;
+    let (ensembles, pairwise) = rows(executor)?;
     Ok(Results {
         name: request.name.clone(),
-        experiment: study.design.name.to_owned(),
+        paper: study.paper.id().to_owned(),
+        experiment: study.experiment.name.to_owned(),
         config: study.config().to_json(),
         cases: cases(study),
-        rows,
+        ensembles,
         training: training_curves(executor)?,
         pairwise,
         cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor)? },
@@ -145,14 +153,14 @@ fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
     })
 }
 
-/// The configuration of every case, by its label.
-fn cases(study: &Study) -> Vec<Case> {
-    let case = |experiment: &crate::Experiment| Case {
-        label: design::label(&experiment.varied),
+/// The configuration of every case, by what it varies.
+fn cases(study: &Study) -> Vec<CaseConfig> {
+    let case = |(place, experiment): (usize, &crate::Experiment)| CaseConfig {
+        case: study.case_keys(place),
         model: experiment.config.text("model.name").to_owned(),
         config: experiment.config.to_json(),
     };
-    study.cases.iter().map(case).collect()
+    study.cases.iter().enumerate().map(case).collect()
 }
 
 /// Seconds worked on everything in the plan, from the journal: attempts that were stopped count up to their
@@ -164,26 +172,30 @@ fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
     Ok(ours.filter_map(|line| line["seconds"].as_f64()).sum())
 }
 
-/// One curve per trajectory that nothing continues.
+/// One curve per trajectory that nothing continues, shown as the method that trains like this.
 fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
-    let nodes = &executor.plan.nodes;
+    let curve = |(node, trajectory): (&PlannedNode, &Trajectory)| {
+        Ok(TrainingCurve {
+            node: node.name.clone(),
+            model: executor.experiment(node).config.text("model.name").to_owned(),
+            case: executor.study.case_keys(node.case),
+            method: trajectory.method.clone(),
+            seed: node.seed,
+            points: training_points(executor, node)?,
+        })
+    };
+    ends(&executor.plan.nodes).into_iter().map(curve).collect()
+}
+
+/// The last planned state of every trajectory.
+fn ends(nodes: &[PlannedNode]) -> Vec<(&PlannedNode, &Trajectory)> {
     let continued: BTreeSet<NodeIndex> = nodes.iter().filter_map(continues).collect();
-    let mut curves = Vec::new();
-    for (_, node) in nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)) {
-        if let PlannedWork::Train { trajectory, .. } = &node.work {
-            let number = trajectory.name.find(|c: char| c.is_ascii_digit()).unwrap_or(trajectory.name.len());
-            let experiment = executor.experiment(node);
-            curves.push(TrainingCurve {
-                node: node.name.clone(),
-                model: experiment.config.text("model.name").to_owned(),
-                case: design::label(&experiment.varied),
-                method: trajectory.name[..number].trim_end_matches('-').to_owned(),
-                seed: node.seed,
-                points: training_points(executor, node)?,
-            });
-        }
-    }
-    Ok(curves)
+    let last = nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)).map(|(_, node)| node);
+    last.filter_map(|node| match &node.work {
+        PlannedWork::Train { trajectory, .. } => Some((node, trajectory)),
+        _ => None,
+    })
+    .collect()
 }
 
 /// The earlier state of the same trajectory that a node goes on from.
@@ -203,4 +215,68 @@ fn training_points(executor: &Executor<'_>, node: &PlannedNode) -> Result<Vec<Tr
         learning_rate: line.learning_rate,
     };
     Ok(lines.iter().map(point).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basin_core::DataRef;
+    use basin_ensemble::{AtStart, EnsembleMethod, Objective, PlanContext, Recipe, RecipeError};
+
+    /// A method whose id ends in digits and holds one.
+    #[derive(Debug)]
+    struct C2m3;
+
+    impl EnsembleMethod for C2m3 {
+        fn id(&self) -> &'static str {
+            "c2m3"
+        }
+
+        fn citations(&self) -> Vec<Citation> {
+            Vec::new()
+        }
+
+        fn plan(&self, cx: &PlanContext) -> Result<Recipe, RecipeError> {
+            let mut recipe = Recipe::new();
+            for i in 1..=cx.members {
+                let from = recipe.init(format!("member/{i}/init"));
+                let trajectory = Trajectory {
+                    // A name is for people: it may be anything.
+                    name: format!("c2m3-{i}"),
+                    method: self.id().to_owned(),
+                    from,
+                    start_epoch: 0,
+                    order: format!("c2m3/{i}/order"),
+                    schedule: cx.schedule.clone(),
+                    objective: Objective::CrossEntropy,
+                    data: DataRef::train(),
+                    moments: AtStart::Continue,
+                };
+                let member = recipe.train(trajectory, cx.epochs)?;
+                recipe.member(member);
+            }
+            Ok(recipe)
+        }
+    }
+
+    #[test]
+    fn curves_are_shown_as_their_methods_whatever_digits_these_have() {
+        let registry = Registry::default().with("c2m3", |_| Ok(Box::new(C2m3)));
+        let paper = registry.papers()[0];
+        let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let settings = vec![
+            set("ensemble.methods", "c2m3,constrained,distilled"),
+            set("data.train_images", "64"),
+            set("data.test_images", "32"),
+            set("metrics.connectivity_images", "0"),
+        ];
+        let (preset, experiment) = (&paper.presets()[0], &paper.experiments()[0]);
+        let study = Study::load(&Asked { paper, experiment, preset, settings }).unwrap();
+        let plan = Plan::new(&study, &registry).unwrap();
+        let mut methods: Vec<&str> =
+            ends(&plan.nodes).into_iter().map(|(_, trajectory)| trajectory.method.as_str()).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        assert_eq!(methods, ["c2m3", "constrained", "deep", "distilled"]);
+    }
 }

@@ -1,25 +1,27 @@
-//! What one run consists of: the cases of a design, each a whole configuration with its data and network.
+//! What one run consists of: the cases of a paper's experiment, each a whole configuration with its data and network.
 
 use crate::Experiment;
-use crate::config::{Config, ConfigError, Preset};
-use crate::design::{Design, Varied};
+use crate::config::{Config, ConfigError};
 use crate::experiment::Datasets;
 use anyhow::Result;
+use basin_papers::{Case, CaseError, Paper, Preset, Settings, Varied, case, label};
 use std::collections::BTreeMap;
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The design: which cases there are.
-    pub design: &'static Design,
+    /// The paper.
+    pub paper: &'static dyn Paper,
+    /// Its experiment: which cases there are.
+    pub experiment: &'static basin_papers::Experiment,
     /// Values to begin with.
     pub preset: &'static Preset,
-    /// Values that take their place, as `(key, text)`. What a design varies itself takes the place of these.
+    /// Values that take their place, as `(key, text)`. What an experiment varies itself takes the place of these.
     pub settings: Vec<(String, String)>,
 }
 
 impl Asked {
-    /// The configuration without anything that the design varies.
+    /// The configuration without anything that the experiment varies.
     ///
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
@@ -35,13 +37,24 @@ impl Asked {
         Config::resolve(self.preset, &self.settings, varied)
     }
 
-    /// Keys that were set and that the design sets itself, so that what was asked for has no effect; and whether that
+    /// What each case of the experiment varies.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub fn cases(&self) -> Result<Vec<Varied>, ConfigError> {
+        (self.experiment.cases)(self).map_err(|error| match error.downcast::<ConfigError>() {
+            Ok(error) => *error,
+            Err(other) => ConfigError { problems: vec![format!("  {other}")] },
+        })
+    }
+
+    /// Keys that were set and that the experiment sets itself, so that what was asked for has no effect; and whether that
     /// is so in all of its cases.
     ///
     /// # Errors
     /// As [`Asked::base`].
     pub fn replaced(&self) -> Result<BTreeMap<&'static str, bool>, ConfigError> {
-        let cases = (self.design.cases)(self)?;
+        let cases = self.cases()?;
         let varied = cases.iter().flatten().map(|(key, _)| *key);
         let asked = |key: &&str| self.settings.iter().any(|(asked, _)| Config::is_key(asked, key));
         let sets = |case: &Varied, key: &str| case.iter().any(|(own, _)| *own == key);
@@ -50,11 +63,22 @@ impl Asked {
     }
 }
 
-/// The cases of a design, loaded.
+impl Settings for Asked {
+    fn int(&self, key: &str, varied: &Varied) -> Result<u64, CaseError> {
+        let config = self.case(varied)?.to_json();
+        let value =
+            config.pointer(&format!("/{}", key.replace('.', "/"))).and_then(serde_json::Value::as_u64);
+        value.ok_or_else(|| format!("{}: {key} is no whole number", self.experiment.name).into())
+    }
+}
+
+/// The cases of an experiment, loaded.
 #[derive(Clone, Debug)]
 pub struct Study {
-    /// The design.
-    pub design: &'static Design,
+    /// The paper.
+    pub paper: &'static dyn Paper,
+    /// Its experiment.
+    pub experiment: &'static basin_papers::Experiment,
     /// At least one case; the first one's settings stand for what all have in common.
     pub cases: Vec<Experiment>,
     /// Whether a data set that is not there was stood in for.
@@ -79,9 +103,9 @@ impl Study {
     }
 
     fn with(asked: &Asked, mut datasets: Datasets) -> Result<Self> {
-        let case = |varied: Varied| Experiment::load(asked.case(&varied)?, varied, &mut datasets);
-        let cases = (asked.design.cases)(asked)?.into_iter().map(case).collect::<Result<Vec<_>>>()?;
-        Ok(Self { design: asked.design, cases, outlined: datasets.blank })
+        let load = |varied: Varied| Experiment::load(asked.case(&varied)?, varied, &mut datasets);
+        let cases = asked.cases()?.into_iter().map(load).collect::<Result<Vec<_>>>()?;
+        Ok(Self { paper: asked.paper, experiment: asked.experiment, cases, outlined: datasets.blank })
     }
 
     /// The first case's configuration, and of every case what it varies and where else it differs from the first.
@@ -94,8 +118,66 @@ impl Study {
         text
     }
 
+    /// What one case varies, beyond data set, network and methods.
+    pub fn case_keys(&self, place: usize) -> Case {
+        let varied = self.cases[place].varied.iter().map(|(key, value)| (*key, value.as_str()));
+        case(varied, self.paper.symbols())
+    }
+
+    /// The same in the paper's symbols, for the eye.
+    pub fn label(&self, place: usize) -> String {
+        label(&self.case_keys(place), self.paper.symbols())
+    }
+
+    /// Where its results stand below the run directory, with `/` at the end: those of the paper's first experiment at the
+    /// top, so that experiments of one run share its nodes and keep their reports apart.
+    pub fn folder(&self) -> String {
+        let first = self.paper.experiments().first().map(|experiment| experiment.name);
+        if Some(self.experiment.name) == first { String::new() } else { format!("{}/", self.experiment.name) }
+    }
+
     /// The configuration of the first case.
     pub fn config(&self) -> &Config {
         &self.cases[0].config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Registry;
+    use crate::experiment::plan_context;
+
+    /// No experiment may end with a refusal that its own cases bring about.
+    #[test]
+    fn every_experiment_can_be_planned_with_every_preset_data_set_and_network() {
+        let registry = Registry::default();
+        let mut planned = 0;
+        for &paper in registry.papers() {
+            let all = |preset: &'static Preset| paper.experiments().iter().map(move |e| (preset, e));
+            for (preset, experiment) in paper.presets().iter().flat_map(all) {
+                for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
+                    for model in ["resnet20", "vit"] {
+                        let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+                        let settings = vec![set("data.dataset", dataset), set("model.name", model)];
+                        let asked = Asked { paper, experiment, preset, settings };
+                        for varied in asked.cases().unwrap() {
+                            let config = asked.case(&varied).unwrap();
+                            for id in config.list("ensemble.methods") {
+                                let method = registry.method(id, &config).unwrap();
+                                let recipe = method.plan(&plan_context(&config)).unwrap_or_else(|e| {
+                                    panic!(
+                                        "{} {} {dataset} {model} {varied:?}: {e}",
+                                        preset.name, experiment.name
+                                    )
+                                });
+                                planned += recipe.members().len();
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(planned > 1000, "{planned}");
     }
 }

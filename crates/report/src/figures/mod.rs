@@ -1,14 +1,13 @@
-//! The paper's figures, as scenes: what is plotted against what.
+//! A paper's figures, as scenes: what is plotted against what.
 
-mod accuracy_connectivity;
 mod pairwise;
+mod scatter;
 mod sweep;
 mod training;
 
-use crate::method;
-use crate::paper::Paper;
-use crate::plot::{Ink, Scene};
-use crate::results::Results;
+use crate::plot::Scene;
+use crate::telling::Telling;
+use basin_papers::Figure as Kind;
 
 /// A figure with its file name (without ending) and what stands below it.
 #[derive(Clone, Debug)]
@@ -16,34 +15,38 @@ pub(crate) struct Figure {
     pub(crate) file: String,
     pub(crate) caption: String,
     pub(crate) scene: Scene,
+    /// Whether it is of the kind that the paper's layout names first: it stands beside the answer.
+    pub(crate) is_main: bool,
 }
 
 /// Width of every figure in pixels: narrow enough that its labels stay legible on a phone.
 const WIDTH: f64 = 460.0;
 
-/// All figures for which there is data, accuracy against connectivity first.
-pub(crate) fn figures(results: &Results, paper: &Paper) -> Vec<Figure> {
-    let mut all = accuracy_connectivity::figures(results, paper);
-    all.extend(pairwise::figures(results));
-    all.extend(sweep::figures(results));
-    all.extend(training::figures(results));
+/// All figures for which there is data, in the order of the paper's layout.
+pub(crate) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
+    let of = |(place, kind): (usize, &Kind)| {
+        let mut figures = match kind {
+            Kind::Scatter { file, x, y, levels, like, reading } => {
+                let axes = telling.paper.metric(x).zip(telling.paper.metric(y));
+                axes.map_or_else(Vec::new, |(x, y)| {
+                    scatter::figures(telling, &scatter::Shown { file, x, y, levels, like, reading })
+                })
+            }
+            Kind::Lines { like } => pairwise::figures(telling, like),
+            Kind::Sweep(sweep) => sweep::figures(telling, sweep),
+            Kind::Training => training::figures(telling),
+        };
+        figures.iter_mut().for_each(|figure| figure.is_main = place == 0);
+        figures
+    };
+    let mut all: Vec<Figure> = telling.paper.layout().figures.iter().enumerate().flat_map(of).collect();
+    // Different names may shorten to one file name.
+    for place in 1..all.len() {
+        while all[..place].iter().any(|other| other.file == all[place].file) {
+            all[place].file.push_str("-b");
+        }
+    }
     all
-}
-
-/// Each method of a figure with its colour, in the paper's order. Colours depend on the whole run, not on the
-/// figure, so that a method looks the same everywhere.
-fn inks<'a>(results: &'a Results, ids: impl Iterator<Item = &'a str>) -> Vec<(&'a str, Ink)> {
-    let strangers = strangers(results);
-    method::in_paper_order(ids).into_iter().map(|id| (id, Ink::of(id, &strangers))).collect()
-}
-
-/// The run's methods that the paper does not have.
-pub(crate) fn strangers(results: &Results) -> Vec<&str> {
-    let rows = results.rows.iter().map(|row| row.method.as_str());
-    let curves = results.training.iter().map(|curve| curve.method.as_str());
-    let lines = results.pairwise.iter().map(|line| line.method.as_str());
-    let all = rows.chain(curves).chain(lines).filter(|id| method::rank(id).is_none());
-    method::in_paper_order(all)
 }
 
 /// Letters, digits and single hyphens: a part of a file name on every system.

@@ -1,11 +1,12 @@
-//! Connectivity on the segment between two members, per method (the paper's Fig. 2a and 2b).
+//! Connectivity on the segment between two members, per method.
 
-use super::{Figure, WIDTH, inks, slug};
-use crate::method;
+use super::{Figure, WIDTH, slug};
 use crate::plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
-use crate::results::{PairwiseLine, Results};
+use crate::results::PairwiseLine;
 use crate::spread::summary;
+use crate::telling::Telling;
 use basin_metrics::stats::Summary;
+use basin_papers::Case;
 
 /// Mean and deviation over pairs and seeds at one position.
 type Spread = (f64, Summary);
@@ -14,10 +15,10 @@ type Spread = (f64, Summary);
 const MOST_GROUPS: usize = 4;
 
 /// One figure per network and case that has a line to draw.
-pub(super) fn figures(results: &Results) -> Vec<Figure> {
-    let mut groups: Vec<(&str, &str)> = Vec::new();
-    for line in &results.pairwise {
-        let key = (line.model.as_str(), line.case.as_str());
+pub(super) fn figures(telling: &Telling<'_>, like: &str) -> Vec<Figure> {
+    let mut groups: Vec<(&str, &Case)> = Vec::new();
+    for line in &telling.results.pairwise {
+        let key = (line.model.as_str(), &line.case);
         if !groups.contains(&key) {
             groups.push(key);
         }
@@ -26,13 +27,13 @@ pub(super) fn figures(results: &Results) -> Vec<Figure> {
     if groups.len() > MOST_GROUPS {
         groups.retain(|(_, case)| case.is_empty());
     }
-    groups.into_iter().filter_map(|key| figure(results, key, several)).collect()
+    groups.into_iter().filter_map(|key| figure(telling, like, key, several)).collect()
 }
 
-fn figure(results: &Results, key: (&str, &str), several: bool) -> Option<Figure> {
-    let here = |line: &&PairwiseLine| (line.model.as_str(), line.case.as_str()) == key;
-    let lines: Vec<&PairwiseLine> = results.pairwise.iter().filter(here).collect();
-    let methods = inks(results, lines.iter().map(|line| line.method.as_str()));
+fn figure(telling: &Telling<'_>, like: &str, key: (&str, &Case), several: bool) -> Option<Figure> {
+    let here = |line: &&PairwiseLine| (line.model.as_str(), &line.case) == key;
+    let lines: Vec<&PairwiseLine> = telling.results.pairwise.iter().filter(here).collect();
+    let methods = telling.inks(lines.iter().map(|line| line.method.as_str()));
     let curves: Vec<(&str, Ink, Vec<Spread>)> = methods
         .into_iter()
         .map(|(id, ink)| (id, ink, spread(&lines, id)))
@@ -88,13 +89,13 @@ fn figure(results: &Results, key: (&str, &str), several: bool) -> Option<Figure>
         let mut spots = line(curve);
         let centre = (left + right) / 2.0;
         spots.sort_by(|a, b| (a.0 - centre).abs().total_cmp(&(b.0 - centre).abs()));
-        if !room.place(&mut scene, method::name(id), *ink, &spots, upward(&curves, curve)) {
-            unnamed.push((method::name(id), *ink));
+        if !room.place(&mut scene, telling.name(id), *ink, &spots, upward(&curves, curve)) {
+            unnamed.push((telling.name(id), *ink));
         }
     }
     let below = bottom + 46.0;
     scene.height = below + legend(&mut scene, &unnamed, Key::Line, (left, below), right);
-    let (model, case) = key;
+    let (model, case) = (key.0, telling.label(key.1));
     let (file, of) = match several {
         true => (
             format!("pairwise-connectivity-{}", slug(&format!("{model} {case}"))),
@@ -105,12 +106,13 @@ fn figure(results: &Results, key: (&str, &str), several: bool) -> Option<Figure>
     Some(Figure {
         file,
         caption: format!(
-            "Connectivity on the line between two members{} (the paper's Fig. 2a and 2b): accuracy at each point \
+            "Connectivity on the line between two members{} ({like}): accuracy at each point \
                   minus the mixture of the two ends' accuracies. Line: mean over pairs and seeds; band: ± one standard \
                   deviation. A curve that stays at 0 joins members of one basin.",
             of.trim_end()
         ),
         scene,
+        is_main: false,
     })
 }
 

@@ -1,85 +1,56 @@
-//! What an experiment finds as it varies a number: quantities over the split epoch t or the number of members M (the
-//! paper's Fig. 3).
+//! What an experiment finds as it varies a number: metrics over a key, one series per method and per setting of the other
+//! keys.
 
-use super::{Figure, WIDTH, inks, slug};
-use crate::method;
+use super::{Figure, WIDTH, slug};
+use crate::Ensemble;
 use crate::number::deviation;
 use crate::plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, legend};
-use crate::results::{Results, Row};
 use crate::spread::summary;
+use crate::telling::Telling;
+use basin_metrics::Metric;
 use basin_metrics::stats::Summary;
-use serde_json::Value;
-
-/// A number that experiments vary: its place in a configuration, and what the axis is called.
-struct Axis {
-    place: &'static str,
-    symbol: &'static str,
-    name: &'static str,
-}
-
-const AXES: [Axis; 2] = [
-    Axis { place: "/ensemble/split_epoch", symbol: "t", name: "split epoch t" },
-    Axis { place: "/ensemble/members", symbol: "M", name: "number of members M" },
-];
-
-type Quantity = (&'static str, &'static str, fn(&Row) -> f64);
-
-const QUANTITIES: [Quantity; 5] = [
-    ("accuracy", "ensemble accuracy, %", |row| 100.0 * row.ensemble_accuracy),
-    ("connectivity", "joint connectivity q̄, percentage points", |row| 100.0 * row.joint_connectivity),
-    ("member-accuracy", "mean member accuracy, %", |row| 100.0 * row.mean_member_accuracy),
-    ("variance", "variance of the true class's probability", |row| row.true_class_variance),
-    ("divergence", "Jensen-Shannon divergence, nats", |row| row.jsd_one_vs_all),
-];
+use basin_papers::{Quantity, Sweep};
 
 /// One series: a method, with what else its cases vary.
 struct Series<'a> {
     method: &'a str,
     rest: String,
     /// Position and values over seeds, by position.
-    points: Vec<(f64, Vec<&'a Row>)>,
+    points: Vec<(f64, Vec<&'a Ensemble>)>,
 }
 
-/// A figure per data set, network and quantity for every axis along which there are several positions.
-pub(super) fn figures(results: &Results) -> Vec<Figure> {
-    let mut groups: Vec<(&str, &str)> = Vec::new();
-    for row in &results.rows {
-        if !groups.contains(&(&row.dataset, &row.model)) {
-            groups.push((&row.dataset, &row.model));
-        }
-    }
+/// A figure per data set, network and quantity, where there are several positions.
+pub(super) fn figures(telling: &Telling<'_>, sweep: &Sweep) -> Vec<Figure> {
     let mut figures = Vec::new();
-    for axis in &AXES {
-        for &(dataset, model) in &groups {
-            let series = series(results, axis, (dataset, model));
-            if series.iter().any(|series| series.points.len() > 1) {
-                let of = |quantity: &Quantity| figure(results, axis, quantity, &series, (dataset, model));
-                figures.extend(QUANTITIES.iter().filter_map(of));
-            }
+    for group in telling.groups(|e| (e.dataset.as_str(), e.model.as_str())) {
+        let series = series(telling, sweep, &group);
+        if series.iter().any(|series| series.points.len() > 1) {
+            let group = (group[0].dataset.as_str(), group[0].model.as_str());
+            let of = |quantity: &Quantity| figure(telling, sweep, quantity, &series, group);
+            figures.extend(sweep.quantities.iter().filter_map(of));
         }
     }
     figures
 }
 
-fn series<'a>(results: &'a Results, axis: &Axis, group: (&str, &str)) -> Vec<Series<'a>> {
+fn series<'a>(telling: &Telling<'_>, sweep: &Sweep, group: &[&'a Ensemble]) -> Vec<Series<'a>> {
     let mut all: Vec<Series<'a>> = Vec::new();
-    let here = |row: &&Row| (row.dataset.as_str(), row.model.as_str()) == group && !row.case.is_empty();
-    for row in results.rows.iter().filter(here) {
-        let parts: Vec<&str> = row.case.split(", ").collect();
-        let own = format!("{} = ", axis.symbol);
-        let at = results.config_of(row).pointer(axis.place).and_then(Value::as_f64);
-        let Some(at) = at.filter(|_| parts.iter().any(|part| part.starts_with(&own))) else { continue };
-        let rest: Vec<&str> = parts.into_iter().filter(|part| !part.starts_with(&own)).collect();
-        let rest = rest.join(", ");
-        let known = all.iter().position(|series| series.method == row.method && series.rest == rest);
+    for ensemble in group {
+        let Some(at) = ensemble.case.get(sweep.key).and_then(|text| text.parse::<f64>().ok()) else {
+            continue;
+        };
+        let mut rest = ensemble.case.clone();
+        rest.remove(sweep.key);
+        let rest = telling.label(&rest);
+        let known = all.iter().position(|series| series.method == ensemble.method && series.rest == rest);
         let known = known.unwrap_or_else(|| {
-            all.push(Series { method: &row.method, rest, points: Vec::new() });
+            all.push(Series { method: &ensemble.method, rest, points: Vec::new() });
             all.len() - 1
         });
         let points = &mut all[known].points;
         match points.iter_mut().find(|(position, _)| *position == at) {
-            Some((_, rows)) => rows.push(row),
-            None => points.push((at, vec![row])),
+            Some((_, ensembles)) => ensembles.push(ensemble),
+            None => points.push((at, vec![ensemble])),
         }
     }
     all.iter_mut().for_each(|series| series.points.sort_by(|a, b| a.0.total_cmp(&b.0)));
@@ -87,18 +58,20 @@ fn series<'a>(results: &'a Results, axis: &Axis, group: (&str, &str)) -> Vec<Ser
 }
 
 fn figure(
-    results: &Results,
-    axis: &Axis,
-    (id, name, value): &Quantity,
+    telling: &Telling<'_>,
+    sweep: &Sweep,
+    quantity: &Quantity,
     series: &[Series<'_>],
     (dataset, model): (&str, &str),
 ) -> Option<Figure> {
-    let methods = inks(results, series.iter().map(|series| series.method));
-    let ink = |id: &str| methods.iter().find(|(known, _)| *known == id).map_or(Ink::Text, |(_, ink)| *ink);
-    let spread = |rows: &[&Row]| summary(&rows.iter().map(|row| value(row)).collect::<Vec<f64>>());
+    let metric: &Metric = telling.paper.metric(quantity.metric)?;
+    let name = metric.title_with_unit();
+    let spread = |ensembles: &[&Ensemble]| {
+        summary(&ensembles.iter().map(|e| metric.scale() * e.number(metric.id)).collect::<Vec<f64>>())
+    };
     let curves: Vec<(&Series<'_>, Vec<(f64, Summary)>)> = series
         .iter()
-        .map(|series| (series, series.points.iter().map(|(at, rows)| (*at, spread(rows))).collect()))
+        .map(|series| (series, series.points.iter().map(|(at, all)| (*at, spread(all))).collect()))
         .collect();
     let points = || curves.iter().flat_map(|(_, points)| points.iter().map(|(x, s)| (*x, s.mean)));
     if !points().any(|(_, y)| y.is_finite()) {
@@ -107,7 +80,7 @@ fn figure(
     // Where a single seed stands behind a mean there is no bar.
     let ends = |s: &Summary| deviation(s).map(|sd| [s.mean - sd, s.mean + sd]);
     let bars = curves.iter().flat_map(|(_, points)| points.iter().filter_map(|(_, s)| ends(s))).flatten();
-    let mut scene = Scene::new(WIDTH, 0.0, &format!("{name} against {}", axis.name));
+    let mut scene = Scene::new(WIDTH, 0.0, &format!("{name} against {}", sweep.name));
     let (left, right, top, bottom) = (60.0, WIDTH - 14.0, 14.0, 296.0);
     let ys = points().map(|(_, y)| y).chain(bars).filter(|y| y.is_finite());
     let frame = Frame {
@@ -115,11 +88,11 @@ fn figure(
         y: Scale::linear(ys, 0.09, (bottom, top), 6),
     };
     frame.draw(&mut scene);
-    frame.name_x(&mut scene, axis.name);
-    Frame::name_y(&mut scene, name, (top, bottom));
+    frame.name_x(&mut scene, sweep.name);
+    Frame::name_y(&mut scene, &name, (top, bottom));
     let (mut named, mut barred) = (Vec::new(), false);
     for (place, (series, points)) in curves.iter().enumerate() {
-        let ink = ink(series.method);
+        let ink = telling.ink(series.method);
         let before = curves[..place].iter().filter(|(other, _)| other.method == series.method).count();
         let dash = [Dash::Solid, Dash::Dashed, Dash::Dotted][before % 3];
         for (x, [low, high]) in points.iter().filter_map(|(x, spread)| Some((*x, ends(spread)?))) {
@@ -131,22 +104,19 @@ fn figure(
         scene.marks.extend(at.iter().map(|&at| Mark::Point { at, marker: ink.marker(), radius: 3.5, ink }));
         scene.marks.push(Mark::Line { points: at, ink, width: 2.0, opacity: 1.0, dash });
         let dashed = ["", " (dashed)", " (dotted)"][before % 3];
-        named.push((format!("{} {}{dashed}", method::name(series.method), series.rest), ink));
+        named.push((format!("{} {}{dashed}", telling.name(series.method), series.rest), ink));
     }
     let named: Vec<(&str, Ink)> = named.iter().map(|(name, ink)| (name.as_str(), *ink)).collect();
     let below = bottom + 46.0;
     scene.height = below + legend(&mut scene, &named, Key::Line, (left, below), right);
-    let like = match (axis.symbol, *id) {
-        ("t", "connectivity" | "variance" | "divergence") => " (as the paper's Fig. 3)",
-        _ => "",
-    };
+    let like = if quantity.like.is_empty() { String::new() } else { format!(" (as {})", quantity.like) };
+    let Sweep { symbol, name: over, .. } = sweep;
+    let points =
+        if barred { "Points: means over seeds; bars: ± one standard deviation" } else { "One seed" };
     Some(Figure {
-        file: format!("{id}-over-{}-{}-{}", axis.symbol.to_lowercase(), slug(dataset), slug(model)),
-        caption: format!(
-            "{name} over the {} on {dataset} with {model}{like}. {}.",
-            axis.name,
-            if barred { "Points: means over seeds; bars: ± one standard deviation" } else { "One seed" }
-        ),
+        file: format!("{}-over-{}-{}-{}", quantity.file, symbol.to_lowercase(), slug(dataset), slug(model)),
+        caption: format!("{name} over the {over} on {dataset} with {model}{like}. {points}."),
         scene,
+        is_main: false,
     })
 }

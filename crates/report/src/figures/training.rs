@@ -3,10 +3,10 @@
 //! Panels share the y axis and have their own x axis, because a stochastic-weight ensemble trains one network for
 //! as many epochs as the others train all their members.
 
-use super::{Figure, WIDTH, inks};
-use crate::method;
+use super::{Figure, WIDTH};
 use crate::plot::{Anchor, Dash, Frame, Ink, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE};
-use crate::results::{Results, TrainingCurve, TrainingPoint};
+use crate::results::{TrainingCurve, TrainingPoint};
+use crate::telling::Telling;
 
 const COLUMNS: usize = 2;
 const LEFT: f64 = 60.0;
@@ -17,13 +17,18 @@ const PANEL_HEIGHT: f64 = 104.0;
 const ROW_HEIGHT: f64 = PANEL_HEIGHT + 52.0;
 
 /// Loss and accuracy, each where a curve has a finite value.
-pub(super) fn figures(results: &Results) -> Vec<Figure> {
+pub(super) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
     let about = "One panel per network and method, one line per trained node and seed; panels share the vertical axis, and each \
                  has its own length of training.";
-    let loss = panels(results, "training loss", &|point| point.loss, true);
-    let accuracy = panels(results, "accuracy, %", &|point| 100.0 * point.accuracy, false);
+    let loss = panels(telling, "training loss", &|point| point.loss, true);
+    let accuracy = panels(telling, "accuracy, %", &|point| 100.0 * point.accuracy, false);
     let figure = |file: &str, what: &str, scene: Option<Scene>| {
-        Some(Figure { file: file.to_owned(), caption: format!("{what} {about}"), scene: scene? })
+        Some(Figure {
+            file: file.to_owned(),
+            caption: format!("{what} {about}"),
+            scene: scene?,
+            is_main: false,
+        })
     };
     let loss = figure("training-loss", "Training loss against epoch.", loss);
     let accuracy = figure("training-accuracy", "Accuracy while training against epoch.", accuracy);
@@ -32,13 +37,13 @@ pub(super) fn figures(results: &Results) -> Vec<Figure> {
 
 type Quantity<'a> = &'a dyn Fn(&TrainingPoint) -> f64;
 
-fn panels(results: &Results, name: &str, quantity: Quantity<'_>, logarithmic: bool) -> Option<Scene> {
+fn panels(telling: &Telling<'_>, name: &str, quantity: Quantity<'_>, logarithmic: bool) -> Option<Scene> {
     let values: Vec<f64> =
-        results.training.iter().flat_map(|curve| curve.points.iter().map(quantity)).collect();
+        telling.results.training.iter().flat_map(|curve| curve.points.iter().map(quantity)).collect();
     if !values.iter().any(|value| value.is_finite()) {
         return None;
     }
-    let groups = groups(results);
+    let groups = groups(telling);
     let rows = groups.len().div_ceil(COLUMNS);
     let bottom = rows as f64 * ROW_HEIGHT;
     let mut scene = Scene::new(WIDTH, bottom + 24.0, &format!("{name} against epoch, by method"));
@@ -51,7 +56,7 @@ fn panels(results: &Results, name: &str, quantity: Quantity<'_>, logarithmic: bo
         } else {
             Scale::linear(values.iter().copied(), 0.05, span, 4)
         };
-        panel(&mut scene, results, group, quantity, (left, y), i % COLUMNS == 0);
+        panel(&mut scene, telling, group, quantity, (left, y), i % COLUMNS == 0);
     }
     scene.text(((LEFT + WIDTH - 14.0) / 2.0, bottom + 14.0), "epoch", LABEL_SIZE, Ink::Text, Anchor::Middle);
     Frame::name_y(&mut scene, name, (0.0, bottom));
@@ -67,18 +72,18 @@ struct Group<'a> {
 }
 
 /// Network by network, the methods in their usual order.
-fn groups(results: &Results) -> Vec<Group<'_>> {
+fn groups<'a>(telling: &'a Telling<'_>) -> Vec<Group<'a>> {
     let mut models: Vec<&str> = Vec::new();
-    for curve in &results.training {
+    for curve in &telling.results.training {
         if !models.contains(&curve.model.as_str()) {
             models.push(&curve.model);
         }
     }
     let several = models.len() > 1;
     let of = |model| {
-        let curves = results.training.iter().filter(move |curve| curve.model == model);
-        inks(results, curves.map(|curve| curve.method.as_str())).into_iter().map(move |(method, ink)| {
-            let name = method::name(method);
+        let curves = telling.results.training.iter().filter(move |curve| curve.model == model);
+        telling.inks(curves.map(|curve| curve.method.as_str())).into_iter().map(move |(method, ink)| {
+            let name = telling.name(method);
             let title = if several { format!("{model}: {name}") } else { name.to_owned() };
             Group { model, method, title, ink }
         })
@@ -88,7 +93,7 @@ fn groups(results: &Results) -> Vec<Group<'_>> {
 
 fn panel(
     scene: &mut Scene,
-    results: &Results,
+    telling: &Telling<'_>,
     group: &Group<'_>,
     quantity: Quantity<'_>,
     (left, mut y): (f64, Scale),
@@ -97,7 +102,7 @@ fn panel(
     let ink = group.ink;
     let here =
         |curve: &&TrainingCurve| (curve.model.as_str(), curve.method.as_str()) == (group.model, group.method);
-    let curves = || results.training.iter().filter(here);
+    let curves = || telling.results.training.iter().filter(here);
     let epochs = curves().flat_map(|curve| curve.points.iter().map(|point| point.epoch)).chain([0.0]);
     if !first_column {
         // The axis is shared: its labels stand at the left edge only.

@@ -1,27 +1,25 @@
 //! `report/index.html`: the whole report as one file that needs nothing else, on a phone or a desk, light or dark.
 
+mod answer;
 pub(crate) mod escape;
 mod tables;
 
-use crate::figures::{Figure, strangers};
-use crate::method;
+use crate::figures::Figure;
 use crate::number::{MISSING, duration, fixed, grouped};
 use crate::plot::{Reader, custom_properties, svg};
+use crate::render::Told;
 use crate::results::Results;
-use crate::table::Block;
+use crate::table::{compared_legend, described_legend};
+use crate::telling::Telling;
 use basin_core::Citation;
 use escape::escaped;
 use serde_json::Value;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page.
-pub(crate) fn page(
-    results: &Results,
-    blocks: &[Block],
-    figures: &[Figure],
-    citations: &[Citation],
-) -> String {
+/// The page: the answer and the main figure, then all that they rest on.
+pub(crate) fn page(told: &Told<'_>) -> String {
+    let results = told.telling.results;
     let name = escaped(&results.name);
     let (light, dark) = (custom_properties(false), custom_properties(true));
     let mut html = format!(
@@ -30,46 +28,60 @@ pub(crate) fn page(
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}</title>\n<style>\n\
          :root{{color-scheme:light dark;{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n\
          {STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{name}</h1>\n<p class=\"lede\">{}</p>\n",
-        escaped(&lede(results))
+        escaped(&lede(&told.telling))
     );
-    let strangers = strangers(results);
-    let last = |at: usize| at + 1 == blocks.len();
-    for (at, block) in blocks.iter().enumerate() {
-        html += &tables::compared(block, &strangers, last(at));
-    }
-    html += &figure_section(figures);
-    for (at, block) in blocks.iter().enumerate() {
-        html += &tables::quality(block, &strangers, last(at));
-    }
+    let (main, others) = match told.figures.split_first() {
+        Some((main, others)) if main.is_main => (Some(main), others),
+        _ => (None, &told.figures[..]),
+    };
+    html += &answer::section(told, main.map(figure));
+    html += &told.blocks.iter().map(tables::compared).collect::<String>();
+    html += &figure_section(others);
+    html += &told.blocks.iter().map(tables::described).collect::<String>();
+    html += &legends(told);
     html += &cost(results);
     html += &keys("Configuration", &results.config);
     html += &keys("Environment", &results.environment);
-    html += &references(citations);
+    html += &references(&told.citations);
     html + "</main>\n</body>\n</html>\n"
 }
 
+/// What columns mean, once for all tables.
+fn legends(told: &Told<'_>) -> String {
+    if told.blocks.is_empty() {
+        return String::new();
+    }
+    let texts = [compared_legend(&told.blocks), described_legend(&told.blocks)];
+    let paragraphs = texts.iter().filter(|text| !text.is_empty());
+    let paragraphs: String =
+        paragraphs.map(|text| format!("<p class=\"small\">{}</p>\n", escaped(text))).collect();
+    format!("<section>\n<h2>How to read the tables</h2>\n{paragraphs}</section>\n")
+}
+
 /// What this run is, in one paragraph.
-fn lede(results: &Results) -> String {
-    if results.rows.is_empty() {
+fn lede(telling: &Telling<'_>) -> String {
+    let ensembles = &telling.results.ensembles;
+    if ensembles.is_empty() {
         return "No ensemble has been measured yet.".to_owned();
     }
-    let rows = &results.rows;
-    let datasets = distinct(rows.iter().map(|row| row.dataset.as_str()));
-    let models = distinct(rows.iter().map(|row| row.model.as_str()));
-    let methods = method::in_paper_order(rows.iter().map(|row| row.method.as_str()));
-    let mut seeds: Vec<u64> = rows.iter().map(|row| row.seed).collect();
+    let datasets = distinct(ensembles.iter().map(|ensemble| ensemble.dataset.as_str()));
+    let models = distinct(ensembles.iter().map(|ensemble| ensemble.model.as_str()));
+    let methods = telling.in_order(ensembles.iter().map(|ensemble| ensemble.method.as_str()));
+    let mut seeds: Vec<u64> = ensembles.iter().map(|ensemble| ensemble.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let work = telling.paper.citation();
+    let family = work.authors.split(',').next().unwrap_or_default();
     format!(
-        "Ensembles of {} on {}: {} ({}), {}, measured on the test split and set beside the numbers of “How Good is a \
-         Single Basin?” (Lion et al., 2024). Can networks of one connected basin ensemble as well as independent \
-         ones?",
+        "Ensembles of {} on {}: {} ({}), {}, measured on the test split, beside “{}” ({family} et al., {}).",
         models.join(", "),
         datasets.join(", "),
         count(methods.len(), "method"),
-        methods.iter().map(|id| method::name(id)).collect::<Vec<_>>().join(", "),
+        methods.iter().map(|id| telling.name(id)).collect::<Vec<_>>().join(", "),
         count(seeds.len(), "seed"),
+        work.title,
+        work.year,
     )
 }
 
@@ -88,12 +100,13 @@ fn figure_section(figures: &[Figure]) -> String {
     if figures.is_empty() {
         return String::new();
     }
-    let one = |figure: &Figure| {
-        let drawing = svg(&figure.scene, Reader::Page);
-        format!("<figure>\n{drawing}<figcaption>{}</figcaption>\n</figure>\n", escaped(&figure.caption))
-    };
-    let all: String = figures.iter().map(one).collect();
+    let all: String = figures.iter().map(figure).collect();
     format!("<section>\n<h2>Figures</h2>\n<div class=\"figures\">\n{all}</div>\n</section>\n")
+}
+
+fn figure(figure: &Figure) -> String {
+    let drawing = svg(&figure.scene, Reader::Page);
+    format!("<figure>\n{drawing}<figcaption>{}</figcaption>\n</figure>\n", escaped(&figure.caption))
 }
 
 fn cost(results: &Results) -> String {
@@ -188,7 +201,9 @@ mod tests {
     fn names_and_settings_cannot_inject_markup() {
         let evil = "</style><script>alert(1)</script>";
         let results = Results { name: evil.into(), config: json!({ evil: evil }), ..Results::default() };
-        let html = page(&results, &[], &[], &[]);
+        let artifacts = crate::render(&results, &basin_paper_single_basin::SingleBasin, &[]).unwrap();
+        let page = artifacts.into_iter().find(|artifact| artifact.path.ends_with(".html")).unwrap();
+        let html = String::from_utf8(page.bytes).unwrap();
         assert!(!html.contains("<script"), "{html}");
         assert!(html.contains("&lt;script&gt;"));
     }

@@ -1,37 +1,40 @@
 //! Many cases at a glance: one line per case and method, our numbers alone.
 
 use super::columns::{aligned, needed, wrapped};
-use crate::method;
-use crate::number::percent_summary;
-use crate::table::{Block, Quality};
+use crate::number::shown_summary;
+use crate::table::{Block, DescribedRow, Section};
+use crate::telling::Telling;
+use basin_metrics::{Metric, Unit};
 
-/// What stands above the columns; [`Block::sections`] come in the same order, then the cost.
-const HEADER: [&str; 6] = ["case", "method", "accuracy, %", "q̄, pp", "mean member, %", "passes"];
-
-/// What the last column means, where it is shown.
+/// What the column of cost means, where it is shown.
 const COST: &str = "; passes over the training set, were nothing shared";
+
+/// The metric of that column.
+const PASSES: &str = "passes";
 
 /// Columns before the numbers.
 const NAMES: usize = 2;
 
 /// The lines under the names of their data sets and networks, and what they leave out.
-pub(super) fn table(blocks: &[Block], width: usize) -> String {
+pub(super) fn table(telling: &Telling<'_>, blocks: &[Block], width: usize) -> String {
     let groups = groups(blocks);
+    let metrics = telling.metrics(telling.paper.layout().compared);
+    let header = header(&metrics);
     let mut rows: Vec<Vec<String>> =
-        groups.iter().flat_map(|group| [vec![header()], lines(group)].concat()).collect();
-    let cases = rows.iter().any(|row| row[0] != HEADER[0] && !row[0].is_empty());
+        groups.iter().flat_map(|group| [vec![header.clone()], lines(group, &metrics)].concat()).collect();
+    let cases = rows.iter().any(|row| row[0] != header[0] && !row[0].is_empty());
     if !cases {
         rows.iter_mut().for_each(|row| drop(row.remove(0)));
     }
     let names = if cases { NAMES } else { NAMES - 1 };
     // One alignment for all groups: the eye runs down the page.
     let text = aligned(&fitted(rows, names, width), width, names);
-    let cost = if text.contains(HEADER[HEADER.len() - 1]) { COST } else { "" };
+    let cost = if text.contains(PASSES) { COST } else { "" };
     let mut lines_left = text.lines();
     let mut text = String::new();
     for group in &groups {
         text += &format!("{}\n{}\n", title(group), "═".repeat(width));
-        let count: usize = group.iter().map(|block| block.quality.len()).sum();
+        let count: usize = group.iter().map(|block| block.described.rows.len()).sum();
         for line in lines_left.by_ref().take(1 + count) {
             text += &format!("{line}\n");
         }
@@ -66,12 +69,19 @@ fn alike(group: &[&Block]) -> bool {
     group.iter().all(|block| block.members == group[0].members)
 }
 
-fn header() -> Vec<String> {
-    HEADER.map(str::to_owned).to_vec()
+/// The case and the method, the compared quantities, the cost.
+fn header(metrics: &[&Metric]) -> Vec<String> {
+    let unit = |metric: &Metric| match metric.unit {
+        Unit::Share => ", %",
+        Unit::Points => ", pp",
+        _ => "",
+    };
+    let heads = metrics.iter().map(|metric| format!("{}{}", metric.head, unit(metric)));
+    ["case", "method"].map(str::to_owned).into_iter().chain(heads).chain([PASSES.to_owned()]).collect()
 }
 
 /// A line per block and method; methods that only the paper has are left to the report.
-fn lines(group: &[&Block]) -> Vec<Vec<String>> {
+fn lines(group: &[&Block], metrics: &[&Metric]) -> Vec<Vec<String>> {
     let same_size = alike(group);
     let of = |block: &&Block| {
         let block = *block;
@@ -79,17 +89,19 @@ fn lines(group: &[&Block]) -> Vec<Vec<String>> {
         let size = if told { String::new() } else { format!("M = {}", block.members) };
         let parts = [block.case.as_str(), size.as_str()];
         let case = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-        let line = move |quality: &Quality| {
-            let id = &quality.method;
-            let cell = |section: &crate::table::Section| {
-                let line = section.lines.iter().find(|line| line.method == *id);
-                line.and_then(|line| line.ours.as_ref()).map_or_else(String::new, percent_summary)
+        let line = move |row: &DescribedRow| {
+            let cell = |section: &Section| {
+                let line = section.lines.iter().find(|line| line.method == row.method);
+                let ours = line.and_then(|line| line.ours.as_ref());
+                ours.map_or_else(String::new, |summary| shown_summary(summary, section.metric))
             };
-            let names = [case.clone(), method::name(id).to_owned()];
-            let sections = block.sections.iter().take(HEADER.len() - NAMES - 1);
-            names.into_iter().chain(sections.map(cell)).chain([quality.passes()]).collect()
+            let names = [case.clone(), row.name.clone()];
+            let sections = block.sections.iter().take(metrics.len());
+            let cost = block.described.columns.iter().position(|metric| metric.id == PASSES);
+            let cost = cost.map_or_else(|| crate::number::MISSING.to_owned(), |at| row.cells[at].0.clone());
+            names.into_iter().chain(sections.map(cell)).chain([cost]).collect()
         };
-        block.quality.iter().map(line).collect::<Vec<Vec<String>>>()
+        block.described.rows.iter().map(line).collect::<Vec<Vec<String>>>()
     };
     group.iter().flat_map(of).collect()
 }
@@ -103,10 +115,8 @@ fn fitted(mut rows: Vec<Vec<String>>, names: usize, width: usize) -> Vec<Vec<Str
             }
         }
     }
-    for _ in 0..HEADER.len() - NAMES - 1 {
-        if needed(&rows) > width {
-            rows.iter_mut().for_each(|row| drop(row.pop()));
-        }
+    while needed(&rows) > width && rows.iter().all(|row| row.len() > names + 1) {
+        rows.iter_mut().for_each(|row| drop(row.pop()));
     }
     rows
 }

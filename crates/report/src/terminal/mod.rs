@@ -4,12 +4,12 @@ mod columns;
 mod compact;
 
 use crate::ReportError;
-use crate::method;
+use crate::claims::{judged, judgement_in_words, setting_in_words};
 use crate::number::superscript;
 use crate::results::Results;
-use crate::table::{
-    self, Block, COMPARISON_LEGEND, NOT_RUN, QUALITY, QUALITY_LEGEND, QUALITY_TITLE, Section,
-};
+use crate::table::{self, Block, Described, NOT_RUN, Section, compared_legend, described_legend};
+use crate::telling::Telling;
+use basin_papers::Paper;
 use columns::{aligned, needed, wrapped};
 use std::iter;
 use std::ops::Range;
@@ -21,33 +21,53 @@ const NARROWEST: usize = 48;
 const MOST_BLOCKS: usize = 4;
 
 /// Our numbers beside the paper's, and calibration and diversity, as plain text; of more than four cases only our
-/// accuracies and connectivity, one line per case and method.
+/// accuracies and connectivity, one line per case and method. It ends with what the run says of the paper's claims.
 ///
 /// With names as short as the paper's no line is longer than `width`: where there is less room than at 80, the
 /// verdict is dropped first, then the interval, then the difference. A width under 48 counts as 48.
 ///
 /// # Errors
-/// [`ReportError`] when the rows contradict themselves (repeated rows, percentages for fractions).
-pub fn terminal_table(results: &Results, width: usize) -> Result<String, ReportError> {
-    results.check()?;
+/// [`ReportError`] when the results contradict themselves (repeated ensembles, percentages for fractions).
+pub fn terminal_table(results: &Results, paper: &dyn Paper, width: usize) -> Result<String, ReportError> {
+    let telling = Telling::new(results, paper)?;
     let width = width.max(NARROWEST);
-    let blocks = table::blocks(results)?;
+    let blocks = table::blocks(&telling);
     if blocks.is_empty() {
         return Ok("No ensemble has been measured yet.\n".to_owned());
     }
     if blocks.len() > MOST_BLOCKS {
-        return Ok(compact::table(&blocks, width));
+        return Ok(compact::table(&telling, &blocks, width) + &answer(&telling, width));
     }
     let text = blocks.iter().map(|block| block_text(block, width)).collect::<Vec<_>>().join("\n");
-    Ok(text + &wrapped(COMPARISON_LEGEND, width) + &wrapped(QUALITY_LEGEND, width))
+    let legends = wrapped(&compared_legend(&blocks), width) + &wrapped(&described_legend(&blocks), width);
+    Ok(text + &legends + &answer(&telling, width))
+}
+
+/// Each claim that the run can speak to, with its verdict; last, where the eye is.
+fn answer(telling: &Telling<'_>, width: usize) -> String {
+    let judgements = judged(telling);
+    if judgements.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}{}\n", wrapped(telling.paper.question(), width), "═".repeat(width));
+    for judgement in &judgements {
+        let found = judgement_in_words(judgement, telling.paper);
+        let verdict = judgement.verdict.to_string().to_uppercase();
+        let setting = setting_in_words(&judgements, judgement);
+        let sentence = format!("{verdict}: {} {setting}{found}", judgement.claim.sentence);
+        text += &wrapped(&sentence, width);
+    }
+    text
 }
 
 fn block_text(block: &Block, width: usize) -> String {
     let mut text = format!("{}\n{}\n", block.title(), "═".repeat(width));
     text += &wrapped(&block.setup, width);
-    // One alignment for all sections: the eye runs down the page.
-    let rows: Vec<Vec<String>> = block.sections.iter().flat_map(comparison_rows).collect();
-    let lines = aligned(&fitted(rows, width), width, 1);
+    // One alignment for all sections: the eye runs down the page. The paper's columns stand where it has a number.
+    let compared = block.sections.iter().any(Section::compared);
+    let rows: Vec<Vec<String>> =
+        block.sections.iter().flat_map(|section| comparison_rows(section, compared)).collect();
+    let lines = aligned(&if compared { fitted(rows, width) } else { rows }, width, 1);
     let mut lines = lines.lines();
     for section in &block.sections {
         text += &format!("\n{}\n", section.title);
@@ -55,8 +75,10 @@ fn block_text(block: &Block, width: usize) -> String {
             text += &format!("{line}\n");
         }
     }
-    text += &format!("\n{QUALITY_TITLE}\n");
-    text += &quality_tables(block, width).join("\n");
+    if !block.described.columns.is_empty() {
+        text += &format!("\n{}\n", block.described.title);
+        text += &described_tables(&block.described, width).join("\n");
+    }
     text.push('\n');
     for (i, note) in block.footnotes.iter().enumerate() {
         text += &wrapped(&format!("{} {note}", superscript(i + 1)), width);
@@ -68,37 +90,42 @@ fn block_text(block: &Block, width: usize) -> String {
 const OURS: usize = 2;
 
 /// Column names, then one row per method.
-fn comparison_rows(section: &Section) -> Vec<Vec<String>> {
+fn comparison_rows(section: &Section, compared: bool) -> Vec<Vec<String>> {
     let mut rows = vec![["", "paper ", "ours (seeds)", "difference [95 %]", ""].map(str::to_owned).to_vec()];
     rows.extend(section.lines.iter().map(|line| {
         // A column of its own for footnote marks keeps the numbers under each other.
         let paper = line.paper_cell() + if line.mark.is_none() { " " } else { "" };
-        let name = method::name(&line.method).to_owned();
-        vec![name, paper, line.ours_cell(), line.difference_cell(), line.verdict_cell().to_owned()]
+        let (name, verdict) = (line.name.clone(), line.verdict_cell().to_owned());
+        vec![name, paper, line.ours_cell(), line.difference_cell(), verdict]
     }));
+    if !compared {
+        rows.iter_mut().for_each(|row| *row = vec![row[0].clone(), row[OURS].clone()]);
+    }
     rows
 }
 
 /// All columns in one table, or in as few as fit.
-fn quality_tables(block: &Block, width: usize) -> Vec<String> {
+fn described_tables(described: &Described, width: usize) -> Vec<String> {
+    let count = described.columns.len();
     let cut = |tables: usize| -> Vec<Vec<Vec<String>>> {
-        let each = QUALITY.len().div_ceil(tables);
-        let starts = (0..QUALITY.len()).step_by(each);
-        starts.map(|start| quality_rows(block, start..QUALITY.len().min(start + each))).collect()
+        let each = count.div_ceil(tables);
+        let starts = (0..count).step_by(each);
+        starts.map(|start| described_rows(described, start..count.min(start + each))).collect()
     };
     let fits = |tables: &Vec<Vec<Vec<String>>>| tables.iter().all(|rows| needed(rows) <= width);
-    let tables = (1..QUALITY.len()).map(cut).find(fits).unwrap_or_else(|| cut(QUALITY.len()));
+    let tables = (1..count).map(cut).find(fits).unwrap_or_else(|| cut(count));
     tables.iter().map(|rows| aligned(rows, width, 1)).collect()
 }
 
-fn quality_rows(block: &Block, columns: Range<usize>) -> Vec<Vec<String>> {
+fn described_rows(described: &Described, columns: Range<usize>) -> Vec<Vec<String>> {
     let row = |name: &str, cells: &mut dyn Iterator<Item = String>| -> Vec<String> {
         iter::once(name.to_owned()).chain(cells).collect()
     };
-    let mut rows = vec![row("", &mut QUALITY[columns.clone()].iter().map(|(name, ..)| (*name).to_owned()))];
-    for line in &block.quality {
-        let cells = &line.cells()[columns.clone()];
-        rows.push(row(method::name(&line.method), &mut cells.iter().map(|(mean, _)| mean.clone())));
+    let mut heads = described.columns[columns.clone()].iter().map(|metric| metric.head.to_owned());
+    let mut rows = vec![row("", &mut heads)];
+    for line in &described.rows {
+        let cells = &line.cells[columns.clone()];
+        rows.push(row(&line.name, &mut cells.iter().map(|(mean, _)| mean.clone())));
         // So many means with their deviations do not fit 80 characters: the deviations stand below.
         if cells.iter().any(|(_, sd)| sd.is_some()) {
             let below = |(_, sd): &(String, Option<String>)| {

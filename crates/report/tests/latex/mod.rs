@@ -1,12 +1,13 @@
 //! `tables.tex` without a LaTeX at hand: what would stop one, and that no number is lost on the way.
 
 use crate::{made_up, row, text};
+use basin_paper_single_basin::SingleBasin;
 use basin_report::render;
 
-fn fragment(rows: &[basin_report::Row]) -> (String, String) {
+fn fragment(rows: &[basin_report::Ensemble]) -> (String, String) {
     let mut results = made_up::results("a & b_c", "cifar10", 3);
-    results.rows.extend(rows.iter().cloned());
-    let artifacts = render(&results, &[]).unwrap();
+    results.ensembles.extend(rows.iter().cloned());
+    let artifacts = render(&results, &SingleBasin, &[]).unwrap();
     let of = |path| text(&artifacts, path).to_owned();
     (of("report/tables.tex"), of("report/tables.md"))
 }

@@ -1,7 +1,8 @@
 //! Invented results of the shape a real run has, with known answers.
 
 use basin_core::{Rng, SeedTree};
-use basin_report::{Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
+use basin_papers::Case;
+use basin_report::{Cost, Ensemble, PairwiseLine, Results, Subject, TrainingCurve, TrainingPoint};
 use serde_json::json;
 
 /// Method, ensemble accuracy, member accuracy, q̄.
@@ -20,11 +21,10 @@ pub(crate) fn results(name: &str, dataset: &str, seeds: u64) -> Results {
     let mut results = Results {
         name: name.to_owned(),
         config: json!({
-            "dataset": dataset,
+            "data": {"dataset": dataset},
             "model": {"name": "resnet20", "width": 1},
-            "train": {"epochs": 20, "batch": 128, "learning_rate": 0.1, "momentum": 0.9},
-            "methods": METHODS.map(|m| m.0),
-            "members": 5,
+            "train": {"epochs": 20, "batch": 128, "peak_lr": 0.1, "momentum": 0.9},
+            "ensemble": {"methods": METHODS.map(|m| m.0), "members": 5},
         }),
         cost: Cost { epochs: 390.0, images: 19_500_000, wall_seconds: 6_432.5 },
         environment: json!({"cpu": "two Zen 3 cores", "threads": 2, "basin": "0.1.0", "os": "linux x86_64"}),
@@ -33,7 +33,7 @@ pub(crate) fn results(name: &str, dataset: &str, seeds: u64) -> Results {
     for seed in 0..seeds {
         for (m, method) in METHODS.iter().enumerate() {
             let mut rng = root.index(seed).child("method").index(m as u64).rng();
-            results.rows.push(row(dataset, seed, *method, &mut rng));
+            results.ensembles.push(row(dataset, seed, *method, &mut rng));
             results.training.extend(curves(seed, *method, &mut rng));
             results.pairwise.extend(lines(seed, *method, &mut rng));
         }
@@ -45,29 +45,37 @@ fn noise(rng: &mut Rng) -> f64 {
     rng.exponential() - rng.exponential()
 }
 
-fn row(dataset: &str, seed: u64, (method, ensemble, member, q): (&str, f64, f64, f64), rng: &mut Rng) -> Row {
-    Row {
-        case: String::new(),
-        passes: 12.5,
-        minus_deep: None,
+fn row(
+    dataset: &str,
+    seed: u64,
+    (method, ensemble, member, q): (&str, f64, f64, f64),
+    rng: &mut Rng,
+) -> Ensemble {
+    let names = Ensemble {
+        case: Case::new(),
         sources: vec!["nodes/s0-measure-deep.0123abcd".into(), "nodes/s0-deep-1.89ab4567".into()],
         dataset: dataset.into(),
         model: "resnet20".into(),
         method: method.into(),
         seed,
         members: 5,
-        ensemble_accuracy: ensemble + 0.001 * noise(rng),
-        mean_member_accuracy: member + 0.001 * noise(rng),
-        joint_connectivity: q * (1.0 + 0.03 * noise(rng)),
-        joint_connectivity_sd: 0.01,
-        nll: 0.2 + 0.01 * noise(rng),
-        brier: 0.09 + 0.002 * noise(rng),
-        ece: 0.012 + 0.001 * noise(rng),
-        jsd_one_vs_all: 0.02 + 0.001 * noise(rng),
-        true_class_variance: 0.01 + 0.0005 * noise(rng),
-        disagreement: 0.06 + 0.002 * noise(rng),
-        member_accuracies: vec![member; 5],
-    }
+        ..Ensemble::default()
+    };
+    let numbers = [
+        ("ensemble-accuracy", ensemble + 0.001 * noise(rng)),
+        ("mean-member-accuracy", member + 0.001 * noise(rng)),
+        ("joint-connectivity", q * (1.0 + 0.03 * noise(rng))),
+        ("joint-connectivity-sd", 0.01),
+        ("nll", 0.2 + 0.01 * noise(rng)),
+        ("brier", 0.09 + 0.002 * noise(rng)),
+        ("ece", 0.012 + 0.001 * noise(rng)),
+        ("jsd-one-vs-all", 0.02 + 0.001 * noise(rng)),
+        ("true-class-variance", 0.01 + 0.0005 * noise(rng)),
+        ("disagreement", 0.06 + 0.002 * noise(rng)),
+        ("passes", 12.5),
+    ];
+    let all = numbers.iter().fold(names, |all, (metric, value)| all.with(metric, *value));
+    (1..=5).fold(all, |all, i| all.with_of(Subject::Member(i), "member-accuracy", member))
 }
 
 fn curves(seed: u64, (method, _, member, _): (&str, f64, f64, f64), rng: &mut Rng) -> Vec<TrainingCurve> {
@@ -102,7 +110,7 @@ fn lines(seed: u64, (method, _, _, q): (&str, f64, f64, f64), rng: &mut Rng) -> 
         let depth = 1.05 * q * (1.0 + 0.05 * noise(rng));
         let q = alphas.iter().map(|a| depth * (1.0 - (2.0 * a - 1.0).abs().powi(3))).collect();
         PairwiseLine {
-            case: String::new(),
+            case: Case::new(),
             model: "resnet20".into(),
             method: method.into(),
             seed,

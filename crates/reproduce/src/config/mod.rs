@@ -9,9 +9,10 @@ mod preset;
 mod value;
 
 pub use keys::{KEYS, Key};
-pub use preset::{PRESETS, Preset};
+pub use preset::run_name;
 pub use value::Value;
 
+use basin_papers::Preset;
 use std::collections::BTreeMap;
 use std::fmt;
 use thiserror::Error;
@@ -77,7 +78,7 @@ impl Config {
             Err(problem) => problems.push(problem),
         };
         // Data set and network decide which values of the preset hold, so whatever names them is looked at first.
-        let entries = preset.entries();
+        let entries = preset::entries(preset);
         let named = |name: &str, otherwise: &str| {
             let is_it = |key: &str| Self::is_key(key, name);
             let varied = varied.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
@@ -210,10 +211,12 @@ pub fn describe_keys() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use basin_paper_single_basin::SingleBasin;
+    use basin_papers::Paper;
 
     fn resolve(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::resolve(Preset::find("quick").unwrap(), &settings, &[])
+        Config::resolve(SingleBasin.preset("quick").unwrap(), &settings, &[])
     }
 
     #[test]
@@ -236,7 +239,7 @@ mod tests {
     #[test]
     fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
         for key in ["data.dataset", "dataset"] {
-            let preset = Preset::find("paper").unwrap();
+            let preset = SingleBasin.preset("paper").unwrap();
             let config = Config::resolve(preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
             assert_eq!((config.int("train.epochs"), config.int("ensemble.split_epoch")), (190, 40));
         }
@@ -261,7 +264,7 @@ mod tests {
 
     #[test]
     fn every_preset_resolves_and_every_key_is_documented() {
-        for preset in PRESETS {
+        for preset in SingleBasin.presets() {
             for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
                 for model in ["resnet20", "vit"] {
                     let varied = [("data.dataset", dataset.into()), ("model.name", model.into())];

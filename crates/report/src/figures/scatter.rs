@@ -1,79 +1,71 @@
-//! Ensemble accuracy against joint connectivity, one point per method and seed (the paper's Fig. 2c).
+//! One metric against another, one point per method and seed, the paper's means hollow beside ours.
 
-use super::{Figure, WIDTH, inks, slug};
-use crate::method;
-use crate::paper::Paper;
+use super::{Figure, WIDTH, slug};
+use crate::Ensemble;
 use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, legend};
-use crate::results::{Results, Row};
+use crate::telling::Telling;
+use basin_metrics::Metric;
+use basin_papers::{Case, Level};
 use std::collections::BTreeSet;
+
+/// What is plotted against what, and what is said of it.
+pub(super) struct Shown<'a> {
+    /// Beginning of the file's name.
+    pub(super) file: &'a str,
+    pub(super) x: &'static Metric,
+    pub(super) y: &'static Metric,
+    pub(super) levels: &'a [Level],
+    pub(super) like: &'a str,
+    pub(super) reading: &'a str,
+}
 
 const RADIUS: f64 = 5.5;
 /// The paper's outlines stand clear of a point of ours at the same place.
 const HOLLOW_RADIUS: f64 = 7.0;
 
-/// A point of the paper with the method it is of: joint connectivity and accuracy, in percent.
+/// A point of the paper with the method it is of, as shown along the axes.
 type Theirs<'a> = (&'a str, (f64, f64));
 
 /// One figure per data set, model and ensemble size that has a finite point.
-pub(super) fn figures(results: &Results, paper: &Paper) -> Vec<Figure> {
-    let mut keys: Vec<(&str, &str, usize)> = Vec::new();
-    for row in &results.rows {
-        let key = (row.dataset.as_str(), row.model.as_str(), row.members);
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    let mut figures: Vec<Figure> = Vec::new();
-    for key in keys {
-        let Some(mut figure) = figure(results, paper, key) else { continue };
-        // Different names may shorten to one file name.
-        while figures.iter().any(|other| other.file == figure.file) {
-            figure.file.push_str("-b");
-        }
-        figures.push(figure);
-    }
-    figures
+pub(super) fn figures(telling: &Telling<'_>, shown: &Shown<'_>) -> Vec<Figure> {
+    let groups = telling.groups(|e| (e.dataset.as_str(), e.model.as_str(), e.members));
+    groups.into_iter().filter_map(|group| figure(telling, shown, group)).collect()
 }
 
-fn figure(
-    results: &Results,
-    paper: &Paper,
-    (dataset, model, members): (&str, &str, usize),
-) -> Option<Figure> {
-    let here =
-        |row: &&Row| (row.dataset.as_str(), row.model.as_str(), row.members) == (dataset, model, members);
-    let seen = |row: &&Row| row.joint_connectivity.is_finite() && row.ensemble_accuracy.is_finite();
-    let mut rows: Vec<&Row> = results.rows.iter().filter(here).filter(seen).collect();
-    if rows.is_empty() {
-        return None;
-    }
-    // Variations of what stands beside them would look the same.
-    if rows.iter().any(|row| row.case.is_empty()) {
-        rows.retain(|row| row.case.is_empty());
-    }
-    let cases: BTreeSet<&str> = rows.iter().map(|row| row.case.as_str()).collect();
-    let each = if cases.len() > 1 { "method, case and seed" } else { "method and seed" };
-    let methods = inks(results, rows.iter().map(|row| row.method.as_str()));
-    let deep = |value: fn(&Row) -> f64| {
-        let values: Vec<f64> =
-            rows.iter().filter(|row| row.method == "deep").map(|row| 100.0 * value(row)).collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        mean.is_finite().then_some(mean)
-    };
-    let levels = [
-        (deep(|row| row.ensemble_accuracy), "deep ensemble", Dash::Dashed),
-        (deep(|row| row.mean_member_accuracy), "mean member", Dash::Dotted),
-    ];
-    let levels: Vec<(f64, &str, Dash)> =
-        levels.into_iter().filter_map(|(y, n, d)| Some((y?, n, d))).collect();
+fn value(ensemble: &Ensemble, metric: &Metric) -> f64 {
+    metric.scale() * ensemble.number(metric.id)
+}
 
-    let title = format!("Ensemble accuracy against joint connectivity, {dataset}, {model}");
+fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -> Option<Figure> {
+    let Shown { x, y, .. } = shown;
+    group.retain(|ensemble| value(ensemble, x).is_finite() && value(ensemble, y).is_finite());
+    // Variations of what stands beside them would look the same.
+    if group.iter().any(|ensemble| ensemble.case.is_empty()) {
+        group.retain(|ensemble| ensemble.case.is_empty());
+    }
+    let first = *group.first()?;
+    let (dataset, model, members) = (first.dataset.as_str(), first.model.as_str(), first.members);
+    let cases: BTreeSet<&Case> = group.iter().map(|ensemble| &ensemble.case).collect();
+    let each = if cases.len() > 1 { "method, case and seed" } else { "method and seed" };
+    let methods = telling.inks(group.iter().map(|ensemble| ensemble.method.as_str()));
+    let level = |(place, level): (usize, &Level)| {
+        let metric = telling.paper.metric(level.metric)?;
+        let own = group.iter().filter(|ensemble| ensemble.method == level.method);
+        let values: Vec<f64> = own.map(|ensemble| value(ensemble, metric)).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        mean.is_finite().then_some((mean, level.name, [Dash::Dashed, Dash::Dotted][place % 2]))
+    };
+    let levels: Vec<(f64, &str, Dash)> = shown.levels.iter().enumerate().filter_map(level).collect();
+
+    let title = format!("{} against {}, {dataset}, {model}", y.title, x.title);
     let mut scene = Scene::new(WIDTH, 0.0, &title);
     let (left, right, top, bottom) = (60.0, WIDTH - 14.0, 14.0, 296.0);
-    let mut xs: Vec<f64> = rows.iter().map(|row| 100.0 * row.joint_connectivity).chain([0.0]).collect();
-    let accuracies = rows.iter().map(|row| 100.0 * row.ensemble_accuracy);
-    let mut ys: Vec<f64> = accuracies.chain(levels.iter().map(|level| level.0)).collect();
-    let published = published(paper, &rows);
+    // Zero belongs to an axis of differences.
+    let zero = (x.range.0 < 0.0).then_some(0.0);
+    let mut xs: Vec<f64> = group.iter().map(|ensemble| value(ensemble, x)).chain(zero).collect();
+    let heights = group.iter().map(|ensemble| value(ensemble, y));
+    let mut ys: Vec<f64> = heights.chain(levels.iter().map(|level| level.0)).collect();
+    let published = published(telling, &group, (x, y));
     let (their_xs, their_ys): (Vec<f64>, Vec<f64>) = published.iter().map(|(_, at)| *at).unzip();
     let theirs = if readable(&xs, &their_xs) && readable(&ys, &their_ys) {
         xs.extend(their_xs);
@@ -87,13 +79,12 @@ fn figure(
         y: Scale::linear(ys.into_iter(), 0.1, (bottom, top), 5),
     };
     frame.draw(&mut scene);
-    frame.name_x(&mut scene, "joint connectivity q̄, percentage points");
-    Frame::name_y(&mut scene, "ensemble accuracy, %", (top, bottom));
+    frame.name_x(&mut scene, &x.title_with_unit());
+    Frame::name_y(&mut scene, &y.title_with_unit(), (top, bottom));
 
     let points = |id: &str| -> Vec<(f64, f64)> {
-        let mine = rows.iter().filter(|row| row.method == id);
-        mine.filter_map(|row| frame.point(100.0 * row.joint_connectivity, 100.0 * row.ensemble_accuracy))
-            .collect()
+        let mine = group.iter().filter(|ensemble| ensemble.method == id);
+        mine.filter_map(|ensemble| frame.point(value(ensemble, x), value(ensemble, y))).collect()
     };
     let hollow =
         |id: &str| theirs.iter().find(|(method, _)| *method == id).and_then(|&(_, (x, y))| frame.point(x, y));
@@ -118,8 +109,8 @@ fn figure(
         for &at in &at {
             scene.marks.push(Mark::Point { at, marker: ink.marker(), radius: RADIUS, ink });
         }
-        if !room.place(&mut scene, method::name(id), ink, &at, true) {
-            unnamed.push((method::name(id), ink));
+        if !room.place(&mut scene, telling.name(id), ink, &at, true) {
+            unnamed.push((telling.name(id), ink));
         }
     }
     let mut below = bottom + 46.0;
@@ -133,29 +124,32 @@ fn figure(
         (false, true) => " The paper's own means are too far away to be drawn; the tables have them.",
     };
     Some(Figure {
-        file: format!("accuracy-connectivity-{}-{}-m{members}", slug(dataset), slug(model)),
+        file: format!("{}-{}-{}-m{members}", shown.file, slug(dataset), slug(model)),
         caption: format!(
-            "Ensemble accuracy against joint connectivity on {dataset} with {model} and {members} members (the \
-             paper's Fig. 2c). One point per {each}; dashed: mean accuracy of the deep ensembles, dotted: of \
-             their members. Further right is better connected; at 0, points between the members are as accurate as \
-             the members themselves.{beside}"
+            "{} against {} on {dataset} with {model} and {members} members ({}). One point per {each}. {}{beside}",
+            y.title, x.title, shown.like, shown.reading
         ),
         scene,
+        is_main: false,
     })
 }
 
-/// The paper's points for the methods of these rows. What an experiment varies is not in the paper's tables.
-fn published<'a>(paper: &Paper, rows: &[&'a Row]) -> Vec<Theirs<'a>> {
-    let own = rows.iter().filter(|row| row.case.is_empty());
+/// The paper's points for the methods of these ensembles. What an experiment varies is not in the paper's tables.
+fn published<'a>(
+    telling: &Telling<'_>,
+    group: &[&'a Ensemble],
+    (x, y): (&Metric, &Metric),
+) -> Vec<Theirs<'a>> {
     let mut theirs: Vec<Theirs<'a>> = Vec::new();
-    for row in own {
-        let percent = |metric| {
-            let found = paper.find(&row.dataset, &row.model, &row.method, metric)?;
-            Some(100.0 * found.summary.mean)
+    for ensemble in group.iter().filter(|ensemble| ensemble.case.is_empty()) {
+        let along = |metric: &Metric| {
+            let Ensemble { dataset, model, method, .. } = ensemble;
+            let found = telling.published.find(dataset, model, method, metric.id)?;
+            Some(metric.scale() * found.summary.mean)
         };
-        let known = theirs.iter().any(|(method, _)| *method == row.method);
-        let at = percent("joint_connectivity").zip(percent("ensemble_accuracy")).filter(|_| !known);
-        theirs.extend(at.map(|at| (row.method.as_str(), at)));
+        let known = theirs.iter().any(|(method, _)| *method == ensemble.method);
+        let at = along(x).zip(along(y)).filter(|_| !known);
+        theirs.extend(at.map(|at| (ensemble.method.as_str(), at)));
     }
     theirs
 }
@@ -189,20 +183,26 @@ fn name_level(scene: &mut Scene, room: &mut Room, name: &str, y: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Results;
+    use basin_paper_single_basin::SingleBasin;
 
-    fn drawn(rows: &[(&str, f64, f64)], case: &str) -> (usize, String) {
-        let row = |&(method, joint_connectivity, ensemble_accuracy): &(&str, f64, f64)| Row {
-            dataset: "cifar10".into(),
-            model: "resnet20".into(),
-            case: case.into(),
-            method: method.into(),
-            joint_connectivity,
-            ensemble_accuracy,
-            mean_member_accuracy: ensemble_accuracy - 0.01,
-            ..Row::default()
+    fn drawn(points: &[(&str, f64, f64)], case: &[(&str, &str)]) -> (usize, String) {
+        let case: Case = case.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let ensemble = |&(method, connectivity, accuracy): &(&str, f64, f64)| {
+            Ensemble {
+                dataset: "cifar10".into(),
+                model: "resnet20".into(),
+                case: case.clone(),
+                method: method.into(),
+                ..Ensemble::default()
+            }
+            .with("joint-connectivity", connectivity)
+            .with("ensemble-accuracy", accuracy)
+            .with("mean-member-accuracy", accuracy - 0.01)
         };
-        let results = Results { rows: rows.iter().map(row).collect(), ..Results::default() };
-        let figure = figures(&results, &Paper::published().unwrap()).remove(0);
+        let results = Results { ensembles: points.iter().map(ensemble).collect(), ..Results::default() };
+        let telling = Telling::new(&results, &SingleBasin).unwrap();
+        let figure = crate::figures::figures(&telling).remove(0);
         let hollow = figure.scene.marks.iter().filter(|mark| matches!(mark, Mark::Hollow { .. }));
         (hollow.count(), figure.caption)
     }
@@ -210,16 +210,16 @@ mod tests {
     #[test]
     fn the_papers_points_are_hollow_and_only_of_methods_that_were_run() {
         let near = [("deep", -0.7, 0.94), ("constrained", -0.01, 0.935), ("own", -0.3, 0.93)];
-        let (hollow, caption) = drawn(&near, "");
+        let (hollow, caption) = drawn(&near, &[]);
         // Two points and the key of the legend.
         assert_eq!(hollow, 3);
         assert!(caption.contains("Hollow: the paper's means"), "{caption}");
-        assert_eq!(drawn(&near, "t = 2").0, 0);
+        assert_eq!(drawn(&near, &[("ensemble.split_epoch", "2")]).0, 0);
     }
 
     #[test]
     fn points_of_the_paper_too_far_away_are_told_of_not_drawn() {
-        let (hollow, caption) = drawn(&[("deep", -0.33, 0.64), ("constrained", -0.02, 0.61)], "");
+        let (hollow, caption) = drawn(&[("deep", -0.33, 0.64), ("constrained", -0.02, 0.61)], &[]);
         assert_eq!(hollow, 0);
         assert!(caption.contains("too far away"), "{caption}");
     }

@@ -1,106 +1,76 @@
-//! The experiments that a run can name: what each varies. One line each in [`DESIGNS`].
+//! The paper's experiments: what each varies. One line each in [`EXPERIMENTS`].
 
-use crate::Asked;
-use crate::config::{Config, ConfigError};
+use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied};
 
-/// Keys and values that one case sets, in the order in which they are told.
-pub type Varied = Vec<(&'static str, String)>;
-
-/// An experiment: a name and the cases it consists of, as a function of what was asked for; a case can depend on what the
-/// preset says of its data set and network.
-#[derive(Clone, Copy, Debug)]
-pub struct Design {
-    /// Name, as after `--experiment`.
-    pub name: &'static str,
-    /// Where in the paper, or what question; one line for help.
-    pub summary: &'static str,
-    /// Its cases, at least one.
-    ///
-    /// # Errors
-    /// When what was asked for is no configuration.
-    pub cases: fn(&Asked) -> Result<Vec<Varied>, ConfigError>,
-    /// What comes out of it.
-    pub outcome: Outcome,
-}
-
-/// What an experiment ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Trained and measured ensembles, and a report on them.
-    Report,
-    /// The epochs that its ensembles would need; nothing is trained.
-    Costs,
-}
-
-/// All designs.
-pub const DESIGNS: &[Design] = &[
-    Design {
+/// All experiments; the first is the default one.
+pub(crate) const EXPERIMENTS: &[Experiment] = &[
+    Experiment {
         name: "table1",
         summary: "Table 1: all methods, accuracy and joint connectivity",
         cases: |_| Ok(vec![Vec::new()]),
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "table2",
         summary: "Table 2: constrained and distilled ensembles of both networks",
         cases: |_| Ok(models("deep,constrained,distilled")),
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "table3",
         summary: "Table 3: permuted ensembles by pairwise and joint matching, joint connectivity with and without REPAIR",
         cases: table3,
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "table4",
         summary: "Table 4: deep ensembles with and without distillation, both networks",
         cases: |_| Ok(models("deep,distilled-deep")),
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "table5",
         summary: "Table 5: epochs of every ensemble, both networks; computed, nothing is trained",
         cases: table5,
         outcome: Outcome::Costs,
     },
-    Design {
+    Experiment {
         name: "fig2ab",
         summary: "Figure 2a and 2b: connectivity on the line between pairs of members",
         cases: |_| Ok(vec![Vec::new()]),
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "fig2c",
         summary: "Figure 2c: accuracy against joint connectivity",
         cases: |_| Ok(vec![Vec::new()]),
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "fig3",
         summary: "Figure 3: variance, divergence and connectivity over the split epoch t, for several β",
         cases: fig3,
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "members",
         summary: "accuracy, connectivity and diversity for ensembles of 2, 3, 5, 10 and 20 members",
         cases: |_| Ok([2, 3, 5, 10, 20].map(|m| vec![("ensemble.members", m.to_string())]).into()),
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "stability-point",
         summary: "two children of a trunk of t epochs, both networks: are they connected (Frankle et al.)?",
         cases: stability_point,
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "cheap-distillation",
         summary: "how much of the distillation is needed: one teacher, all as one, kept logits, the last epochs only",
         cases: cheap_distillation,
         outcome: Outcome::Report,
     },
-    Design {
+    Experiment {
         name: "all",
         summary: "all of these in one plan, everything trained once",
         cases: all,
@@ -108,39 +78,18 @@ pub const DESIGNS: &[Design] = &[
     },
 ];
 
-impl Design {
-    /// The design of that name.
-    pub fn find(name: &str) -> Option<&'static Self> {
-        DESIGNS.iter().find(|design| design.name == name)
-    }
+/// The paper's symbols for what its experiments vary. What REPAIR is compared with is the usual case.
+pub(crate) const SYMBOLS: &[Symbol] = &[
+    symbol("ensemble.members", "M"),
+    symbol("ensemble.split_epoch", "t"),
+    symbol("ensemble.label_weight", "β"),
+    symbol("ensemble.distil_last", "k"),
+    symbol("ensemble.replay_epochs", "R"),
+    Symbol { key: "metrics.repair_images", symbol: "REPAIR images", usual: Some("0") },
+];
 
-    /// Where its results stand below the run directory, with `/` at the end: the first design's at the top, so that
-    /// experiments of one run share its nodes and keep their reports apart.
-    pub fn folder(&self) -> String {
-        if self.name == DESIGNS[0].name { String::new() } else { format!("{}/", self.name) }
-    }
-}
-
-/// The label of a case: what it varies, in the paper's symbols. The data set and the network have columns of their own.
-pub fn label(varied: &Varied) -> String {
-    let symbol = |key: &str| match key {
-        "ensemble.split_epoch" => Some("t"),
-        "ensemble.label_weight" => Some("β"),
-        "ensemble.members" => Some("M"),
-        "ensemble.distil_last" => Some("k"),
-        "ensemble.replay_epochs" => Some("R"),
-        "metrics.repair_images" => Some("REPAIR images"),
-        "data.dataset" | "model.name" | "ensemble.methods" => None,
-        _ => Some(""),
-    };
-    // What REPAIR is compared with is the usual case.
-    let usual = |key: &str, value: &str| (key, value) == ("metrics.repair_images", "0");
-    let varied = varied.iter().filter(|(key, value)| !usual(key, value));
-    let told = varied.filter_map(|(key, value)| match symbol(key)? {
-        "" => Some(format!("{key} = {value}")),
-        symbol => Some(format!("{symbol} = {value}")),
-    });
-    told.collect::<Vec<_>>().join(", ")
+const fn symbol(key: &'static str, symbol: &'static str) -> Symbol {
+    Symbol { key, symbol, usual: None }
 }
 
 /// ResNet20 and the ViT, each with these methods.
@@ -153,10 +102,10 @@ fn models(methods: &str) -> Vec<Varied> {
 const REPAIR_IMAGES: u64 = 500;
 
 /// The relaxation of cycle-consistent matching has no heads that move as blocks.
-fn table3(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
+fn table3(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let mut plain = models("deep,permuted,multi-pcd,merge-many");
     plain[0][1].1 += ",frank-wolfe";
-    let images = match asked.base()?.int("data.train_images") {
+    let images = match asked.int("data.train_images", &Vec::new())? {
         0 => REPAIR_IMAGES,
         n => n.min(REPAIR_IMAGES),
     };
@@ -169,25 +118,24 @@ fn table3(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
 }
 
 /// The paper has no SWE and no permuted ensembles of transformers.
-fn table5(_: &Asked) -> Result<Vec<Varied>, ConfigError> {
+fn table5(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let mut cases = models("deep,constrained,distilled,distilled-deep");
     cases[0][1].1 += ",swe,permuted";
     Ok(cases)
 }
 
 /// Split epochs in even steps from 1 to below T.
-fn split_epochs(config: &Config) -> Vec<u64> {
-    let epochs = config.int("train.epochs");
+fn split_epochs(epochs: u64) -> Vec<u64> {
     let mut all: Vec<u64> = (0..6).map(|i| (i * epochs / 6).clamp(1, epochs.max(2) - 1)).collect();
     all.dedup();
     all
 }
 
-fn all(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
-    let others = DESIGNS.iter().filter(|other| other.outcome == Outcome::Report && other.name != "all");
+fn all(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
+    let others = EXPERIMENTS.iter().filter(|other| other.outcome == Outcome::Report && other.name != "all");
     let mut cases: Vec<Varied> = Vec::new();
-    for design in others {
-        for case in (design.cases)(asked)? {
+    for experiment in others {
+        for case in (experiment.cases)(asked)? {
             if !cases.contains(&case) {
                 cases.push(case);
             }
@@ -197,9 +145,9 @@ fn all(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
 }
 
 /// Constrained ensembles are β = 1; the others are distilled.
-fn fig3(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
+fn fig3(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let mut cases = Vec::new();
-    for t in split_epochs(&asked.base()?) {
+    for t in split_epochs(asked.int("train.epochs", &Vec::new())?) {
         let at = |methods: &str| {
             vec![("ensemble.split_epoch", t.to_string()), ("ensemble.methods", methods.to_owned())]
         };
@@ -214,11 +162,11 @@ fn fig3(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
 }
 
 /// The paper's procedure with what it starts from and what it aims at; fewer or other teachers; fewer epochs.
-fn cheap_distillation(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
-    let base = asked.base()?;
+fn cheap_distillation(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let all = "deep,constrained,distilled,distilled-one-teacher,distilled-ensemble";
     let mut cases = vec![vec![("ensemble.methods", all.to_owned())]];
-    let epochs = base.int("train.epochs").saturating_sub(base.int("ensemble.split_epoch"));
+    let of = |key| asked.int(key, &Vec::new());
+    let epochs = of("train.epochs")?.saturating_sub(of("ensemble.split_epoch")?);
     // Never to repeat is the paper's procedure.
     let mut repeats = vec![1, (epochs / 2).max(1)];
     repeats.dedup();
@@ -237,11 +185,11 @@ fn cheap_distillation(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
 }
 
 /// Each network by its own number of epochs.
-fn stability_point(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
+fn stability_point(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let mut cases = Vec::new();
     for model in ["resnet20", "vit"] {
-        let own = asked.case(&vec![("model.name", model.to_owned())])?;
-        cases.extend(split_epochs(&own).into_iter().map(|t| {
+        let own = asked.int("train.epochs", &vec![("model.name", model.to_owned())])?;
+        cases.extend(split_epochs(own).into_iter().map(|t| {
             vec![
                 ("model.name", model.to_owned()),
                 ("ensemble.methods", "constrained".to_owned()),
@@ -251,39 +199,4 @@ fn stability_point(asked: &Asked) -> Result<Vec<Varied>, ConfigError> {
         }));
     }
     Ok(cases)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Registry;
-    use crate::config::PRESETS;
-    use crate::experiment::plan_context;
-
-    /// No experiment may end with a refusal that its own cases bring about.
-    #[test]
-    fn every_experiment_can_be_planned_with_every_preset_data_set_and_network() {
-        let registry = Registry::default();
-        let mut planned = 0;
-        for (preset, design) in PRESETS.iter().flat_map(|preset| DESIGNS.iter().map(move |d| (preset, d))) {
-            for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
-                for model in ["resnet20", "vit"] {
-                    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-                    let settings = vec![set("data.dataset", dataset), set("model.name", model)];
-                    let asked = Asked { design, preset, settings };
-                    for varied in (design.cases)(&asked).unwrap() {
-                        let config = asked.case(&varied).unwrap();
-                        for id in config.list("ensemble.methods") {
-                            let method = registry.method(id, &config).unwrap();
-                            let recipe = method.plan(&plan_context(&config)).unwrap_or_else(|e| {
-                                panic!("{} {} {dataset} {model} {varied:?}: {e}", preset.name, design.name)
-                            });
-                            planned += recipe.members().len();
-                        }
-                    }
-                }
-            }
-        }
-        assert!(planned > 1000, "{planned}");
-    }
 }

@@ -1,0 +1,247 @@
+//! All quantities that a run can report, one entry each: what tables, legends, checks and files say of a number.
+
+use crate::{brier, disagreement, ece, joint_connectivity, jsd, nll, true_class_variance};
+use basin_core::Citation;
+
+/// What a number is counted in; tells how it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A share in fractions, shown in percent.
+    Share,
+    /// A difference of two shares in fractions, shown in percentage points.
+    Points,
+    /// Natural units of information.
+    Nats,
+    /// No unit.
+    Plain,
+    /// Passes over the training set.
+    Passes,
+}
+
+/// Which way a number is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Neither.
+    Neutral,
+}
+
+/// One quantity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// Lower-case words with hyphens, for example `ensemble-accuracy`: its name in files and in claims.
+    pub id: &'static str,
+    /// Name in headings and along axes, without the unit.
+    pub title: &'static str,
+    /// Name at the head of a column.
+    pub head: &'static str,
+    /// What a legend says of the column; empty where the title says it all.
+    pub meaning: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// Smallest and largest value that it can have; infinite where there is no bound.
+    pub range: (f64, f64),
+    /// Which way it is better.
+    pub direction: Direction,
+    /// Decimals that are shown, in the unit that is shown.
+    pub decimals: usize,
+    /// Where its definition comes from.
+    pub citation: Option<Citation>,
+}
+
+const ACCURACY: Metric = Metric {
+    id: "ensemble-accuracy",
+    title: "Ensemble accuracy",
+    head: "accuracy",
+    meaning: "",
+    unit: Unit::Share,
+    range: (0.0, 1.0),
+    direction: Direction::Higher,
+    decimals: 2,
+    citation: None,
+};
+
+const CONNECTIVITY: Metric = Metric {
+    id: "joint-connectivity",
+    title: "Joint connectivity q̄",
+    head: "q̄",
+    unit: Unit::Points,
+    range: (-1.0, 1.0),
+    citation: Some(joint_connectivity::CITATION),
+    ..ACCURACY
+};
+
+const NLL: Metric = Metric {
+    id: "nll",
+    title: "Negative log-likelihood",
+    head: "NLL",
+    meaning: "NLL in nats",
+    unit: Unit::Nats,
+    range: (0.0, f64::INFINITY),
+    direction: Direction::Lower,
+    decimals: 4,
+    citation: Some(nll::CITATION),
+};
+
+const MINUS_DEEP: Metric = Metric {
+    id: "minus-deep",
+    title: "Ensemble accuracy minus the deep ensemble's",
+    head: "minus deep",
+    meaning: "Minus the deep ensemble of the same seed, on the same images",
+    unit: Unit::Points,
+    range: (-1.0, 1.0),
+    ..ACCURACY
+};
+
+/// Every quantity, in the order in which files list them. A new one is a new entry.
+pub const METRICS: &[Metric] = &[
+    ACCURACY,
+    Metric { id: "mean-member-accuracy", title: "Mean member accuracy", head: "mean member", ..ACCURACY },
+    Metric { id: "member-accuracy", title: "Accuracy of a member", head: "member", ..ACCURACY },
+    CONNECTIVITY,
+    Metric {
+        id: "joint-connectivity-sd",
+        title: "Standard deviation of q over the draws",
+        head: "q̄ sd",
+        range: (0.0, 1.0),
+        direction: Direction::Neutral,
+        ..CONNECTIVITY
+    },
+    NLL,
+    Metric {
+        id: "brier",
+        title: "Brier score",
+        head: "Brier",
+        meaning: "Brier in [0, 2]",
+        unit: Unit::Plain,
+        range: (0.0, 2.0),
+        citation: Some(brier::CITATION),
+        ..NLL
+    },
+    Metric {
+        id: "ece",
+        title: "Expected calibration error",
+        head: "ECE",
+        meaning: "ECE with equal-width bins, in [0, 1]",
+        unit: Unit::Plain,
+        range: (0.0, 1.0),
+        citation: Some(ece::CITATION),
+        ..NLL
+    },
+    Metric {
+        id: "jsd-one-vs-all",
+        title: "Jensen-Shannon divergence",
+        head: "JSD",
+        meaning: "JSD one-vs-all in nats",
+        range: (0.0, std::f64::consts::LN_2),
+        direction: Direction::Neutral,
+        citation: Some(jsd::CITATION),
+        ..NLL
+    },
+    Metric {
+        id: "true-class-variance",
+        title: "Variance of the true class's probability",
+        head: "Variance",
+        meaning: "variance of the true class's probability over members",
+        unit: Unit::Plain,
+        range: (0.0, 0.25),
+        direction: Direction::Neutral,
+        citation: Some(true_class_variance::CITATION),
+        ..NLL
+    },
+    Metric {
+        id: "disagreement",
+        title: "Disagreement of pairs of members",
+        head: "Disagreement",
+        meaning: "disagreement of pairs of members, in [0, 1]",
+        unit: Unit::Plain,
+        range: (0.0, 1.0),
+        direction: Direction::Neutral,
+        citation: Some(disagreement::CITATION),
+        ..NLL
+    },
+    MINUS_DEEP,
+    Metric {
+        id: "minus-deep-se",
+        title: "Standard error of that difference over test images",
+        head: "minus deep se",
+        meaning: "",
+        range: (0.0, 1.0),
+        direction: Direction::Neutral,
+        ..MINUS_DEEP
+    },
+    Metric {
+        id: "passes",
+        title: "Cost of training",
+        head: "Passes",
+        meaning: "passes over the training set if nothing were shared, a teacher's forward pass counting a third",
+        unit: Unit::Passes,
+        range: (0.0, f64::INFINITY),
+        direction: Direction::Lower,
+        decimals: 1,
+        citation: None,
+    },
+];
+
+impl Metric {
+    /// The metric of that id.
+    pub fn find(id: &str) -> Option<&'static Self> {
+        METRICS.iter().find(|metric| metric.id == id)
+    }
+
+    /// What a stored value is multiplied by when it is shown.
+    pub const fn scale(&self) -> f64 {
+        match self.unit {
+            Unit::Share | Unit::Points => 100.0,
+            Unit::Nats | Unit::Plain | Unit::Passes => 1.0,
+        }
+    }
+
+    /// The title with the unit that is shown, for a heading or an axis.
+    pub fn title_with_unit(&self) -> String {
+        match self.unit {
+            Unit::Share => format!("{}, %", self.title),
+            Unit::Points => format!("{}, percentage points", self.title),
+            Unit::Nats => format!("{}, nats", self.title),
+            Unit::Passes => format!("{}, passes over the training set", self.title),
+            Unit::Plain => self.title.to_owned(),
+        }
+    }
+
+    /// Whether a value can be one of this metric; single precision may push a value a little past its end. What is not finite is a value
+    /// that could not be measured.
+    pub fn allows(&self, value: f64) -> bool {
+        let (low, high) = self.range;
+        !value.is_finite() || (low - 1e-4..=high + 1e-4).contains(&value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_words_with_hyphens_and_stand_once() {
+        for (place, metric) in METRICS.iter().enumerate() {
+            let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(!metric.id.is_empty() && metric.id.chars().all(letters), "{}", metric.id);
+            assert_eq!(METRICS.iter().position(|other| other.id == metric.id), Some(place), "{}", metric.id);
+            assert!(metric.range.0 < metric.range.1 && !metric.title.is_empty(), "{}", metric.id);
+        }
+    }
+
+    #[test]
+    fn a_percentage_is_no_share() {
+        let accuracy = Metric::find("ensemble-accuracy").unwrap();
+        assert!(accuracy.allows(0.944) && accuracy.allows(f64::NAN) && accuracy.allows(1.0 + 1e-12));
+        assert!(!accuracy.allows(94.4) && !accuracy.allows(-0.1));
+        assert_eq!(accuracy.title_with_unit(), "Ensemble accuracy, %");
+        assert_eq!(
+            Metric::find("true-class-variance").unwrap().title_with_unit(),
+            "Variance of the true class's probability"
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! What a paper claims, as data: a sentence, the comparison that decides it, and how much evidence that takes.
+
+/// A sentence that results can bear out or contradict.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Lower-case words with hyphens.
+    pub id: &'static str,
+    /// What is claimed, as a sentence.
+    pub sentence: &'static str,
+    /// Where it stands.
+    pub source: &'static str,
+    /// What must hold before the comparison means anything; where it does not, nothing is decided.
+    pub given: &'static [Contrast],
+    /// What decides it.
+    pub comparison: Comparison,
+    /// Seeds that a verdict needs. With fewer the numbers are told, and the claim stays undecided.
+    pub seeds: usize,
+}
+
+/// What is compared. All comparisons are of means over seeds, with 95 % intervals.
+#[derive(Clone, Copy, Debug)]
+pub enum Comparison {
+    /// Every one of these holds.
+    All(&'static [Contrast]),
+    /// A connectivity is not below zero by more than some spreads over its draws, or is.
+    Connected {
+        /// Method id.
+        method: &'static str,
+        /// The metric.
+        metric: &'static str,
+        /// The metric of its spread over the draws.
+        spread: &'static str,
+        /// So many spreads below zero count as zero.
+        spreads: f64,
+        /// What the claim says: connected, or not.
+        connected: bool,
+    },
+    /// A metric changes with a key: the slope of the least-squares line over the cases of each seed.
+    Trend {
+        /// Method ids, each judged by itself.
+        methods: &'static [&'static str],
+        /// The metric.
+        metric: &'static str,
+        /// The key that the cases vary.
+        over: &'static str,
+        /// On which side of a slope the claim lies.
+        expected: Expected,
+    },
+}
+
+/// A weighted sum of one metric over methods, per seed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Contrast {
+    /// The metric.
+    pub metric: &'static str,
+    /// Weights and method ids.
+    pub terms: &'static [(f64, &'static str)],
+    /// The metric of its standard error over test images, of a single term with weight 1; what a single seed can offer.
+    pub error: Option<&'static str>,
+    /// On which side of a bound the claim lies.
+    pub expected: Expected,
+}
+
+/// A side of a bound.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expected {
+    /// Above it.
+    Above(f64),
+    /// Below it.
+    Below(f64),
+}
+
+impl Claim {
+    /// Ids of the methods that it speaks of, each once, in the order in which they are named.
+    pub fn methods(&self) -> Vec<&'static str> {
+        let of =
+            |contrasts: &'static [Contrast]| contrasts.iter().flat_map(|c| c.terms.iter().map(|(_, id)| *id));
+        let mut all: Vec<&str> = of(self.given).collect();
+        match self.comparison {
+            Comparison::All(contrasts) => all.extend(of(contrasts)),
+            Comparison::Connected { method, .. } => all.push(method),
+            Comparison::Trend { methods, .. } => all.extend(methods),
+        }
+        let mut once = Vec::new();
+        all.into_iter().for_each(|id| {
+            if !once.contains(&id) {
+                once.push(id)
+            }
+        });
+        once
+    }
+}

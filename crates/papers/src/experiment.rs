@@ -1,0 +1,43 @@
+//! What a paper asks: experiments, each a list of cases, each case a few keys with values.
+
+use std::error::Error;
+
+/// Keys and values that one case sets, in the order in which they are set.
+pub type Varied = Vec<(&'static str, String)>;
+
+/// Why there are no cases: what was asked for is no configuration.
+pub type CaseError = Box<dyn Error + Send + Sync>;
+
+/// What was asked for, as an experiment sees it: its cases may depend on what the preset says of a data set and network.
+pub trait Settings {
+    /// A whole number of the configuration that results when an experiment varies these.
+    ///
+    /// # Errors
+    /// When that is no configuration.
+    fn int(&self, key: &str, varied: &Varied) -> Result<u64, CaseError>;
+}
+
+/// What an experiment ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Trained and measured ensembles, and a report on them.
+    Report,
+    /// The epochs that its ensembles would need; nothing is trained.
+    Costs,
+}
+
+/// One question of a paper: a name, and the cases it consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Experiment {
+    /// Name, as after `--experiment`.
+    pub name: &'static str,
+    /// Where in the paper, or what question; one line for help.
+    pub summary: &'static str,
+    /// Its cases, at least one.
+    ///
+    /// # Errors
+    /// When what was asked for is no configuration.
+    pub cases: fn(&dyn Settings) -> Result<Vec<Varied>, CaseError>,
+    /// What comes out of it.
+    pub outcome: Outcome,
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod case;
+mod claim;
+mod experiment;
+mod layout;
+mod paper;
+mod preset;
+mod published;
+
+pub use case::{Case, Symbol, case, label};
+pub use claim::{Claim, Comparison, Contrast, Expected};
+pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied};
+pub use layout::{Figure, Layout, Level, Quantity, Sweep, Within};
+pub use paper::{Paper, PrintedMethod};
+pub use preset::Preset;
+pub use published::{Published, PublishedError, PublishedNumber, alike};

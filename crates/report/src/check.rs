@@ -1,0 +1,96 @@
+//! Refuses what would make a table or figure lie: repeated ensembles, percentages, ragged lines.
+
+use crate::results::{PairwiseLine, Results};
+use crate::{Ensemble, ReportError};
+use basin_papers::Paper;
+
+/// Non-finite numbers pass; they are shown as missing.
+pub(crate) fn check(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
+    for (place, this) in results.ensembles.iter().enumerate() {
+        let same = |other: &Ensemble| {
+            (other.setting(), &other.method, other.seed) == (this.setting(), &this.method, this.seed)
+        };
+        let same = results.ensembles[..place].iter().position(same);
+        if let Some(first) = same {
+            return Err(ReportError::DuplicateEnsemble {
+                first,
+                second: place,
+                dataset: this.dataset.clone(),
+                model: this.model.clone(),
+                method: this.method.clone(),
+                seed: this.seed,
+            });
+        }
+        for (subject, id, value) in this.values() {
+            if let Some(metric) = paper.metric(id).filter(|metric| !metric.allows(value)) {
+                return Err(ReportError::OutOfRange {
+                    ensemble: place,
+                    method: this.method.clone(),
+                    seed: this.seed,
+                    subject: subject.to_string(),
+                    metric: metric.id,
+                    value,
+                    low: metric.range.0,
+                    high: metric.range.1,
+                });
+            }
+        }
+    }
+    lines(results)
+}
+
+fn lines(results: &Results) -> Result<(), ReportError> {
+    for line in &results.pairwise {
+        let (method, seed, (first, second)) = (line.method.clone(), line.seed, line.pair);
+        let (alphas, values) = (line.alphas.len(), line.q.len());
+        if alphas != values {
+            return Err(ReportError::LineLength { method, seed, first, second, alphas, values });
+        }
+        let same = |other: &&PairwiseLine| {
+            (&other.method, &other.model, &other.case) == (&line.method, &line.model, &line.case)
+        };
+        let leader = results.pairwise.iter().find(same);
+        if leader.is_some_and(|leader| leader.alphas != line.alphas) {
+            return Err(ReportError::LineGrid { method, seed, first, second });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use basin_paper_single_basin::SingleBasin;
+
+    fn of(ensembles: Vec<Ensemble>) -> ReportError {
+        check(&Results { ensembles, ..Results::default() }, &SingleBasin).unwrap_err()
+    }
+
+    #[test]
+    fn a_percentage_is_refused_where_a_fraction_belongs() {
+        let error = of(vec![
+            Ensemble { method: "deep".into(), ..Ensemble::default() }.with("ensemble-accuracy", 94.4),
+        ]);
+        assert!(matches!(error, ReportError::OutOfRange { metric: "ensemble-accuracy", .. }));
+        assert!(error.to_string().contains("divided by 100"), "{error}");
+    }
+
+    #[test]
+    fn the_same_ensemble_twice_is_refused_with_both_positions() {
+        let error =
+            of(vec![Ensemble::default(), Ensemble { seed: 1, ..Ensemble::default() }, Ensemble::default()]);
+        assert!(matches!(error, ReportError::DuplicateEnsemble { first: 0, second: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn ragged_interpolation_lines_are_refused() {
+        let of = |pairwise| check(&Results { pairwise, ..Results::default() }, &SingleBasin).unwrap_err();
+        let line = PairwiseLine { alphas: vec![0.0, 1.0], q: vec![0.0], ..PairwiseLine::default() };
+        let error = of(vec![line]);
+        assert!(matches!(error, ReportError::LineLength { alphas: 2, values: 1, .. }), "{error}");
+
+        let line = |alphas: Vec<f64>| PairwiseLine { q: alphas.clone(), alphas, ..PairwiseLine::default() };
+        let error = of(vec![line(vec![0.0, 1.0]), line(vec![0.0, 0.5])]);
+        assert!(matches!(error, ReportError::LineGrid { .. }), "{error}");
+    }
+}

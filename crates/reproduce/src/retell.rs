@@ -1,0 +1,87 @@
+//! A run's report again, from its results alone: nothing is trained or measured.
+
+use crate::Registry;
+use crate::config::Config;
+use crate::exit::Usage;
+use anyhow::{Context, Result};
+use basin_core::Citation;
+use basin_papers::Paper;
+use basin_report::{Artifact, Results, render, terminal_table};
+use basin_store::{Fs, RealFs, write_atomic};
+use serde_json::Value;
+use std::path::Path;
+
+/// The report of one folder of results.
+#[derive(Clone, Debug)]
+pub struct Retold {
+    /// Files below the folder.
+    pub artifacts: Vec<Artifact>,
+    /// The table for the terminal.
+    pub table: String,
+}
+
+impl Retold {
+    /// Writes every file below the folder, each as a whole.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        for Artifact { path, bytes } in &self.artifacts {
+            let path = folder.join(path);
+            if let Some(parent) = path.parent() {
+                RealFs.create_dir_all(parent).with_context(|| parent.display().to_string())?;
+            }
+            write_atomic(&RealFs, &path, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Renders the report of the folder that holds a `results.json`, of this build or an earlier one.
+///
+/// # Errors
+/// When there is none, it does not parse, or its paper is unknown.
+pub fn retell(folder: &Path, registry: &Registry) -> Result<Retold> {
+    let file = folder.join("results.json");
+    let text = match std::fs::read_to_string(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Usage(format!(
+                "{} does not exist, expected the folder of a finished run",
+                file.display()
+            ))
+            .into());
+        }
+        read => read.with_context(|| file.display().to_string())?,
+    };
+    let parse = || format!("{} does not parse", file.display());
+    let mut results: Results = serde_json::from_str(&text).with_context(parse)?;
+    let raw: Value = serde_json::from_str(&text).with_context(parse)?;
+    let first = registry.papers().first().map(|paper| paper.id()).unwrap_or_default();
+    if results.paper.is_empty() {
+        // Earlier builds knew one paper.
+        first.clone_into(&mut results.paper);
+    }
+    let paper = registry.paper(&results.paper)?;
+    let cited: Vec<&str> =
+        raw["citations"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let known = known(registry, paper)?;
+    let citations: Vec<Citation> =
+        known.into_iter().filter(|citation| cited.contains(&citation.key)).collect();
+    let artifacts = render(&results, paper, &citations)?;
+    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)? })
+}
+
+/// Every work that a run can cite.
+fn known(registry: &Registry, paper: &dyn Paper) -> Result<Vec<Citation>> {
+    let mut all = vec![paper.citation(), weight_matching::REPAIR_CITATION];
+    all.extend(basin_metrics::CITATIONS.iter().map(|(_, citation)| *citation));
+    if let Some(preset) = paper.presets().first() {
+        let config = Config::resolve(preset, &[], &[])?;
+        for id in registry.methods() {
+            all.extend(registry.method(id, &config)?.citations());
+        }
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
