@@ -226,16 +226,17 @@ fn imported_networks_are_measured_like_those_that_were_trained_here() {
     };
     let rows = || -> Value {
         let text = std::fs::read_to_string(dir.path().join("run/results.json")).unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["rows"].clone()
+        serde_json::from_str::<Value>(&text).unwrap()["ensembles"].clone()
     };
     let trained = rows();
     let output = import(&files.join(","), &[]);
     expect_code(&output, 0);
     let imported = rows();
     assert_eq!((&trained[0]["method"], &imported[0]["method"]), (&"deep".into(), &"imported".into()));
-    for number in ["ensemble_accuracy", "joint_connectivity", "nll", "disagreement"] {
-        assert_eq!(trained[0][number], imported[0][number], "{number}");
-        assert!(trained[0][number].is_number(), "{number}");
+    let number = |all: &Value, id: &str| all[0]["scalars"]["ensemble"][id].clone();
+    for id in ["ensemble-accuracy", "joint-connectivity", "nll", "disagreement"] {
+        assert_eq!(number(&trained, id), number(&imported, id), "{id}");
+        assert!(number(&trained, id).is_number(), "{id}");
     }
     // Too few files, one that is not there, one that is no network, one of another network.
     let refused = import(&files[0], &[]);

@@ -47,12 +47,15 @@ fn with_results(readme: &str, root: &Path) -> Result<String, String> {
     ))
 }
 
-/// The tables of the paper's own quantities with their notes, one heading deeper.
+/// The answer, then the tables of the paper's own quantities with their notes, one heading deeper.
 fn section(tables: &str) -> Option<String> {
-    let body = tables.split_once("\n## ")?.1;
+    let mut parts = tables.split("\n## ").skip(1);
+    let first = parts.next()?;
+    // Results that no claim can be judged by have no answer.
+    let (answer, body) = if first.contains("\n### ") { ("", first) } else { (first, parts.next()?) };
     let (shown, rest) = body.split_once("### Calibration, diversity and cost")?;
     let notes: Vec<&str> = rest.lines().skip_while(|line| line.is_empty() || line.starts_with('|')).collect();
-    let notes = notes.join("\n");
-    let notes = notes.split("\n## ").next().unwrap_or_default();
-    Some(format!("### {}\n\n{}", shown.replace("\n### ", "\n#### ").trim(), notes.trim()))
+    let answer = if answer.is_empty() { String::new() } else { format!("### {}\n\n", answer.trim()) };
+    let shown = shown.replace("\n### ", "\n#### ");
+    Some(format!("{answer}### {}\n\n{}", shown.trim(), notes.join("\n").trim()))
 }

@@ -22,16 +22,14 @@ pub struct Claim {
 pub enum Comparison {
     /// Every one of these holds.
     All(&'static [Contrast]),
-    /// A connectivity is not below zero by more than some spreads over its draws, or is.
+    /// A connectivity is not below zero by more than a margin, or is.
     Connected {
         /// Method id.
         method: &'static str,
         /// The metric.
         metric: &'static str,
-        /// The metric of its spread over the draws.
-        spread: &'static str,
-        /// So many spreads below zero count as zero.
-        spreads: f64,
+        /// So far below zero counts as zero.
+        margin: f64,
         /// What the claim says: connected, or not.
         connected: bool,
     },

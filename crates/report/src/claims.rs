@@ -108,8 +108,8 @@ fn of_group(telling: &Telling<'_>, claim: &'static Claim, group: &[&Ensemble]) -
     let contrast = |contrast: &&Contrast| evidence::contrast(telling, group, contrast);
     let findings = match &claim.comparison {
         Comparison::All(contrasts) => contrasts.iter().map(|c| contrast(&c)).collect::<Option<Vec<_>>>()?,
-        Comparison::Connected { method, metric, spread, spreads, connected } => {
-            vec![evidence::connected(telling, group, method, (metric, spread), *spreads, *connected)?]
+        Comparison::Connected { method, metric, margin, connected } => {
+            vec![evidence::connected(telling, group, (method, metric), *margin, *connected)?]
         }
         Comparison::Trend { .. } => return None,
     };

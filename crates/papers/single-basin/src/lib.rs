@@ -106,7 +106,7 @@ mod tests {
                 basin_papers::Comparison::All(all) => {
                     named.extend(all.iter().flat_map(|c| [Some(c.metric), c.error]).flatten());
                 }
-                basin_papers::Comparison::Connected { metric, spread, .. } => named.extend([metric, spread]),
+                basin_papers::Comparison::Connected { metric, .. } => named.push(metric),
                 basin_papers::Comparison::Trend { metric, .. } => named.push(metric),
             }
         }

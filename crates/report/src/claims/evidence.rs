@@ -5,7 +5,7 @@ use crate::Ensemble;
 use crate::spread::summary;
 use crate::table::over_images;
 use crate::telling::Telling;
-use basin_metrics::stats::{mean, t_interval};
+use basin_metrics::stats::t_interval;
 use basin_papers::{Case, Contrast, Expected};
 
 /// A finding before it is named: one value per seed, and what a single seed offers in place of an interval over seeds.
@@ -87,23 +87,21 @@ pub(super) fn contrast(telling: &Telling<'_>, group: &[&Ensemble], contrast: &Co
     })
 }
 
-/// A connectivity against so many of its spreads below zero.
+/// A connectivity against a margin below zero.
 pub(super) fn connected(
     telling: &Telling<'_>,
     group: &[&Ensemble],
-    method: &str,
-    (metric, spread): (&'static str, &str),
-    spreads: f64,
+    (method, metric): (&str, &'static str),
+    margin: f64,
     connected: bool,
 ) -> Option<Finding> {
-    let own: Vec<&&Ensemble> =
-        group.iter().filter(|e| e.method == method && e.get(metric).is_some()).collect();
-    let per_seed: Vec<f64> = own.iter().map(|ensemble| ensemble.number(metric)).collect();
-    let widths: Vec<f64> = own.iter().map(|ensemble| ensemble.number(spread)).collect();
-    let margin = -spreads * mean(&widths).ok()?;
-    let expected = if connected { Expected::Above(margin) } else { Expected::Below(margin) };
-    let values = Values { per_seed, of_images: None, a_point_speaks: true };
-    Some(values.find(telling.name(method).to_owned(), metric, expected))
+    let own = group.iter().filter(|ensemble| ensemble.method == method);
+    let per_seed: Vec<f64> = own.filter_map(|ensemble| ensemble.get(metric)).collect();
+    let expected = if connected { Expected::Above(-margin) } else { Expected::Below(-margin) };
+    (!per_seed.is_empty()).then(|| {
+        let values = Values { per_seed, of_images: None, a_point_speaks: true };
+        values.find(telling.name(method).to_owned(), metric, expected)
+    })
 }
 
 /// The slope of a metric over a key, for every method and every setting of the other keys that has several positions.

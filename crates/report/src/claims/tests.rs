@@ -98,12 +98,9 @@ fn most_of_a_gap_takes_a_gap() {
 }
 
 #[test]
-fn connected_is_what_lies_within_two_spreads_of_zero() {
+fn connected_is_what_lies_within_a_point_of_zero() {
     let with = |method: &str, all: &[f64]| -> Vec<Ensemble> {
-        let of = |(seed, q): (u64, &f64)| {
-            ensemble(method, seed).with("joint-connectivity", *q).with("joint-connectivity-sd", 0.002)
-        };
-        (0..).zip(all).map(of).collect()
+        (0..).zip(all).map(|(seed, q)| ensemble(method, seed).with("joint-connectivity", *q)).collect()
     };
     let near = with("constrained", &[-0.001, -0.001_2, -0.000_9]);
     assert_eq!(verdict_of(near, "constrained-connected").0, Verdict::Holds);

@@ -28,12 +28,10 @@ pub fn claim_in_words(claim: &Claim, paper: &dyn Paper) -> String {
     let all = |contrasts: &[Contrast]| contrasts.iter().map(&contrast).collect::<Vec<_>>().join("; and ");
     let compared = match &claim.comparison {
         Comparison::All(contrasts) => all(contrasts),
-        Comparison::Connected { method, metric, spreads, connected, .. } => format!(
-            "{} of {}: {} minus {spreads} standard deviations over the draws",
-            title(metric),
-            name(method),
-            if *connected { "above" } else { "below" }
-        ),
+        Comparison::Connected { method, metric, margin, connected } => {
+            let bound = if *connected { Expected::Above(-margin) } else { Expected::Below(-margin) };
+            format!("{}, {}: {}", title(metric), name(method), side(bound, paper.metric(metric)))
+        }
         Comparison::Trend { methods, metric, over, expected } => {
             let symbol = paper.symbols().iter().find(|s| s.key == *over).map_or(*over, |s| s.symbol);
             let methods: Vec<String> = methods.iter().map(|id| name(id)).collect();
