@@ -11,9 +11,7 @@ use crate::{Registry, Study, dry_run, environment};
 use anyhow::Result;
 use basin_core::Citation;
 use basin_ensemble::Trajectory;
-use basin_report::{
-    CaseConfig, Cost, Results, Subject, TrainingCurve, TrainingPoint, render, terminal_table,
-};
+use basin_report::{CaseConfig, Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
 use basin_store::{RealFs, RunDir};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
