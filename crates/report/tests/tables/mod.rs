@@ -5,7 +5,10 @@ use basin_paper_single_basin::SingleBasin;
 use basin_papers::Case;
 use basin_report::{Ensemble, Results, render, terminal_table};
 
-fn case(keys: &[(&str, &str)]) -> Case {
+/// What a case varies.
+type Keys<'a> = &'a [(&'a str, &'a str)];
+
+fn case(keys: Keys<'_>) -> Case {
     keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -63,7 +66,7 @@ fn one_seed_is_compared_with_the_deep_ensemble_over_images_and_several_over_seed
 
 /// Three split epochs on one data set, two sizes on another.
 fn many() -> Results {
-    let of = |keys: &[(&str, &str)], members: usize, dataset: &str| {
+    let of = |keys: Keys<'_>, members: usize, dataset: &str| {
         let rows = [row("deep", 0, 0.94, -0.7), row("deep", 1, 0.95, -0.71), row("permuted", 0, 0.93, -0.25)];
         rows.map(|row| Ensemble {
             case: case(keys),
@@ -73,7 +76,7 @@ fn many() -> Results {
         })
     };
     let t = "ensemble.split_epoch";
-    let cases: [(&[(&str, &str)], usize, &str); 5] = [
+    let cases: [(Keys<'_>, usize, &str); 5] = [
         (&[(t, "2")], 5, "cifar10"),
         (&[(t, "4")], 5, "cifar10"),
         (&[(t, "8"), ("ensemble.label_weight", "0.2")], 5, "cifar10"),
