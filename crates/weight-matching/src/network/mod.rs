@@ -40,6 +40,7 @@ mod check;
 mod forward;
 mod layout;
 mod program;
+mod signal;
 mod symmetry;
 mod wiring;
 
