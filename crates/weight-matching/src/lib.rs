@@ -26,6 +26,7 @@ pub mod network;
 mod order;
 mod permutation;
 mod product;
+pub mod recognise;
 mod relaxed;
 mod repair;
 mod residual;

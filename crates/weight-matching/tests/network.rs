@@ -167,7 +167,7 @@ fn attention_moves_heads_as_wholes_when_told_how_many() {
         let x = net.embed("embed.weight").unwrap();
         let packed = net.dense("attn.qkv", x).unwrap();
         let qkv: [Value; 3] = net.split(packed, &[12; 3]).unwrap().try_into().unwrap();
-        let y = net.attention("attn", qkv, heads).unwrap();
+        let y = net.attention("attn", qkv, heads, false).unwrap();
         let y = net.dense("attn.proj", y).unwrap();
         let x = net.add(x, y).unwrap();
         let x = net.pool(x);

@@ -102,12 +102,14 @@ pub(super) enum Op {
     Embed {
         weight: String,
     },
-    /// Softmax(QKᵀ)V in heads; without a number the units inside attention keep their order.
+    /// Softmax(QKᵀ)V in heads; without a number the units inside attention keep their order, `rigid` ones keep it
+    /// in their head.
     Attention {
         q: Value,
         k: Value,
         v: Value,
         heads: Option<usize>,
+        rigid: bool,
         name: String,
     },
     /// An LSTM (4 gates), a GRU (3) or a plain recurrent layer (1) of h units: `input` `[g·h, in]`, `state`

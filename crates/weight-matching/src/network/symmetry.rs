@@ -140,7 +140,13 @@ impl Solver {
                 self.array(weight, vec![Layout::new(), out.clone()]);
                 out
             }
-            Op::Attention { q, k, v, heads, name } => self.attend([of(q), of(k), of(v)], *heads, name, width),
+            Op::Attention { q, k, v, heads, rigid, name } => {
+                let all = [of(q), of(k), of(v)];
+                match heads {
+                    Some(heads) if *rigid => self.attend_in_wholes(all, *heads, name, width),
+                    heads => self.attend(all, *heads, name, width),
+                }
+            }
             Op::Recurrent { input, state, biases, x, gates } => {
                 let out = self.fresh(input, width);
                 let rows = out.repeat(*gates);
@@ -216,6 +222,24 @@ impl Solver {
                 vec![Piece::Fixed(width)]
             }
         }
+    }
+
+    /// Heads of keys change places as wholes, with the heads of queries that share them.
+    fn attend_in_wholes(&mut self, [q, k, v]: [Layout; 3], heads: usize, name: &str, width: usize) -> Layout {
+        let shared = (self.total(&k) * heads).checked_div(self.total(&q)).unwrap_or(1).max(1);
+        let order = self.orders.fresh(shared, format!("{name}.heads"));
+        let blocks = |len: usize| -> Layout {
+            let each = |&piece: &Piece| match piece {
+                Piece::Units { variable, .. } => Piece::Units { variable, each: len / shared },
+                fixed @ Piece::Fixed(_) => fixed,
+            };
+            order.iter().map(each).collect()
+        };
+        for rows in [q, k, v] {
+            let len = self.total(&rows);
+            self.orders.unify(&rows, &blocks(len));
+        }
+        blocks(width)
     }
 
     fn total(&self, layout: &Layout) -> usize {

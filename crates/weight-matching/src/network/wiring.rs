@@ -294,11 +294,18 @@ impl<'a> Wiring<'a> {
 
     /// Attention over the positions, in that many heads; `name` is that of the layer. Keys may be narrower than
     /// queries (several query heads to one of keys and values). Without a number of heads the units inside keep
-    /// their order.
+    /// their order; `rigid` units keep it in their head, and only heads change places, as those of rotary positions
+    /// and of keys that several heads of queries share do in any case.
     ///
     /// # Errors
     /// [`WiringError::Widths`] when the heads do not divide the widths.
-    pub fn attention(&mut self, name: &str, [q, k, v]: [Value; 3], heads: Option<usize>) -> Wired {
+    pub fn attention(
+        &mut self,
+        name: &str,
+        [q, k, v]: [Value; 3],
+        heads: Option<usize>,
+        rigid: bool,
+    ) -> Wired {
         let [wide, keys, values] = [q, k, v].map(|value| self.width(value));
         let heads_fit = |heads: usize| {
             heads > 0 && wide.is_multiple_of(heads) && keys > 0 && keys.is_multiple_of(wide / heads)
@@ -310,7 +317,10 @@ impl<'a> Wiring<'a> {
             return Err(WiringError::Widths { left: wide, right: keys });
         }
         let width = values * (wide / keys);
-        Ok(self.push(Op::Attention { q, k, v, heads, name: name.to_owned() }, width))
+        Ok(self.push(
+            Op::Attention { q, k, v, heads, rigid: rigid || keys != wide, name: name.to_owned() },
+            width,
+        ))
     }
 
     /// A recurrent layer of PyTorch with that suffix, such as `_l0` or `_l0_reverse`: `{name}.weight_ih{suffix}`

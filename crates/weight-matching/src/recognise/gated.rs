@@ -1,0 +1,82 @@
+//! Modules whose layers run side by side: gated units, and pixels merged before they are reduced.
+
+use super::tree::{Leaf, Module};
+use super::walk::{Walk, Walked, stuck, wiring};
+use crate::network::{Norm, Value};
+
+/// Names of gate, value and the layer that reads their product.
+const GATED: &[[&str; 3]] = &[
+    ["gate_proj", "up_proj", "down_proj"],
+    ["w1", "w3", "w2"],
+    ["wi_0", "wi_1", "wo"],
+    ["fc1_g", "fc1_x", "fc2"],
+    ["gate", "up", "down"],
+    ["linear_gate", "linear_up", "linear_down"],
+];
+
+/// Layers that run side by side.
+#[derive(Debug)]
+pub(super) enum Gated<'m, 'a> {
+    Unit([&'m Module<'a>; 3]),
+    /// Four neighbouring positions side by side, normalised, reduced.
+    Merging {
+        norm: &'m Module<'a>,
+        reduction: &'m Module<'a>,
+    },
+}
+
+impl<'m, 'a> Gated<'m, 'a> {
+    pub(super) fn of(module: &'m Module<'a>) -> Option<Self> {
+        let dense = |key: &str| module.child(key).filter(|child| child.leaf() == Some(Leaf::Dense));
+        let unit = GATED.iter().find_map(|keys| {
+            let [gate, up, down] = keys.map(dense);
+            let (gate, up, down) = (gate?, up?, down?);
+            let sizes = gate.sizes()? == up.sizes()? && down.sizes()?.0 == up.sizes()?.1;
+            (sizes && module.children.len() == 3).then_some(Self::Unit([gate, up, down]))
+        });
+        let merging = || {
+            let (norm, reduction) = (module.child("norm")?, dense("reduction")?);
+            (norm.norm_width() == Some(reduction.sizes()?.0)).then_some(Self::Merging { norm, reduction })
+        };
+        unit.or_else(merging).filter(|_| module.arrays.is_empty())
+    }
+}
+
+impl Walk<'_> {
+    pub(super) fn gated(&mut self, module: &Module<'_>, gated: &Gated<'_, '_>, x: Option<Value>) -> Walked {
+        let path = module.path.as_str();
+        match gated {
+            Gated::Unit([gate, up, down]) => {
+                let x = x.unwrap_or_else(|| {
+                    let input = self.net.input(up.sizes().map_or(0, |(read, _)| read));
+                    self.input = self.input.or(Some(input));
+                    input
+                });
+                let made = || -> Result<Value, crate::network::WiringError> {
+                    let gate = self.net.dense(&gate.path, x)?;
+                    let gate = self.net.activation(gate);
+                    let up = self.net.dense(&up.path, x)?;
+                    let product = self.net.multiply(gate, up)?;
+                    self.net.dense(&down.path, product)
+                }();
+                let y = made.map_err(|error| wiring(path, &error))?;
+                if self.width(y) == self.width(x) && path != self.facts.root {
+                    self.tie(module, y, x)
+                } else {
+                    Ok(y)
+                }
+            }
+            Gated::Merging { norm, reduction } => {
+                let x = x.ok_or_else(|| stuck(path, "pixels merged before any layer"))?;
+                let (width, read) = (self.width(x), reduction.sizes().map_or(0, |(read, _)| read));
+                if read != 4 * width {
+                    return Err(stuck(path, &format!("it reads {read} units, expected four times {width}")));
+                }
+                let four = self.net.concat(&[x; 4]);
+                let four =
+                    self.net.norm(&norm.path, four, Norm::Layer).map_err(|error| wiring(path, &error))?;
+                self.net.dense(&reduction.path, four).map_err(|error| wiring(path, &error))
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Networks whose parts are known while what connects them is not: units inside the parts move, all others stay.
+
+use super::attention::Attention;
+use super::block::is_block;
+use super::chain::Chain;
+use super::gated::Gated;
+use super::tree::{Leaf, Module};
+use super::walk::{Walk, Walked};
+
+/// Names of modules that are two layers, one behind the other.
+const PAIRS: &[[&str; 2]] = &[
+    ["fc1", "fc2"],
+    ["lin1", "lin2"],
+    ["linear1", "linear2"],
+    ["linear_1", "linear_2"],
+    ["c_fc", "c_proj"],
+    ["w_1", "w_2"],
+    ["0", "2"],
+    ["0", "3"],
+];
+/// Longest sequence whose inner values nobody else is thought to read.
+const LONGEST: usize = 3;
+
+impl Walk<'_> {
+    /// Wires the known parts of a module, each with an input and an output whose orders stay, keeps everything else
+    /// as it is, and answers with the number of parts.
+    pub(super) fn islands(&mut self, module: &Module<'_>) -> Walked<usize> {
+        if module.leaf().is_none() && is_part(module) {
+            let mut attempt = self.clone();
+            if attempt.island(module).is_ok() {
+                *self = attempt;
+                return Ok(1);
+            }
+        }
+        for (key, _) in &module.arrays {
+            self.keep(&module.name(key))?;
+        }
+        module.children.iter().try_fold(0, |found, child| Ok(found + self.islands(child)?))
+    }
+
+    fn island(&mut self, module: &Module<'_>) -> Walked<()> {
+        let chain = Chain::of(module, self.told, self.facts)?;
+        let first = chain.steps.first().map(|step| step.module);
+        let width =
+            first.and_then(|first| first.norm_width().or_else(|| Some(first.layers().first()?.sizes()?.0)));
+        let x = width.map(|width| self.net.input(width));
+        let tokens = self.tokens;
+        let y = self.module(module, x)?;
+        self.tokens = tokens;
+        self.outputs.push(y);
+        Ok(())
+    }
+}
+
+/// Whether the inside of a module is known whatever surrounds it.
+fn is_part(module: &Module<'_>) -> bool {
+    let leaves = module.children.iter().all(|child| child.leaf().is_some());
+    let layers = module.layers();
+    let pair = PAIRS.iter().any(|keys| {
+        let [first, second] = keys.map(|key| module.child(key).and_then(Module::sizes));
+        first.zip(second).is_some_and(|((_, wrote), (read, _))| wrote == read)
+    });
+    let single = |child: &Module<'_>| child.weights() <= 1;
+    let norms = module.all().iter().any(|inner| inner.leaf() == Some(Leaf::Norm));
+    let sequence = module.is_list() && norms && (2..=LONGEST).contains(&layers.len());
+    Attention::of(module).is_some()
+        || Gated::of(module).is_some()
+        || is_block(module)
+        || leaves && pair && layers.len() == 2
+        || sequence && module.children.iter().all(single)
+}

@@ -1,0 +1,221 @@
+//! The modules of one, one after the other, with what may connect them besides.
+
+use super::Open;
+use super::block::is_gate;
+use super::chain::{Chain, is_pooler};
+use super::tree::{Leaf, Module};
+use super::walk::{Walk, Walked, stuck};
+use crate::network::Value;
+
+/// What has been computed so far in a module.
+struct Reached<'m, 'a> {
+    /// What it reads and what its layers wrote, in their order.
+    values: Vec<Value>,
+    /// The last layer, and what it read.
+    last: Option<(&'m Module<'a>, Value)>,
+    /// What several heads at the end of the network read.
+    trunk: Option<Value>,
+    /// Normalisations of units that have not been written yet.
+    late: Vec<&'m Module<'a>>,
+    /// Arrays of the module's own that have found no place yet.
+    arrays: Vec<(&'a str, &'a [usize])>,
+}
+
+impl Walk<'_> {
+    /// The modules of one in the order in which they run.
+    pub(super) fn sequence(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
+        let chain = Chain::of(module, self.told, self.facts)?;
+        let mut reached = Reached {
+            values: x.into_iter().collect(),
+            last: None,
+            trunk: None,
+            late: Vec::new(),
+            arrays: module.arrays.clone(),
+        };
+        let mut x = x;
+        for step in &chain.steps {
+            x = if step.module.norm_width().is_some() {
+                self.normalised(step.module, step.both, x, &mut reached)?
+            } else {
+                Some(self.layered(&chain, step.module, x, &mut reached)?)
+            };
+            if let Some(value) = x {
+                x = Some(self.catch_up(module, value, &mut reached));
+            }
+        }
+        self.settle(module, &reached)?;
+        x.ok_or_else(|| stuck(&module.path, "no layer in it"))
+    }
+
+    /// A normalisation among the modules of one.
+    fn normalised<'m, 'a>(
+        &mut self,
+        norm: &'m Module<'a>,
+        both: bool,
+        x: Option<Value>,
+        reached: &mut Reached<'m, 'a>,
+    ) -> Walked<Option<Value>> {
+        let fits = |walk: &Self, value: Value| norm.norm_width() == Some(walk.width(value));
+        match x.filter(|now| fits(self, *now)) {
+            Some(now) => {
+                if let Some((_, before)) = reached.last.filter(|(_, before)| both && fits(self, *before)) {
+                    self.module(norm, Some(before))?;
+                }
+                self.module(norm, Some(now)).map(Some)
+            }
+            None => {
+                reached.late.push(norm);
+                Ok(x)
+            }
+        }
+    }
+
+    /// A layer, or a module of several, among the modules of one.
+    fn layered<'m, 'a>(
+        &mut self,
+        chain: &Chain<'m, 'a>,
+        child: &'m Module<'a>,
+        x: Option<Value>,
+        reached: &mut Reached<'m, 'a>,
+    ) -> Walked {
+        let y = match self.module(child, x) {
+            Ok(y) => y,
+            Err(refused) => self.another_head(chain.root, child, reached)?.ok_or(refused)?,
+        };
+        if reached.values.is_empty() {
+            reached.values.extend(self.input);
+        }
+        let mut sum = y;
+        if is_pooler(child) {
+            // What comes after may read either.
+            self.outputs.push(y);
+            if let Some(x) = x.filter(|x| self.width(*x) == self.width(y)) {
+                sum = self.tie(child, x, y)?;
+            }
+        } else if !chain.certain {
+            sum = self.tied_to_equals(child, y, &reached.values)?;
+        } else if let Some((last, before)) = reached.last.filter(|(last, _)| is_gate(last, child)) {
+            if !chain.root && self.width(before) == self.width(y) && !last.path.is_empty() {
+                sum = self.tie(child, y, before)?;
+            }
+        }
+        if chain.root && !chain.certain && self.is_side_branch(child, x, sum) {
+            self.outputs.push(sum);
+        }
+        reached.last = x.map(|x| (child, x));
+        reached.values.push(sum);
+        Ok(sum)
+    }
+
+    /// Gives what was waiting for units of this width its place.
+    fn catch_up(&mut self, module: &Module<'_>, mut x: Value, reached: &mut Reached<'_, '_>) -> Value {
+        reached.arrays.retain(|(key, shape)| match self.own_array(module, key, shape, x) {
+            Some(next) => {
+                x = next;
+                false
+            }
+            None => true,
+        });
+        reached.late.retain(|norm| {
+            let fits = norm.norm_width() == Some(self.width(x));
+            match fits.then(|| self.module(norm, Some(x))) {
+                Some(Ok(next)) => {
+                    x = next;
+                    false
+                }
+                _ => true,
+            }
+        });
+        x
+    }
+
+    /// Gives what is still waiting a place among what was computed before, or refuses.
+    fn settle(&mut self, module: &Module<'_>, reached: &Reached<'_, '_>) -> Walked<()> {
+        for norm in &reached.late {
+            let mut values = reached.values.iter().rev().copied();
+            let own = values.find(|value| norm.norm_width() == Some(self.width(*value)));
+            let own =
+                own.ok_or_else(|| stuck(&norm.path, "a normalisation of units that no layer writes"))?;
+            self.module(norm, Some(own))?;
+        }
+        for (key, shape) in &reached.arrays {
+            if shape.iter().product::<usize>() > 1 && !is_buffer(key) {
+                return Err(stuck(
+                    &module.name(key),
+                    &format!("an array {shape:?} that belongs to no layer"),
+                ));
+            }
+            self.keep(&module.name(key))?;
+        }
+        Ok(())
+    }
+
+    /// A layer that reads what the one before it read, at the end of the network: several heads on one trunk.
+    fn another_head(
+        &mut self,
+        root: bool,
+        child: &Module<'_>,
+        reached: &mut Reached<'_, '_>,
+    ) -> Walked<Option<Value>> {
+        let Some((read, _)) = child.sizes().filter(|_| root) else { return Ok(None) };
+        let Some(trunk) = reached.trunk.or(reached.last.map(|(_, before)| before)) else { return Ok(None) };
+        let Some(&left) = reached.values.last().filter(|_| self.width(trunk) == read) else {
+            return Ok(None);
+        };
+        let y = self.module(child, Some(trunk))?;
+        self.outputs.push(left);
+        reached.trunk = Some(trunk);
+        Ok(Some(y))
+    }
+
+    /// Dense layers beside the trunk, such as projectors, end at its width; what they write may be an output.
+    fn is_side_branch(&self, child: &Module<'_>, before: Option<Value>, y: Value) -> bool {
+        let dense = child.layers().iter().all(|layer| layer.leaf() == Some(Leaf::Dense));
+        let blocks = child.is_list() && child.children.iter().all(|inner| inner.leaf().is_none());
+        let named = child.key.parse::<usize>().is_err() && child.leaf().is_none() && !blocks;
+        dense && named && !self.tokens && before.is_some_and(|x| self.width(x) == self.width(y))
+    }
+
+    /// The value, tied to all of its width before it.
+    fn tied_to_equals(&mut self, child: &Module<'_>, mut y: Value, reached: &[Value]) -> Walked {
+        let equal: Vec<Value> = reached.iter().copied().filter(|x| self.width(*x) == self.width(y)).collect();
+        if child.leaf().is_some() && !equal.is_empty() {
+            self.open.insert(Open::Order);
+        }
+        for x in equal {
+            y = self.tie(child, y, x)?;
+        }
+        Ok(y)
+    }
+
+    /// An array beside the modules: tokens, positions, the scale of a layer.
+    fn own_array(&mut self, module: &Module<'_>, key: &str, shape: &[usize], x: Value) -> Option<Value> {
+        let (name, lower) = (module.name(key), key.to_ascii_lowercase());
+        if !shape.contains(&self.width(x)) || is_buffer(key) {
+            return None;
+        }
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        if has(&["token", "cls", "class_emb"]) && shape.last() == Some(&self.width(x)) {
+            self.tokens = true;
+            return self.net.prepend(&name, x).ok();
+        }
+        if has(&["pos"]) && shape.last() == Some(&self.width(x)) {
+            self.tokens = true;
+            return self.net.shift(&name, x).ok();
+        }
+        if shape.iter().filter(|&&len| len > 1).count() > 1 {
+            return None;
+        }
+        if has(&["gamma", "scale", "lambda", "weight", "ls"]) {
+            self.net.scale(&name, x).ok()
+        } else {
+            self.net.shift(&name, x).ok()
+        }
+    }
+}
+
+/// Buffers that hold places or masks.
+fn is_buffer(key: &str) -> bool {
+    ["attn_mask", "position_ids", "inv_freq", "freqs", "relative_position_index", "causal_mask"]
+        .contains(&key)
+}

@@ -1,0 +1,240 @@
+//! A value on its way through the modules of a network.
+//!
+//! Each layer reads what the one before it wrote. What a file does not show is taken in the way that restricts
+//! units most: wherever a skip connection, a gate or a second branch is possible, because widths agree, its ends
+//! are tied, which is right with it and without it.
+
+use super::tree::{Leaf, Module};
+use super::{Open, Told};
+use crate::network::{Norm, Value, Wiring, WiringError};
+use std::collections::BTreeSet;
+
+/// Where the walk ended, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    pub(super) at: String,
+    pub(super) reason: String,
+}
+
+pub(super) type Walked<T = Value> = Result<T, Stuck>;
+
+/// What is known of the network as a whole.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// Name of the module that is the network.
+    pub(super) root: String,
+    /// Whether normalisations come before (`true`) or behind the convolution of their number, where widths tell.
+    pub(super) norm_first: Option<bool>,
+    /// Whether anything holds an embedding of positions.
+    pub(super) positions: bool,
+    /// Whether heads differ across layers in a table that they share.
+    pub(super) shared_heads: bool,
+}
+
+/// The state of the walk.
+#[derive(Clone, Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) net: Wiring<'a>,
+    pub(super) told: &'a Told,
+    pub(super) facts: &'a Facts,
+    /// What the network reads.
+    pub(super) input: Option<Value>,
+    /// Whether the value is an image whose pixels a dense layer may read one by one; the axes of its last kernel.
+    image: Option<usize>,
+    /// Whether positions are tokens, so that normalisations are over all channels of each.
+    pub(super) tokens: bool,
+    /// Values whose order stays.
+    pub(super) outputs: Vec<Value>,
+    pub(super) open: BTreeSet<Open>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(net: Wiring<'a>, told: &'a Told, facts: &'a Facts) -> Self {
+        let (outputs, open) = (Vec::new(), BTreeSet::new());
+        Self { net, told, facts, input: None, image: None, tokens: false, outputs, open }
+    }
+
+    /// What a module makes of a value; of nothing, where it is the first.
+    pub(super) fn module(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
+        if let Some(leaf) = module.leaf() {
+            return self.leaf(module, leaf, x);
+        }
+        if let Some(attention) = super::attention::Attention::of(module) {
+            return self.attention(module, &attention, x);
+        }
+        if let Some(gated) = super::gated::Gated::of(module) {
+            return self.gated(module, &gated, x);
+        }
+        self.residual(module, x)
+    }
+
+    /// A module of several layers, with what may be added to its result.
+    fn residual(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
+        if let (Some(shortcut), Some(x)) = (super::block::shortcut(module), x) {
+            let mut attempt = self.clone();
+            if let Ok(y) = attempt.with_shortcut(module, shortcut, x) {
+                *self = attempt;
+                return Ok(y);
+            }
+        }
+        let y = self.sequence(module, x)?;
+        let Some(x) = x.filter(|_| module.weights() > 1 && module.path != self.facts.root) else {
+            return Ok(y);
+        };
+        if self.width(x) == self.width(y) {
+            return self.tie(module, y, x);
+        }
+        self.padded(module, x, y)
+    }
+
+    pub(super) fn tie(&mut self, module: &Module<'_>, y: Value, x: Value) -> Walked {
+        if x == y { Ok(y) } else { self.net.add(y, x).map_err(|error| wiring(&module.path, &error)) }
+    }
+
+    pub(super) fn width(&self, value: Value) -> usize {
+        self.net.width(value)
+    }
+
+    pub(super) fn keep(&mut self, name: &str) -> Walked<()> {
+        self.net.keep(name).map_err(|error| wiring(name, &error))
+    }
+
+    /// A layer.
+    fn leaf(&mut self, module: &Module<'_>, leaf: Leaf, x: Option<Value>) -> Walked {
+        let path = module.path.as_str();
+        match leaf {
+            Leaf::Norm => {
+                let x = x.ok_or_else(|| stuck(path, "a normalisation before any layer"))?;
+                let kind = self.norm_kind(module);
+                let y = self.net.norm(path, x, kind).map_err(|error| wiring(path, &error))?;
+                Ok(self.net.activation(y))
+            }
+            Leaf::Embedding => self.embedding(module, x),
+            Leaf::Recurrent => self.recurrent(module, x),
+            Leaf::Conv => {
+                let x = self.first(module, x);
+                self.convolution(module, x)
+            }
+            Leaf::Dense => {
+                let x = self.first(module, x);
+                let x = self.flattened(module, x)?;
+                let y = self.net.dense(path, x).map_err(|error| wiring(path, &error))?;
+                self.image = None;
+                Ok(self.net.activation(y))
+            }
+        }
+    }
+
+    /// The value, or for the first layer the network's input.
+    fn first(&mut self, module: &Module<'_>, x: Option<Value>) -> Value {
+        x.unwrap_or_else(|| {
+            let input = self.net.input(module.sizes().map_or(0, |(read, _)| read));
+            self.input = self.input.or(Some(input));
+            input
+        })
+    }
+
+    fn norm_kind(&mut self, module: &Module<'_>) -> Norm {
+        if module.array("running_mean").is_some() {
+            return Norm::Batch;
+        }
+        if self.tokens {
+            return Norm::Layer;
+        }
+        match self.told.groups {
+            Some(1) => Norm::Layer,
+            Some(groups) => Norm::Groups(groups),
+            None => {
+                self.open.insert(Open::Groups);
+                Norm::UnknownGroups
+            }
+        }
+    }
+
+    fn convolution(&mut self, module: &Module<'_>, x: Value) -> Walked {
+        let path = module.path.as_str();
+        let (read, out) = module.sizes().unwrap_or_default();
+        let width = self.width(x);
+        if read != width {
+            let spatial = !module.is_pointwise();
+            let grouped = read > 0 && width.is_multiple_of(read) && spatial;
+            // A layer that reads part of the channels looks the same, unless it is depthwise.
+            if !grouped || read > 1 && out != width {
+                return Err(stuck(path, &format!("it reads {read} channels, but {width} come before it")));
+            }
+        }
+        let y = self.net.conv(path, x).map_err(|error| wiring(path, &error))?;
+        if read != width && read > 1 {
+            self.open.insert(Open::Grouped);
+            self.outputs.extend([x, y]);
+        }
+        self.image = module.array("weight").map(|shape| shape.len() - 2);
+        Ok(self.net.activation(y))
+    }
+
+    /// The value as a dense layer reads it: pixel by pixel behind convolutions.
+    fn flattened(&mut self, module: &Module<'_>, x: Value) -> Walked {
+        let (read, _) = module.sizes().unwrap_or_default();
+        let width = self.width(x);
+        let refusal = || stuck(&module.path, &format!("it reads {read} units, but {width} come before it"));
+        if read == width {
+            return Ok(x);
+        }
+        let Some(axes) = self.image.filter(|_| !self.tokens && width > 0 && read.is_multiple_of(width))
+        else {
+            return Err(refusal());
+        };
+        let pixels = read / width;
+        let y = self.net.flatten(x, pixels);
+        let square = pixels.isqrt().pow(2) == pixels;
+        if pixels == 2 || axes == 2 && !square {
+            // Two poolings side by side, or pixels of a pyramid, have the same size.
+            self.outputs.push(x);
+        }
+        Ok(y)
+    }
+
+    fn embedding(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
+        let name = module.name("weight");
+        let width = module.array("weight").map_or(0, |shape| shape[1]);
+        match x {
+            None => self.net.embed(&name).map_err(|error| wiring(&name, &error)),
+            Some(x) if self.width(x) == width => {
+                self.tokens |= self.facts.positions;
+                self.net.shift(&name, x).map_err(|error| wiring(&name, &error))
+            }
+            Some(_) => {
+                Err(stuck(&module.path, "a table of embeddings of another width than what comes before"))
+            }
+        }
+    }
+
+    fn recurrent(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
+        let path = module.path.as_str();
+        let layers = (0..).take_while(|i| module.array(&format!("weight_hh_l{i}")).is_some()).count();
+        let read = module.array("weight_ih_l0").map_or(0, |shape| shape[shape.len() - 1]);
+        let mut x = x.unwrap_or_else(|| {
+            let input = self.net.input(read);
+            self.input = self.input.or(Some(input));
+            input
+        });
+        for layer in 0..layers {
+            let mut parts = Vec::new();
+            for suffix in [format!("_l{layer}"), format!("_l{layer}_reverse")] {
+                if module.array(&format!("weight_hh{suffix}")).is_some() {
+                    parts.push(self.net.recurrent(path, &suffix, x).map_err(|error| wiring(path, &error))?);
+                }
+            }
+            x = if let [one] = parts[..] { one } else { self.net.concat(&parts) };
+        }
+        Ok(x)
+    }
+}
+
+pub(super) fn stuck(at: &str, reason: &str) -> Stuck {
+    Stuck { at: at.to_owned(), reason: reason.to_owned() }
+}
+
+pub(super) fn wiring(at: &str, error: &WiringError) -> Stuck {
+    Stuck { at: at.to_owned(), reason: error.to_string() }
+}
