@@ -21,7 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-train",
         ],
     ),
-    ("basin-cli", &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-reproduce"]),
+    (
+        "basin-cli",
+        &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-papers", "basin-reproduce"],
+    ),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),
