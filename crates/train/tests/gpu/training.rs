@@ -1,6 +1,6 @@
 //! Training: the same states but for rounding, whatever is taught, and the same bits wherever it was stopped.
 
-use crate::{EPOCHS, PER_EPOCH, SIDE, adam, difference, emulator, gpu, images, recipe, resnet, sgd, vit};
+use crate::{EPOCHS, PER_EPOCH, SIDE, adam, difference, emulator, gpu, recipe, resnet, sgd, vit};
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, batch_order, fill_batch};
 use basin_kernels::gpu::Precision;
