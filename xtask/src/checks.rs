@@ -47,8 +47,8 @@ const EMULATED: [&str; 9] = [
     "--features",
     "basin-kernels/gpu-emulator,basin-train/gpu-emulator",
     "--test=emulator",
-    "--test=device",
-    "--test=device_faults",
+    "--test=gpu",
+    "--test=gpu_faults",
 ];
 
 fn verdict(passed: bool) -> ExitCode {

@@ -21,7 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-train",
         ],
     ),
-    ("basin-cli", &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-reproduce"]),
+    (
+        "basin-cli",
+        &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-papers", "basin-reproduce"],
+    ),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),
@@ -73,9 +76,10 @@ const FETCHES: &str = "basin-fetch";
 /// Crates that may have it as an optional dependency, off by default: conversions at the edge.
 const FRAMEWORK_ON_REQUEST: &[&str] = &["weight-matching"];
 
-/// Features of a crate that its users take without the dependencies of others of its features.
+/// Features of a crate that its users take without the dependencies of others of its features. What a dependency
+/// brings in any case costs nobody a thing: `safetensors` stands on `serde` and `serde_json`.
 const LIGHT: &[(&str, &str, &[&str])] =
-    &[("weight-matching", "files", &["basin-store", "candle-core", "clap", "serde_json", "toml"])];
+    &[("weight-matching", "files", &["basin-store", "candle-core", "clap", "toml"])];
 
 /// Longest file without a word of excuse, in lines.
 const LONGEST: usize = 400;

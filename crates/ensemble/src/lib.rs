@@ -3,6 +3,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+mod keys;
 mod objective;
 mod param_op;
 mod probe;
@@ -10,10 +11,9 @@ mod recipe;
 mod schedule;
 
 pub use context::{AfterSplit, EnsembleMethod, PlanContext};
+pub use keys::{Setting, keys, probe_key, trajectory_keys};
 pub use objective::{LogitObjective, Objective};
 pub use param_op::{ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
-pub use recipe::{
-    AtStart, NodeId, Recipe, RecipeError, Setting, Trajectory, Work, keys, probe_key, trajectory_keys,
-};
+pub use recipe::{AtStart, NodeId, Recipe, RecipeError, Trajectory, Work};
 pub use schedule::{Schedule, Starting, WarmupCosine};

@@ -1,7 +1,7 @@
-//! Recipes: small graphs of named work, and the digests that let methods share it.
+//! Recipes: small graphs of named work.
 
 use crate::{Objective, ParamOp, Probe, Schedule};
-use basin_core::{DataRef, Digest, digest};
+use basin_core::{DataRef, Digest};
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
@@ -275,108 +275,12 @@ impl Work {
     }
 }
 
-/// Everything outside a recipe that determines results.
-#[derive(Clone, Copy)]
-pub struct Setting<'a> {
-    /// What shapes trained parameters: data, model, augmentation, batch size, optimiser, seed.
-    pub training: &'a str,
-    /// What shapes a measurement or an import besides what is measured: the network, the seed.
-    pub measuring: &'a str,
-    /// The digest of some images.
-    pub images: &'a dyn Fn(&DataRef) -> String,
-}
-
-impl<'a> Setting<'a> {
-    /// A setting that is told by one text, images by their names: for tests and examples.
-    pub fn named(text: &'a str) -> Self {
-        Self { training: text, measuring: text, images: &DataRef::id }
-    }
-}
-
-impl std::fmt::Debug for Setting<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { training, measuring, .. } = self;
-        f.debug_struct("Setting")
-            .field("training", training)
-            .field("measuring", measuring)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The digest of each node: equal digests mean equal results.
-pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Digest> {
-    let mut keys: Vec<Digest> = Vec::new();
-    for work in &recipe.nodes {
-        let (setting, own) = match work {
-            Work::Init { seed } => (setting.training, format!("init {seed}")),
-            Work::Import { content, .. } => (setting.measuring, format!("import {content}")),
-            Work::Train { trajectory, epoch } => {
-                let id = trajectory.id(setting.images);
-                (setting.training, format!("train to epoch {epoch}, {id}"))
-            }
-            Work::Transform { operation, seed, .. } => {
-                (setting.training, format!("transform {}, seed {seed}", operation.id()))
-            }
-            Work::Probe { probe, seed, .. } => (setting.measuring, probe_id(&**probe, seed, setting.images)),
-        };
-        keys.push(node_digest(setting, &own, &inputs(work, &keys)));
-    }
-    keys
-}
-
-/// The digest of a measurement of nodes with these digests, as in [`keys`].
-pub fn probe_key(probe: &dyn Probe, seed: &str, inputs: &[Digest], setting: &Setting<'_>) -> Digest {
-    node_digest(setting.measuring, &probe_id(probe, seed, setting.images), inputs)
-}
-
-/// As [`keys`], but the same digest for all states of one trajectory, whatever their epoch.
-pub fn trajectory_keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Option<Digest>> {
-    let keys = keys(recipe, setting);
-    let of = |work: &Work| match work {
-        Work::Train { trajectory, .. } => {
-            Some(node_digest(setting.training, &trajectory.id(setting.images), &inputs(work, &keys)))
-        }
-        _ => None,
-    };
-    recipe.nodes.iter().map(of).collect()
-}
-
-fn inputs(work: &Work, keys: &[Digest]) -> Vec<Digest> {
-    work.inputs().iter().map(|id| keys[id.0]).collect()
-}
-
-fn node_digest(setting: &str, own: &str, inputs: &[Digest]) -> Digest {
-    let inputs: Vec<String> = inputs.iter().map(Digest::to_string).collect();
-    digest([setting.as_bytes(), own.as_bytes(), inputs.join(",").as_bytes()])
-}
-
-fn probe_id(probe: &dyn Probe, seed: &str, images: &dyn Fn(&DataRef) -> String) -> String {
-    let data: Vec<String> = probe.data().iter().map(images).collect();
-    format!("probe {} {}, data {}, seed {seed}", probe.id(), probe.settings(), data.join(" "))
-}
-
-impl Trajectory {
-    /// What is as usual leaves no mark, so that a new possibility does not rename earlier work.
-    fn id(&self, images: &dyn Fn(&DataRef) -> String) -> String {
-        let Self { start_epoch, order, schedule, objective, data, moments, .. } = self;
-        let mut id =
-            format!("from epoch {start_epoch}, order {order}, {}, {}", schedule.id(), objective.id());
-        if *data != DataRef::train() {
-            id += &format!(", on {}", images(data));
-        }
-        if *moments == AtStart::Reset {
-            id += ", moments reset";
-        }
-        id
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::WarmupCosine;
 
-    fn trajectory(from: NodeId, name: &str, order: &str) -> Trajectory {
+    pub(crate) fn trajectory(from: NodeId, name: &str, order: &str) -> Trajectory {
         let schedule = WarmupCosine { peak: 0.1, epochs: 10, warmup: 0.1, floor: None };
         Trajectory {
             name: name.into(),
@@ -389,19 +293,6 @@ mod tests {
             data: DataRef::train(),
             moments: AtStart::Continue,
         }
-    }
-
-    #[test]
-    fn equal_work_has_equal_keys_whatever_it_is_called() {
-        let keys_of = |name: &str, order: &str, setting: &str| {
-            let mut recipe = Recipe::new();
-            let init = recipe.init("member/1/init");
-            recipe.train(trajectory(init, name, order), 10).unwrap();
-            keys(&recipe, &Setting::named(setting))
-        };
-        assert_eq!(keys_of("deep-1", "o", "s"), keys_of("trunk", "o", "s"));
-        assert_ne!(keys_of("deep-1", "o", "s")[1], keys_of("deep-1", "p", "s")[1]);
-        assert_ne!(keys_of("deep-1", "o", "s")[0], keys_of("deep-1", "o", "t")[0]);
     }
 
     #[test]

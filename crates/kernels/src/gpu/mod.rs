@@ -18,6 +18,7 @@ pub mod elementwise;
 #[cfg(feature = "gpu-emulator")]
 pub mod emulator;
 mod error;
+mod forward;
 pub mod head;
 mod launches;
 mod layers;

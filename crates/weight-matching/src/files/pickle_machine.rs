@@ -2,7 +2,7 @@
 //! growing only as far as the budget of the heap allows.
 
 use crate::files::Problem;
-use crate::files::pickle_value::{Exhausted, Heap, List, MOST_TIMES, Node, Value};
+use crate::files::pickle_value::{Dict, Exhausted, Heap, List, MOST_TIMES, Node, Value};
 use std::collections::BTreeMap;
 
 /// Most bytes of one pickle: names and shapes, not weights.
@@ -257,8 +257,10 @@ impl<'h, 'a> Machine<'h, 'a> {
         self.charge(ENTRY * pairs.len() + if first { CONTAINER } else { 0 })?;
         let pairs = pairs.iter().map(|&[key, value]| (key, value));
         match self.heap.get_mut(target) {
-            Some(Node::Dict(dict)) => dict.get_or_insert_default().extend(pairs),
-            Some(node @ Node::Object { .. }) => *node = Node::Dict(Some(Box::new(pairs.collect()))),
+            Some(Node::Dict(dict)) => dict.get_or_insert_default().entries.extend(pairs),
+            Some(node @ Node::Object { .. }) => {
+                *node = Node::Dict(Some(Box::new(Dict { entries: pairs.collect() })));
+            }
             _ => return Err(self.refuse("sets a key of what is no dictionary")),
         }
         Ok(())

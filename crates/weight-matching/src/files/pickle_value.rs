@@ -49,7 +49,8 @@ pub(crate) enum Node {
     },
     /// Allocated when something is in it.
     List(Option<Box<List>>),
-    Dict(Option<Box<Vec<(Value, Value)>>>),
+    /// Likewise.
+    Dict(Option<Box<Dict>>),
     /// A name in a module, both text in the heap. What it stands for is looked up when it is called.
     Global {
         module: u32,
@@ -71,6 +72,12 @@ pub(crate) enum Node {
 pub(crate) struct List {
     pub(crate) items: Vec<Value>,
     pub(crate) dropped: bool,
+}
+
+/// The entries of a dictionary, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Dict {
+    pub(crate) entries: Vec<(Value, Value)>,
 }
 
 /// Numbers of one element type under a key.
@@ -200,7 +207,7 @@ impl<'a> Heap<'a> {
 
     pub(crate) fn dict(&self, value: Value) -> Option<&[(Value, Value)]> {
         match self.get(value)? {
-            Node::Dict(entries) => Some(entries.as_deref().map_or(&[], Vec::as_slice)),
+            Node::Dict(dict) => Some(dict.as_deref().map_or(&[], |dict| &dict.entries)),
             _ => None,
         }
     }

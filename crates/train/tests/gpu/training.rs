@@ -1,77 +1,15 @@
-//! Training on the emulated device against training on the processor: the same states but for rounding, whatever is
-//! taught, and one trajectory that may change between them.
-#![cfg(feature = "gpu-emulator")]
+//! Training: the same states but for rounding, whatever is taught, and the same bits wherever it was stopped.
 
-use basin_core::{Params, SeedTree, Simplex};
-use basin_data::{AugmentConfig, DatasetId, ImageSet, Source, Split, batch_order, fill_batch};
-use basin_ensemble::WarmupCosine;
-use basin_kernels::gpu::emulator::Emulator;
-use basin_kernels::gpu::{Activation, GpuLayers, Gradients, Placement, Pool, Precision, Queue, Weights};
-use basin_kernels::{Dims, Graph, Layers, Operation, Tape};
-use basin_models::{Architecture, Network, VitConfig};
+use crate::{EPOCHS, PER_EPOCH, SIDE, adam, difference, emulator, gpu, recipe, resnet, sgd, vit};
+use basin_core::SeedTree;
+use basin_data::{AugmentConfig, batch_order, fill_batch};
+use basin_kernels::gpu::Precision;
+use basin_models::{Architecture, Network};
 use basin_train::{
-    Backend, Cpu, EvaluateError, Examples, Gpu, Optimiser, Outcome, Recipe, Rule, Segment, SegmentObserver,
-    Teacher, Teaching, TrainError, TrainState, run,
+    Backend, Cpu, Examples, Gpu, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching,
+    TrainError, TrainState, run,
 };
-use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
-
-const SIDE: usize = 8;
-const EPOCHS: u64 = 2;
-const PER_EPOCH: u64 = 3;
-
-fn emulator(falling: bool) -> Rc<dyn Queue> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels");
-    Rc::new(Emulator::new(&folder, falling).unwrap())
-}
-
-fn gpu(precision: Precision) -> Gpu {
-    Gpu { queue: emulator(false), precision }
-}
-
-fn resnet() -> Network {
-    Architecture::from_name("resnet20", 0.25).unwrap().build(SIDE, 10).unwrap()
-}
-
-fn vit(dropout: f32) -> Network {
-    Network::vit(VitConfig { patch: 4, dim: 24, hidden: 48, heads: 2, layers: 2, dropout }, SIDE, 10).unwrap()
-}
-
-fn images() -> Arc<ImageSet> {
-    // 20 images in batches of 6: two of each epoch's order are left out.
-    let images = Source { train_images: 20, ..Source::synthetic(3) }.load(Split::Train).unwrap();
-    Arc::new(images.halved().unwrap().halved().unwrap())
-}
-
-fn recipe(optimiser: Optimiser, augment: AugmentConfig) -> Recipe {
-    Recipe {
-        examples: Examples {
-            images: images(),
-            augment,
-            normalisation: DatasetId::Synthetic10.normalisation(),
-        },
-        batch: 6,
-        optimiser,
-        schedule: Arc::new(WarmupCosine { peak: 0.02, epochs: EPOCHS, warmup: 0.1, floor: None }),
-        order: SeedTree::root(0).child("order"),
-        teaching: Teaching::Labels,
-        replay: None,
-    }
-}
-
-fn sgd() -> Recipe {
-    recipe(Optimiser { clip_norm: Some(1.0), ..Optimiser::sgd(0.9, 1e-3) }, AugmentConfig::paper())
-}
-
-fn adam() -> Recipe {
-    let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, l2: 1e-4, weight_decay: 0.01 };
-    let recipe = recipe(Optimiser { rule, clip_norm: None }, AugmentConfig::git_rebasin());
-    Recipe {
-        schedule: Arc::new(WarmupCosine { peak: 1e-3, epochs: EPOCHS, warmup: 0.1, floor: None }),
-        ..recipe
-    }
-}
 
 /// Stops after a global step and keeps what it is handed.
 #[derive(Default)]
@@ -111,19 +49,6 @@ fn on_processor(net: &Network, recipe: &Recipe, state: TrainState) -> TrainState
 fn on_device(net: &Network, recipe: &Recipe, state: TrainState, precision: Precision) -> TrainState {
     let segment = Segment { state, end_epoch: EPOCHS };
     finished(run(&gpu(precision), net, recipe, segment, &mut StopAt::default()))
-}
-
-/// The largest difference of two tables, relative to each array's largest value.
-fn difference(a: &Params, b: &Params) -> f64 {
-    let of = |(name, array): (&str, &basin_core::Array)| {
-        let other = b.get(name).unwrap();
-        assert_eq!(array.shape(), other.shape(), "{name}");
-        let largest = array.data().iter().fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
-        let worst = array.data().iter().zip(other.data()).fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
-        assert!(other.data().iter().all(|x| x.is_finite()), "{name}");
-        f64::from(worst) / f64::from(largest)
-    };
-    a.iter().map(of).fold(0.0, f64::max)
 }
 
 fn assert_near(processor: &TrainState, device: &TrainState, limit: f64) {
@@ -326,158 +251,6 @@ fn batches_have_the_bits_of_the_processors() {
             assert_eq!(pixels, expected, "{augment:?}");
             let classes: Vec<u32> = indices.iter().map(|&i| images.labels()[i as usize]).collect();
             assert_eq!(labels, classes);
-        }
-    }
-}
-
-#[test]
-fn logits_are_those_of_the_processor() {
-    let set = images();
-    let normalisation = DatasetId::Synthetic10.normalisation();
-    for net in [resnet(), vit(0.1)] {
-        let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
-        let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
-        let mut cpu = Cpu.evaluator(&net, &set, &normalisation).unwrap();
-        let expected = cpu.logits_between(&[&a, &b], &lambda).unwrap();
-        for (precision, limit) in [(Precision::F32, 1e-5), (Precision::Bf16, 4e-2)] {
-            let mut device = gpu(precision).evaluator(&net, &set, &normalisation).unwrap();
-            device.logits(&a).unwrap();
-            let found = device.logits_between(&[&a, &b], &lambda).unwrap();
-            let largest = expected.values().iter().fold(0.0f32, |m, x| m.max(x.abs()));
-            assert_eq!(found.values().len(), expected.values().len());
-            assert!(found.values().iter().all(|x| x.is_finite()), "{precision:?}");
-            let worst = found.values().iter().zip(expected.values()).map(|(x, y)| (x - y).abs());
-            let worst = worst.fold(0.0, f32::max) / largest;
-            assert!(worst < limit, "{precision:?}: {worst:.1e}");
-        }
-    }
-}
-
-#[test]
-fn what_does_not_fit_is_refused_alike_everywhere() {
-    let (set, net) = (images(), resnet());
-    let wide = Architecture::from_name("resnet20", 0.25).unwrap().build(2 * SIDE, 10).unwrap();
-    let normalisation = DatasetId::Synthetic10.normalisation();
-    for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
-        let refused = backend.evaluator(&wide, &set, &normalisation).err();
-        assert!(matches!(refused, Some(EvaluateError::Side { images: 8, network: 16 })), "{refused:?}");
-        let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
-        let params = net.init(&SeedTree::root(1));
-        let refused = evaluator.logits_between(&[&params], &Simplex::vertex(2, 0)).err();
-        assert!(matches!(refused, Some(EvaluateError::Weights { weights: 2, networks: 1 })), "{refused:?}");
-        let refused = evaluator.logits(&Params::new()).err();
-        assert!(matches!(refused, Some(EvaluateError::Model(_))), "{refused:?}");
-    }
-}
-
-#[test]
-fn a_speed_is_measured_everywhere_and_leaves_nothing_behind() {
-    let (net, recipe) = (vit(0.1), adam());
-    for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
-        let seconds = basin_train::seconds_per_image(backend, &net, &recipe).unwrap();
-        assert!(seconds > 0.0 && seconds < 60.0, "{seconds} s per image on {}", backend.name());
-    }
-}
-
-#[test]
-fn statistics_and_repair_are_those_of_the_cpu() {
-    let set = images();
-    let normalisation = DatasetId::Synthetic10.normalisation();
-    for net in [resnet(), vit(0.1)] {
-        let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
-        let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
-        let merged = Params::convex_combination(&[&a, &b], &lambda).unwrap();
-        let on = |backend: &dyn Backend| {
-            let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
-            let ends = [&a, &b].map(|params| evaluator.statistics(params).unwrap());
-            let repaired = evaluator.repaired(&merged, &[&ends[0], &ends[1]], &lambda).unwrap();
-            let logits = evaluator.logits(&repaired).unwrap();
-            (ends, repaired, logits)
-        };
-        let ((ends, repaired, logits), (theirs, device, on_device)) = (on(&Cpu), on(&gpu(Precision::F32)));
-        for (ours, theirs) in ends.iter().zip(&theirs) {
-            assert_eq!(ours.sites().len(), theirs.sites().len());
-            for (ours, theirs) in ours.sites().iter().zip(theirs.sites()) {
-                assert_eq!(ours.channels(), theirs.channels());
-                for c in 0..ours.channels() {
-                    let deviation = ours.deviation()[c].max(1e-3);
-                    assert!((ours.mean()[c] - theirs.mean()[c]).abs() < 1e-4 * deviation);
-                    assert!((ours.deviation()[c] - theirs.deviation()[c]).abs() < 1e-4 * deviation);
-                }
-            }
-        }
-        assert!(difference(&repaired, &device) < 1e-3);
-        assert!(difference(&repaired, &merged) > 1e-2, "nothing was repaired");
-        assert_eq!(logits.len(), on_device.len());
-        let largest = logits.values().iter().fold(0.0f32, |m, x| m.max(x.abs()));
-        for (a, b) in logits.values().iter().zip(on_device.values()) {
-            assert!((a - b).abs() < 1e-3 * largest, "{a} and {b}");
-        }
-    }
-}
-
-/// Does every fusion by its parts.
-struct Unfused<G>(G);
-
-impl<G: Graph> Graph for Unfused<G> {
-    type Value = G::Value;
-
-    fn apply(
-        &mut self,
-        operation: Operation,
-        x: &G::Value,
-        other: Option<&G::Value>,
-    ) -> candle_core::Result<G::Value> {
-        match operation {
-            Operation::ConvNorm { .. } | Operation::Dense(_) => self.unfused(operation, x, other),
-            _ => self.0.apply(operation, x, other),
-        }
-    }
-}
-
-/// Logits and gradients of Σ logits of a few images, on the device.
-fn differentiated(net: &Network, params: &Params, fused: bool) -> (Vec<f32>, Vec<Vec<f32>>) {
-    let (n, precision) = (3, Precision::F32);
-    let pool = Pool::new(emulator(false));
-    let slices = net.slices(params).unwrap();
-    let sizes = net.layout().params.iter().zip(&slices).map(|(spec, values)| (spec.role, values.len()));
-    let placement = Rc::new(Placement::new(sizes).unwrap());
-    let weights = Weights::new(&pool, placement.clone(), &slices, precision).unwrap();
-    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-    let mut rng = SeedTree::root(5).rng();
-    let dims = Dims::new(n, SIDE, SIDE, 3);
-    let x: Vec<f32> = (0..dims.len()).map(|_| rng.normal() as f32).collect();
-    let seeds = pool.holding(&[7u64, 8, 9].map(u64::to_le_bytes).concat()).unwrap();
-    let layers = GpuLayers::with_dropout(&pool, &weights, Some(seeds.span()));
-    let mut tape = Unfused(Tape::new(layers));
-    let input = tape.0.input(Activation { dims, block: pool.holding(&bytes(&x)).unwrap() });
-    let output = match fused {
-        true => net.forward(&mut tape.0, &input).unwrap(),
-        false => net.forward(&mut tape, &input).unwrap(),
-    };
-    let logits = layers.read(tape.0.value(output).unwrap()).unwrap().into_owned();
-    let mut gradients = Gradients::new(&pool, placement).unwrap();
-    let gradient = pool.holding(&bytes(&vec![1.0; logits.len()])).unwrap();
-    tape.0.backward(output, gradient, &mut gradients).unwrap();
-    (logits, gradients.read(&pool).unwrap())
-}
-
-#[test]
-fn fused_and_unfused_networks_compute_and_learn_the_same_on_a_device() {
-    for net in [resnet(), vit(0.3)] {
-        let params = net.init(&SeedTree::root(1));
-        let (fused, unfused) = (differentiated(&net, &params, true), differentiated(&net, &params, false));
-        let close = |what: &str, a: &[f32], b: &[f32], limit: f32| {
-            assert_eq!(a.len(), b.len(), "{what}");
-            let largest = a.iter().fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
-            let near = a.iter().zip(b).all(|(a, b)| (a - b).abs() <= limit * largest);
-            assert!(near, "{what}: {a:?} and {b:?}");
-        };
-        close("logits", &fused.0, &unfused.0, 1e-5);
-        assert_eq!(fused.1.len(), unfused.1.len());
-        for (spec, (a, b)) in net.layout().params.iter().zip(fused.1.iter().zip(&unfused.1)) {
-            let limit = if spec.name.ends_with("in_proj_bias") { 2e-3 } else { 1e-4 };
-            close(&spec.name, a, b, limit);
         }
     }
 }
