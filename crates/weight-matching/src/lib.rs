@@ -62,6 +62,6 @@ pub use permutation::{Permutation, PermutationError, Permutations};
 pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
 pub use residual::Skip;
 pub use spec::{PermutationSpec, SpecError};
-pub use specs::{Family, InferError, Inferred, Norm, Shortcut, infer, infer_residual_mlp, infer_with_heads};
+pub use specs::{Norm, Shortcut};
 #[cfg(feature = "toml")]
 pub use toml_form::TomlError;

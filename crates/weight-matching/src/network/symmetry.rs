@@ -13,20 +13,26 @@ impl Program {
     /// # Errors
     /// [`SpecError`] when a layer repeats a permutation on an array in a way that no spec can say.
     pub fn spec(&self) -> Result<PermutationSpec, SpecError> {
-        spec_of(&[self])
+        self.solved(true).finish()
     }
-}
 
-/// The spec that is right for all of several programs on the same arrays.
-pub(crate) fn spec_of(programs: &[&Program]) -> Result<PermutationSpec, SpecError> {
-    let mut solver = Solver::default();
-    for program in programs {
-        solver.wire(program);
+    /// The same without units that act on two axes of one array, which matching cannot solve: they stay. There may
+    /// be no permutation left.
+    ///
+    /// # Errors
+    /// As [`Program::spec`].
+    pub fn matchable_spec(&self) -> Result<PermutationSpec, SpecError> {
+        self.solved(false).finish()
     }
-    solver.keep_groups();
-    solver.loosen_torn_heads();
-    solver.loosen_repeated();
-    solver.finish()
+
+    fn solved(&self, tied: bool) -> Solver {
+        let mut solver = Solver::default();
+        solver.wire(self);
+        solver.keep_groups();
+        solver.loosen_torn_heads();
+        solver.loosen_repeated(tied);
+        solver
+    }
 }
 
 /// Layouts of arrays while programs are read.
@@ -274,9 +280,9 @@ impl Solver {
         }
     }
 
-    /// An array on two axes of which one permutation acts cannot be matched: those units stay, as long as others
-    /// are left to move.
-    fn loosen_repeated(&mut self) {
+    /// An array on two axes of which one permutation acts cannot be matched: those units stay, unless `tied` ones
+    /// are all there is.
+    fn loosen_repeated(&mut self, tied: bool) {
         let all: Vec<Vec<BTreeSet<usize>>> = self
             .arrays
             .iter()
@@ -289,7 +295,7 @@ impl Solver {
             }
         }
         let others = all.iter().flatten().flatten().any(|variable| !repeated.contains(variable));
-        if others {
+        if others || !tied {
             for variable in repeated {
                 self.orders.fix(&[Piece::Units { variable, each: 1 }]);
             }

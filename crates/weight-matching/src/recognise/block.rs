@@ -1,33 +1,43 @@
 //! Blocks of convolutions: skip connections, gates, and channels that a shortcut pads.
 
 use super::tree::{Leaf, Module};
-use super::walk::{Walk, Walked, wiring};
+use super::walk::{Walk, Walked, stuck, wiring};
 use super::{Open, Padding};
 use crate::network::Value;
 
 /// The module of a block that its input takes instead of the others.
 pub(super) fn shortcut<'m, 'a>(module: &'m Module<'a>) -> Option<&'m Module<'a>> {
-    let words = ["shortcut", "downsample", "skip", "proj", "identity", "residual", "convshortcut"];
-    let is = |child: &&Module<'_>| {
-        let key = child.key.to_ascii_lowercase();
-        words.iter().any(|word| key.contains(word)) && child.weights() > 0
-    };
+    let is = |child: &&Module<'_>| is_around(child) && child.weights() > 0;
     module.children.iter().find(is).filter(|_| module.weights() > 1)
+}
+
+/// Whether a module is called a shortcut.
+pub(super) fn is_around(module: &Module<'_>) -> bool {
+    let key = module.key.to_ascii_lowercase();
+    ["shortcut", "downsample", "skip", "proj", "identity", "residual"].iter().any(|word| key.contains(word))
+}
+
+/// Three or more modules called branches, which all read what their module reads and write side by side.
+pub(super) fn branches<'m, 'a>(module: &'m Module<'a>) -> Option<Vec<&'m Module<'a>>> {
+    let named =
+        module.children.iter().all(|child| child.key.starts_with("branch") && child.number().is_some());
+    (named && module.children.len() > 2).then(|| module.children.iter().collect())
 }
 
 /// Whether a module is a block of layers that follow one another, as its numbered or known names say:
 /// convolutions with normalisations, and gates.
 pub(super) fn is_block(module: &Module<'_>) -> bool {
     let named = module.key.ends_with(|c: char| c.is_ascii_digit()) || module.key.contains("block");
-    let layers: Vec<_> = module.children.iter().filter(|child| child.sizes().is_some()).collect();
+    let steps: Vec<&Module<'_>> = module.children.iter().filter(|child| child.layers().len() == 1).collect();
+    let key = |child: &Module<'_>| child.key.to_ascii_lowercase();
     let known = |child: &&Module<'_>| {
-        ["conv", "dw", "pw", "fc", "shortcut", "downsample"].iter().any(|word| child.key.contains(word))
+        ["conv", "dw", "pw", "fc", "shortcut", "downsample"].iter().any(|word| key(child).contains(word))
     };
-    named
-        && !module.is_list()
-        && layers.iter().filter(|child| child.leaf() == Some(Leaf::Conv)).count() > 1
-        && layers.iter().all(known)
-        && module.children.iter().any(|child| child.leaf() == Some(Leaf::Norm))
+    let letters: Vec<&str> = steps.iter().map(|child| child.key).collect();
+    let convolutions = module.layers().iter().filter(|layer| layer.leaf() == Some(Leaf::Conv)).count();
+    let norms = module.all().iter().any(|inner| inner.leaf() == Some(Leaf::Norm));
+    let known = named && steps.iter().all(known) || letters == ["a", "b", "c"];
+    known && !module.is_list() && steps.len() > 1 && convolutions > 1 && norms
 }
 
 /// Whether a layer of a block is the second of two between which its channels shrink: the gate of a
@@ -39,6 +49,15 @@ pub(super) fn is_gate(first: &Module<'_>, second: &Module<'_>) -> bool {
     shrinks && first.is_pointwise() && second.is_pointwise()
 }
 
+/// Whether the second of three layers has groups: between two that see single positions, it reads part of what the
+/// first one writes, and writes as many.
+pub(super) fn is_grouped(three: &[&Module<'_>]) -> bool {
+    let [before, layer, behind] = three else { return false };
+    let sizes = before.sizes().zip(layer.sizes());
+    let part = sizes.is_some_and(|((_, width), (read, out))| read > 1 && read < width && out == width);
+    part && before.is_pointwise() && behind.is_pointwise() && !layer.is_pointwise()
+}
+
 impl Walk<'_> {
     /// A block whose input also takes a shortcut with layers of its own.
     pub(super) fn with_shortcut(&mut self, module: &Module<'_>, shortcut: &Module<'_>, x: Value) -> Walked {
@@ -47,6 +66,13 @@ impl Walk<'_> {
         let y = self.sequence(&inner, Some(x))?;
         let around = self.module(shortcut, Some(x))?;
         self.tie(module, y, around)
+    }
+
+    /// Modules side by side.
+    pub(super) fn branches(&mut self, module: &Module<'_>, all: &[&Module<'_>], x: Option<Value>) -> Walked {
+        let x = x.ok_or_else(|| stuck(&module.path, "branches before any layer"))?;
+        let made = all.iter().map(|branch| self.module(branch, Some(x))).collect::<Walked<Vec<Value>>>()?;
+        Ok(self.net.concat(&made))
     }
 
     /// A block that writes more channels than it reads, without layers in its shortcut: there may be none, or one

@@ -3,6 +3,7 @@
 use super::tree::{Leaf, Module};
 use super::walk::{Facts, Walked, stuck};
 use super::{Told, block, sorted};
+use std::collections::BTreeSet;
 
 /// A module on its turn.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ impl<'m, 'a> Chain<'m, 'a> {
         }
         let (ordered, certain) = match module.is_list() {
             true => (by_number(all), is_certain_list(module)),
-            false if told.ordered => (all, block::is_block(module)),
+            false if told.ordered && !sorted::breaks(&all) => (all, block::is_block(module)),
             false => (sorted::in_flow(all)?, block::is_block(module)),
         };
         let (late, early): (Vec<_>, Vec<_>) = ordered.into_iter().partition(|child| is_pooler(child));
@@ -70,14 +71,14 @@ fn is_certain_list(module: &Module<'_>) -> bool {
 /// The layers in the order that was told, each with the normalisations defined behind it.
 fn in_order<'m, 'a>(all: &[&'m Module<'a>], order: &[String]) -> Walked<Vec<&'m Module<'a>>> {
     let is = |child: &Module<'_>, name: &String| child.key == name || child.path == *name;
-    let names = || all.iter().filter(|c| c.weights() > 0).map(|c| c.key).collect::<Vec<_>>().join(",");
+    let names = || all.iter().filter(|c| c.is_step()).map(|c| c.key).collect::<Vec<_>>().join(",");
     if let Some(unknown) = order.iter().find(|name| !all.iter().any(|child| is(child, name))) {
         return Err(stuck(unknown, &format!("no such layer; the order is made of {}", names())));
     }
     let mut groups: Vec<Vec<&'m Module<'a>>> = Vec::new();
     for child in all {
         match groups.last_mut() {
-            Some(group) if child.weights() == 0 => group.push(child),
+            Some(group) if !child.is_step() => group.push(child),
             _ => groups.push(vec![child]),
         }
     }
@@ -154,12 +155,20 @@ impl Facts {
                 module.key.contains(word) || module.arrays.iter().any(|(key, _)| key.contains(word))
             })
         };
+        let mut grouped = BTreeSet::new();
+        for module in &modules {
+            let layers = module.layers();
+            grouped.extend(
+                layers.windows(3).filter(|three| block::is_grouped(three)).map(|three| three[1].path.clone()),
+            );
+        }
         let positions = ["pos_emb", "position_emb", "positional_emb", "pos_encod", "wpe"];
         Self {
             root: root.path.clone(),
             norm_first,
             positions: positions.iter().any(|word| named(word)),
             shared_heads: named("relative_attention_bias"),
+            grouped,
         }
     }
 }

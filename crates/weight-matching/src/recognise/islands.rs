@@ -5,7 +5,7 @@ use super::block::is_block;
 use super::chain::Chain;
 use super::gated::Gated;
 use super::tree::{Leaf, Module};
-use super::walk::{Walk, Walked};
+use super::walk::{Walk, Walked, stuck};
 
 /// Names of modules that are two layers, one behind the other.
 const PAIRS: &[[&str; 2]] = &[
@@ -41,14 +41,28 @@ impl Walk<'_> {
     fn island(&mut self, module: &Module<'_>) -> Walked<()> {
         let chain = Chain::of(module, self.told, self.facts)?;
         let first = chain.steps.first().map(|step| step.module);
-        let width =
-            first.and_then(|first| first.norm_width().or_else(|| Some(first.layers().first()?.sizes()?.0)));
-        let x = width.map(|width| self.net.input(width));
+        let width = first.and_then(|first| first.norm_width().or_else(|| self.reads(module, first)));
+        let width = width.ok_or_else(|| stuck(&module.path, "how many channels it reads does not show"))?;
+        let x = self.net.input(width);
         let tokens = self.tokens;
-        let y = self.module(module, x)?;
+        let y = self.module(module, Some(x))?;
         self.tokens = tokens;
         self.outputs.push(y);
         Ok(())
+    }
+
+    /// Channels that a module reads by its first layer. A convolution may read part of them in groups, unless it is
+    /// depthwise, or what the module writes, or a shortcut, has as many.
+    fn reads(&self, module: &Module<'_>, first: &Module<'_>) -> Option<usize> {
+        let layers = first.layers();
+        let (read, out) = layers.first()?.sizes()?;
+        if layers[0].is_depthwise() {
+            return Some(out);
+        }
+        let dense = layers[0].leaf() == Some(Leaf::Dense);
+        let wrote = module.layers().last().and_then(|last| last.sizes()).map(|(_, out)| out);
+        let same = wrote == Some(read) || super::block::shortcut(module).is_some();
+        (dense || same).then_some(read)
     }
 }
 

@@ -33,6 +33,7 @@ mod chain;
 mod gated;
 mod islands;
 mod questions;
+mod residual_mlp;
 mod sequence;
 mod sorted;
 mod tree;
@@ -42,8 +43,9 @@ use crate::network::{Program, Wiring};
 use crate::{PermutationSpec, SpecError};
 use basin_core::Params;
 use questions::{Open, summary};
+pub use residual_mlp::residual_mlp_of;
 use thiserror::Error;
-use tree::Module;
+use tree::{Leaf, Module};
 use walk::{Facts, Stuck, Walk};
 
 /// What is known of a network besides its arrays.
@@ -160,21 +162,24 @@ pub fn recognise(params: &Params, told: &Told) -> Result<Recognised, Unrecognise
             _ => return Err(refused(stuck)),
         },
     };
-    let spec = program.spec().map_err(|error: SpecError| Unrecognised::Rigid {
+    let spec = program.matchable_spec().map_err(|error: SpecError| Unrecognised::Rigid {
         summary: summary.clone(),
         reason: error.to_string(),
     })?;
     let questions: Vec<String> = open.iter().map(|open| open.question(&root)).collect();
-    if spec.permutations().len() == 0 || spec.first_tied().is_some() {
+    if spec.permutations().len() == 0 {
+        let recurrent = root.all().iter().any(|module| module.leaf() == Some(Leaf::Recurrent));
         return Err(match note {
             Some((_, stuck)) => refused(stuck),
+            None if recurrent => {
+                let reason =
+                    "the units of recurrent layers act on two axes of one array, which matching cannot solve";
+                Unrecognised::Rigid { summary, reason: reason.into() }
+            }
             None if !questions.is_empty() => Unrecognised::Open { summary, questions },
             None => {
-                let recurrent =
-                    "the units of recurrent layers act on two axes of one array, which matching cannot solve";
-                let fixed = "every unit is an input or an output, whose order stays";
-                let reason = if spec.first_tied().is_some() { recurrent } else { fixed }.to_owned();
-                Unrecognised::Rigid { summary, reason }
+                let reason = "every unit is an input or an output, or added to one, and keeps its order";
+                Unrecognised::Rigid { summary, reason: reason.into() }
             }
         });
     }

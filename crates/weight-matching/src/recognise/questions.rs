@@ -36,7 +36,7 @@ impl Open {
                 .into(),
             Self::Order => {
                 let layers: Vec<&str> =
-                    root.children.iter().filter(|child| child.weights() > 0).map(|child| child.key).collect();
+                    root.children.iter().filter(|child| child.is_step()).map(|child| child.key).collect();
                 format!(
                     "layers of one width may be added to one another, or run in another order, and their units keep \
                      together or stay; if each reads only the one before: --order {}",

@@ -24,7 +24,16 @@ struct Reached<'m, 'a> {
 impl Walk<'_> {
     /// The modules of one in the order in which they run.
     pub(super) fn sequence(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
-        let chain = Chain::of(module, self.told, self.facts)?;
+        let mut chain = Chain::of(module, self.told, self.facts)?;
+        // One layer with its normalisation is as certain as what it is part of.
+        chain.certain |= self.certain && module.weights() == 1;
+        let outside = std::mem::replace(&mut self.certain, chain.certain);
+        let y = self.steps(module, &chain, x);
+        self.certain = outside;
+        y
+    }
+
+    fn steps(&mut self, module: &Module<'_>, chain: &Chain<'_, '_>, x: Option<Value>) -> Walked {
         let mut reached = Reached {
             values: x.into_iter().collect(),
             last: None,
@@ -34,10 +43,13 @@ impl Walk<'_> {
         };
         let mut x = x;
         for step in &chain.steps {
+            if step.module.key.starts_with("aux") && self.beside(step.module, &reached.values)? {
+                continue;
+            }
             x = if step.module.norm_width().is_some() {
                 self.normalised(step.module, step.both, x, &mut reached)?
             } else {
-                Some(self.layered(&chain, step.module, x, &mut reached)?)
+                Some(self.layered(chain, step.module, x, &mut reached)?)
             };
             if let Some(value) = x {
                 x = Some(self.catch_up(module, value, &mut reached));
@@ -93,7 +105,7 @@ impl Walk<'_> {
                 sum = self.tie(child, x, y)?;
             }
         } else if !chain.certain {
-            sum = self.tied_to_equals(child, y, &reached.values)?;
+            sum = self.tied_to_equals(chain.root, child, y, &reached.values)?;
         } else if let Some((last, before)) = reached.last.filter(|(last, _)| is_gate(last, child)) {
             if !chain.root && self.width(before) == self.width(y) && !last.path.is_empty() {
                 sum = self.tie(child, y, before)?;
@@ -105,6 +117,16 @@ impl Walk<'_> {
         reached.last = x.map(|x| (child, x));
         reached.values.push(sum);
         Ok(sum)
+    }
+
+    /// An auxiliary classifier, which reads something computed before.
+    fn beside(&mut self, module: &Module<'_>, reached: &[Value]) -> Walked<bool> {
+        let read = module.layers().first().and_then(|first| first.sizes()).map(|(read, _)| read);
+        let source = reached.iter().copied().find(|value| Some(self.width(*value)) == read);
+        let Some(source) = source else { return Ok(false) };
+        let y = self.module(module, Some(source))?;
+        self.outputs.push(y);
+        Ok(true)
     }
 
     /// Gives what was waiting for units of this width its place.
@@ -127,6 +149,26 @@ impl Walk<'_> {
             }
         });
         x
+    }
+
+    /// Arrays that scale or shift units one by one.
+    pub(super) fn elementwise(&mut self, module: &Module<'_>, mut x: Value) -> Walked {
+        if module
+            .arrays
+            .iter()
+            .any(|(key, _)| ["weight_g", "weight_v", "weight_orig", "original0"].contains(key))
+        {
+            let advice = "weights that are normalised; take the normalisation off before saving (in PyTorch \
+                          torch.nn.utils.remove_weight_norm, or parametrize.remove_parametrizations)";
+            return Err(stuck(&module.path, advice));
+        }
+        for (key, shape) in &module.arrays {
+            let next = self.own_array(module, key, shape, x);
+            x = next.ok_or_else(|| {
+                stuck(&module.name(key), &format!("an array {shape:?} that belongs to no layer"))
+            })?;
+        }
+        Ok(x)
     }
 
     /// Gives what is still waiting a place among what was computed before, or refuses.
@@ -177,9 +219,9 @@ impl Walk<'_> {
     }
 
     /// The value, tied to all of its width before it.
-    fn tied_to_equals(&mut self, child: &Module<'_>, mut y: Value, reached: &[Value]) -> Walked {
+    fn tied_to_equals(&mut self, root: bool, child: &Module<'_>, mut y: Value, reached: &[Value]) -> Walked {
         let equal: Vec<Value> = reached.iter().copied().filter(|x| self.width(*x) == self.width(y)).collect();
-        if child.leaf().is_some() && !equal.is_empty() {
+        if root && child.leaf().is_some() && !equal.is_empty() {
             self.open.insert(Open::Order);
         }
         for x in equal {

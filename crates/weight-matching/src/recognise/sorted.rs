@@ -3,6 +3,15 @@
 use super::tree::{Leaf, Module};
 use super::walk::{Walked, stuck};
 
+/// Names of layers that run in this order.
+const KNOWN: &[&[&str]] = &[
+    &["conv_reduce", "conv_expand"],
+    &["squeeze", "expand"],
+    &["conv_pw", "conv_dw", "conv_pwl"],
+    &["conv_dw", "conv_pw"],
+    &["conv_exp", "conv_pwl"],
+];
+
 /// The modules of one in the order in which they run.
 ///
 /// # Errors
@@ -13,11 +22,7 @@ pub(super) fn in_flow<'m, 'a>(all: Vec<&'m Module<'a>>) -> Walked<Vec<&'m Module
         all.iter().copied().filter(|c| c.sizes().is_none() && c.norm_width().is_none()).collect();
     let plain = others.iter().all(|child| child.leaf().is_none() && is_gate(child));
     if !plain {
-        // Modules of several layers: beginnings, the numbered middle, ends.
-        let mut sorted = all;
-        sorted
-            .sort_by_key(|child| (rank(child), child.number().filter(|_| rank(child) < 4), child.key.len()));
-        return Ok(sorted);
+        return Ok(by_rank(all));
     }
     let ordered = order_of_layers(&layers)?;
     let norms: Vec<&Module<'a>> = all.iter().copied().filter(|c| c.norm_width().is_some()).collect();
@@ -36,15 +41,42 @@ pub(super) fn in_flow<'m, 'a>(all: Vec<&'m Module<'a>>) -> Walked<Vec<&'m Module
             flow.extend(norms.pop_front());
         }
         let last = !ordered[at + 1..].iter().any(|later| later.sizes().map(|(_, out)| out) == wrote);
-        flow.extend(
-            others.iter().filter(|gate| last && gate.layers()[0].sizes().map(|(read, _)| read) == wrote),
-        );
+        flow.extend(others.iter().filter(|gate| last && gate_width(gate) == wrote));
     }
     flow.extend(norms);
     flow.extend(
         others.iter().filter(|gate| !flow.iter().any(|c| c.path == gate.path)).copied().collect::<Vec<_>>(),
     );
     Ok(flow)
+}
+
+/// Modules of several layers: beginnings, the numbered middle, ends. A gate comes behind the last of those that write
+/// what it reads.
+fn by_rank<'m, 'a>(all: Vec<&'m Module<'a>>) -> Vec<&'m Module<'a>> {
+    let (gates, mut sorted): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|child| child.leaf().is_none() && is_gate(child));
+    sorted.sort_by_key(|child| (rank(child), child.natural()));
+    for gate in gates {
+        let width = gate_width(gate);
+        let wrote =
+            |child: &&Module<'_>| child.layers().last().and_then(|last| last.sizes()).map(|(_, out)| out);
+        let steps = sorted.len() - sorted.iter().rev().take_while(|child| wrote(child) != width).count();
+        // The last layer of a block writes the stream, which a gate of the same width comes before.
+        let layers = sorted[..steps].iter().filter(|child| child.weights() > 0).count();
+        let all =
+            sorted.iter().filter(|child| child.weights() > 0 && !super::block::is_around(child)).count();
+        let at = if layers == all && layers > 2 { steps - 1 } else { steps };
+        sorted.insert(at, gate);
+    }
+    sorted
+}
+
+/// Whether layers alone stand in an order in which they cannot follow one another, though in another one they can.
+pub(super) fn breaks(all: &[&Module<'_>]) -> bool {
+    let layers: Vec<&Module<'_>> = all.iter().copied().filter(|child| child.sizes().is_some()).collect();
+    let others = all.iter().any(|child| child.sizes().is_none() && child.norm_width().is_none());
+    let dense = layers.iter().all(|layer| layer.leaf() == Some(Leaf::Dense));
+    !others && dense && !follows(&layers) && order_of_layers(&layers).is_ok_and(|ordered| follows(&ordered))
 }
 
 /// Squeeze-and-excitation: two layers that end at the width they begin with.
@@ -59,6 +91,13 @@ fn order_of_layers<'m, 'a>(layers: &[&'m Module<'a>]) -> Walked<Vec<&'m Module<'
     let kind = |layer: &Module<'_>| usize::from(layer.leaf() == Some(Leaf::Dense));
     let mut numbered = layers.to_vec();
     numbered.sort_by_key(|layer| (kind(layer), layer.number(), layer.key.len(), layer.key));
+    for known in KNOWN {
+        let own: Option<Vec<&Module<'a>>> =
+            known.iter().map(|key| layers.iter().copied().find(|layer| layer.key == *key)).collect();
+        if let Some(own) = own.filter(|own| own.len() == layers.len() && follows(own)) {
+            return Ok(own);
+        }
+    }
     let all_numbered = layers.iter().all(|layer| layer.number().is_some());
     if all_numbered && follows(&numbered) || layers.len() < 2 {
         return Ok(numbered);
@@ -82,17 +121,18 @@ fn order_of_layers<'m, 'a>(layers: &[&'m Module<'a>]) -> Walked<Vec<&'m Module<'
     }
 }
 
-/// Whether a layer can read what another one writes, directly or pixel by pixel.
-fn reads(layer: &Module<'_>, before: &Module<'_>) -> bool {
-    let Some(((read, _), (_, wrote))) = layer.sizes().zip(before.sizes()) else { return false };
+/// Whether a layer can read what another one writes: directly, pixel by pixel, or channel by channel; and, where
+/// `grouped`, group by group.
+fn reads(layer: &Module<'_>, before: &Module<'_>, grouped: bool) -> bool {
+    let Some(((read, out), (_, wrote))) = layer.sizes().zip(before.sizes()) else { return false };
     let pixels = layer.leaf() == Some(Leaf::Dense) && before.leaf() == Some(Leaf::Conv);
-    read == wrote
-        || layer.is_depthwise() && layer.sizes().is_some_and(|(_, out)| out == wrote)
-        || pixels && wrote > 0 && read.is_multiple_of(wrote)
+    let groups = layer.leaf() == Some(Leaf::Conv) && out == wrote && (read == 1 || grouped);
+    let divides = |small: usize, large: usize| small > 0 && large.is_multiple_of(small);
+    read == wrote || pixels && divides(wrote, read) || groups && divides(read, wrote)
 }
 
 fn follows(layers: &[&Module<'_>]) -> bool {
-    layers.windows(2).all(|pair| reads(pair[1], pair[0]))
+    layers.windows(2).all(|pair| reads(pair[1], pair[0], true))
 }
 
 /// All orders in which each layer reads what the one before writes; two are enough to know that there are several.
@@ -107,7 +147,7 @@ fn extend<'m, 'a>(
     }
     for layer in layers {
         let used = order.iter().any(|own| own.path == layer.path);
-        if found.len() < 3 && !used && order.last().is_none_or(|last| reads(layer, last)) {
+        if found.len() < 3 && !used && order.last().is_none_or(|last| reads(layer, last, false)) {
             order.push(layer);
             extend(order, layers, found);
             order.pop();
@@ -164,6 +204,7 @@ fn rank(module: &Module<'_>) -> usize {
             4
         }
         () if layer || module.norm_width().is_some() => 2,
+        () if starts(&["downsample", "conv", "stem"]) => 2,
         () if starts(&["attn", "attention", "self_attn"]) => 3,
         () if starts(&["avgpool", "pooler"]) => 5,
         () => 3,

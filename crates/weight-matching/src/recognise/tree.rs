@@ -142,11 +142,31 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// Whether it makes new units, so that an order has to name it.
+    pub(super) fn is_step(&self) -> bool {
+        self.weights() > 0 || self.leaf() == Some(Leaf::Embedding)
+    }
+
+    /// Whether its arrays scale or shift units one by one, as those of a LayerScale do.
+    pub(super) fn is_elementwise(&self) -> bool {
+        let wide = |shape: &[usize]| shape.iter().filter(|&&len| len > 1).count() <= 1;
+        self.children.is_empty()
+            && !self.arrays.is_empty()
+            && self.arrays.iter().all(|(_, shape)| wide(shape))
+    }
+
     /// Whether its modules are numbered, as those of a list are.
     pub(super) fn is_list(&self) -> bool {
         !self.children.is_empty()
             && self.arrays.is_empty()
             && self.children.iter().all(|child| child.key.parse::<usize>().is_ok())
+    }
+
+    /// Its key for sorting: the first number in it, and the key.
+    pub(super) fn natural(&self) -> (Option<usize>, &'a str) {
+        let digits = self.key.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        (digits[..end].parse().ok(), self.key)
     }
 
     /// The digits at the end of its key.

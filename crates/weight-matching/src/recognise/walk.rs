@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) positions: bool,
     /// Whether heads differ across layers in a table that they share.
     pub(super) shared_heads: bool,
+    /// Convolutions in groups, by what stands around them.
+    pub(super) grouped: BTreeSet<String>,
 }
 
 /// The state of the walk.
@@ -41,6 +43,8 @@ pub(super) struct Walk<'a> {
     pub(super) input: Option<Value>,
     /// Whether the value is an image whose pixels a dense layer may read one by one; the axes of its last kernel.
     image: Option<usize>,
+    /// Whether nothing but their order connects the layers around.
+    pub(super) certain: bool,
     /// Whether positions are tokens, so that normalisations are over all channels of each.
     pub(super) tokens: bool,
     /// Values whose order stays.
@@ -51,13 +55,19 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(net: Wiring<'a>, told: &'a Told, facts: &'a Facts) -> Self {
         let (outputs, open) = (Vec::new(), BTreeSet::new());
-        Self { net, told, facts, input: None, image: None, tokens: false, outputs, open }
+        Self { net, told, facts, input: None, image: None, certain: false, tokens: false, outputs, open }
     }
 
     /// What a module makes of a value; of nothing, where it is the first.
     pub(super) fn module(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
         if let Some(leaf) = module.leaf() {
             return self.leaf(module, leaf, x);
+        }
+        if let Some(x) = x.filter(|_| module.is_elementwise()) {
+            return self.elementwise(module, x);
+        }
+        if let Some(branches) = super::block::branches(module) {
+            return self.branches(module, &branches, x);
         }
         if let Some(attention) = super::attention::Attention::of(module) {
             return self.attention(module, &attention, x);
@@ -156,15 +166,13 @@ impl<'a> Walk<'a> {
         let (read, out) = module.sizes().unwrap_or_default();
         let width = self.width(x);
         if read != width {
-            let spatial = !module.is_pointwise();
-            let grouped = read > 0 && width.is_multiple_of(read) && spatial;
-            // A layer that reads part of the channels looks the same, unless it is depthwise.
-            if !grouped || read > 1 && out != width {
+            // One channel to a group, or as many written as read: what reads part of the channels looks the same.
+            if read == 0 || !width.is_multiple_of(read) || module.is_pointwise() || out != width {
                 return Err(stuck(path, &format!("it reads {read} channels, but {width} come before it")));
             }
         }
         let y = self.net.conv(path, x).map_err(|error| wiring(path, &error))?;
-        if read != width && read > 1 {
+        if read != width && read > 1 && !self.facts.grouped.contains(path) {
             self.open.insert(Open::Grouped);
             self.outputs.extend([x, y]);
         }

@@ -1,16 +1,12 @@
 //! Ready specs, one file per family of networks.
 
 mod cifar_resnet;
-mod infer;
 mod mlp;
-mod perceptron;
 mod torchvision;
 mod vgg;
 mod vit;
 
 pub use cifar_resnet::Shortcut;
-pub use infer::{Family, InferError, Inferred, infer, infer_with_heads};
-pub use perceptron::infer_residual_mlp;
 
 use crate::{Segment, SpecBuilder, SpecError};
 

@@ -8,6 +8,7 @@ use crate::output::{check_outputs, encode, write};
 use crate::progress::during;
 use crate::specs::Chosen;
 use crate::streams::say;
+use crate::verdict::{Verdict, verify};
 use basin_core::{Params, SeedTree};
 use serde_json::json;
 use std::path::Path;
@@ -21,11 +22,11 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     let outputs: Vec<&Path> =
         [Some(&arguments.out), arguments.permutations.as_ref()].into_iter().flatten().map(|p| &**p).collect();
     let (a_path, b_path) = (arguments.reference.as_path(), arguments.target.as_path());
-    let mut inputs = vec![a_path, b_path, arguments.search.spec.as_ref()];
+    let mut inputs = vec![a_path, b_path, arguments.architecture.spec.as_ref()];
     inputs.extend(arguments.activations_a.iter().chain(&arguments.activations_b).map(|path| path.as_path()));
     let outputs = check_outputs(&inputs, &outputs, arguments.telling.force)?;
     let mut networks = read_networks(&[a_path, b_path], arguments.reading.key.as_deref())?;
-    let chosen = choose(&arguments.search.spec, &mut networks, a_path)?;
+    let chosen = choose(&arguments.architecture, &mut networks, a_path)?;
     let (a, b) = (&networks[0], &networks[1]);
     let begun = Instant::now();
     let matching = match arguments.method {
@@ -39,12 +40,14 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
             network: arguments.target.clone(),
             source,
         })?;
+    let required = arguments.architecture.require_check;
+    let verdict = verify(&chosen, &[(&b.params, &aligned)], b_path, required)?;
     let mut files = vec![encode(&arguments.out, &aligned, &b.kept)?];
     if let Some(path) = &arguments.permutations {
         files.push((path.clone(), encode_permutations(&matching.permutations)));
     }
     write(&outputs, &files)?;
-    tell(arguments, &chosen, &matching, seconds)
+    tell(arguments, &chosen, &matching, &verdict, seconds)
 }
 
 /// How the library is to search.
@@ -69,6 +72,7 @@ fn tell(
     arguments: &AlignArguments,
     chosen: &Chosen,
     matching: &Matching,
+    verdict: &Verdict,
     seconds: f64,
 ) -> Result<(), Failure> {
     let (before, after) = (matching.objective_before, matching.objective_after());
@@ -87,6 +91,8 @@ fn tell(
             "seconds": seconds,
             "spec": chosen.name,
             "permutations": chosen.sizes,
+            "checked": verdict.checked,
+            "check": verdict.text,
         });
         return say(&told.to_string());
     }
@@ -99,6 +105,7 @@ fn tell(
         format!("moved         {moved} of {units} units"),
         format!("searches      {}, {seconds:.2} s", matching.searches),
         format!("sweeps        {}{limit} of the best search", matching.sweeps),
+        verdict.line(),
         format!("written       {}", arguments.out.display()),
     ];
     lines.extend(arguments.permutations.iter().map(|p| format!("permutations  {}", p.display())));

@@ -28,12 +28,57 @@ pub(crate) enum Command {
     Spec(SpecArguments),
 }
 
+/// What the network is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Architecture {
+    /// Which axes belong together: auto (by names and shapes), a name of `spec list`, or a file
+    #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
+    pub(crate) spec: String,
+    #[command(flatten)]
+    pub(crate) hints: Hints,
+    /// Refuse what cannot be checked by running the network
+    #[arg(long)]
+    pub(crate) require_check: bool,
+}
+
+/// What a file does not show of a network.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Hints {
+    /// Heads of each attention layer, which no shape shows
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) heads: Option<usize>,
+    /// Groups of each normalisation without running statistics; 1 for LayerNorm
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) groups: Option<usize>,
+    /// The layers in the order in which they run, each reading the one before and nothing else
+    #[arg(long, value_name = "LAYER,LAYER", value_delimiter = ',')]
+    pub(crate) order: Option<Vec<String>>,
+    /// What shortcuts without layers add where channels become more
+    #[arg(long, value_enum)]
+    pub(crate) padding: Option<Padding>,
+}
+
+/// What a shortcut without layers adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Padding {
+    /// Nothing: there is no shortcut
+    None,
+    /// The input between zeros, as many on both sides
+    Both,
+    /// The input before zeros
+    Behind,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number from 1 on".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
 /// How the search is done.
 #[derive(Debug, Args)]
 pub(crate) struct Search {
-    /// Which axes belong together: a name of `spec list`, or auto
-    #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
-    pub(crate) spec: String,
     /// Searches from different random orders; the best counts [default: until three in a row gain nothing, for about
     /// a second]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -99,6 +144,8 @@ pub(crate) struct AlignArguments {
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
+    pub(crate) architecture: Architecture,
+    #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
     pub(crate) telling: Telling,
@@ -121,6 +168,8 @@ pub(crate) struct MergeArguments {
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
+    pub(crate) architecture: Architecture,
+    #[command(flatten)]
     pub(crate) search: Search,
     #[command(flatten)]
     pub(crate) telling: Telling,
@@ -133,9 +182,8 @@ pub(crate) struct ApplyArguments {
     /// The network
     #[arg(value_name = "B")]
     pub(crate) network: PathBuf,
-    /// Which axes belong together: a name of `spec list`, or auto
-    #[arg(long, default_value = "auto", value_name = "NAME|auto|FILE.toml")]
-    pub(crate) spec: String,
+    #[command(flatten)]
+    pub(crate) architecture: Architecture,
     /// Safetensors file for the permuted network
     #[arg(long)]
     pub(crate) out: PathBuf,
@@ -149,6 +197,8 @@ pub(crate) struct ApplyArguments {
 pub(crate) struct InspectArguments {
     /// Safetensors or PyTorch file
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) hints: Hints,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Print one JSON object
@@ -168,8 +218,16 @@ pub(crate) enum SpecCommand {
     List,
     /// Print one spec: each parameter with the permutation of each axis
     Show {
-        /// Its name
+        /// Its name, or with --for one that the file decides: auto, residual-mlp
         name: String,
+        /// The network whose spec it is, where that depends on the network
+        #[arg(long = "for", value_name = "FILE")]
+        network: Option<PathBuf>,
+        #[command(flatten)]
+        hints: Hints,
+        /// Print it as a file for --spec
+        #[arg(long, conflicts_with = "json")]
+        toml: bool,
         /// Print one JSON object
         #[arg(long)]
         json: bool,

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use thiserror::Error;
 use weight_matching::files::{ActivationMisfit, FileError, Problem};
+use weight_matching::recognise::Unrecognised;
 use weight_matching::{ActivationError, ApplyError, MatchingError};
 
 /// Why a command could not do what was asked. Outputs are written last, so nothing was written.
@@ -19,6 +20,16 @@ pub(crate) enum Failure {
     /// A spec does not fit a network.
     #[error("spec {spec} does not fit {}:\n{}\n{advice}", path.display(), shown(problems))]
     Spec { spec: String, path: PathBuf, problems: Vec<String>, advice: String },
+    /// No spec follows from names and shapes.
+    #[error("{}: {problem}{advice}", path.display())]
+    Unrecognised { path: PathBuf, problem: Box<Unrecognised>, advice: String },
+    /// The permuted network computes something else.
+    #[error("spec {spec} changes what {} computes: outputs on random inputs differ by {difference:.1e} of the \
+        largest; say what the network is (--heads, --groups, --order, --padding), or correct the spec", path.display())]
+    Function { spec: String, path: PathBuf, difference: f64 },
+    /// A check was asked for and cannot be made.
+    #[error("{} cannot be checked: {reason}; leave --require-check out to go on without", path.display())]
+    Unchecked { path: PathBuf, reason: String },
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -66,7 +77,12 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Output(OutputError::Store(_) | OutputError::Unseen { .. }) => 8,
-            Self::Usage(_) | Self::Output(_) | Self::Spec { .. } => 2,
+            Self::Usage(_)
+            | Self::Output(_)
+            | Self::Spec { .. }
+            | Self::Unrecognised { .. }
+            | Self::Function { .. }
+            | Self::Unchecked { .. } => 2,
             Self::File(_)
             | Self::Weights { .. }
             | Self::Architectures { .. }

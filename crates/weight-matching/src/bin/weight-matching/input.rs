@@ -1,5 +1,6 @@
 //! Reading networks: what was done to read them is said, and several are brought to the same names and order.
 
+use crate::arguments::Architecture;
 use crate::failure::Failure;
 use crate::progress::during;
 use crate::specs::{self, Chosen};
@@ -87,8 +88,14 @@ fn same_architecture(a_path: &Path, a: &Params, b_path: &Path, b: &Params) -> Re
     }
 }
 
-/// The spec an argument asks for, with a prefix that all names share taken off where it fits without.
-pub(crate) fn choose(argument: &str, networks: &mut [Checkpoint], path: &Path) -> Result<Chosen, Failure> {
+/// The spec that is asked for, with a prefix that all names share taken off where it fits without. What is left open
+/// is said.
+pub(crate) fn choose(
+    asked: &Architecture,
+    networks: &mut [Checkpoint],
+    path: &Path,
+) -> Result<Chosen, Failure> {
+    let argument = asked.spec.as_str();
     if argument.ends_with(".toml")
         && let Some(spec) =
             std::fs::read_to_string(argument).ok().and_then(|t| PermutationSpec::from_toml(&t).ok())
@@ -96,11 +103,15 @@ pub(crate) fn choose(argument: &str, networks: &mut [Checkpoint], path: &Path) -
         let names: Vec<&str> = spec.iter().map(|(name, _)| name).collect();
         networks.iter_mut().for_each(|network| network.count_as_weights(names.iter().copied()));
     }
-    let chosen = specs::choose(argument, &networks[0].params, path);
-    let Err(Failure::Spec { .. }) = &chosen else { return chosen };
-    for prefix in networks[0].common_prefixes() {
-        let bare = networks[0].clone().without_prefix(&prefix);
-        if let Ok(chosen) = specs::choose(argument, &bare.params, path) {
+    let chosen = match specs::choose(argument, &asked.hints, &networks[0], path) {
+        Err(Failure::Spec { spec, path: at, problems, advice }) => {
+            let bare = |prefix: String| {
+                let bare = networks[0].clone().without_prefix(&prefix);
+                Some((specs::choose(argument, &asked.hints, &bare, path).ok()?, prefix))
+            };
+            let Some((chosen, prefix)) = networks[0].common_prefixes().into_iter().find_map(bare) else {
+                return Err(Failure::Spec { spec, path: at, problems, advice });
+            };
             warn(&format!(
                 "note: spec {} fits without the prefix {prefix}, which is taken off all names",
                 chosen.name
@@ -108,8 +119,10 @@ pub(crate) fn choose(argument: &str, networks: &mut [Checkpoint], path: &Path) -
             for network in networks.iter_mut() {
                 *network = std::mem::take(network).without_prefix(&prefix);
             }
-            return Ok(chosen);
+            chosen
         }
-    }
-    chosen
+        other => other?,
+    };
+    chosen.notes.iter().for_each(|note| warn(&format!("note: {}: {note}", path.display())));
+    Ok(chosen)
 }

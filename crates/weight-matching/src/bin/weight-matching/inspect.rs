@@ -23,11 +23,11 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
             Some((name.as_str(), element.name(), shape))
         })
         .collect();
-    let fitting = specs::fitting(&network.params);
-    let permutations = fitting.as_ref().and_then(|found| found.spec.validate(&network.params).ok());
+    let found = specs::choose("auto", &arguments.hints, &network, path);
     let mut notes = network.notes.clone();
-    notes.extend(fitting.iter().flat_map(|found| found.notes.clone()));
-    let spec = fitting.map(|found| found.name);
+    notes.extend(found.iter().flat_map(|chosen| chosen.notes.clone()));
+    let permutations = found.as_ref().ok().map(|chosen| &chosen.sizes);
+    let spec = found.as_ref().ok().map(|chosen| chosen.name.as_str());
     let mut problems: Vec<String> = network
         .params
         .iter()
@@ -35,9 +35,10 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         .map(|(name, _)| format!("{name} holds NaN or an infinity"))
         .collect();
     problems.extend(network.check_weights().err().map(|problem| problem.to_string()));
-    if let Some((name, unfit)) = specs::nearest(&network.params).filter(|_| spec.is_none()) {
-        problems.push(format!("no known spec fits; the nearest is {name}, with {} problems", unfit.len()));
-    }
+    problems.extend(found.as_ref().err().map(|refused| match refused {
+        Failure::Unrecognised { problem, .. } => problem.to_string(),
+        other => other.to_string(),
+    }));
     if arguments.json {
         let tensors: Vec<Value> = tensors
             .iter()
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let mut lines: Vec<String> =
         tensors.iter().map(|(name, dtype, shape)| format!("{name:<48} {dtype:<5} {shape:?}")).collect();
     lines.push(format!("\n{} tensors, {} weights", tensors.len(), network.params.scalar_count()));
-    lines.push(format!("spec: {}", spec.as_deref().unwrap_or("none fits")));
+    lines.push(format!("spec: {}", spec.unwrap_or("none")));
     if let Some(sizes) = permutations {
         let sizes: Vec<String> = sizes.iter().map(|(name, units)| format!("{name} ({units})")).collect();
         lines.push(format!("permutations: {}", sizes.join(", ")));

@@ -13,6 +13,7 @@ mod progress;
 mod specs;
 mod statistics;
 mod streams;
+mod verdict;
 
 use arguments::{Cli, Command};
 use basin_core::Isa;

@@ -8,6 +8,7 @@ use crate::output::{encode, make_folder, write};
 use crate::progress::during;
 use crate::statistics::warning;
 use crate::streams::{say, warn};
+use crate::verdict::verify;
 use basin_core::{Params, Simplex};
 use basin_store::Outputs;
 use serde_json::json;
@@ -103,7 +104,7 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
     let paths: Vec<&Path> = arguments.networks.iter().map(PathBuf::as_path).collect();
     let mut networks = read_networks(&paths, arguments.reading.key.as_deref())?;
     let chosen = match method {
-        Some(_) => Some(choose(&arguments.search.spec, &mut networks, paths[0])?),
+        Some(_) => Some(choose(&arguments.architecture, &mut networks, paths[0])?),
         None => None,
     };
     let begun = Instant::now();
@@ -113,6 +114,11 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
         None => Merged { params: mean(&params)?, aligned: Vec::new() },
     };
     let seconds = begun.elapsed().as_secs_f64();
+    let verdict = chosen.as_ref().map(|chosen| {
+        let pairs: Vec<(&Params, &Params)> = params.iter().copied().zip(&merged.aligned).collect();
+        verify(chosen, &pairs, paths[0], arguments.architecture.require_check)
+    });
+    let verdict = verdict.transpose()?;
     let mut files = vec![encode(&arguments.out, &merged.params, &kept_mean(&networks))?];
     for ((path, aligned), network) in kept_paths.iter().zip(&merged.aligned).zip(&networks) {
         files.push(encode(path, aligned, &network.kept)?);
@@ -136,6 +142,8 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
             "seconds": seconds,
             "spec": spec,
             "permutations": chosen.as_ref().map(|chosen| &chosen.sizes),
+            "checked": verdict.as_ref().map(|verdict| verdict.checked),
+            "check": verdict.as_ref().map(|verdict| &verdict.text),
             "warnings": warning.as_slice(),
         });
         return say(&told.to_string());
@@ -144,6 +152,7 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
     for ((path, before), after) in arguments.networks.iter().zip(before).zip(after) {
         lines.push(format!("distance      {before:.6} before, {after:.6} after: {}", path.display()));
     }
+    lines.extend(verdict.map(|verdict| verdict.line()));
     lines.push(format!("written       {} ({seconds:.2} s)", arguments.out.display()));
     say(&lines.join("\n"))
 }
@@ -151,7 +160,7 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
 /// Refuses what says nothing to a mean without alignment.
 fn check_mean(arguments: &MergeArguments) -> Result<(), Failure> {
     let given = [
-        ("--spec", arguments.search.spec != "auto"),
+        ("--spec", arguments.architecture.spec != "auto"),
         ("--restarts", arguments.search.restarts.is_some()),
         ("--seed", arguments.search.seed.is_some()),
         ("--keep-aligned", arguments.keep_aligned.is_some()),
@@ -165,7 +174,7 @@ fn check_mean(arguments: &MergeArguments) -> Result<(), Failure> {
 }
 
 fn check_outputs(arguments: &MergeArguments, kept_paths: &[PathBuf]) -> Result<Outputs, Failure> {
-    let spec = Path::new(&arguments.search.spec);
+    let spec = Path::new(&arguments.architecture.spec);
     let inputs = arguments.networks.iter().map(PathBuf::as_path).chain([spec]);
     let mut outputs = Outputs::new(inputs, arguments.telling.force);
     outputs.add(&arguments.out)?;

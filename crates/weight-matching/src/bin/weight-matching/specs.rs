@@ -1,13 +1,16 @@
-//! The specs that are built in, and the choice of the one for a network.
+//! The spec of a network: by its names and shapes, by name, or from a file.
 
-use crate::arguments::{SpecArguments, SpecCommand};
+use crate::arguments::{Hints, Padding, SpecArguments, SpecCommand};
 use crate::failure::Failure;
 use crate::streams::{say, warn};
 use basin_core::Params;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use weight_matching::{InferError, Inferred, PermutationSpec, SpecError, infer, infer_residual_mlp};
+use weight_matching::files::{Checkpoint, FileOrder};
+use weight_matching::network::Program;
+use weight_matching::recognise::{self, Told, recognise, residual_mlp_of};
+use weight_matching::{PermutationSpec, Segment, SpecError};
 
 /// Most units of one permutation: the search keeps a few matrices of units² numbers.
 const MOST_UNITS: usize = 32_768;
@@ -28,15 +31,15 @@ const KNOWN: &[Known] = &[
     ("resnet50", "torchvision's ResNet-50", || PermutationSpec::torchvision_resnet(50)),
 ];
 
-/// A name, what it describes, and the spec that a network's sizes make of it.
-type Sized = (&'static str, &'static str, fn(&Params) -> Result<Inferred, InferError>);
+/// Specs that depend on the network.
+const SIZED: &[(&str, &str)] = &[
+    ("auto", "by the names and shapes of the network"),
+    ("residual-mlp", "dense layers first, up and down of each block, last, on a stream"),
+];
 
-/// One line for each spec that depends on the network.
-const SIZED: &[Sized] = &[(
-    "residual-mlp",
-    "dense layers first, up and down of each block, last, on a stream",
-    infer_residual_mlp,
-)];
+/// How to go on where no spec fits.
+pub(crate) const ADVICE: &str = "describe the network in a file for --spec: `weight-matching spec show resnet20 \
+    --toml` prints an example, and the README explains the form";
 
 /// A spec that fits a network.
 pub(crate) struct Chosen {
@@ -44,45 +47,87 @@ pub(crate) struct Chosen {
     pub(crate) spec: PermutationSpec,
     /// Units of each permutation.
     pub(crate) sizes: BTreeMap<String, usize>,
+    /// The network as far as it can be run.
+    pub(crate) program: Option<Program>,
+    /// What is left open.
+    pub(crate) notes: Vec<String>,
 }
 
-/// The spec an argument asks for, checked against the network at `path`.
-pub(crate) fn choose(argument: &str, params: &Params, path: &Path) -> Result<Chosen, Failure> {
-    let (name, spec) = match argument {
+/// The spec that is asked for, checked against the network at `path`.
+pub(crate) fn choose(
+    asked: &str,
+    hints: &Hints,
+    network: &Checkpoint,
+    path: &Path,
+) -> Result<Chosen, Failure> {
+    let params = &network.params;
+    let told = told(hints, network.order);
+    let (name, spec, program, notes) = match asked {
         "auto" => {
-            let found = fitting(params);
+            let found = recognise(params, &told).map_err(|problem| unrecognised(path, problem))?;
+            (format!("auto: {}", found.summary), found.spec, Some(found.program), found.notes)
+        }
+        "residual-mlp" => {
             let found =
-                found.ok_or_else(|| misfit("auto", vec!["  no known spec fits".into()], params, path))?;
-            found.notes.iter().for_each(|note| warn(&format!("note: {}: {note}", path.display())));
-            (found.name, found.spec)
+                residual_mlp_of(params, told.ordered).map_err(|problem| unrecognised(path, problem))?;
+            (asked.to_owned(), found.spec, Some(found.program), found.notes)
         }
-        file if file.ends_with(".toml") => {
-            let refusal = |reason: String| Failure::Usage(format!("--spec {file}: {reason}"));
-            let text = std::fs::read_to_string(file).map_err(|error| refusal(error.to_string()))?;
-            let spec = PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()))?;
-            (file.to_owned(), spec)
+        named => {
+            let spec = named_spec(named)?;
+            let program = program_of(&spec, params, told);
+            (named.to_owned(), spec, program, Vec::new())
         }
-        name => match SIZED.iter().find(|(sized, ..)| *sized == name) {
-            Some((.., build)) => {
-                let found = build(params);
-                let found = found.map_err(|error| {
-                    let (spec, path) = (name.to_owned(), path.to_owned());
-                    let (problems, advice) = (vec![error.to_string()], names());
-                    Failure::Spec { spec, path, problems, advice }
-                })?;
-                (name.to_owned(), found.spec)
-            }
-            None => (name.to_owned(), find(name)?),
-        },
     };
-    let sizes = spec.validate(params).map_err(|error| misfit(&name, problems(error), params, path))?;
+    let sizes = spec.validate(params).map_err(|error| {
+        let (spec, path, advice) = (name.clone(), path.to_owned(), ADVICE.to_owned());
+        Failure::Spec { spec, path, problems: problems(error), advice }
+    })?;
     match sizes.iter().find(|(_, units)| **units > MOST_UNITS) {
         Some((permutation, &units)) => {
             let (path, permutation) = (path.to_owned(), permutation.clone());
             Err(Failure::TooWide { path, permutation, units, limit: MOST_UNITS })
         }
-        None => Ok(Chosen { name, spec, sizes }),
+        None => Ok(Chosen { name, spec, sizes, program, notes }),
     }
+}
+
+fn unrecognised(path: &Path, problem: recognise::Unrecognised) -> Failure {
+    let told = matches!(problem, recognise::Unrecognised::Open { .. } | recognise::Unrecognised::Told { .. });
+    let advice = if told { String::new() } else { format!("\n{ADVICE}") };
+    Failure::Unrecognised { path: path.to_owned(), problem: Box::new(problem), advice }
+}
+
+/// What the command line and the file say of a network.
+fn told(hints: &Hints, order: FileOrder) -> Told {
+    let padding = hints.padding.map(|padding| match padding {
+        Padding::None => recognise::Padding::None,
+        Padding::Both => recognise::Padding::Both,
+        Padding::Behind => recognise::Padding::Behind,
+    });
+    Told {
+        ordered: order == FileOrder::Kept,
+        heads: hints.heads,
+        groups: hints.groups,
+        order: hints.order.clone(),
+        padding,
+    }
+}
+
+/// The network that a given spec is taken to describe, where its layers are recognised as a whole: with the heads
+/// of the spec, and normalisations over all channels, unless something else is told.
+fn program_of(spec: &PermutationSpec, params: &Params, mut told: Told) -> Option<Program> {
+    told.heads = told.heads.or_else(|| spec.groups().first().map(|group| group.heads));
+    told.groups = told.groups.or(Some(1));
+    recognise(params, &told).ok().map(|found| found.program)
+}
+
+fn named_spec(name: &str) -> Result<PermutationSpec, Failure> {
+    if name.ends_with(".toml") {
+        let refusal = |reason: String| Failure::Usage(format!("--spec {name}: {reason}"));
+        let text = std::fs::read_to_string(name).map_err(|error| refusal(error.to_string()))?;
+        return PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()));
+    }
+    find(name)
 }
 
 /// The built-in spec of that name.
@@ -90,50 +135,6 @@ fn find(name: &str) -> Result<PermutationSpec, Failure> {
     let known = KNOWN.iter().find(|(known, ..)| *known == name);
     let (.., build) = known.ok_or_else(|| Failure::Usage(format!("no spec {name}; {}", names())))?;
     build().map_err(|error| Failure::Usage(format!("spec {name}: {error}")))
-}
-
-/// A spec that was chosen without being named.
-pub(crate) struct Fitting {
-    pub(crate) name: String,
-    pub(crate) spec: PermutationSpec,
-    /// What it takes for granted.
-    pub(crate) notes: Vec<String>,
-}
-
-/// The first spec that fits the network, or one that its names and shapes imply.
-pub(crate) fn fitting(params: &Params) -> Option<Fitting> {
-    let all = KNOWN.iter().filter_map(|(name, _, build)| Some((*name, build().ok()?)));
-    let found = { all }.find(|(_, spec)| spec.validate(params).is_ok());
-    if let Some((name, spec)) = found {
-        return Some(Fitting { name: name.to_owned(), spec, notes: Vec::new() });
-    }
-    let Inferred { spec, family, notes, .. } = infer(params).ok()?;
-    Some(Fitting { name: format!("{family} (inferred)"), spec, notes })
-}
-
-/// The spec with the fewest problems, and those.
-pub(crate) fn nearest(params: &Params) -> Option<(&'static str, Vec<String>)> {
-    let all = KNOWN.iter().filter_map(|(name, _, build)| Some((*name, build().ok()?)));
-    let judged =
-        all.map(|(name, spec)| (name, spec.validate(params).err().map(problems).unwrap_or_default()));
-    judged.min_by_key(|(_, problems)| problems.len())
-}
-
-fn misfit(spec: &str, mut found: Vec<String>, params: &Params, path: &Path) -> Failure {
-    let advice = match nearest(params) {
-        Some((name, problems)) if problems.is_empty() => format!("{name} fits; use --spec {name}"),
-        Some((name, problems)) => {
-            let count = problems.len();
-            if spec == "auto" {
-                found.extend(problems);
-            }
-            format!(
-                "the nearest known spec is {name}, with {count} problems; choose a spec of this architecture"
-            )
-        }
-        None => names(),
-    };
-    Failure::Spec { spec: spec.to_owned(), path: path.to_owned(), problems: found, advice }
 }
 
 fn problems(error: SpecError) -> Vec<String> {
@@ -145,37 +146,66 @@ fn problems(error: SpecError) -> Vec<String> {
 
 fn names() -> String {
     let sized = SIZED.iter().map(|(name, ..)| *name);
-    let all: Vec<&str> = KNOWN.iter().map(|(name, ..)| *name).chain(sized).collect();
-    format!("known specs: {}", all.join(", "))
+    let all: Vec<&str> = sized.chain(KNOWN.iter().map(|(name, ..)| *name)).collect();
+    format!("known specs: {}, or a file that ends in .toml", all.join(", "))
 }
 
 /// `spec list` and `spec show`.
 pub(crate) fn run(arguments: &SpecArguments) -> Result<(), Failure> {
     match &arguments.command {
         SpecCommand::List => {
-            let sized = SIZED.iter().map(|(name, about, _)| (name, about));
-            let all = KNOWN.iter().map(|(name, about, _)| (name, about)).chain(sized);
+            let sized = SIZED.iter().map(|(name, about)| (name, about));
+            let all = sized.chain(KNOWN.iter().map(|(name, about, _)| (name, about)));
             let lines: Vec<String> = all.map(|(name, about)| format!("{name:<12} {about}")).collect();
             say(&lines.join("\n"))
         }
-        SpecCommand::Show { name, .. } if SIZED.iter().any(|(sized, ..)| sized == name) => {
-            Err(Failure::Usage(format!(
-                "spec {name} depends on the network; align and inspect read it from a file"
-            )))
-        }
-        SpecCommand::Show { name, json } => {
-            let spec = find(name)?;
-            if *json {
-                let parameters: serde_json::Map<_, _> =
-                    spec.iter().map(|(parameter, axes)| (parameter.to_owned(), json!(axes))).collect();
-                return say(&json!({ "name": name, "parameters": parameters }).to_string());
-            }
-            let axis = |axis: &Option<String>| axis.clone().unwrap_or_else(|| "-".into());
-            let line = |(parameter, axes): (&str, &[Option<String>])| {
-                format!("{parameter:<48} {}", axes.iter().map(axis).collect::<Vec<_>>().join("  "))
+        SpecCommand::Show { name, network, toml, json, hints } => {
+            let spec = match network {
+                Some(path) => {
+                    let read = Checkpoint::read_key(path, None)?;
+                    let chosen = choose(name, hints, &read, path)?;
+                    chosen.notes.iter().for_each(|note| warn(&format!("note: {}: {note}", path.display())));
+                    chosen.spec
+                }
+                None if SIZED.iter().any(|(sized, ..)| sized == name) => {
+                    return Err(Failure::Usage(format!(
+                        "spec {name} depends on the network: spec show {name} --for FILE"
+                    )));
+                }
+                None => find(name)?,
             };
-            let lines: Vec<String> = spec.iter().map(line).collect();
-            say(&lines.join("\n"))
+            show(name, &spec, *toml, *json)
         }
+    }
+}
+
+fn show(name: &str, spec: &PermutationSpec, toml: bool, json: bool) -> Result<(), Failure> {
+    if toml {
+        let text = spec.to_toml().map_err(|error| Failure::Usage(format!("spec {name}: {error}")))?;
+        return say(text.trim_end());
+    }
+    if json {
+        let parameters: serde_json::Map<_, _> =
+            spec.iter().map(|(parameter, axes)| (parameter.to_owned(), json!(axes))).collect();
+        return say(&json!({ "name": name, "parameters": parameters }).to_string());
+    }
+    let axis = |parameter: &str, axis: usize| {
+        let pieces: Vec<String> =
+            spec.segments(parameter, axis).unwrap_or_default().iter().map(piece).collect();
+        if pieces.is_empty() { "-".to_owned() } else { pieces.join("+") }
+    };
+    let line = |(parameter, axes): (&str, &[Option<String>])| {
+        let axes: Vec<String> = (0..axes.len()).map(|at| axis(parameter, at)).collect();
+        format!("{parameter:<48} {}", axes.join("  ")).trim_end().to_owned()
+    };
+    say(&spec.iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// A stretch of an axis in words.
+fn piece(segment: &Segment) -> String {
+    match segment {
+        Segment::Fixed(len) => format!("{len} fixed"),
+        Segment::Units { name, each: 1 } => name.clone(),
+        Segment::Units { name, each } => format!("{name}x{each}"),
     }
 }
