@@ -71,6 +71,11 @@ fn by_rank<'m, 'a>(all: Vec<&'m Module<'a>>) -> Vec<&'m Module<'a>> {
     sorted
 }
 
+/// Channels that a gate multiplies.
+fn gate_width(gate: &Module<'_>) -> Option<usize> {
+    gate.layers().into_iter().filter_map(|layer| layer.sizes().map(|(read, _)| read)).max()
+}
+
 /// Whether layers alone stand in an order in which they cannot follow one another, though in another one they can.
 pub(super) fn breaks(all: &[&Module<'_>]) -> bool {
     let layers: Vec<&Module<'_>> = all.iter().copied().filter(|child| child.sizes().is_some()).collect();
@@ -206,7 +211,7 @@ fn rank(module: &Module<'_>) -> usize {
         () if layer || module.norm_width().is_some() => 2,
         () if starts(&["downsample", "conv", "stem"]) => 2,
         () if starts(&["attn", "attention", "self_attn"]) => 3,
-        () if starts(&["avgpool", "pooler"]) => 5,
+        () if starts(&["avgpool", "pooler", "aux"]) => 5,
         () => 3,
     }
 }
