@@ -1,5 +1,6 @@
 //! The order in which the modules of one run.
 
+use super::attention::is_core;
 use super::tree::{Leaf, Module};
 use super::walk::{Facts, Walked, stuck};
 use super::{Told, block, sorted};
@@ -36,6 +37,9 @@ impl<'m, 'a> Chain<'m, 'a> {
             false if told.ordered && !sorted::breaks(&all) => (all, block::is_block(module)),
             false => (sorted::in_flow(all)?, block::is_block(module)),
         };
+        let core = module.children.iter().any(is_core);
+        let certain =
+            certain || core && module.children.iter().all(|child| is_core(child) || child.weights() <= 1);
         let (late, early): (Vec<_>, Vec<_>) = ordered.into_iter().partition(|child| is_pooler(child));
         let steps = with_norms([early, late].concat(), told.ordered || module.is_list(), facts);
         Ok(Self { steps, certain, root })

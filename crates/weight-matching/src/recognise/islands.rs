@@ -3,21 +3,10 @@
 use super::attention::Attention;
 use super::block::is_block;
 use super::chain::{Chain, is_certain_list};
-use super::gated::Gated;
+use super::gated::{Gated, PAIRS};
 use super::tree::{Leaf, Module};
 use super::walk::{Walk, Walked, stuck};
 
-/// Names of modules that are two layers, one behind the other.
-const PAIRS: &[[&str; 2]] = &[
-    ["fc1", "fc2"],
-    ["lin1", "lin2"],
-    ["linear1", "linear2"],
-    ["linear_1", "linear_2"],
-    ["c_fc", "c_proj"],
-    ["w_1", "w_2"],
-    ["0", "2"],
-    ["0", "3"],
-];
 /// Longest sequence whose inner values nobody else is thought to read.
 const LONGEST: usize = 3;
 

@@ -3,6 +3,7 @@
 use super::Open;
 use super::block::{is_block, is_gate};
 use super::chain::{Chain, is_pooler};
+use super::gated::is_pair;
 use super::tree::{Leaf, Module};
 use super::walk::{Walk, Walked, stuck};
 use crate::network::Value;
@@ -26,7 +27,7 @@ impl Walk<'_> {
     pub(super) fn sequence(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
         let mut chain = Chain::of(module, self.told, self.facts)?;
         // One layer with its normalisation is as certain as what it is part of.
-        chain.certain |= self.certain && module.weights() == 1;
+        chain.certain |= self.certain && module.weights() == 1 || self.tokens && is_pair(module);
         let outside = (self.certain, self.block);
         self.certain = chain.certain;
         self.block |= is_block(module);

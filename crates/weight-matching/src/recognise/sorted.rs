@@ -1,5 +1,6 @@
 //! Modules whose order a file does not keep: the order that names and widths tell.
 
+use super::gated::PAIRS;
 use super::tree::{Leaf, Module};
 use super::walk::{Walked, stuck};
 
@@ -98,7 +99,8 @@ fn order_of_layers<'m, 'a>(layers: &[&'m Module<'a>]) -> Walked<Vec<&'m Module<'
     };
     let mut numbered = layers.to_vec();
     numbered.sort_by_key(|layer| (kind(layer), layer.number(), layer.key.len(), layer.key));
-    for known in KNOWN {
+    let pairs = PAIRS.iter().map(<[&str; 2]>::as_slice);
+    for known in KNOWN.iter().copied().chain(pairs) {
         let own: Option<Vec<&Module<'a>>> =
             known.iter().map(|key| layers.iter().copied().find(|layer| layer.key == *key)).collect();
         if let Some(own) = own.filter(|own| own.len() == layers.len() && follows(own)) {

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 /// Where the walk ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stuck {
+    /// Whether what was told is the reason.
+    pub(super) told: bool,
     pub(super) at: String,
     pub(super) reason: String,
 }
@@ -269,9 +271,9 @@ impl<'a> Walk<'a> {
 }
 
 pub(super) fn stuck(at: &str, reason: &str) -> Stuck {
-    Stuck { at: at.to_owned(), reason: reason.to_owned() }
+    Stuck { told: false, at: at.to_owned(), reason: reason.to_owned() }
 }
 
 pub(super) fn wiring(at: &str, error: &WiringError) -> Stuck {
-    Stuck { at: at.to_owned(), reason: error.to_string() }
+    Stuck { told: false, at: at.to_owned(), reason: error.to_string() }
 }
