@@ -31,6 +31,8 @@ impl Program {
         solver.keep_groups();
         solver.loosen_torn_heads();
         solver.loosen_repeated(tied);
+        // What was loosened may have been one side of an attention layer.
+        solver.loosen_torn_heads();
         solver
     }
 }

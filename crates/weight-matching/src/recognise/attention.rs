@@ -90,6 +90,11 @@ impl<'m, 'a> Attention<'m, 'a> {
     }
 }
 
+/// Whether a module is attention whose output layer stands beside it.
+pub(super) fn is_core(module: &Module<'_>) -> bool {
+    Attention::of(module).is_some_and(|attention| attention.output.is_none())
+}
+
 /// Names of attention from one sequence to another.
 fn is_cross(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
@@ -160,7 +165,10 @@ impl Walk<'_> {
         error: &crate::network::WiringError,
     ) -> super::walk::Stuck {
         match heads {
-            Some(heads) => stuck(path, &format!("{heads} heads do not divide its {} units", self.width(q))),
+            Some(heads) => {
+                let reason = format!("{heads} heads do not divide its {} units", self.width(q));
+                super::walk::Stuck { told: true, ..stuck(path, &reason) }
+            }
             None => wiring(path, error),
         }
     }

@@ -1,5 +1,6 @@
 //! The order in which the modules of one run.
 
+use super::attention::is_core;
 use super::tree::{Leaf, Module};
 use super::walk::{Facts, Walked, stuck};
 use super::{Told, block, sorted};
@@ -28,7 +29,7 @@ impl<'m, 'a> Chain<'m, 'a> {
         let root = module.path == facts.root;
         let all: Vec<&Module<'a>> = module.children.iter().collect();
         if let Some(order) = told.order.as_deref().filter(|_| root) {
-            let steps = in_order(&all, order)?.into_iter().map(Step::from).collect();
+            let steps = in_order(&all, order, told.ordered)?.into_iter().map(Step::from).collect();
             return Ok(Self { steps, certain: true, root });
         }
         let (ordered, certain) = match module.is_list() {
@@ -36,6 +37,9 @@ impl<'m, 'a> Chain<'m, 'a> {
             false if told.ordered && !sorted::breaks(&all) => (all, block::is_block(module)),
             false => (sorted::in_flow(all)?, block::is_block(module)),
         };
+        let core = module.children.iter().any(is_core);
+        let certain =
+            certain || core && module.children.iter().all(|child| is_core(child) || child.weights() <= 1);
         let (late, early): (Vec<_>, Vec<_>) = ordered.into_iter().partition(|child| is_pooler(child));
         let steps = with_norms([early, late].concat(), told.ordered || module.is_list(), facts);
         Ok(Self { steps, certain, root })
@@ -60,7 +64,7 @@ fn by_number<'m, 'a>(mut all: Vec<&'m Module<'a>>) -> Vec<&'m Module<'a>> {
 
 /// Whether a numbered list is a sequence: numbers left out for activations, or normalisations between its layers.
 /// Layers numbered one by one may also be a list that the code reads as it likes.
-fn is_certain_list(module: &Module<'_>) -> bool {
+pub(super) fn is_certain_list(module: &Module<'_>) -> bool {
     let numbers: Vec<usize> = module.children.iter().filter_map(|child| child.key.parse().ok()).collect();
     let gaps = numbers.iter().max().is_some_and(|most| most + 1 > numbers.len());
     let norms = module.children.iter().any(|child| child.leaf() == Some(Leaf::Norm));
@@ -68,19 +72,32 @@ fn is_certain_list(module: &Module<'_>) -> bool {
     !layers || gaps || norms
 }
 
-/// The layers in the order that was told, each with the normalisations defined behind it.
-fn in_order<'m, 'a>(all: &[&'m Module<'a>], order: &[String]) -> Walked<Vec<&'m Module<'a>>> {
+/// The layers in the order that was told, each with the normalisations defined behind it, or of its number.
+fn in_order<'m, 'a>(all: &[&'m Module<'a>], order: &[String], ordered: bool) -> Walked<Vec<&'m Module<'a>>> {
     let is = |child: &Module<'_>, name: &String| child.key == name || child.path == *name;
     let names = || all.iter().filter(|c| c.is_step()).map(|c| c.key).collect::<Vec<_>>().join(",");
     if let Some(unknown) = order.iter().find(|name| !all.iter().any(|child| is(child, name))) {
         return Err(stuck(unknown, &format!("no such layer; the order is made of {}", names())));
     }
     let mut groups: Vec<Vec<&'m Module<'a>>> = Vec::new();
-    for child in all {
+    let (steps, others): (Vec<_>, Vec<_>) = match ordered {
+        true => (all.to_vec(), Vec::new()),
+        false => all.iter().copied().partition(|child| child.is_step()),
+    };
+    for child in steps {
         match groups.last_mut() {
             Some(group) if !child.is_step() => group.push(child),
             _ => groups.push(vec![child]),
         }
+    }
+    for other in others {
+        let own = |group: &Vec<&Module<'_>>| {
+            let wrote = group[0].sizes().map(|(_, out)| out);
+            other.number().is_some() && group[0].number() == other.number() && wrote == other.norm_width()
+        };
+        let at = groups.iter().position(own);
+        let at = at.ok_or_else(|| stuck(&other.path, "the file does not keep its place among the layers"))?;
+        groups[at].push(other);
     }
     let place = |group: &Vec<&Module<'_>>| order.iter().position(|name| group.iter().any(|c| is(c, name)));
     if let Some(missing) = groups.iter().find(|group| place(group).is_none()) {
@@ -162,12 +179,16 @@ impl Facts {
                 layers.windows(3).filter(|three| block::is_grouped(three)).map(|three| three[1].path.clone()),
             );
         }
+        let table =
+            |module: &&&Module<'_>| module.leaf() == Some(Leaf::Embedding) && module.key.starts_with("pos");
+        let tables = modules.iter().any(|module| table(&module));
         let positions = ["pos_emb", "position_emb", "positional_emb", "pos_encod", "wpe"];
         Self {
             root: root.path.clone(),
             norm_first,
-            positions: positions.iter().any(|word| named(word)),
+            positions: tables || positions.iter().any(|word| named(word)),
             shared_heads: named("relative_attention_bias"),
+            images: !modules.iter().any(|module| module.leaf() == Some(Leaf::Dense)),
             grouped,
         }
     }

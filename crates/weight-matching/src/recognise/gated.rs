@@ -14,6 +14,27 @@ const GATED: &[[&str; 3]] = &[
     ["linear_gate", "linear_up", "linear_down"],
 ];
 
+/// Names of modules that are two layers, one behind the other.
+pub(super) const PAIRS: &[[&str; 2]] = &[
+    ["fc1", "fc2"],
+    ["lin1", "lin2"],
+    ["linear1", "linear2"],
+    ["linear_1", "linear_2"],
+    ["c_fc", "c_proj"],
+    ["w_1", "w_2"],
+    ["0", "2"],
+    ["0", "3"],
+];
+
+/// Whether a module is two layers, one behind the other, by its name and theirs.
+pub(super) fn is_pair(module: &Module<'_>) -> bool {
+    let key = module.key.to_ascii_lowercase();
+    let named = ["mlp", "ffn", "feed_forward", "ff"].iter().any(|word| key.contains(word));
+    named
+        && module.layers().len() == 2
+        && PAIRS.iter().any(|keys| keys.iter().all(|key| module.child(key).is_some()))
+}
+
 /// Layers that run side by side.
 #[derive(Debug)]
 pub(super) enum Gated<'m, 'a> {

@@ -2,22 +2,11 @@
 
 use super::attention::Attention;
 use super::block::is_block;
-use super::chain::Chain;
-use super::gated::Gated;
+use super::chain::{Chain, is_certain_list};
+use super::gated::{Gated, PAIRS};
 use super::tree::{Leaf, Module};
 use super::walk::{Walk, Walked, stuck};
 
-/// Names of modules that are two layers, one behind the other.
-const PAIRS: &[[&str; 2]] = &[
-    ["fc1", "fc2"],
-    ["lin1", "lin2"],
-    ["linear1", "linear2"],
-    ["linear_1", "linear_2"],
-    ["c_fc", "c_proj"],
-    ["w_1", "w_2"],
-    ["0", "2"],
-    ["0", "3"],
-];
 /// Longest sequence whose inner values nobody else is thought to read.
 const LONGEST: usize = 3;
 
@@ -35,7 +24,32 @@ impl Walk<'_> {
         for (key, _) in &module.arrays {
             self.keep(&module.name(key))?;
         }
-        module.children.iter().try_fold(0, |found, child| Ok(found + self.islands(child)?))
+        let pair = self.pair(module);
+        let others = module.children.iter().filter(|child| !pair.contains(&child.key));
+        let found = usize::from(!pair.is_empty());
+        others.map(|child| self.islands(child)).try_fold(found, |found, more| Ok(found + more?))
+    }
+
+    /// Wires the two layers behind attention in a layer of a transformer, and answers with their names.
+    fn pair(&mut self, module: &Module<'_>) -> Vec<&'static str> {
+        let attends = module.children.iter().any(|child| Attention::of(child).is_some());
+        for keys in PAIRS.iter().filter(|_| attends && !module.is_list()) {
+            let [first, second] = keys.map(|key| module.child(key).filter(|c| c.leaf() == Some(Leaf::Dense)));
+            let Some((first, second)) = first.zip(second) else { continue };
+            let Some(((read, wrote), (again, _))) = first.sizes().zip(second.sizes()) else { continue };
+            if wrote != again || wrote == read {
+                continue;
+            }
+            let mut attempt = self.clone();
+            let x = attempt.net.input(read);
+            let made = attempt.module(first, Some(x)).and_then(|hidden| attempt.module(second, Some(hidden)));
+            if let Ok(y) = made {
+                attempt.outputs.push(y);
+                *self = attempt;
+                return keys.to_vec();
+            }
+        }
+        Vec::new()
     }
 
     fn island(&mut self, module: &Module<'_>) -> Walked<()> {
@@ -75,8 +89,7 @@ fn is_part(module: &Module<'_>) -> bool {
         first.zip(second).is_some_and(|((_, wrote), (read, _))| wrote == read)
     });
     let single = |child: &Module<'_>| child.weights() <= 1;
-    let norms = module.all().iter().any(|inner| inner.leaf() == Some(Leaf::Norm));
-    let sequence = module.is_list() && norms && (2..=LONGEST).contains(&layers.len());
+    let sequence = module.is_list() && is_certain_list(module) && (2..=LONGEST).contains(&layers.len());
     Attention::of(module).is_some()
         || Gated::of(module).is_some()
         || is_block(module)

@@ -140,16 +140,16 @@ pub fn recognise(params: &Params, told: &Told) -> Result<Recognised, Unrecognise
     let facts = Facts::of(&root);
     let summary = summary(&root);
     let found = whole(params, &root, told, &facts);
-    let refused = |Stuck { at, reason }: Stuck| {
+    let refused = |Stuck { told: told_wrong, at, reason }: Stuck| {
         let summary = summary.clone();
-        match told.order {
-            Some(_) => Unrecognised::Told { summary, at, reason },
-            None => Unrecognised::Unknown { summary, at, reason },
+        match told_wrong || told.order.is_some() {
+            true => Unrecognised::Told { summary, at, reason },
+            false => Unrecognised::Unknown { summary, at, reason },
         }
     };
     let (program, open, note) = match found {
         Ok((program, open)) => (program, open, None),
-        Err(stuck) if told.order.is_some() => return Err(refused(stuck)),
+        Err(stuck) if stuck.told || told.order.is_some() => return Err(refused(stuck)),
         Err(stuck) => match parts(params, &root, told, &facts) {
             Ok((program, open, count)) if count > 0 => {
                 let note = format!(

@@ -13,6 +13,8 @@ pub(super) enum Open {
     Order,
     /// What a shortcut without layers pads.
     Padding,
+    /// Whether a convolution is a transposed one.
+    Transposed,
     /// Whether a convolution has groups or reads part of the channels.
     Grouped,
 }
@@ -47,6 +49,9 @@ impl Open {
                               behind, and channels move only as both allow; to move more: --padding both, \
                               --padding behind, or --padding none if there are no shortcuts"
                 .into(),
+            Self::Transposed => {
+                "square convolutions may be transposed ones, whose axes change places, and their channels stay".into()
+            }
             Self::Grouped => "convolutions that read part of the channels may have groups, and these channels stay".into(),
         }
     }

@@ -1,8 +1,9 @@
 //! The modules of one, one after the other, with what may connect them besides.
 
 use super::Open;
-use super::block::is_gate;
+use super::block::{is_block, is_gate};
 use super::chain::{Chain, is_pooler};
+use super::gated::is_pair;
 use super::tree::{Leaf, Module};
 use super::walk::{Walk, Walked, stuck};
 use crate::network::Value;
@@ -26,10 +27,12 @@ impl Walk<'_> {
     pub(super) fn sequence(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
         let mut chain = Chain::of(module, self.told, self.facts)?;
         // One layer with its normalisation is as certain as what it is part of.
-        chain.certain |= self.certain && module.weights() == 1;
-        let outside = std::mem::replace(&mut self.certain, chain.certain);
+        chain.certain |= self.certain && module.weights() == 1 || self.tokens && is_pair(module);
+        let outside = (self.certain, self.block);
+        self.certain = chain.certain;
+        self.block |= is_block(module);
         let y = self.steps(module, &chain, x);
-        self.certain = outside;
+        (self.certain, self.block) = outside;
         y
     }
 
@@ -74,6 +77,11 @@ impl Walk<'_> {
                     self.module(norm, Some(before))?;
                 }
                 self.module(norm, Some(now)).map(Some)
+            }
+            // One number for all units: the slope of an activation.
+            None if x.is_some() && norm.norm_width() == Some(1) => {
+                norm.names().iter().try_for_each(|name| self.keep(name))?;
+                Ok(x)
             }
             None => {
                 reached.late.push(norm);

@@ -1,5 +1,6 @@
 //! Modules whose order a file does not keep: the order that names and widths tell.
 
+use super::gated::PAIRS;
 use super::tree::{Leaf, Module};
 use super::walk::{Walked, stuck};
 
@@ -93,10 +94,13 @@ fn is_gate(module: &Module<'_>) -> bool {
 
 /// The layers by their numbers if their widths then follow one another, or in the only order in which they do.
 fn order_of_layers<'m, 'a>(layers: &[&'m Module<'a>]) -> Walked<Vec<&'m Module<'a>>> {
-    let kind = |layer: &Module<'_>| usize::from(layer.leaf() == Some(Leaf::Dense));
+    let kind = |layer: &Module<'_>| {
+        usize::from(layer.leaf() == Some(Leaf::Dense)) + usize::from(layer.key.starts_with("fc"))
+    };
     let mut numbered = layers.to_vec();
     numbered.sort_by_key(|layer| (kind(layer), layer.number(), layer.key.len(), layer.key));
-    for known in KNOWN {
+    let pairs = PAIRS.iter().map(<[&str; 2]>::as_slice);
+    for known in KNOWN.iter().copied().chain(pairs) {
         let own: Option<Vec<&Module<'a>>> =
             known.iter().map(|key| layers.iter().copied().find(|layer| layer.key == *key)).collect();
         if let Some(own) = own.filter(|own| own.len() == layers.len() && follows(own)) {
@@ -164,54 +168,25 @@ fn extend<'m, 'a>(
 fn rank(module: &Module<'_>) -> usize {
     let key = module.key.to_ascii_lowercase();
     let starts = |words: &[&str]| words.iter().any(|word| key.starts_with(word));
-    let layer = module.sizes().is_some();
-    match () {
-        () if starts(&[
-            "patch_emb",
-            "embed",
-            "word_emb",
-            "wte",
-            "tok",
-            "stem",
-            "input",
-            "conv_stem",
-            "conv_proj",
-        ]) =>
-        {
+    let ends =
+        ["head", "classifier", "fc", "linear", "lm_head", "mlp_head", "dense", "output_layer", "logits"];
+    match module.leaf() {
+        _ if starts(&["patch_emb", "embed", "emb", "word_emb", "wte", "tok", "stem", "inp", "conv_proj"]) => {
             0
         }
-        () if starts(&["wpe", "pos", "token_type", "layernorm"]) && !starts(&["layernorm_after"]) => 1,
-        () if starts(&["norm_pre", "ln_pre"]) => 1,
-        () if starts(&["fc_norm", "norm", "ln_f", "ln_post", "post_layernorm", "final"])
-            && module.number().is_none() =>
-        {
-            5
+        _ if starts(&["wpe", "pos", "token_type", "norm_pre", "ln_pre", "conv_stem"]) => 1,
+        Some(Leaf::Norm) if starts(&["fc_norm", "norm", "ln_f", "ln_post", "post_layernorm", "final"]) => {
+            if module.number().is_none() {
+                6
+            } else {
+                2
+            }
         }
-        () if starts(&[
-            "head",
-            "classifier",
-            "fc",
-            "linear",
-            "lm_head",
-            "mlp_head",
-            "dense",
-            "output_layer",
-            "logits",
-        ]) && module.number().is_none() =>
-        {
-            6
-        }
-        () if starts(&["conv_head", "bn2"])
-            && key.len() <= 9
-            && module.children.is_empty()
-            && starts(&["conv_head"]) =>
-        {
-            4
-        }
-        () if layer || module.norm_width().is_some() => 2,
-        () if starts(&["downsample", "conv", "stem"]) => 2,
-        () if starts(&["attn", "attention", "self_attn"]) => 3,
-        () if starts(&["avgpool", "pooler", "aux"]) => 5,
-        () => 3,
+        Some(Leaf::Dense) => 7,
+        Some(Leaf::Conv | Leaf::Norm | Leaf::Recurrent | Leaf::Embedding) => 2,
+        None if starts(&["downsample", "conv", "enc", "backbone", "trunk", "base", "features"]) => 3,
+        None if starts(&["avgpool", "pooler", "aux"]) => 5,
+        None if starts(&ends) && module.number().is_none() => 7,
+        None => 4,
     }
 }

@@ -96,7 +96,11 @@ impl<'a> Module<'a> {
     fn is_table(&self) -> bool {
         let key = self.key.to_ascii_lowercase();
         let words = ["emb", "wte", "wpe", "vocab", "lookup"];
-        words.iter().any(|word| key.contains(word)) && !key.contains("proj") && !key.contains("unembed")
+        let positions = key == "pos" || key.starts_with("pos_") || key.starts_with("position");
+        positions
+            || words.iter().any(|word| key.contains(word))
+                && !key.contains("proj")
+                && !key.contains("unembed")
     }
 
     /// Channels that the first layer in it reads and the last writes, where it is a layer.

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 /// Where the walk ended, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stuck {
+    /// Whether what was told is the reason.
+    pub(super) told: bool,
     pub(super) at: String,
     pub(super) reason: String,
 }
@@ -29,6 +31,8 @@ pub(super) struct Facts {
     pub(super) positions: bool,
     /// Whether heads differ across layers in a table that they share.
     pub(super) shared_heads: bool,
+    /// Whether there is no dense layer, so that convolutions may be transposed ones.
+    pub(super) images: bool,
     /// Convolutions in groups, by what stands around them.
     pub(super) grouped: BTreeSet<String>,
 }
@@ -45,6 +49,8 @@ pub(super) struct Walk<'a> {
     image: Option<usize>,
     /// Whether nothing but their order connects the layers around.
     pub(super) certain: bool,
+    /// Whether the layers around are a block of convolutions.
+    pub(super) block: bool,
     /// Whether positions are tokens, so that normalisations are over all channels of each.
     pub(super) tokens: bool,
     /// Values whose order stays.
@@ -55,7 +61,18 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(net: Wiring<'a>, told: &'a Told, facts: &'a Facts) -> Self {
         let (outputs, open) = (Vec::new(), BTreeSet::new());
-        Self { net, told, facts, input: None, image: None, certain: false, tokens: false, outputs, open }
+        Self {
+            net,
+            told,
+            facts,
+            input: None,
+            image: None,
+            certain: false,
+            block: false,
+            tokens: false,
+            outputs,
+            open,
+        }
     }
 
     /// What a module makes of a value; of nothing, where it is the first.
@@ -66,6 +83,7 @@ impl<'a> Walk<'a> {
         if let Some(x) = x.filter(|_| module.is_elementwise()) {
             return self.elementwise(module, x);
         }
+        self.tokens |= module.children.iter().any(|child| super::attention::Attention::of(child).is_some());
         if let Some(branches) = super::block::branches(module) {
             return self.branches(module, &branches, x);
         }
@@ -172,12 +190,25 @@ impl<'a> Walk<'a> {
             }
         }
         let y = self.net.conv(path, x).map_err(|error| wiring(path, &error))?;
+        if read == out && read > 1 && read == width && self.may_be_transposed(module) {
+            self.open.insert(Open::Transposed);
+            self.outputs.extend([x, y]);
+        }
         if read != width && read > 1 && !self.facts.grouped.contains(path) {
             self.open.insert(Open::Grouped);
             self.outputs.extend([x, y]);
         }
         self.image = module.array("weight").map(|shape| shape.len() - 2);
         Ok(self.net.activation(y))
+    }
+
+    /// Whether the axes of a square kernel may be `[in, out]`, as those of a transposed convolution are: kernels of
+    /// even size, and networks from images to images, outside of blocks that add their input.
+    fn may_be_transposed(&self, module: &Module<'_>) -> bool {
+        let even = module.array("weight").is_some_and(|shape| shape[2..].iter().any(|size| size % 2 == 0));
+        let path = module.path.to_ascii_lowercase();
+        let named = ["deconv", "transp", "upconv", "decoder"].iter().any(|word| path.contains(word));
+        !module.is_pointwise() && (even || !self.block && (named || self.facts.images))
     }
 
     /// The value as a dense layer reads it: pixel by pixel behind convolutions.
@@ -240,9 +271,9 @@ impl<'a> Walk<'a> {
 }
 
 pub(super) fn stuck(at: &str, reason: &str) -> Stuck {
-    Stuck { at: at.to_owned(), reason: reason.to_owned() }
+    Stuck { told: false, at: at.to_owned(), reason: reason.to_owned() }
 }
 
 pub(super) fn wiring(at: &str, error: &WiringError) -> Stuck {
-    Stuck { at: at.to_owned(), reason: error.to_string() }
+    Stuck { told: false, at: at.to_owned(), reason: error.to_string() }
 }
