@@ -227,9 +227,8 @@ pub(crate) fn attention(q: &Rows, k: &Rows, v: &Rows, heads: usize) -> Rows {
             };
             let scores: Vec<f64> = k.iter().map(score).collect();
             let total: f64 = scores.iter().sum();
-            let unit = move |u: usize| {
-                v.iter().zip(&scores).map(|(v, s)| s * v[key + u]).sum::<f64>() / total
-            };
+            let unit =
+                move |u: usize| v.iter().zip(&scores).map(|(v, s)| s * v[key + u]).sum::<f64>() / total;
             (0..size).map(unit).collect::<Vec<f64>>()
         };
         (0..heads).flat_map(head).collect()

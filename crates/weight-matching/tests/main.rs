@@ -26,6 +26,7 @@ mod recognised;
 mod recognised_cnns;
 mod recognised_decoders;
 mod recognised_mlps;
+mod recognised_others;
 mod recognised_resnets;
 mod recognised_vits;
 mod repair;

@@ -45,6 +45,7 @@ pub(crate) fn keeps(name: &str, spec: &PermutationSpec, net: &Params, functions:
         .filter(|(name, array)| array.shape().len() > 1 && moved.get(name) != Some(*array))
         .map(|(name, _)| name)
         .collect();
+    assert!(!matrices.is_empty(), "{name}: no matrix moves");
     let behind = matrices[SeedTree::root(seed).child(name).rng().below(matrices.len() as u32) as usize];
     let mut stayed = moved.clone();
     stayed.insert(behind.to_owned(), net.get(behind).unwrap().clone());
@@ -87,6 +88,14 @@ pub(crate) fn check_if_any(
         }
         found
     })
+}
+
+/// The same where units may all be held by what is not told, and then it must be asked for.
+pub(crate) fn check_or_asked(name: &str, functions: &[Function<'_>], told: &Told, seed: u64) {
+    for found in check_if_any(name, functions, told, seed) {
+        let fine = matches!(found, Ok(_) | Err(Unrecognised::Open { .. }));
+        assert!(fine, "{name}: {}", found.unwrap_err());
+    }
 }
 
 /// Whether matching finds a planted permutation again.

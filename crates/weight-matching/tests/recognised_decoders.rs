@@ -60,7 +60,8 @@ impl Llama {
             let (q, k, v) = (project("q_proj", wide), project("k_proj", narrow), project("v_proj", narrow));
             let by_head = |part: &str, x: Rows| match self.qk_norm {
                 true => {
-                    let rows: Rows = x.iter().flat_map(|x| x.chunks(self.size).map(<[f64]>::to_vec)).collect();
+                    let rows: Rows =
+                        x.iter().flat_map(|x| x.chunks(self.size).map(<[f64]>::to_vec)).collect();
                     let rows = net.rms_norm(&name(&format!("self_attn.{part}")), &rows);
                     rows.chunks(x[0].len() / self.size).map(<[_]>::concat).collect()
                 }
@@ -75,8 +76,11 @@ impl Llama {
             x = add(&x, &net.dense(&name("self_attn.o_proj"), &y, self.dim, false));
             let normed = net.rms_norm(&name("post_attention_layernorm"), &x);
             let layer = |part: &str, x: &Rows, out| net.dense(&name(&format!("mlp.{part}")), x, out, false);
-            let hidden =
-                with(&gelu(&layer("gate_proj", &normed, self.hidden)), &layer("up_proj", &normed, self.hidden), |g, u| g * u);
+            let hidden = with(
+                &gelu(&layer("gate_proj", &normed, self.hidden)),
+                &layer("up_proj", &normed, self.hidden),
+                |g, u| g * u,
+            );
             x = add(&x, &layer("down_proj", &hidden, self.dim));
         }
         let x = net.rms_norm("model.norm", &x);
@@ -155,7 +159,8 @@ fn gpt2(net: &Net<'_>, heads: usize, transposed: bool, bias: bool) -> Rows {
         let weight = net.array(&format!("{name}.weight"), &[x[0].len(), out]);
         let shift = if bias { net.array(&format!("{name}.bias"), &[out]) } else { vec![0.0; out] };
         each(x, |x| {
-            let unit = |o: usize| x.iter().enumerate().map(|(i, x)| x * weight[i * out + o]).sum::<f64>() + shift[o];
+            let unit =
+                |o: usize| x.iter().enumerate().map(|(i, x)| x * weight[i * out + o]).sum::<f64>() + shift[o];
             (0..out).map(unit).collect()
         })
     };
