@@ -74,13 +74,13 @@ fn mlps(equal: bool) -> impl Strategy<Value = Mlp> {
         2 => Just(Kind::None),
         1 => Just(Kind::Batch),
         1 => Just(Kind::Layer),
-        1 => prop_oneof![Just(1usize), Just(2), Just(3), Just(6)].prop_map(Kind::Groups)
+        1 => (1usize..4).prop_map(Kind::Groups)
     ];
     let hidden = prop::collection::vec(1usize..5, 1..12);
     let biases = prop::collection::vec(any::<bool>(), 1..4);
     (names, kinds, hidden, biases, any::<bool>()).prop_map(move |(names, kind, hidden, biases, skips)| {
         // All widths differ, unless they may agree.
-        let width = |(i, w): (usize, usize)| if equal { 6 * w } else { 12 + 6 * i };
+        let width = |(i, w): (usize, usize)| if equal { 12 * w } else { 12 + 12 * i };
         let hidden = hidden.into_iter().enumerate().map(width);
         let widths = [7].into_iter().chain(hidden).chain([5]).collect();
         // Lists of numbers alone name no skip connections.
