@@ -28,6 +28,7 @@ mod recognised_decoders;
 mod recognised_mlps;
 mod recognised_others;
 mod recognised_resnets;
+mod recognised_traps;
 mod recognised_vits;
 mod repair;
 mod residual;

@@ -9,11 +9,11 @@ use weight_matching::recognise::{Recognised, Told, Unrecognised, recognise};
 use weight_matching::{MatchingOptions, PermutationSpec, Permutations, apply, weight_matching};
 
 /// Largest difference between the outputs of a network and of its permuted self, relative to the largest output:
-/// sums in f64 in another order. The largest measured over all tests is 1.2e-14.
-const ROUNDING: f64 = 1e-12;
+/// sums in f64 in another order. The largest measured over all tests is 6.1e-15.
+const ROUNDING: f64 = 1e-13;
 
-/// Smallest change of outputs when one matrix stays behind.
-const STAYED: f64 = 1e-9;
+/// Smallest change of outputs when one matrix stays behind; the smallest measured is 3.3e-5.
+const STAYED: f64 = 1e-6;
 
 /// Nothing told, arrays in the order of the code.
 pub(crate) fn untold() -> Told {
@@ -96,6 +96,16 @@ pub(crate) fn check_or_asked(name: &str, functions: &[Function<'_>], told: &Told
         let fine = matches!(found, Ok(_) | Err(Unrecognised::Open { .. }));
         assert!(fine, "{name}: {}", found.unwrap_err());
     }
+}
+
+/// Whatever is answered with nothing told, and with each of these, leaves the function as it was; how many answers.
+pub(crate) fn never_wrong(name: &str, function: Function<'_>, told: &[Told]) -> usize {
+    let mut found = 0;
+    for (seed, told) in told.iter().chain([&untold()]).enumerate() {
+        let answers = check_if_any(name, &[function], told, seed as u64);
+        found += answers.iter().filter(|answer| answer.is_ok()).count();
+    }
+    found
 }
 
 /// Whether matching finds a planted permutation again.

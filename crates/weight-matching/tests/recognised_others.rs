@@ -3,18 +3,8 @@
 use crate::forward::{Rows, add, gelu, random_rows};
 use crate::images::Image;
 use crate::layers::{Conv, Function, Kind, attention, each, image, mean, relu, with};
-use crate::recognised::{check, check_if_any, check_or_asked, untold};
+use crate::recognised::{check, check_or_asked, never_wrong, untold};
 use weight_matching::recognise::Told;
-
-/// Both in the order of the code and sorted, with and without heads or groups told.
-fn never_wrong(name: &str, function: Function<'_>, told: &[Told]) -> usize {
-    let mut found = 0;
-    for (seed, told) in told.iter().chain([&untold()]).enumerate() {
-        let answers = check_if_any(name, &[function], told, seed as u64);
-        found += answers.iter().filter(|answer| answer.is_ok()).count();
-    }
-    found
-}
 
 fn heads(heads: usize) -> Told {
     Told { heads: Some(heads), ..untold() }
