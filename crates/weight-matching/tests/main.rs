@@ -15,7 +15,6 @@ mod frank_wolfe;
 mod functions;
 mod golden;
 mod images;
-mod inference;
 mod many;
 mod matching;
 mod network;
