@@ -29,7 +29,8 @@ impl<'m, 'a> Chain<'m, 'a> {
         let root = module.path == facts.root;
         let all: Vec<&Module<'a>> = module.children.iter().collect();
         if let Some(order) = told.order.as_deref().filter(|_| root) {
-            let steps = in_order(&all, order, told.ordered)?.into_iter().map(Step::from).collect();
+            let (all, ordered) = if module.is_list() { (by_number(all), true) } else { (all, told.ordered) };
+            let steps = in_order(&all, order, ordered)?.into_iter().map(Step::from).collect();
             return Ok(Self { steps, certain: true, root });
         }
         let (ordered, certain) = match module.is_list() {

@@ -113,7 +113,8 @@ impl Walk<'_> {
                 sum = self.tie(child, x, y)?;
             }
         } else if !chain.certain {
-            sum = self.tied_to_equals(chain.root, child, y, &reached.values)?;
+            let several = chain.root && chain.steps.iter().filter(|step| step.module.is_step()).count() > 1;
+            sum = self.tied_to_equals(several, child, y, &reached.values)?;
         } else if let Some((last, before)) = reached.last.filter(|(last, _)| is_gate(last, child)) {
             if !chain.root && self.width(before) == self.width(y) && !last.path.is_empty() {
                 sum = self.tie(child, y, before)?;
@@ -227,9 +228,9 @@ impl Walk<'_> {
     }
 
     /// The value, tied to all of its width before it.
-    fn tied_to_equals(&mut self, root: bool, child: &Module<'_>, mut y: Value, reached: &[Value]) -> Walked {
+    fn tied_to_equals(&mut self, open: bool, child: &Module<'_>, mut y: Value, reached: &[Value]) -> Walked {
         let equal: Vec<Value> = reached.iter().copied().filter(|x| self.width(*x) == self.width(y)).collect();
-        if root && child.leaf().is_some() && !equal.is_empty() {
+        if open && child.leaf().is_some() && !equal.is_empty() {
             self.open.insert(Open::Order);
         }
         for x in equal {

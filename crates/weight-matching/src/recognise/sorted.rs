@@ -1,5 +1,6 @@
 //! Modules whose order a file does not keep: the order that names and widths tell.
 
+use super::attention::is_core;
 use super::gated::PAIRS;
 use super::tree::{Leaf, Module};
 use super::walk::{Walked, stuck};
@@ -171,6 +172,7 @@ fn rank(module: &Module<'_>) -> usize {
     let ends =
         ["head", "classifier", "fc", "linear", "lm_head", "mlp_head", "dense", "output_layer", "logits"];
     match module.leaf() {
+        None if is_core(module) => 2,
         _ if starts(&["patch_emb", "embed", "emb", "word_emb", "wte", "tok", "stem", "inp", "conv_proj"]) => {
             0
         }

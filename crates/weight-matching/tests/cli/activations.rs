@@ -187,7 +187,7 @@ fn activations_that_do_not_fit_are_named() {
         save(dir, file, &kept.chain(array.map(|array| (name.to_owned(), array))).collect());
     };
     let refused = |parts: &[&str]| {
-        refuse(dir, &align, 4, &[&["do not fit spec MLP (inferred)", "inspect"], parts].concat())
+        refuse(dir, &align, 4, &[&["do not fit spec auto: 3 dense layers", "inspect"], parts].concat())
     };
     with("acts_a", "fc2.out", None);
     refused(&["activations acts_a", "missing fc2.out, expected [samples, 6]"]);

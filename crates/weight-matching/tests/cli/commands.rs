@@ -26,15 +26,21 @@ fn align_recovers_a_planted_permutation_and_apply_repeats_it() {
             "c.safetensors",
             "--permutations",
             "p.safetensors",
+            "--spec",
+            "resnet20",
         ],
     );
     assert!(told.contains("spec          resnet20 (12 permutations of"), "{told}");
+    assert!(told.contains("checked       the function is the same"), "{told}");
     assert_eq!(read_permutations(&dir.join("p.safetensors")).unwrap(), planted.inverse());
     assert_eq!(
         load(dir, "c.safetensors").params.content_hash(),
         load(dir, "a.safetensors").params.content_hash()
     );
-    succeed(dir, &["apply", "p.safetensors", "b.safetensors", "--out", "d.safetensors"]);
+    succeed(
+        dir,
+        &["apply", "p.safetensors", "b.safetensors", "--spec", "resnet20", "--out", "d.safetensors"],
+    );
     let (c, d) = (dir.join("c.safetensors"), dir.join("d.safetensors"));
     assert_eq!(std::fs::read(c).unwrap(), std::fs::read(d).unwrap());
 }
@@ -46,7 +52,7 @@ fn json_is_one_object_of_the_documented_shape() {
     save(dir, "a.safetensors", &network(20, 2, 0));
     save(dir, "b.safetensors", &network(20, 2, 1));
     let align = |seed: &str, restarts: &str, out: &str| -> Value {
-        let search = ["--seed", seed, "--restarts", restarts, "--out", out, "--json"];
+        let search = ["--spec", "resnet20", "--seed", seed, "--restarts", restarts, "--out", out, "--json"];
         let told = succeed(dir, &[&["align", "a.safetensors", "b.safetensors"][..], &search].concat());
         assert_eq!(told.lines().count(), 1);
         serde_json::from_str(&told).unwrap()
@@ -56,7 +62,7 @@ fn json_is_one_object_of_the_documented_shape() {
     assert!(before.as_f64().unwrap() < after.as_f64().unwrap(), "{told}");
     assert!(told["sweeps"].as_u64().unwrap() >= 2);
     assert!(told["seconds"].as_f64().unwrap() >= 0.0);
-    assert_eq!(told["permutations"]["bg0"], 2);
+    assert_eq!((&told["checked"], &told["permutations"]["bg0"]), (&Value::Bool(true), &Value::from(2)));
     assert_eq!(told["permutations"].as_object().unwrap().len(), 12);
     let best = align("3", "5", "d.safetensors");
     assert!(best["objective_after"].as_f64() >= told["objective_after"].as_f64());
@@ -100,8 +106,19 @@ fn merged_by(method: &str) {
     }
     save(dir, "a.safetensors", &a);
     let networks = ["merge", "a.safetensors", "b.safetensors", "c.safetensors"];
-    let how =
-        ["--restarts", "3", "--method", method, "--out", "m.safetensors", "--keep-aligned", "kept", "--json"];
+    let how = [
+        "--spec",
+        "resnet20",
+        "--restarts",
+        "3",
+        "--method",
+        method,
+        "--out",
+        "m.safetensors",
+        "--keep-aligned",
+        "kept",
+        "--json",
+    ];
     let told: Value = serde_json::from_str(&succeed(dir, &[&networks[..], &how].concat())).unwrap();
     assert_eq!(told["networks"], 3, "{method}");
     // Joint methods may move the first network too.
@@ -135,13 +152,17 @@ fn residual_perceptrons_are_aligned_when_asked_for() {
     let align = ["align", "a.safetensors", "b.safetensors", "--out", "c.safetensors", "--json"];
     let output = run(dir, &align);
     let notes = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && notes.contains("would allow a residual stream of 8 units"), "{notes}");
+    assert!(output.status.success() && notes.contains("may be added to one another"), "{notes}");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["permutations"], serde_json::json!({ "l0.out": 8, "l1.out": 5, "l2.out": 8 }));
+    // Right with skip connections and without.
+    assert_eq!(told["permutations"], serde_json::json!({ "l0.out": 8, "l1.out": 5 }));
+    let plain = succeed(dir, &[&align[..], &["--order", "l0,l1,l2,l3", "--force"]].concat());
+    let plain: Value = serde_json::from_str(&plain).unwrap();
+    assert_eq!(plain["permutations"], serde_json::json!({ "l0.out": 8, "l1.out": 5, "l2.out": 8 }));
     let told = succeed(dir, &[&align[..], &["--spec", "residual-mlp", "--force"]].concat());
     let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["permutations"], serde_json::json!({ "stream": 8, "l1.out": 5 }));
-    assert!(succeed(dir, &["inspect", "a.safetensors"]).contains("note: the sizes would allow"));
+    assert_eq!(told["permutations"], serde_json::json!({ "l0.out": 8, "l1.out": 5 }));
+    assert!(succeed(dir, &["inspect", "a.safetensors"]).contains("note: layers of one width"));
     assert!(succeed(dir, &["spec", "list"]).contains("residual-mlp"));
 }
 
@@ -150,9 +171,15 @@ fn inspect_lists_tensors_and_the_spec_that_fits() {
     let folder = tempdir().unwrap();
     let dir = folder.path();
     save(dir, "a.safetensors", &network(32, 2, 0));
-    let told = succeed(dir, &["inspect", "a.safetensors"]);
-    assert!(told.contains("spec: resnet32"), "{told}");
-    assert!(told.contains("permutations: bg0 (2), bg1 (4), "), "{told}");
+    let told = succeed(dir, &["inspect", "a.safetensors", "--groups", "1"]);
+    let spec = "spec: auto: 33 convolutions, 1 dense layer, 33 normalisations without statistics";
+    assert!(told.contains(spec), "{told}");
+    assert!(told.contains("conv1.out (2)"), "{told}");
+    let open = succeed(dir, &["inspect", "a.safetensors"]);
+    assert!(
+        open.contains("note: if it is CIFAR ResNet-32 with LayerNorm, any width: --spec resnet32"),
+        "{open}"
+    );
     assert!(
         told.lines().any(|line| line.starts_with("conv1.weight ") && line.ends_with("f32   [2, 3, 3, 3]"))
     );

@@ -64,7 +64,7 @@ fn usage_is_refused_with_what_there_is() {
     refuse(dir, &["spec", "show", "vgg"], 2, &["no spec vgg"]);
     refuse(dir, &["spec", "show", "residual-mlp"], 2, &["residual-mlp depends on the network"]);
     let residual = [&ALIGN[..], &["--spec", "residual-mlp"]].concat();
-    refuse(dir, &residual, 2, &["spec residual-mlp does not fit a.safetensors", "expected an even number"]);
+    refuse(dir, &residual, 2, &["a residual perceptron has dense layers alone"]);
 }
 
 #[test]
@@ -114,14 +114,16 @@ fn a_spec_for_another_network_names_the_nearest() {
     let dense: Params = [("odd.weight".to_owned(), Array::full(vec![2, 2], 1.0))].into_iter().collect();
     save(dir, "a.safetensors", &dense);
     save(dir, "b.safetensors", &dense);
-    refuse(dir, &ALIGN, 2, &["no known spec fits", "the nearest known spec is resnet20"]);
+    let parts =
+        ["a.safetensors: 1 dense layer; every unit is an input or an output", "spec show resnet20 --toml"];
+    refuse(dir, &ALIGN, 2, &parts);
 }
 
 #[test]
 fn permutations_that_are_none_are_refused_by_name_and_entry() {
     let folder = folder();
     let dir = folder.path();
-    let apply = ["apply", "p.safetensors", "b.safetensors", "--out", "c.safetensors"];
+    let apply = ["apply", "p.safetensors", "b.safetensors", "--spec", "resnet20", "--out", "c.safetensors"];
     let good = permutations(&network(20, 2, 0), 0);
     let with = |values: &[i64]| {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -65,7 +65,11 @@ pub(crate) fn choose(
     let (name, spec, program, notes) = match asked {
         "auto" => {
             let found = recognise(params, &told).map_err(|problem| unrecognised(path, problem))?;
-            (format!("auto: {}", found.summary), found.spec, Some(found.program), found.notes)
+            let mut notes = found.notes;
+            // What is left open may be settled by a name.
+            let known = fitting(params).filter(|_| !notes.is_empty());
+            notes.extend(known.map(|(name, about)| format!("if it is {about}: --spec {name}")));
+            (format!("auto: {}", found.summary), found.spec, Some(found.program), notes)
         }
         "residual-mlp" => {
             let found =
@@ -79,7 +83,10 @@ pub(crate) fn choose(
         }
     };
     let sizes = spec.validate(params).map_err(|error| {
-        let (spec, path, advice) = (name.clone(), path.to_owned(), ADVICE.to_owned());
+        let known =
+            fitting(params).map(|(known, about)| format!("{known} fits ({about}); use --spec {known}"));
+        let (spec, path, advice) =
+            (name.clone(), path.to_owned(), known.unwrap_or_else(|| ADVICE.to_owned()));
         Failure::Spec { spec, path, problems: problems(error), advice }
     })?;
     match sizes.iter().find(|(_, units)| **units > MOST_UNITS) {
@@ -128,6 +135,12 @@ fn named_spec(name: &str) -> Result<PermutationSpec, Failure> {
         return PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()));
     }
     find(name)
+}
+
+/// The first built-in spec that fits the network, and what it describes. More than its arrays may differ.
+fn fitting(params: &Params) -> Option<(&'static str, &'static str)> {
+    let fits = |(_, _, build): &&Known| build().is_ok_and(|spec| spec.validate(params).is_ok());
+    KNOWN.iter().find(fits).map(|(name, about, _)| (*name, *about))
 }
 
 /// The built-in spec of that name.
