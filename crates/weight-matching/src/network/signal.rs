@@ -55,7 +55,7 @@ pub(super) fn affine(x: Signal, by: Option<&[f32]>, f: impl Fn(f64, f64) -> f64)
 /// Which weight of a kernel joins which two positions.
 pub(super) struct Taps {
     /// Values of a kernel.
-    kernel: usize,
+    pub(super) kernel: usize,
     /// Place in the kernel, position written, position read.
     joins: Vec<(usize, usize, usize)>,
 }
