@@ -6,6 +6,7 @@
 mod bad_data;
 mod experiments;
 mod fetch;
+mod predict;
 mod refusals;
 mod reproduce;
 mod resume;

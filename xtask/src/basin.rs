@@ -29,7 +29,7 @@ pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
 
 /// Builds `basin` and writes the report of every folder in `results` again.
 pub(crate) fn retell() -> ExitCode {
-    if !cargo(&["build", "--release", "--quiet", "--package", "basin-reproduce", "--bin", "basin"]) {
+    if !cargo(&["build", "--release", "--quiet", "--package", "basin-cli", "--bin", "basin"]) {
         return ExitCode::from(1);
     }
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");

@@ -7,9 +7,10 @@ use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
 use basin_reproduce::config::{Config, run_name};
 use basin_reproduce::{
-    Asked, Interrupt, Registry, Request, cost, device, exit, predict, price, reproduce, retell, status,
+    Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, reproduce, retell, status,
     verify,
 };
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ struct ReproduceArgs {
     #[arg(long)]
     concurrent: Option<String>,
     /// Folder of all runs
-    #[arg(long, default_value = "runs")]
+    #[arg(long, default_value = "runs", value_parser = path())]
     runs: PathBuf,
     /// Name of this run [default: the preset, with data set and network where they are not the preset's own]
     #[arg(long)]
@@ -105,18 +106,21 @@ struct ReproduceArgs {
 #[derive(Debug, Args)]
 struct ReportArgs {
     /// Folder with the run's results.json
+    #[arg(value_parser = path())]
     run: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct StatusArgs {
     /// Run directory
+    #[arg(value_parser = path())]
     run: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
     /// Run directory
+    #[arg(value_parser = path())]
     run: PathBuf,
     /// Take the seals of damaged nodes off, so that the command of the run computes them again
     #[arg(long)]
@@ -125,15 +129,18 @@ struct VerifyArgs {
 
 #[derive(Debug, Args)]
 struct PredictArgs {
-    /// Safetensors file with the network's parameters
-    #[arg(long)]
+    /// The network's parameters: a safetensors file, or a state dict that PyTorch saved
+    #[arg(long, value_parser = path())]
     checkpoint: PathBuf,
-    /// Architecture
-    #[arg(long, default_value = "resnet20")]
-    model: String,
-    /// Width multiplier
-    #[arg(long, default_value = "4")]
-    width: String,
+    /// Which network, where the file holds several: the key under which it stands
+    #[arg(long)]
+    key: Option<String>,
+    /// Architecture [default: resnet20]
+    #[arg(long)]
+    model: Option<String>,
+    /// Width multiplier [default: 4]
+    #[arg(long)]
+    width: Option<String>,
     /// Data set
     #[arg(long)]
     dataset: String,
@@ -150,9 +157,9 @@ struct PredictArgs {
     #[arg(long)]
     precision: Option<String>,
     /// Safetensors file to write: logits [n, classes] and labels [n], both f32
-    #[arg(long)]
+    #[arg(long, value_parser = path())]
     out: PathBuf,
-    /// Any key, e.g. --set data.seed=1 for another synthetic set
+    /// Any key, e.g. --set data.test_images=200 for the first 200 images
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -283,17 +290,18 @@ fn run_predict(args: PredictArgs) -> Result<()> {
     let flags = [
         ("data.dataset", Some(args.dataset)),
         ("data.dir", args.data_dir),
-        ("model.name", Some(args.model)),
-        ("model.width", Some(args.width)),
+        ("model.name", args.model),
+        ("model.width", args.width),
         ("run.device", args.device),
         ("run.precision", args.precision),
     ];
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let registry = Registry::default();
-    let preset = registry.papers().first().and_then(|paper| paper.presets().first()).context("a preset")?;
-    let config = Config::resolve(preset, &settings, &[])?;
-    let n = predict(&config, &args.checkpoint, split, &args.out)?;
+    let config = Config::plain(&settings)?;
+    use_threads(config.int("run.threads") as usize)?;
+    let prediction =
+        Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
+    let n = prediction.write(&args.out, &mut |note| eprintln!("note: {note}"))?;
     say(&format!("{n} predictions in {}", args.out.display()))
 }
 
@@ -304,6 +312,14 @@ fn parse_settings(arguments: &[String]) -> Result<Vec<(String, String)>> {
         None => Err(exit::Usage(format!("--set {setting}, expected KEY=VALUE")).into()),
     };
     arguments.iter().map(pair).collect()
+}
+
+/// Reads a path, and refuses one that begins with a `~` that the shell did not expand: no one has a folder of that name.
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match basin_core::unexpanded_home(&path) {
+        Some(home) => Err(exit::Usage(home)),
+        None => Ok(path),
+    })
 }
 
 /// Results do not depend on the number of threads; speed does.

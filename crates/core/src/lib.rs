@@ -3,6 +3,7 @@
 mod cite;
 mod data_ref;
 mod digest;
+mod home;
 mod isa;
 mod params;
 mod predictions;
@@ -16,6 +17,7 @@ mod tensors;
 pub use cite::{Citation, bibtex};
 pub use data_ref::{DataRef, Part, Split};
 pub use digest::{Digest, digest};
+pub use home::unexpanded_home;
 pub use isa::{Isa, Set, UnknownIsa};
 pub use params::{Array, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};

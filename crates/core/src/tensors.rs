@@ -39,7 +39,10 @@ pub enum TensorFileError {
         problems: Vec<String>,
     },
     /// A tensor holds NaN or an infinity.
-    #[error("tensor {name} holds a value that is not finite")]
+    #[error(
+        "tensor {name} holds a value that is not finite in f32, expected finite numbers; take a checkpoint from \
+         before the network diverged"
+    )]
     NonFinite {
         /// The tensor.
         name: String,

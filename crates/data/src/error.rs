@@ -34,6 +34,18 @@ pub enum DataError {
         /// What to do next.
         action: String,
     },
+    /// Something stands in the place of the data that is not read, such as another version of it.
+    #[error("{} is {found}, expected {expected}; {action}", .path.display())]
+    Form {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What is read.
+        expected: String,
+        /// What to do next.
+        action: String,
+    },
     /// The operating system refused to read.
     #[error("cannot read {}; check its permissions and the disk", .path.display())]
     Read {
@@ -128,8 +140,8 @@ pub enum DataError {
         found: String,
     },
     /// An image cannot be decoded.
-    #[error("{} is not a readable jpeg ({reason}); restore the official file", .path.display())]
-    Jpeg {
+    #[error("{} is not a readable JPEG or PNG image: {reason}; restore the official file", .path.display())]
+    Image {
         /// The image file.
         path: PathBuf,
         /// What the decoder found.

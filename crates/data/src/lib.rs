@@ -6,6 +6,7 @@ mod batch;
 mod cifar;
 mod dataset;
 mod error;
+mod folder;
 mod image_set;
 mod normalisation;
 mod order;

@@ -9,6 +9,7 @@ pub const CITATIONS: &[(&str, Citation)] = &[
     ("brier", brier::CITATION),
     ("disagreement", disagreement::CITATION),
     ("ece", ece::CITATION),
+    ("fieller", stats::FIELLER),
     ("joint_connectivity", joint_connectivity::CITATION),
     ("jsd_one_vs_all", jsd::CITATION),
     ("jsd_uniform", jsd::UNIFORM_CITATION),

@@ -15,6 +15,21 @@ pub struct Claim {
     pub comparison: Comparison,
     /// Seeds that a verdict needs. With fewer the numbers are told, and the claim stays undecided.
     pub seeds: usize,
+    /// What is told first of all, and decides nothing.
+    pub share: Option<Share>,
+}
+
+/// How large one sum of a metric over methods is beside another: of means over seeds, with a 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// The metric.
+    pub metric: &'static str,
+    /// Weights and method ids of the part.
+    pub part: &'static [(f64, &'static str)],
+    /// Weights and method ids of the whole, above 0 where there is anything to share.
+    pub whole: &'static [(f64, &'static str)],
+    /// What it is a share of, after the number: `of the gap closed`.
+    pub of: &'static str,
 }
 
 /// What is compared. All comparisons are of means over seeds, with 95 % intervals.

@@ -74,8 +74,21 @@ pub struct Judgement {
     pub seeds: usize,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// The claim's share, where its whole is above 0.
+    pub share: Option<ShareFound>,
     /// Whether what must hold before the comparison means anything could not be shown.
     pub premise_open: bool,
+}
+
+/// How large a claim's part is beside its whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShareFound {
+    /// Mean of the part over mean of the whole; may lie outside `[0, 1]`.
+    pub share: f64,
+    /// Fieller's 95 % interval over seeds; none for one seed, or where the whole may be 0.
+    pub interval: Option<(f64, f64)>,
+    /// What it is a share of.
+    pub of: &'static str,
 }
 
 /// Every claim of the paper that these results can speak to, once for each setting in which they can, in the paper's order.
@@ -94,7 +107,7 @@ fn of_claim(telling: &Telling<'_>, claim: &'static Claim) -> Vec<Judgement> {
     if let Comparison::Trend { methods, metric, over, expected } = claim.comparison {
         return evidence::trends(telling, methods, metric, over, expected)
             .into_iter()
-            .map(|(setting, finding)| verdict(claim, setting, vec![finding], &[]))
+            .map(|(setting, finding)| verdict(claim, setting, (vec![finding], None), &[]))
             .collect();
     }
     // What an experiment varies is another question than the paper's.
@@ -115,10 +128,16 @@ fn of_group(telling: &Telling<'_>, claim: &'static Claim, group: &[&Ensemble]) -
     };
     let given: Vec<Finding> = claim.given.iter().map(|c| contrast(&c)).collect::<Option<_>>()?;
     let (dataset, model, members) = (&group[0].dataset, &group[0].model, group[0].members);
-    Some(verdict(claim, format!("{dataset} · {model} · {members} members"), findings, &given))
+    let share = claim.share.and_then(|share| evidence::share(group, &share));
+    Some(verdict(claim, format!("{dataset} · {model} · {members} members"), (findings, share), &given))
 }
 
-fn verdict(claim: &'static Claim, setting: String, findings: Vec<Finding>, given: &[Finding]) -> Judgement {
+fn verdict(
+    claim: &'static Claim,
+    setting: String,
+    (findings, share): (Vec<Finding>, Option<ShareFound>),
+    given: &[Finding],
+) -> Judgement {
     let seeds = findings.iter().chain(given).map(|finding| finding.seeds).min().unwrap_or(0);
     let premise_open = given.iter().any(|finding| finding.says != Verdict::Holds);
     let says = |wanted: Verdict| findings.iter().filter(|finding| finding.says == wanted).count();
@@ -136,6 +155,7 @@ fn verdict(claim: &'static Claim, setting: String, findings: Vec<Finding>, given
         points_to: (!enough && together != Verdict::Undecided).then_some(together),
         seeds,
         findings,
+        share,
         premise_open,
     }
 }

@@ -22,7 +22,8 @@ mod telling;
 mod terminal;
 
 pub use claims::{
-    Basis, Finding, Judgement, Verdict, claim_in_words, finding_in_words, judge, judgement_in_words,
+    Basis, Finding, Judgement, ShareFound, Verdict, claim_in_words, finding_in_words, judge,
+    judgement_in_words,
 };
 pub use ensemble::{Ensemble, Scalars};
 pub use error::ReportError;

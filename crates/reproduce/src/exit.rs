@@ -4,8 +4,9 @@ use basin_data::DataError;
 use basin_fetch::FetchError;
 use basin_kernels::gpu::GpuError;
 use basin_models::ModelError;
-use basin_store::StoreError;
+use basin_store::{OutputError, StoreError};
 use basin_train::{StateError, TrainError};
+use weight_matching::files::FileError;
 
 /// Everything asked for is done.
 pub const OK: u8 = 0;
@@ -54,11 +55,9 @@ pub struct WrongKernels {
     pub first: String,
 }
 
-/// A checkpoint file cannot be read.
+/// A checkpoint file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "checkpoint {path} cannot be read: {reason}; give a safetensors file such as a node's final.safetensors"
-)]
+#[error("checkpoint {path}: {reason}")]
 pub struct Checkpoint {
     path: String,
     reason: String,
@@ -107,6 +106,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<FetchError>() {
         return Some(of_fetch(error));
     }
+    if let Some(error) = cause.downcast_ref::<OutputError>() {
+        return Some(if matches!(error, OutputError::Store(_)) { STORAGE } else { USAGE });
+    }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
         (cause.is::<Damaged>(), STORAGE),
@@ -131,7 +133,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             USAGE,
         ),
         (
-            cause.is::<Checkpoint>() || cause.is::<StateError>() || cause.is::<basin_core::TensorFileError>(),
+            cause.is::<Checkpoint>()
+                || cause.is::<FileError>()
+                || cause.is::<StateError>()
+                || cause.is::<basin_core::TensorFileError>(),
             CHECKPOINT,
         ),
         (cause.is::<StoreError>(), STORAGE),

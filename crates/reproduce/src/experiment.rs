@@ -279,19 +279,13 @@ impl Datasets {
         let blank =
             self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
         self.blank |= blank;
-        let load = |split, key: &str| -> Result<ImageSet> {
-            let set = match dataset.official_images(split).filter(|_| blank) {
-                Some(n) => blank_images(dataset, n)?,
-                None => images(config, &source, split)?,
-            };
-            match config.int(key) as usize {
-                0 => Ok(set),
-                n if n > set.len() => Err(too_many(key, n, set.len()).into()),
-                n => Ok(set.take(n)?),
+        let load = |split| -> Result<ImageSet> {
+            match dataset.official_images(split).filter(|_| blank) {
+                Some(n) => limited(config, split, blank_images(dataset, n)?),
+                None => images(config, &source, split),
             }
         };
-        let train = load(Split::Train, "data.train_images")?;
-        let test = load(Split::Test, "data.test_images")?;
+        let (train, test) = (load(Split::Train)?, load(Split::Test)?);
         let of = |set: &ImageSet| if blank { digest([&b"blank"[..]]) } else { set.digest() };
         let (train_digest, test_digest) = (of(&train), of(&test));
         let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
@@ -315,9 +309,26 @@ pub(crate) fn normalisation(config: &Config, dataset: DatasetId) -> Normalisatio
     }
 }
 
-/// One part of the configured data set, at the configured size.
+/// The key that limits the images of a split.
+pub(crate) fn limit(split: Split) -> &'static str {
+    match split {
+        Split::Train => "data.train_images",
+        Split::Test => "data.test_images",
+    }
+}
+
+/// As many of the first images as the configuration takes.
+fn limited(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
+    match config.int(limit(split)) as usize {
+        0 => Ok(set),
+        n if n > set.len() => Err(too_many(limit(split), n, set.len()).into()),
+        n => Ok(set.take(n)?),
+    }
+}
+
+/// One part of the configured data set, as many images of it as configured, at the configured size.
 pub(crate) fn images(config: &Config, source: &Source, split: Split) -> Result<ImageSet> {
-    let set = source.load(split)?;
+    let set = limited(config, split, source.load(split)?)?;
     Ok(if config.text("data.halved") == "yes" { set.halved()? } else { set })
 }
 

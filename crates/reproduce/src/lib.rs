@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod checkpoint;
 pub mod config;
 mod cost;
 pub mod device;
@@ -28,7 +29,7 @@ pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
 pub use interrupt::Interrupt;
 pub use plan::{NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork};
-pub use predict::predict;
+pub use predict::Prediction;
 pub use progress::{Progress, Task};
 pub use registry::Registry;
 pub use reproduce::{Finished, Request, cost, price, reproduce};

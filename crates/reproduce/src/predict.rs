@@ -1,35 +1,69 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::device;
-use crate::experiment::{architecture, images, normalisation, source};
-use anyhow::{Context, Result};
+use crate::experiment::{architecture, images, limit, normalisation, source};
+use crate::{checkpoint, device};
+use anyhow::Result;
 use basin_core::{Array, TensorFile};
 use basin_data::{DatasetId, Split};
-use basin_store::{RealFs, write_atomic};
+use basin_store::{Outputs, RealFs};
 use std::path::Path;
 
-/// Writes `logits` `[n, classes]` and `labels` `[n]` (as f32) to `out`.
-///
-/// # Errors
-/// When the checkpoint does not fit the network (all problems at once), or the device, data or files fail.
-pub fn predict(config: &Config, checkpoint: &Path, split: Split, out: &Path) -> Result<usize> {
-    let device = device::asked(config)?;
-    let bytes =
-        std::fs::read(checkpoint).map_err(|e| crate::exit::Checkpoint::new(checkpoint, e.to_string()))?;
-    let file = TensorFile::decode(&bytes).with_context(|| checkpoint.display().to_string())?;
-    let dataset: DatasetId = config.text("data.dataset").parse()?;
-    let images = images(config, &source(config, dataset), split)?;
-    let network = architecture(config)?.build(images.size(), images.classes())?;
-    let params = network.check(&file.params).with_context(|| checkpoint.display().to_string())?;
-    let normalisation = normalisation(config, dataset);
-    let backend = device::backend(device.as_ref());
-    let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
-    let mut file = TensorFile::default();
-    let shape = vec![logits.len(), logits.classes()];
-    file.params.insert("logits", Array::new(shape, logits.values().to_vec())?);
-    let labels = images.labels().iter().map(|&label| label as f32).collect();
-    file.params.insert("labels", Array::new(vec![images.len()], labels)?);
-    write_atomic(&RealFs, out, &file.encode())?;
-    Ok(images.len())
+/// Keys on which predictions depend, but for the limit of the split.
+const USED: &[&str] = &[
+    "data.dataset",
+    "data.dir",
+    "data.seed",
+    "data.normalisation",
+    "data.halved",
+    "model.name",
+    "model.width",
+    "run.device",
+    "run.precision",
+    "run.threads",
+];
+
+/// What to predict with, and on what.
+#[derive(Clone, Copy, Debug)]
+pub struct Prediction<'a> {
+    /// Data set, network, device.
+    pub config: &'a Config,
+    /// The file with the network's parameters: safetensors, or a state dict that PyTorch saved.
+    pub checkpoint: &'a Path,
+    /// Which of several networks in it.
+    pub key: Option<&'a str>,
+    /// On which images; `data.train_images` or `data.test_images` limits them.
+    pub split: Split,
+}
+
+impl Prediction<'_> {
+    /// Writes `logits` `[n, classes]` and `labels` `[n]` (as f32) to `out`, and returns n. Conversions of the checkpoint,
+    /// and settings that play no part, are said, a line each.
+    ///
+    /// # Errors
+    /// When the checkpoint does not fit the network (all problems at once), `out` may not be written, or the device, data
+    /// or files fail.
+    pub fn write(&self, out: &Path, say: &mut dyn FnMut(&str)) -> Result<usize> {
+        let Self { config, split, .. } = *self;
+        let used = |key: &&str| !USED.contains(key) && *key != limit(split);
+        config.asked().filter(used).for_each(|key| say(&format!("predictions do not depend on {key}")));
+        let mut outputs = Outputs::new([self.checkpoint], true);
+        outputs.add(out)?;
+        let device = device::asked(config)?;
+        let bytes = checkpoint::bytes(self.checkpoint)?;
+        let dataset: DatasetId = config.text("data.dataset").parse()?;
+        let images = images(config, &source(config, dataset), split)?;
+        let network = architecture(config)?.build(images.size(), images.classes())?;
+        let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
+        let normalisation = normalisation(config, dataset);
+        let backend = device::backend(device.as_ref());
+        let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
+        let mut file = TensorFile::default();
+        let shape = vec![logits.len(), logits.classes()];
+        file.params.insert("logits", Array::new(shape, logits.values().to_vec())?);
+        let labels = images.labels().iter().map(|&label| label as f32).collect();
+        file.params.insert("labels", Array::new(vec![images.len()], labels)?);
+        outputs.write(&RealFs, out, &file.encode())?;
+        Ok(images.len())
+    }
 }

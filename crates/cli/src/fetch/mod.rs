@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// cifar10, cifar100 or tiny-imagenet
     dataset: String,
     /// Directory for the archive and its folder; created if need be
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = crate::commands::path())]
     dir: PathBuf,
     /// Fetch from here instead of the official address; can be given several times. An address that ends in /
     /// is a directory with the archive under its official name

@@ -6,10 +6,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use tempfile::TempDir;
 
-const BATCH: u64 = 10_000 * 3073;
+pub(crate) const BATCH: u64 = 10_000 * 3073;
 
 /// A batch file of zeros but for some bytes; sparse, so it costs no disk.
-fn sparse(path: &Path, length: u64, bytes: &[(u64, u8)]) {
+pub(crate) fn sparse(path: &Path, length: u64, bytes: &[(u64, u8)]) {
     let mut file = File::create(path).unwrap();
     file.set_len(length).unwrap();
     for &(at, value) in bytes {
@@ -24,15 +24,15 @@ fn cifar100_records(per_class: usize) -> Vec<u8> {
     (0..per_class).flat_map(|_| (0..100).flat_map(record)).collect()
 }
 
-fn load(dataset: DatasetId, dir: &Path, split: Split) -> Result<ImageSet, DataError> {
+pub(crate) fn load(dataset: DatasetId, dir: &Path, split: Split) -> Result<ImageSet, DataError> {
     Source::folder(dataset, dir).load(split)
 }
 
-fn error(dataset: DatasetId, dir: &Path) -> DataError {
+pub(crate) fn error(dataset: DatasetId, dir: &Path) -> DataError {
     load(dataset, dir, Split::Test).unwrap_err()
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 

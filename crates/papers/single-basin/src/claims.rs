@@ -1,6 +1,6 @@
 //! What the paper says, each sentence with the comparison that decides it.
 
-use basin_papers::{Claim, Comparison, Contrast, Expected};
+use basin_papers::{Claim, Comparison, Contrast, Expected, Share};
 
 /// Seeds that a verdict takes: as many as the paper's tables have.
 const SEEDS: usize = 3;
@@ -41,6 +41,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: Comparison::All(&[CONSTRAINED_IS_BELOW]),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "constrained-connected",
@@ -49,6 +50,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: connected("constrained", true),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "deep-not-connected",
@@ -57,6 +59,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: connected("deep", false),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "permutation-does-not-connect",
@@ -65,6 +68,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: connected("permuted", false),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "distillation-closes-the-gap",
@@ -76,6 +80,12 @@ pub(crate) const CLAIMS: &[Claim] = &[
             Expected::Above(0.0),
         )]),
         seeds: SEEDS,
+        share: Some(Share {
+            metric: "minus-deep",
+            part: &[(1.0, "distilled"), (-1.0, "constrained")],
+            whole: &[(-1.0, "constrained")],
+            of: "of the gap closed",
+        }),
     },
     Claim {
         id: "distilled-connected",
@@ -84,6 +94,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: connected("distilled", true),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "distilling-deep-does-not-help",
@@ -92,6 +103,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: Comparison::All(&[minus_deep(&[(1.0, "distilled-deep")], Expected::Below(0.005))]),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "swe-is-weakest",
@@ -103,6 +115,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             sum("ensemble-accuracy", &[(1.0, "swe"), (-1.0, "distilled")], Expected::Below(0.0)),
         ]),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "diversity-falls-with-t",
@@ -111,6 +124,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: over_t("true-class-variance", Expected::Below(0.0)),
         seeds: SEEDS,
+        share: None,
     },
     Claim {
         id: "connectivity-rises-with-t",
@@ -119,5 +133,6 @@ pub(crate) const CLAIMS: &[Claim] = &[
         given: &[],
         comparison: over_t("joint-connectivity", Expected::Above(0.0)),
         seeds: SEEDS,
+        share: None,
     },
 ];

@@ -20,6 +20,7 @@ const REST: &[(&str, f64, &str)] = &[
     ("ensemble.label_weight", 0.2, "label weight"),
     ("data.train_images", 0.0, "training images"),
     ("train.clip_norm", 0.0, "gradient norm clipped at"),
+    ("model.residual_scale", 1.0, "residual branches scaled at first by"),
     ("metrics.repair_images", 0.0, "q̄ with REPAIR on so many images:"),
 ];
 
@@ -62,6 +63,9 @@ pub(crate) fn sentence(covered: bool, config: &Value, dataset: &str, model: &str
         at(config, "train.optimiser").and_then(Value::as_str).filter(|have| *have != optimiser)
     {
         found.push(format!("optimiser {have}"));
+    }
+    if at(config, "data.halved").and_then(Value::as_str) == Some("yes") {
+        found.push("images of half their height and width".to_owned());
     }
     for (key, want, what) in REST.iter().chain(if vit { &[] } else { RESNET }) {
         if let Some(have) = number(config, key).filter(|have| have != want) {
@@ -123,6 +127,25 @@ mod tests {
         let config = json!({"model": {"width": 4}, "train": {"epochs": 110, "batch": 32, "clip_norm": 0.5}});
         let text = say(&config, "cifar10", 5);
         assert!(text.contains("this run has batch 32, gradient norm clipped at 0.5"), "{text}");
+    }
+
+    #[test]
+    fn smaller_images_and_other_initial_values_are_named() {
+        let config = json!({
+            "data": {"halved": "yes"},
+            "model": {"width": 4, "residual_scale": 0},
+            "train": {"epochs": 110},
+        });
+        let text = say(&config, "cifar10", 5);
+        let said =
+            "this run has images of half their height and width, residual branches scaled at first by 0.";
+        assert!(text.ends_with(said), "{text}");
+        let config = json!({
+            "data": {"halved": "no"},
+            "model": {"width": 4, "residual_scale": 1.0},
+            "train": {"epochs": 110},
+        });
+        assert!(say(&config, "cifar10", 5).starts_with("The set-up is the paper's"));
     }
 
     #[test]

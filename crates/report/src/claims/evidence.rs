@@ -1,12 +1,12 @@
 //! What results say of one comparison: an effect with its interval, and on which side of the bound that lies.
 
-use super::{Basis, Finding, Verdict, without};
+use super::{Basis, Finding, ShareFound, Verdict, without};
 use crate::Ensemble;
 use crate::spread::summary;
 use crate::table::over_images;
 use crate::telling::Telling;
-use basin_metrics::stats::t_interval;
-use basin_papers::{Case, Contrast, Expected};
+use basin_metrics::stats::{fieller, ratio, t_interval};
+use basin_papers::{Case, Contrast, Expected, Share};
 
 /// A finding before it is named: one value per seed, and what a single seed offers in place of an interval over seeds.
 struct Values {
@@ -85,6 +85,24 @@ pub(super) fn contrast(telling: &Telling<'_>, group: &[&Ensemble], contrast: &Co
         let values = Values { per_seed, of_images, a_point_speaks: false };
         values.find(super::words::terms(telling, contrast), contrast.metric, contrast.expected)
     })
+}
+
+/// A part beside a whole over the seeds that have both; none where a value is missing or the whole is not above 0.
+pub(super) fn share(group: &[&Ensemble], share: &Share) -> Option<ShareFound> {
+    let methods: Vec<&str> = share.part.iter().chain(share.whole).map(|(_, method)| *method).collect();
+    let seeds = common_seeds(group, &methods);
+    let sums = |terms: &[(f64, &str)]| -> Vec<f64> {
+        let value =
+            |seed: u64, method: &str| of(group, method, seed).map_or(f64::NAN, |e| e.number(share.metric));
+        let sum = |seed: &u64| terms.iter().map(|(weight, method)| weight * value(*seed, method)).sum();
+        seeds.iter().map(sum).collect()
+    };
+    let (part, whole) = (sums(share.part), sums(share.whole));
+    if !summary(&whole).mean.is_finite() || summary(&whole).mean <= 0.0 {
+        return None;
+    }
+    let interval = fieller(&part, &whole, 0.95).ok().flatten().map(|interval| (interval.low, interval.high));
+    Some(ShareFound { share: ratio(&part, &whole).ok()?, interval, of: share.of })
 }
 
 /// A connectivity against a margin below zero.

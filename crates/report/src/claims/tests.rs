@@ -97,6 +97,25 @@ fn most_of_a_gap_takes_a_gap() {
     assert_eq!(gap(&[-0.02, 0.02, 0.0], &[0.05, 0.051, 0.05]), Verdict::Undecided);
 }
 
+/// The share comes first, with Fieller's interval where the gap is certain, and not at all where there is no gap.
+#[test]
+fn the_share_of_the_gap_that_is_closed_is_told_first() {
+    let told = |constrained: &[f64], distilled: &[f64]| {
+        let all = [minus_deep("constrained", constrained), minus_deep("distilled", distilled)].concat();
+        let [judgement] = &judgements(all, "distillation-closes-the-gap")[..] else { panic!() };
+        (judgement.share, judgement_in_words(judgement, &SingleBasin))
+    };
+    // The same share in every seed: an interval without width.
+    let (share, words) = told(&[-0.02, -0.024, -0.022], &[-0.005, -0.006, -0.0055]);
+    assert!((share.unwrap().share - 0.75).abs() < 1e-12);
+    assert!(words.starts_with("75 % [75, 75] of the gap closed; Dist. Ens. − 0.5 Con. Ens.: +"), "{words}");
+    let (one, words) = told(&[-0.02], &[-0.03]);
+    assert_eq!(one.unwrap().interval, None);
+    assert!(words.starts_with("−50 % of the gap closed; "), "{words}");
+    assert_eq!(told(&[0.01, 0.011], &[0.02, 0.02]).0, None);
+    assert_eq!(told(&[-0.02, f64::NAN], &[0.02, 0.02]).0, None);
+}
+
 #[test]
 fn connected_is_what_lies_within_a_point_of_zero() {
     let with = |method: &str, all: &[f64]| -> Vec<Ensemble> {

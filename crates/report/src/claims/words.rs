@@ -1,6 +1,6 @@
 //! Claims, findings and verdicts as sentences, the same in the report, the terminal and the documentation.
 
-use super::{Basis, Finding, Judgement, Verdict};
+use super::{Basis, Finding, Judgement, ShareFound, Verdict};
 use crate::number::{fixed, shown, signed};
 use crate::telling::Telling;
 use basin_metrics::{Metric, Unit};
@@ -97,6 +97,15 @@ pub fn finding_in_words(finding: &Finding, paper: &dyn Paper) -> String {
     format!("{}: {}{interval}{}{bound}", finding.what, signed(finding.effect, metric), unit(metric))
 }
 
+/// `62 % [31, 95] of the gap closed; `.
+fn share_in_words(found: ShareFound) -> String {
+    let percent = |share: f64| fixed(100.0 * share, 0);
+    let interval = found
+        .interval
+        .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", percent(low), percent(high)));
+    format!("{} %{interval} {}; ", percent(found.share), found.of)
+}
+
 /// The setting of a judgement and a colon; nothing where all judgements have the same.
 pub(crate) fn setting_in_words(all: &[Judgement], judgement: &Judgement) -> String {
     match all.iter().any(|other| other.setting != judgement.setting) {
@@ -113,7 +122,8 @@ pub fn judgement_in_words(judgement: &Judgement, paper: &dyn Paper) -> String {
         true => format!("{seeds}, interval over its test images"),
         false => seeds,
     };
-    let mut text = format!("{} ({basis}).", findings.join("; "));
+    let share = judgement.share.map_or_else(String::new, share_in_words);
+    let mut text = format!("{share}{} ({basis}).", findings.join("; "));
     if judgement.premise_open {
         text += " What the comparison presupposes is not shown here.";
     }

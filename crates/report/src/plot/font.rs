@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 use std::sync::OnceLock;
-use ttf_parser::{Face, OutlineBuilder};
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 /// Open Sans, cut to Latin, Greek, digits of one width and signs: see `fonts/README.md`.
 const REGULAR: &[u8] = include_bytes!("../../fonts/open-sans-regular.ttf");
@@ -41,7 +41,11 @@ pub(crate) fn outlines(text: &str, size: f64, bold: bool) -> Outlines {
         }
         let (glyph, wide) = advance(c);
         drawing.left = x;
-        face.outline_glyph(glyph, &mut drawing);
+        if glyph == GlyphId::default() {
+            drawing.empty_box(wide / scale, f64::from(face.ascender()));
+        } else {
+            face.outline_glyph(glyph, &mut drawing);
+        }
         (x, last) = (x + wide, wide);
     }
     Outlines { path: drawing.path, width: x }
@@ -76,6 +80,25 @@ impl Drawing {
             let gap = if at == 0 { "" } else { " " };
             // Writing to a string cannot fail.
             let _ = write!(self.path, "{gap}{x:.2} {y:.2}");
+        }
+    }
+}
+
+impl Drawing {
+    /// What stands for a character without a glyph, in a room this wide below the font's ascender: the font's own sign
+    /// for it was cut to nothing. Two squares in opposite directions, so that only what lies between them is filled.
+    fn empty_box(&mut self, wide: f64, ascender: f64) {
+        let (left, right, top) = (0.1 * wide, 0.9 * wide, 0.65 * ascender);
+        let line = 0.06 * wide;
+        let (inner_left, inner_right, inner_top) = (left + line, right - line, top - line);
+        let outer = [(left, 0.0), (left, top), (right, top), (right, 0.0)];
+        let inner =
+            [(inner_left, line), (inner_right, line), (inner_right, inner_top), (inner_left, inner_top)];
+        for corners in [outer, inner] {
+            for (at, (x, y)) in corners.into_iter().enumerate() {
+                self.step(if at == 0 { 'M' } else { 'L' }, &[(x as f32, y as f32)]);
+            }
+            self.close();
         }
     }
 }
@@ -135,6 +158,8 @@ mod tests {
     #[test]
     fn what_the_font_does_not_have_is_a_box() {
         assert!(face(false).glyph_index('漢').is_none());
-        assert!(outlines("漢", 10.0, false).path.starts_with('M'));
+        let missing = outlines("漢", 10.0, false);
+        assert_eq!(missing.path.matches('Z').count(), 2, "{}", missing.path);
+        assert!(missing.width > 0.0);
     }
 }

@@ -104,6 +104,20 @@ impl Config {
         if problems.is_empty() { Ok(Self { values }) } else { Err(ConfigError { problems }) }
     }
 
+    /// Resolves defaults and settings of the form `(key, text)`, without a preset.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub fn plain(settings: &[(String, String)]) -> Result<Self, ConfigError> {
+        Self::resolve(&Preset { name: "none", summary: "", text: "" }, settings, &[])
+    }
+
+    /// The keys that the command line sets, in the order of their names.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &'static str> {
+        let asked = self.values.iter().filter(|(_, (_, origin))| *origin == Origin::CommandLine);
+        asked.map(|(key, _)| *key)
+    }
+
     /// Whether what was typed, in full or short, is the key of that name.
     pub(crate) fn is_key(typed: &str, name: &str) -> bool {
         Key::find(typed).is_ok_and(|key| key.name == name)

@@ -45,7 +45,9 @@ impl Executor<'_> {
                 self.finish(dir, params, &[])
             }
             PlannedWork::Import { path, content } => {
-                let params = crate::import::params(path, *content, &experiment.network)?;
+                let params = crate::import::params(path, *content, &experiment.network, &mut |note| {
+                    progress.line(&format!("note: {note}"));
+                })?;
                 self.finish(dir, params, &[])
             }
             PlannedWork::Probe { probe, networks, records, path } => {

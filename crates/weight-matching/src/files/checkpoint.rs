@@ -62,7 +62,16 @@ impl Checkpoint {
     /// # Errors
     /// [`FileError`] with the file and what is wrong with it; [`Problem::NoKey`] lists the keys there are.
     pub fn read_key(path: &Path, key: Option<&str>) -> Result<Self, FileError> {
-        read_network_bytes(path).and_then(|bytes| Self::decode_key(&bytes, key)).map_err(FileError::of(path))
+        Self::decode_key(&Self::bytes(path)?, key).map_err(FileError::of(path))
+    }
+
+    /// The bytes of a file that begins like a network, for [`Checkpoint::decode`]: it is looked at before it is read, so
+    /// that pipes, folders and sizes out of reason cost nothing.
+    ///
+    /// # Errors
+    /// [`FileError`] with the file and what is wrong with it.
+    pub fn bytes(path: &Path) -> Result<Vec<u8>, FileError> {
+        read_network_bytes(path).map_err(FileError::of(path))
     }
 
     /// [`Checkpoint::read`] for bytes.

@@ -1,7 +1,10 @@
 //! CIFAR-10 and CIFAR-100 from their official binary files, in a folder or straight from the tar.gz.
 
+mod locate;
+
 use crate::image_set::CHANNELS;
-use crate::{DataError, DatasetId, ImageSet, Split, archive};
+use crate::{DataError, DatasetId, ImageSet, Split, archive, folder};
+use locate::{Place, locate};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,18 @@ pub(crate) struct Format {
     folder: &'static str,
     archive: &'static str,
     md5: &'static str,
+    /// The versions that are published beside it.
+    versions: [Version; 2],
+}
+
+/// A version of a set that is published for another program and is not read.
+#[derive(Debug)]
+struct Version {
+    program: &'static str,
+    folder: &'static str,
+    archive: &'static str,
+    /// A file that only this version has.
+    file: &'static str,
 }
 
 /// Records of 3 073 bytes, five training files and a test file of 10 000 each.
@@ -38,6 +53,20 @@ pub(crate) const CIFAR10: Format = Format {
     folder: "cifar-10-batches-bin",
     archive: "cifar-10-binary.tar.gz",
     md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    versions: [
+        Version {
+            program: "Python",
+            folder: "cifar-10-batches-py",
+            archive: "cifar-10-python.tar.gz",
+            file: "data_batch_1",
+        },
+        Version {
+            program: "MATLAB",
+            folder: "cifar-10-batches-mat",
+            archive: "cifar-10-matlab.tar.gz",
+            file: "data_batch_1.mat",
+        },
+    ],
 };
 
 /// Records of 3 074 bytes (coarse label, fine label, pixels), one training file of 50 000, a test file of
@@ -52,6 +81,20 @@ pub(crate) const CIFAR100: Format = Format {
     folder: "cifar-100-binary",
     archive: "cifar-100-binary.tar.gz",
     md5: "03b5dce01913d631647c71ecec9e9cb8",
+    versions: [
+        Version {
+            program: "Python",
+            folder: "cifar-100-python",
+            archive: "cifar-100-python.tar.gz",
+            file: "meta",
+        },
+        Version {
+            program: "MATLAB",
+            folder: "cifar-100-matlab",
+            archive: "cifar-100-matlab.tar.gz",
+            file: "train.mat",
+        },
+    ],
 };
 
 impl Format {
@@ -70,11 +113,6 @@ impl Format {
         if self.dataset == DatasetId::Cifar10 { &CIFAR100 } else { &CIFAR10 }
     }
 
-    /// Whether one of the set's files lies directly in the folder.
-    fn lies_in(&self, dir: &Path) -> bool {
-        self.train.0.iter().chain(self.test.0).any(|file| dir.join(file).is_file())
-    }
-
     fn wrong_dataset(&self, path: PathBuf) -> DataError {
         DataError::WrongDataset { path, expected: self.dataset, found: self.other().dataset }
     }
@@ -84,10 +122,12 @@ impl Format {
 pub(crate) fn load(format: &Format, dir: &Path, split: Split) -> Result<ImageSet, DataError> {
     let (files, records) = format.files(split);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    match locate(format, dir)? {
+    match locate(format, dir, split)? {
         Place::Folder(folder) => {
             for file in files {
-                let path = folder.join(file);
+                let path = folder::file(&folder, file)?.ok_or_else(|| {
+                    folder::missing(folder.join(file), format!("restore it from {}", format.archive))
+                })?;
                 let bytes = read_file(format, &path, records)?;
                 append(format, &path, &bytes, &mut pixels, &mut labels)?;
             }
@@ -106,61 +146,10 @@ pub(crate) fn load(format: &Format, dir: &Path, split: Split) -> Result<ImageSet
     ImageSet::new(SIZE, format.dataset.classes(), pixels, labels)
 }
 
-enum Place {
-    Folder(PathBuf),
-    Archive(PathBuf),
-}
-
-/// Finds the set: `dir` itself, its official subfolder, the official archive in it, or `dir` as the archive.
-fn locate(format: &Format, dir: &Path) -> Result<Place, DataError> {
-    if dir.is_file() {
-        return Ok(Place::Archive(dir.to_owned()));
-    }
-    if format.lies_in(dir) {
-        return Ok(Place::Folder(dir.to_owned()));
-    }
-    let (folder, archive) = (dir.join(format.folder), dir.join(format.archive));
-    if folder.is_dir() {
-        return Ok(Place::Folder(folder));
-    }
-    if archive.is_file() {
-        return Ok(Place::Archive(archive));
-    }
-    let other = format.other();
-    if other.lies_in(dir) {
-        return Err(format.wrong_dataset(dir.to_owned()));
-    }
-    for path in [dir.join(other.folder), dir.join(other.archive)] {
-        if path.exists() {
-            return Err(format.wrong_dataset(path));
-        }
-    }
-    let action = if dir.is_dir() {
-        format!(
-            "run `cargo xtask fetch {} --dir {}`, or put the folder {} or the archive {} there (the binary \
-             version, not the Python one)",
-            format.dataset,
-            dir.display(),
-            format.folder,
-            format.archive
-        )
-    } else {
-        "pass an existing folder to --data-dir".to_owned()
-    };
-    Err(DataError::Missing { path: if dir.is_dir() { folder } else { dir.to_owned() }, action })
-}
-
 /// Reads a batch file after its length has been found right, so no file can exhaust memory.
 fn read_file(format: &Format, path: &Path, records: u64) -> Result<Vec<u8>, DataError> {
     let read_error = |source| DataError::Read { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let action = format!("restore it from {}", format.archive);
-            return Err(DataError::Missing { path: path.to_owned(), action });
-        }
-        Err(e) => return Err(read_error(e)),
-    };
+    let file = File::open(path).map_err(read_error)?;
     let found = file.metadata().map_err(read_error)?.len();
     let (record, other) = (format.record() as u64, format.other().record() as u64);
     let whole = records * record;
