@@ -25,6 +25,7 @@ mod oracles;
 mod recognised;
 mod recognised_cnns;
 mod recognised_decoders;
+mod recognised_groups;
 mod recognised_mlps;
 mod recognised_others;
 mod recognised_resnets;
@@ -39,3 +40,4 @@ mod threads;
 mod ties;
 #[cfg(feature = "toml")]
 mod toml_form;
+mod vits;
