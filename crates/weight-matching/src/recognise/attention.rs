@@ -162,7 +162,8 @@ impl Walk<'_> {
         let Some(output) = parts.output else { return Ok(y) };
         let layer = output.layers()[0];
         let mut y = self.net.dense(&layer.path, y).map_err(|error| told(&error))?;
-        for norm in module.children.iter().filter(|child| parts.is_behind(child, self.width(y))) {
+        let width = self.width(y);
+        for norm in module.children.iter().filter(|child| parts.is_behind(child, width)) {
             y = self.module(norm, Some(y))?;
         }
         if self.width(y) == self.width(x) && path != self.facts.root { self.tie(module, y, x) } else { Ok(y) }
