@@ -12,6 +12,7 @@ const KNOWN: &[&[&str]] = &[
     &["conv_pw", "conv_dw", "conv_pwl"],
     &["conv_dw", "conv_pw"],
     &["conv_exp", "conv_pwl"],
+    &["dwconv", "pwconv1", "pwconv2"],
 ];
 
 /// The modules of one in the order in which they run.
