@@ -206,9 +206,12 @@ fn parts(
     stuck: &Stuck,
 ) -> Result<(Program, std::collections::BTreeSet<Open>, usize), Stuck> {
     let mut walk = Walk::new(Wiring::new(params), told, facts);
-    // Blocks like the one in which the walk ended are not what their names say.
-    let around = root.all().into_iter().filter(|module| stuck.at.starts_with(&format!("{}.", module.path)));
-    let strange = around.filter(|module| block::is_block(module)).map(islands::keys).collect();
+    // Blocks like the one inside which the walk ended are not what their names say.
+    let inside = |module: &&Module<'_>| {
+        let first = module.layers().first().is_some_and(|layer| layer.path.starts_with(&stuck.at));
+        stuck.at.starts_with(&format!("{}.", module.path)) && !first && block::is_block(module)
+    };
+    let strange = root.all().into_iter().filter(inside).map(islands::keys).collect();
     let count = walk.islands(root, &strange)?;
     finish(walk, root).map(|(program, open)| (program, open, count))
 }
