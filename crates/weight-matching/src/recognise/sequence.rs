@@ -161,17 +161,19 @@ impl Walk<'_> {
         x
     }
 
+    /// Refuses weights that are kept in two parts.
+    pub(super) fn refuse_normalised(module: &Module<'_>) -> Walked<()> {
+        let parts = ["weight_g", "weight_v", "weight_orig", "original0"];
+        if !module.arrays.iter().any(|(key, _)| parts.contains(key)) {
+            return Ok(());
+        }
+        let advice = "its weights are normalised; take the normalisation off before saving (in PyTorch \
+                      torch.nn.utils.remove_weight_norm, or parametrize.remove_parametrizations)";
+        Err(stuck(&module.path, advice))
+    }
+
     /// Arrays that scale or shift units one by one.
     pub(super) fn elementwise(&mut self, module: &Module<'_>, mut x: Value) -> Walked {
-        if module
-            .arrays
-            .iter()
-            .any(|(key, _)| ["weight_g", "weight_v", "weight_orig", "original0"].contains(key))
-        {
-            let advice = "weights that are normalised; take the normalisation off before saving (in PyTorch \
-                          torch.nn.utils.remove_weight_norm, or parametrize.remove_parametrizations)";
-            return Err(stuck(&module.path, advice));
-        }
         for (key, shape) in &module.arrays {
             let next = self.own_array(module, key, shape, x);
             x = next.ok_or_else(|| {

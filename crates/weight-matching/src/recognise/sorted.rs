@@ -30,10 +30,10 @@ pub(super) fn in_flow<'m, 'a>(all: Vec<&'m Module<'a>>) -> Walked<Vec<&'m Module
     let ordered = order_of_layers(&layers)?;
     let norms: Vec<&Module<'a>> = all.iter().copied().filter(|c| c.norm_width().is_some()).collect();
     // Normalisations that share no number with a layer belong to the layers one by one.
-    let shared = |norm: &&Module<'_>| {
+    let shared = |norm: &Module<'_>| {
         layers.iter().any(|layer| norm.number().is_some() && layer.number() == norm.number())
     };
-    let by_place = !norms.iter().any(|norm| shared(&norm));
+    let by_place = !norms.iter().any(|norm| shared(norm));
     let mut norms: std::collections::VecDeque<&Module<'a>> = norms.into();
     norms.make_contiguous().sort_by_key(|norm| (norm.number(), norm.key.len(), norm.key));
     let mut flow = Vec::new();

@@ -80,6 +80,7 @@ impl<'a> Walk<'a> {
         if let Some(leaf) = module.leaf() {
             return self.leaf(module, leaf, x);
         }
+        Self::refuse_normalised(module)?;
         if let Some(x) = x.filter(|_| module.is_elementwise()) {
             return self.elementwise(module, x);
         }
