@@ -7,8 +7,8 @@ use weight_matching::Norm;
 /// Channels of a square image, each row-major.
 #[derive(Clone)]
 pub(crate) struct Image {
-    side: usize,
-    channels: Rows,
+    pub(crate) side: usize,
+    pub(crate) channels: Rows,
 }
 
 impl Image {
@@ -18,25 +18,25 @@ impl Image {
     }
 
     /// Every pixel by itself.
-    fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
+    pub(crate) fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
         let channel = |(c, x): (usize, &Vec<f64>)| x.iter().map(|&x| f(c, x)).collect();
         Self { side: self.side, channels: self.channels.iter().enumerate().map(channel).collect() }
     }
 
-    fn relu(&self) -> Self {
+    pub(crate) fn relu(&self) -> Self {
         self.map(|_, x| x.max(0.0))
     }
 
-    fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         Self { side: self.side, channels: add(&self.channels, &other.channels) }
     }
 
-    fn means(&self) -> Rows {
+    pub(crate) fn means(&self) -> Rows {
         vec![self.channels.iter().map(|c| c.iter().sum::<f64>() / c.len() as f64).collect()]
     }
 
     /// The largest of each window, which begins `padding` before its pixel.
-    fn max_pool(&self, size: usize, stride: usize, padding: usize) -> Self {
+    pub(crate) fn max_pool(&self, size: usize, stride: usize, padding: usize) -> Self {
         let side = (self.side + 2 * padding - size) / stride + 1;
         let window = |c: &[f64], p: usize| {
             let (top, left) = (p / side * stride, p % side * stride);

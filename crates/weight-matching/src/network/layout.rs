@@ -125,6 +125,15 @@ impl Orders {
         self.variables[variable].bound = Some(layout);
     }
 
+    /// A single unit has no order to speak of.
+    pub(super) fn fix_single(&mut self) {
+        for variable in 0..self.variables.len() {
+            if self.units(variable) == 1 && self.variables[variable].bound.is_none() {
+                self.bind(variable, vec![Piece::Fixed(1)]);
+            }
+        }
+    }
+
     /// Makes the order stay.
     pub(super) fn fix(&mut self, layout: &[Piece]) {
         for piece in self.resolve(layout) {

@@ -33,6 +33,10 @@ impl Program {
         solver.loosen_repeated(tied);
         // What was loosened may have been one side of an attention layer.
         solver.loosen_torn_heads();
+        if !tied {
+            solver.orders.fix_single();
+            solver.loosen_torn_heads();
+        }
         solver
     }
 }

@@ -90,6 +90,14 @@ impl<'m, 'a> Attention<'m, 'a> {
     }
 }
 
+impl Attention<'_, '_> {
+    /// Whether a module is a normalisation of what the output layer writes.
+    fn is_behind(&self, child: &Module<'_>, width: usize) -> bool {
+        let own = self.norms.iter().any(|norm| norm.key == child.key);
+        self.output.is_some() && !own && child.norm_width() == Some(width)
+    }
+}
+
 /// Whether a module is attention whose output layer stands beside it.
 pub(super) fn is_core(module: &Module<'_>) -> bool {
     Attention::of(module).is_some_and(|attention| attention.output.is_none())
@@ -153,7 +161,11 @@ impl Walk<'_> {
             .map_err(|error| self.heads_refused(path, heads, q, &error))?;
         let Some(output) = parts.output else { return Ok(y) };
         let layer = output.layers()[0];
-        let y = self.net.dense(&layer.path, y).map_err(|error| told(&error))?;
+        let mut y = self.net.dense(&layer.path, y).map_err(|error| told(&error))?;
+        let width = self.width(y);
+        for norm in module.children.iter().filter(|child| parts.is_behind(child, width)) {
+            y = self.module(norm, Some(y))?;
+        }
         if self.width(y) == self.width(x) && path != self.facts.root { self.tie(module, y, x) } else { Ok(y) }
     }
 
@@ -213,7 +225,7 @@ impl Walk<'_> {
                 explained.contains(&child.key) || PACKED.contains(&child.key) || BY_HEAD.contains(&child.key);
             let norm = parts.norms.iter().any(|norm| norm.key == child.key);
             let output = parts.output.is_some_and(|output| output.key == child.key);
-            if !own && !norm && !output {
+            if !own && !norm && !output && !parts.is_behind(child, self.width(q)) {
                 let buffers = ["rotary_emb", "rotary", "rope", "inv_freq"].contains(&child.key);
                 if !buffers {
                     return Err(stuck(&child.path, "a layer of attention that is not known"));

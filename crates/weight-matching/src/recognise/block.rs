@@ -28,16 +28,48 @@ pub(super) fn branches<'m, 'a>(module: &'m Module<'a>) -> Option<Vec<&'m Module<
 /// convolutions with normalisations, and gates.
 pub(super) fn is_block(module: &Module<'_>) -> bool {
     let named = module.key.ends_with(|c: char| c.is_ascii_digit()) || module.key.contains("block");
-    let steps: Vec<&Module<'_>> = module.children.iter().filter(|child| child.layers().len() == 1).collect();
-    let key = |child: &Module<'_>| child.key.to_ascii_lowercase();
-    let known = |child: &&Module<'_>| {
-        ["conv", "dw", "pw", "fc", "shortcut", "downsample"].iter().any(|word| key(child).contains(word))
-    };
-    let letters: Vec<&str> = steps.iter().map(|child| child.key).collect();
+    let steps: Vec<&Module<'_>> =
+        module.children.iter().filter(|child| child.layers().len() == 1 && !is_around(child)).collect();
+    let letters = steps.iter().map(|child| child.key).eq(["a", "b", "c"]);
     let convolutions = module.layers().iter().filter(|layer| layer.leaf() == Some(Leaf::Conv)).count();
     let norms = module.all().iter().any(|inner| inner.leaf() == Some(Leaf::Norm));
-    let known = named && steps.iter().all(known) || letters == ["a", "b", "c"];
-    known && !module.is_list() && steps.len() > 1 && convolutions > 1 && norms
+    let known = named && steps.iter().all(|child| has_place(child)) || letters;
+    known
+        && !module.is_list()
+        && steps.len() > 1
+        && convolutions > 1
+        && norms
+        && !branches_off(&steps)
+        && steps.iter().all(|step| has_own_norm(module, step))
+}
+
+/// Whether a layer's name says its place among others: a number, or one of the usual names.
+fn has_place(layer: &Module<'_>) -> bool {
+    let key = layer.key.to_ascii_lowercase();
+    let usual = ["conv_pw", "conv_dw", "conv_pwl", "conv_exp", "conv_reduce", "conv_expand", "dwconv"];
+    let stem = key.trim_end_matches(|c: char| c.is_ascii_digit());
+    let numbered = layer.number().is_some_and(|number| number < 100);
+    let stems = ["conv", "conv_", "fc", "pwconv", "dwconv", "convbn", "conv_bn", "cv"];
+    usual.contains(&key.as_str()) || numbered && stems.contains(&stem)
+}
+
+/// Two layers that see single positions, one behind the other, are the end of one branch and the beginning of
+/// another, unless they are a gate.
+fn branches_off(steps: &[&Module<'_>]) -> bool {
+    steps.windows(2).any(|pair| {
+        let [first, second] = [pair[0], pair[1]].map(|step| step.layers()[0]);
+        first.is_pointwise() && second.is_pointwise() && !is_gate(first, second)
+    })
+}
+
+/// Where normalisations have numbers, a convolution without one of its number stands somewhere else.
+fn has_own_norm(module: &Module<'_>, step: &Module<'_>) -> bool {
+    let numbers: Vec<usize> = (module.children.iter())
+        .filter(|child| child.leaf() == Some(Leaf::Norm))
+        .filter_map(Module::number)
+        .collect();
+    let other = numbers.is_empty() || step.leaf() != Some(Leaf::Conv) || step.key.starts_with("fc");
+    other || step.number().is_none_or(|number| numbers.contains(&number))
 }
 
 /// Whether a layer of a block is the second of two between which its channels shrink: the gate of a
@@ -81,12 +113,7 @@ impl Walk<'_> {
         let (read, wrote) = (self.width(x), self.width(y));
         let convolutions = module.layers().iter().filter(|layer| layer.leaf() == Some(Leaf::Conv)).count();
         let depthwise = module.layers().iter().any(|layer| layer.is_depthwise());
-        if !is_block(module)
-            || convolutions < 2
-            || depthwise
-            || wrote <= read
-            || !(wrote - read).is_multiple_of(2)
-        {
+        if !is_block(module) || convolutions < 2 || depthwise || wrote <= read {
             return Ok(y);
         }
         if self.told.padding.is_none() {
@@ -97,7 +124,7 @@ impl Walk<'_> {
             Some(Padding::None) => &[],
             Some(Padding::Both) => &[more / 2],
             Some(Padding::Behind) => &[0],
-            None => &[more / 2, 0],
+            None => &[more / 2, more - more / 2, 0],
         };
         let mut sum = y;
         for &low in ends {

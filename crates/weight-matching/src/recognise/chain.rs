@@ -188,7 +188,7 @@ impl Facts {
             root: root.path.clone(),
             norm_first,
             positions: tables || positions.iter().any(|word| named(word)),
-            shared_heads: named("relative_attention_bias"),
+            shared_heads: ["relative_", "rel_pos", "alibi", "bias_table"].iter().any(|word| named(word)),
             images: !modules.iter().any(|module| module.leaf() == Some(Leaf::Dense)),
             grouped,
         }

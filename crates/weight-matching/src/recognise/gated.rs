@@ -21,6 +21,7 @@ pub(super) const PAIRS: &[[&str; 2]] = &[
     ["linear1", "linear2"],
     ["linear_1", "linear_2"],
     ["c_fc", "c_proj"],
+    ["dense_h_to_4h", "dense_4h_to_h"],
     ["w_1", "w_2"],
     ["0", "2"],
     ["0", "3"],

@@ -1,20 +1,22 @@
 //! Networks whose parts are known while what connects them is not: units inside the parts move, all others stay.
 
 use super::attention::Attention;
-use super::block::is_block;
+use super::block::{is_around, is_block};
 use super::chain::{Chain, is_certain_list};
 use super::gated::{Gated, PAIRS};
 use super::tree::{Leaf, Module};
 use super::walk::{Walk, Walked, stuck};
+use std::collections::BTreeSet;
 
 /// Longest sequence whose inner values nobody else is thought to read.
 const LONGEST: usize = 3;
 
 impl Walk<'_> {
     /// Wires the known parts of a module, each with an input and an output whose orders stay, keeps everything else
-    /// as it is, and answers with the number of parts.
-    pub(super) fn islands(&mut self, module: &Module<'_>) -> Walked<usize> {
-        if module.leaf().is_none() && is_part(module) {
+    /// as it is, and answers with the number of parts. Blocks of `strange` names are not known.
+    pub(super) fn islands(&mut self, module: &Module<'_>, strange: &BTreeSet<Vec<String>>) -> Walked<usize> {
+        let strange_itself = is_block(module) && strange.contains(&keys(module));
+        if module.leaf().is_none() && is_part(module) && !strange_itself {
             let mut attempt = self.clone();
             if attempt.island(module).is_ok() {
                 *self = attempt;
@@ -27,7 +29,7 @@ impl Walk<'_> {
         let pair = self.pair(module);
         let others = module.children.iter().filter(|child| !pair.contains(&child.key));
         let found = usize::from(!pair.is_empty());
-        others.map(|child| self.islands(child)).try_fold(found, |found, more| Ok(found + more?))
+        others.map(|child| self.islands(child, strange)).try_fold(found, |found, more| Ok(found + more?))
     }
 
     /// Wires the two layers behind attention in a layer of a transformer, and answers with their names.
@@ -78,6 +80,12 @@ impl Walk<'_> {
         let same = wrote == Some(read) || super::block::shortcut(module).is_some();
         (dense || same).then_some(read)
     }
+}
+
+/// Names of the modules in a block, without its shortcut.
+pub(super) fn keys(module: &Module<'_>) -> Vec<String> {
+    let own = module.children.iter().filter(|child| !is_around(child));
+    own.map(|child| child.key.to_owned()).collect()
 }
 
 /// Whether the inside of a module is known whatever surrounds it.

@@ -150,7 +150,7 @@ pub fn recognise(params: &Params, told: &Told) -> Result<Recognised, Unrecognise
     let (program, open, note) = match found {
         Ok((program, open)) => (program, open, None),
         Err(stuck) if stuck.told || told.order.is_some() => return Err(refused(stuck)),
-        Err(stuck) => match parts(params, &root, told, &facts) {
+        Err(stuck) => match parts(params, &root, told, &facts, &stuck) {
             Ok((program, open, count)) if count > 0 => {
                 let note = format!(
                     "how the parts are connected does not show (at {}, {}): units move inside {count} known parts, all \
@@ -203,9 +203,16 @@ fn parts(
     root: &Module<'_>,
     told: &Told,
     facts: &Facts,
+    stuck: &Stuck,
 ) -> Result<(Program, std::collections::BTreeSet<Open>, usize), Stuck> {
     let mut walk = Walk::new(Wiring::new(params), told, facts);
-    let count = walk.islands(root)?;
+    // Blocks like the one inside which the walk ended are not what their names say.
+    let inside = |module: &&Module<'_>| {
+        let first = module.layers().first().is_some_and(|layer| layer.path.starts_with(&stuck.at));
+        stuck.at.starts_with(&format!("{}.", module.path)) && !first && block::is_block(module)
+    };
+    let strange = root.all().into_iter().filter(inside).map(islands::keys).collect();
+    let count = walk.islands(root, &strange)?;
     finish(walk, root).map(|(program, open)| (program, open, count))
 }
 

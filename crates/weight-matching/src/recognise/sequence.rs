@@ -115,10 +115,11 @@ impl Walk<'_> {
         } else if !chain.certain {
             let several = chain.root && chain.steps.iter().filter(|step| step.module.is_step()).count() > 1;
             sum = self.tied_to_equals(several, child, y, &reached.values)?;
-        } else if let Some((last, before)) = reached.last.filter(|(last, _)| is_gate(last, child)) {
-            if !chain.root && self.width(before) == self.width(y) && !last.path.is_empty() {
-                sum = self.tie(child, y, before)?;
-            }
+        } else if let Some((_, before)) = reached.last.filter(|(last, _)| is_gate(last, child))
+            && !chain.root
+            && self.width(before) == self.width(y)
+        {
+            sum = self.tie(child, y, before)?;
         }
         if chain.root && !chain.certain && self.is_side_branch(child, x, sum) {
             self.outputs.push(sum);

@@ -12,6 +12,7 @@ const KNOWN: &[&[&str]] = &[
     &["conv_pw", "conv_dw", "conv_pwl"],
     &["conv_dw", "conv_pw"],
     &["conv_exp", "conv_pwl"],
+    &["dwconv", "pwconv1", "pwconv2"],
 ];
 
 /// The modules of one in the order in which they run.
@@ -39,7 +40,7 @@ pub(super) fn in_flow<'m, 'a>(all: Vec<&'m Module<'a>>) -> Walked<Vec<&'m Module
     for (at, layer) in ordered.iter().enumerate() {
         flow.push(*layer);
         let wrote = layer.sizes().map(|(_, out)| out);
-        if by_place && norms.front().and_then(|norm| norm.norm_width()) == wrote && norms.len() >= 1 {
+        if by_place && !norms.is_empty() && norms[0].norm_width() == wrote {
             flow.extend(norms.pop_front());
         }
         let last = !ordered[at + 1..].iter().any(|later| later.sizes().map(|(_, out)| out) == wrote);
@@ -55,9 +56,21 @@ pub(super) fn in_flow<'m, 'a>(all: Vec<&'m Module<'a>>) -> Walked<Vec<&'m Module
 /// Modules of several layers: beginnings, the numbered middle, ends. A gate comes behind the last of those that write
 /// what it reads.
 fn by_rank<'m, 'a>(all: Vec<&'m Module<'a>>) -> Vec<&'m Module<'a>> {
-    let (gates, mut sorted): (Vec<_>, Vec<_>) =
+    let (gates, sorted): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|child| child.leaf().is_none() && is_gate(child));
-    sorted.sort_by_key(|child| (rank(child), child.natural()));
+    // A convolution that does not read what the one of the number before writes comes behind the blocks.
+    let late = |child: &Module<'_>| {
+        let before = child.number().and_then(|n| n.checked_sub(1)).filter(|n| *n > 0);
+        let before = sorted
+            .iter()
+            .find(|other| before.is_some() && other.number() == before && other.leaf() == Some(Leaf::Conv));
+        let apart = before.is_some_and(|before| !reads(child, before, true));
+        if child.leaf() == Some(Leaf::Conv) && apart { 6 } else { rank(child) }
+    };
+    let ranks: Vec<usize> = sorted.iter().map(|child| late(child)).collect();
+    let mut ranked: Vec<(usize, &Module<'a>)> = ranks.into_iter().zip(sorted).collect();
+    ranked.sort_by_key(|(rank, child)| (*rank, child.natural()));
+    let mut sorted: Vec<&Module<'a>> = ranked.into_iter().map(|(_, child)| child).collect();
     for gate in gates {
         let width = gate_width(gate);
         let wrote =
@@ -185,6 +198,7 @@ fn rank(module: &Module<'_>) -> usize {
             }
         }
         Some(Leaf::Dense) => 7,
+        Some(Leaf::Conv) if starts(&["conv_head", "conv_last", "final", "head"]) => 6,
         Some(Leaf::Conv | Leaf::Norm | Leaf::Recurrent | Leaf::Embedding) => 2,
         None if starts(&["downsample", "conv", "enc", "backbone", "trunk", "base", "features"]) => 3,
         None if starts(&["avgpool", "pooler", "aux"]) => 5,

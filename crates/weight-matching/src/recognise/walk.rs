@@ -29,7 +29,7 @@ pub(super) struct Facts {
     pub(super) norm_first: Option<bool>,
     /// Whether anything holds an embedding of positions.
     pub(super) positions: bool,
-    /// Whether heads differ across layers in a table that they share.
+    /// Whether tables have a column for each head.
     pub(super) shared_heads: bool,
     /// Whether there is no dense layer, so that convolutions may be transposed ones.
     pub(super) images: bool,
