@@ -197,18 +197,19 @@ impl Block {
         if moves.is_empty() {
             return 0.0;
         }
-        let (a, b) = (self.reference.rows().as_flattened(), self.target.rows().as_flattened());
-        let terms = self.target.terms();
-        let place = |unit: usize| unit / LANES * terms * LANES + unit % LANES;
-        let places = |m: &Move| [place(m.unit), place(m.old), place(m.new)];
-        let places: Vec<[usize; 3]> = moves.iter().map(places).collect();
         let order = self.order(state);
         let stretch = |(stretch, rows): (usize, &[usize])| -> f64 {
-            let mut sums = vec![0.0f64; places.len()];
-            for (at, row) in (stretch * STRETCH..).zip(rows) {
-                for (sum, &[unit, old, new]) in sums.iter_mut().zip(&places) {
-                    let gained = f64::from(b[row * LANES + new]) - f64::from(b[row * LANES + old]);
-                    *sum += f64::from(a[at * LANES + unit]) * gained;
+            let mut sums = vec![0.0f64; moves.len()];
+            let units = self.target.units().next_multiple_of(LANES);
+            let (mut a, mut b) = (vec![[0.0; TOGETHER]; units], vec![[0.0; TOGETHER]; units]);
+            for (at, rows) in (stretch * STRETCH..).step_by(TOGETHER).zip(rows.chunks(TOGETHER)) {
+                gather(&self.reference, |term| (term < rows.len()).then_some(at + term), &mut a);
+                gather(&self.target, |term| rows.get(term).copied(), &mut b);
+                for (sum, m) in sums.iter_mut().zip(moves) {
+                    let (a, new, old) = (a[m.unit], b[m.new], b[m.old]);
+                    let gained: [f64; TOGETHER] =
+                        std::array::from_fn(|term| a[term] * (new[term] - old[term]));
+                    gained.iter().for_each(|gained| *sum += gained);
                 }
             }
             sums.iter().sum()
@@ -234,5 +235,21 @@ impl Block {
             stacked.extend(rows.iter().map(|row| start + row));
         }
         stacked
+    }
+}
+
+/// Terms whose values lie side by side while the moves of all units pass over them.
+const TOGETHER: usize = 4;
+
+/// A few terms of all units, 0 where there is none.
+fn gather(panels: &Panels<f32>, term: impl Fn(usize) -> Option<usize>, to: &mut [[f64; TOGETHER]]) {
+    let terms: [Option<usize>; TOGETHER] = std::array::from_fn(term);
+    let (to, _) = to.as_chunks_mut::<LANES>();
+    for (panel, to) in to.iter_mut().enumerate() {
+        let rows = panels.panel(panel);
+        let rows = terms.map(|term| term.map_or(&[0.0; LANES], |term| &rows[term]));
+        for (lane, to) in to.iter_mut().enumerate() {
+            *to = rows.map(|row| f64::from(row[lane]));
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::blocks::{Block, Move, Part, Scratch, State, blocks};
 use crate::heads::best;
 use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, VisitingOrder};
 use basin_core::{Array, Params, SeedTree};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// Whether work whose inputs did not change may be skipped. It never changes a result, which is tested.
@@ -76,7 +77,8 @@ impl Descent {
             }
         }
         let sizes: Vec<usize> = names.iter().map(|name| sizes[name]).collect();
-        let blocks: Vec<Vec<Block>> = sizes.iter().zip(&parts).map(|(&n, parts)| blocks(n, parts)).collect();
+        let blocks: Vec<Vec<Block>> =
+            sizes.par_iter().zip(&parts).map(|(&n, parts)| blocks(n, parts)).collect();
         let coordinates = coordinates(spec, &ids);
         let neighbours = coordinates.iter().map(|coordinate| {
             let blocks = coordinate.permutations.iter().flat_map(|&p| &blocks[p]);

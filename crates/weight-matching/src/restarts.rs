@@ -37,8 +37,19 @@ pub(crate) fn composed(first: &Permutations, next: &Permutations) -> Permutation
 /// weights: the sums that a search keeps round by less.
 const ROUNDING: f64 = 1e-9;
 
-/// The best of several searches, as many as the options say. All use one descent, with the weights stacked once.
+/// The best of several searches, as many as the options say.
 pub(crate) fn best_matching(
+    spec: &PermutationSpec,
+    reference: &Params,
+    target: &Params,
+    options: &MatchingOptions,
+) -> Result<Matching, MatchingError> {
+    // Inside the pool of threads: from outside, each of the many short parallel steps would wait to be woken.
+    rayon::scope(|_| best_of_all(spec, reference, target, options))
+}
+
+/// All searches use one descent, with the weights stacked once.
+fn best_of_all(
     spec: &PermutationSpec,
     reference: &Params,
     target: &Params,

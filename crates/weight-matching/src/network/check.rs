@@ -3,6 +3,7 @@
 use super::program::Program;
 use super::wiring::WiringError;
 use basin_core::Params;
+use rayon::prelude::*;
 
 /// Largest difference of outputs, as a part of the largest output, that rounding in f64 explains.
 const TOLERANCE: f64 = 1e-6;
@@ -37,9 +38,9 @@ pub fn check(
 ) -> Result<Checked, WiringError> {
     let mut checked = Checked { inputs, difference: 0.0, finite: true };
     for program in programs {
-        for seed in 0..inputs as u64 {
-            let (left, right) =
-                rayon::join(|| program.outputs(before, seed), || program.outputs(after, seed));
+        let run = |seed: u64| rayon::join(|| program.outputs(before, seed), || program.outputs(after, seed));
+        let runs: Vec<_> = (0..inputs as u64).into_par_iter().map(run).collect();
+        for (left, right) in runs {
             let (left, right) = (left?, right?);
             let largest = left.iter().chain(&right).fold(0.0f64, |most, x| most.max(x.abs()));
             let difference = left.iter().zip(&right).fold(0.0f64, |most, (a, b)| most.max((a - b).abs()));

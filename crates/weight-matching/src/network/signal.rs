@@ -90,6 +90,78 @@ impl Taps {
         debug_assert!(height * width == positions);
         Self { kernel: count, joins }
     }
+
+    /// The sum for these joins.
+    fn sum(&self) -> Sum {
+        let positions = self.joins.last().map_or(0, |&(_, written, _)| written + 1);
+        let joined = |place: fn(usize, usize) -> usize| {
+            let all =
+                (0..4).flat_map(|written| (0..4).map(move |read| (place(written, read), written, read)));
+            self.joins.iter().copied().eq(all)
+        };
+        let alone = self.joins.iter().enumerate().all(|(p, join)| *join == (0, p, p));
+        match (self.kernel, positions) {
+            (9, 4) if joined(tap) => sum_image,
+            (1, 4) if alone => sum_pixels,
+            (1, 1) if alone => sum_features,
+            _ => sum_any,
+        }
+    }
+}
+
+/// Adds the products of one output's kernels with the signals of their inputs, channel by channel, to its positions.
+type Sum = fn(&Taps, &[f32], &[f64], &mut [f64]);
+
+/// For any joins.
+fn sum_any(taps: &Taps, kernels: &[f32], x: &[f64], sums: &mut [f64]) {
+    let rows = x.chunks(sums.len().max(1));
+    for (kernel, row) in kernels.chunks(taps.kernel.max(1)).zip(rows) {
+        for &(tap, written, read) in &taps.joins {
+            sums[written] += f64::from(kernel[tap]) * row[read];
+        }
+    }
+}
+
+/// The value of a 3x3 kernel that joins two of 2x2 pixels.
+const fn tap(written: usize, read: usize) -> usize {
+    (read / 2 + 1 - written / 2) * 3 + (read % 2 + 1 - written % 2)
+}
+
+/// For 3x3 kernels on 2x2 pixels, of which every one sees every other.
+fn sum_image(_: &Taps, kernels: &[f32], x: &[f64], sums: &mut [f64]) {
+    let Some(sums) = sums.first_chunk_mut::<4>() else { return };
+    let mut kept = *sums;
+    for (kernel, row) in kernels.as_chunks::<9>().0.iter().zip(x.as_chunks::<4>().0) {
+        let kernel = kernel.map(f64::from);
+        for read in 0..4 {
+            for written in 0..4 {
+                kept[written] += kernel[tap(written, read)] * row[read];
+            }
+        }
+    }
+    *sums = kept;
+}
+
+/// For single values on four positions.
+fn sum_pixels(_: &Taps, kernels: &[f32], x: &[f64], sums: &mut [f64]) {
+    let Some(sums) = sums.first_chunk_mut::<4>() else { return };
+    let mut kept = *sums;
+    for (&w, row) in kernels.iter().zip(x.as_chunks::<4>().0) {
+        (0..4).for_each(|p| kept[p] += f64::from(w) * row[p]);
+    }
+    *sums = kept;
+}
+
+/// For single values on one position, in lanes that do not wait for each other.
+fn sum_features(_: &Taps, kernels: &[f32], x: &[f64], sums: &mut [f64]) {
+    const LANES: usize = 8;
+    let ((w8, w1), (x8, x1)) = (kernels.as_chunks::<LANES>(), x.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (w, x) in w8.iter().zip(x8) {
+        (0..LANES).for_each(|l| lanes[l] += f64::from(w[l]) * x[l]);
+    }
+    let rest: f64 = w1.iter().zip(x1).map(|(&w, x)| f64::from(w) * x).sum();
+    sums.iter_mut().for_each(|sum| *sum += lanes.iter().sum::<f64>() + rest);
 }
 
 /// out[o, p] = bias[o] + Σ w[o, i, t] x[i, q] over the inputs of o's group and the joins (t, p, q).
@@ -104,18 +176,13 @@ pub(super) fn products(
     let positions = x.positions;
     let mut data = vec![0.0; out * positions];
     let part = weight.len() / out.max(1) / taps.kernel.max(1);
+    let sum = taps.sum();
     let rows = data.par_chunks_mut(positions.max(1)).enumerate();
-    rows.with_min_len(64).for_each(|(o, sums)| {
+    rows.with_min_len(16).for_each(|(o, sums)| {
         sums.fill(bias.map_or(0.0, |bias| f64::from(bias[o])));
         let first = o / (out / groups) * part;
-        for (i, kernel) in
-            weight[o * part * taps.kernel..][..part * taps.kernel].chunks(taps.kernel).enumerate()
-        {
-            let row = x.channel(first + i);
-            for &(tap, written, read) in &taps.joins {
-                sums[written] += f64::from(kernel[tap]) * row[read];
-            }
-        }
+        let kernels = &weight[o * part * taps.kernel..][..part * taps.kernel];
+        sum(taps, kernels, &x.data[first * positions..][..part * positions], sums);
     });
     Signal { positions, data }
 }

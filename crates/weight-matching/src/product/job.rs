@@ -7,8 +7,9 @@ use super::tile::{Element, Loop, any};
 use basin_core::{Isa, Set};
 use std::ops::Range;
 
-/// Terms that one pass adds up: this stretch of two panels of `f32` stays in the first cache.
-const STRETCH: usize = 256;
+/// Terms that one pass adds up: this stretch of three panels of `f32`, two of the right operand and one of the left,
+/// stays in the first cache.
+const STRETCH: usize = 128;
 
 /// Neighbouring panels of the right operand against all panels of the left one. The sums over the terms run from the
 /// first to the last, on every processor and for every number of threads.
@@ -70,6 +71,9 @@ impl<T: Element> Tiles<'_, T> {
     /// Adds the products to `out`, `R` units of the left operand at a time.
     #[allow(unsafe_code, reason = "the loops are compiled for instruction sets found at run time")]
     fn add<const R: usize, const P: usize>(self, add: Loop<T, R, P>, right: [&[Row<T>]; P]) {
+        // Copied once into the order in which all panels of the left operand meet them.
+        let side_by_side = |&at: &usize| std::array::from_fn(|p| right[p][at]);
+        let right: Vec<[Row<T>; P]> = self.order.iter().map(side_by_side).collect();
         for panel in 0..self.left.units().div_ceil(LANES) {
             let left = &self.left.panel(panel)[self.rows.clone()];
             for part in 0..LANES / R {
@@ -77,7 +81,7 @@ impl<T: Element> Tiles<'_, T> {
                 let mut sums = [[[T::default(); LANES]; P]; R];
                 (0..R).for_each(|r| sums[r].copy_from_slice(&self.out[row(r)..][..P]));
                 // SAFETY: `Job::run` picks the loop by a processor, and only this machine's exist.
-                unsafe { add(left, part, right, self.order, &mut sums) };
+                unsafe { add(left, part, &right, &mut sums) };
                 (0..R).for_each(|r| self.out[row(r)..][..P].copy_from_slice(&sums[r]));
             }
         }

@@ -29,11 +29,6 @@ impl<T: Element> Panels<T> {
         self.terms
     }
 
-    /// All rows, panel by panel.
-    pub(crate) fn rows(&self) -> &[Row<T>] {
-        &self.rows
-    }
-
     /// The rows of one panel.
     pub(crate) fn panel(&self, panel: usize) -> &[Row<T>] {
         &self.rows[panel * self.terms..][..self.terms]

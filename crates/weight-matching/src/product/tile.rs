@@ -6,14 +6,9 @@ use super::vectors;
 use std::ops::{Add, Mul};
 
 /// Adds a tile to the sums: `R` units of the left operand, those of one part of a panel, times `P` panels of the right
-/// one, whose rows are taken in the given order. Unsafe to call where the processor lacks the instruction set.
-pub(super) type Loop<T, const R: usize, const P: usize> = unsafe fn(
-    left: &[Row<T>],
-    part: usize,
-    right: [&[Row<T>]; P],
-    order: &[usize],
-    sums: &mut [[Row<T>; P]; R],
-);
+/// one, side by side. Unsafe to call where the processor lacks the instruction set.
+pub(super) type Loop<T, const R: usize, const P: usize> =
+    unsafe fn(left: &[Row<T>], part: usize, right: &[[Row<T>; P]], sums: &mut [[Row<T>; P]; R]);
 
 /// What a matrix can hold, with the inner loops for it: tiles that fill the registers of each instruction set.
 pub(crate) trait Element:
@@ -55,14 +50,13 @@ impl Element for f64 {
 pub(super) fn any<T: Element, const R: usize, const P: usize>(
     left: &[Row<T>],
     part: usize,
-    right: [&[Row<T>]; P],
-    order: &[usize],
+    right: &[[Row<T>; P]],
     sums: &mut [[Row<T>; P]; R],
 ) {
-    for (left, &at) in left.iter().zip(order) {
+    for (left, right) in left.iter().zip(right) {
         for (sums, &left) in sums.iter_mut().zip(&left[part * R..]) {
             for (sums, right) in sums.iter_mut().zip(right) {
-                sums.iter_mut().zip(&right[at]).for_each(|(sum, &right)| *sum = left * right + *sum);
+                sums.iter_mut().zip(right).for_each(|(sum, &right)| *sum = left * right + *sum);
             }
         }
     }

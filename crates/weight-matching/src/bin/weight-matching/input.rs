@@ -23,10 +23,11 @@ pub(crate) fn read_networks(paths: &[&Path], key: Option<&str>) -> Result<Vec<Ch
     for (path, network) in paths.iter().zip(&networks) {
         network.notes.iter().for_each(|note| warn(&format!("note: {}: {note}", path.display())));
     }
-    for (path, network) in paths.iter().zip(&networks) {
+    let non_finite: Vec<_> = networks.par_iter().map(|network| network.params.first_non_finite()).collect();
+    for ((path, network), non_finite) in paths.iter().zip(&networks).zip(&non_finite) {
         network.check_weights().map_err(|problem| Failure::Weights { path: path.to_path_buf(), problem })?;
-        if let Some(parameter) = network.params.first_non_finite() {
-            let (path, parameter) = (path.to_path_buf(), parameter.to_owned());
+        if let Some(parameter) = non_finite {
+            let (path, parameter) = (path.to_path_buf(), (*parameter).to_owned());
             return Err(Failure::NonFinite { path, parameter });
         }
     }

@@ -44,7 +44,8 @@ fn run() -> Result<(), Failure> {
     // A set that this processor does not have is refused, not passed over.
     Isa::requested().map_err(|error| Failure::Usage(error.to_string()))?;
     match cli.command {
-        Command::Align(arguments) => align::run(&arguments),
+        // On one of the pool's threads, which shares its work with the others and finds the memory it gave back.
+        Command::Align(arguments) => rayon::scope(|_| align::run(&arguments)),
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Apply(arguments) => apply::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
