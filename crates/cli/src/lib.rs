@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
+mod compare;
 mod fetch;
+mod shell;
 
 use basin_reproduce::{Registry, exit};
 use clap::Parser;

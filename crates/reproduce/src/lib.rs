@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod checkpoint;
+mod compare;
 pub mod config;
 mod cost;
 pub mod device;
@@ -25,6 +26,7 @@ mod status;
 mod study;
 mod verify;
 
+pub use compare::{Compared, compare};
 pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
 pub use interrupt::Interrupt;
