@@ -1,6 +1,6 @@
 //! The command line of `basin`.
 
-use crate::{compare, fetch, shell};
+use crate::{compare, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
 use basin_data::Split;
@@ -35,6 +35,8 @@ enum Command {
     Verify(VerifyArgs),
     /// Set two runs side by side: keys that differ, results with intervals
     Compare(compare::Options),
+    /// Write a run for other tools: training curves for TensorBoard, model cards
+    Export(export::Options),
     /// Download a data set's official files, check and unpack them
     Fetch(fetch::Options),
     /// Write a checkpoint's logits and the labels of one split
@@ -181,6 +183,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::Status(args) => say(&status(&args.run)?),
         Command::Verify(args) => run_verify(&args),
         Command::Compare(options) => compare::run(&options, registry, &mut |line| say(line)),
+        Command::Export(options) => export::run(&options, registry, &mut |line| say(line)),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {

@@ -3,6 +3,7 @@
 
 mod commands;
 mod compare;
+mod export;
 mod fetch;
 mod shell;
 
