@@ -61,7 +61,6 @@ pub struct Estimate {
 pub fn compare(a: (&Results, &dyn Paper), b: (&Results, &dyn Paper)) -> Comparison {
     let told = names::told([a.0, b.0]);
     let rows = [Rows::of(a.0, told), Rows::of(b.0, told)];
-    let estimate = |rows: &Rows, name: &RowName, paper| estimate(rows, name, paper);
     let compared = |name: &RowName| {
         let (in_a, in_b) = (estimate(&rows[0], name, a.1)?, estimate(&rows[1], name, b.1)?);
         Some(ComparedRow {
