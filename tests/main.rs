@@ -11,6 +11,8 @@ mod refusals;
 mod reproduce;
 mod resume;
 mod run_commands;
+mod run_files;
+mod shell;
 
 use basin_tests::{artefacts, basin, expect_code, stderr};
 use std::path::Path;

@@ -28,7 +28,13 @@ cargo xtask TASK [arguments]
   readme        write the committed results into README.md
   claims        write what the committed results say of the paper's claims into docs/claims.md
   results       write the reports of all committed results again, without changing a number
+  status        where a run stands: nodes by state, time worked and left, failures
+  verify        check every file of a run's finished nodes against what was written
   report        write one run's report again from its results (-h for its flags)
+  compare       set two runs side by side: keys that differ, results with intervals
+  export        write a run for TensorBoard, or as model cards (-h for its flags)
+  completions   print completions of basin for a shell
+  man           print a manual page of basin
 ";
 
 fn main() -> ExitCode {
@@ -36,9 +42,8 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "report" | "fetch" | "predict" | "bench" | "doctor" | "gpu-check" | "keys" => {
-            basin::run(&task, &rest)
-        }
+        "reproduce" | "status" | "verify" | "report" | "compare" | "export" | "fetch" | "predict"
+        | "bench" | "doctor" | "gpu-check" | "keys" | "completions" | "man" => basin::run(&task, &rest),
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),

@@ -1,23 +1,23 @@
 //! The command line of `basin`.
 
-use crate::fetch;
+use crate::{compare, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
 use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
-use basin_reproduce::config::{Config, run_name};
+use basin_reproduce::config::{Config, ConfigFile, run_name};
 use basin_reproduce::{
     Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, reproduce, retell, status,
     verify,
 };
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
 
 /// Single-basin ensembles and mode connectivity.
 #[derive(Debug, Parser)]
-#[command(name = "basin", version, about)]
+#[command(name = "basin", version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -33,6 +33,10 @@ enum Command {
     Status(StatusArgs),
     /// Check every file of every finished node against what was written
     Verify(VerifyArgs),
+    /// Set two runs side by side: keys that differ, results with intervals
+    Compare(compare::Options),
+    /// Write a run for other tools: training curves for TensorBoard, model cards
+    Export(export::Options),
     /// Download a data set's official files, check and unpack them
     Fetch(fetch::Options),
     /// Write a checkpoint's logits and the labels of one split
@@ -45,6 +49,10 @@ enum Command {
     GpuCheck(gpu_check::Options),
     /// List all configuration keys with default, range and unit
     Keys,
+    /// Print completions for a shell
+    Completions(shell::Completions),
+    /// Print a manual page, as roff
+    Man(shell::Man),
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +103,9 @@ struct ReproduceArgs {
     /// Name of this run [default: the preset, with data set and network where they are not the preset's own]
     #[arg(long)]
     name: Option<String>,
+    /// A run's config.resolved.toml to begin with, in place of the preset's values; flags and --set override it
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    config: Option<PathBuf>,
     /// Any key, e.g. --set train.batch=64 (see `basin keys`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -171,6 +182,8 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::Report(args) => run_report(&args, registry),
         Command::Status(args) => say(&status(&args.run)?),
         Command::Verify(args) => run_verify(&args),
+        Command::Compare(options) => compare::run(&options, registry, &mut |line| say(line)),
+        Command::Export(options) => export::run(&options, registry, &mut |line| say(line)),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args),
         Command::Bench(options) => {
@@ -180,6 +193,8 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         }
         Command::Doctor(options) => doctor::run(&options, &mut |line| say(line)),
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
+        Command::Completions(which) => which.write(Cli::command(), &mut std::io::stdout()),
+        Command::Man(which) => which.write(Cli::command(), &mut std::io::stdout()),
         Command::Keys => say(&basin_reproduce::config::describe_keys()),
     }
 }
@@ -202,7 +217,14 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         ("run.concurrent", args.concurrent),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let asked = Asked { paper, experiment, preset, settings };
+    let file = args.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
+    if file.cases > 0 {
+        let (path, name) = (file.path.display(), experiment.name);
+        eprintln!(
+            "note: {path} tells of an experiment with cases; what they vary comes from --experiment, here {name}"
+        );
+    }
+    let asked = Asked { paper, experiment, preset, file: file.settings, settings };
     let config = asked.base()?;
     // Refused before anything is read or written.
     let device = match asked.experiment.outcome {

@@ -2,7 +2,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
+mod compare;
+mod export;
 mod fetch;
+mod shell;
 
 use basin_reproduce::{Registry, exit};
 use clap::Parser;

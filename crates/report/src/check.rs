@@ -4,8 +4,11 @@ use crate::results::{PairwiseLine, Results};
 use crate::{Ensemble, ReportError};
 use basin_papers::Paper;
 
-/// Non-finite numbers pass; they are shown as missing.
-pub(crate) fn check(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
+/// Whether results can be told. Non-finite numbers pass; they are shown as missing.
+///
+/// # Errors
+/// [`ReportError`] with the first ensemble, number or line that contradicts the others or its metric.
+pub fn check(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
     for (place, this) in results.ensembles.iter().enumerate() {
         let same = |other: &Ensemble| {
             (other.setting(), &other.method, other.seed) == (this.setting(), &this.method, this.seed)

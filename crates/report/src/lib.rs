@@ -2,6 +2,7 @@
 
 mod check;
 mod claims;
+mod compare;
 mod csv;
 mod earlier;
 mod ensemble;
@@ -21,13 +22,15 @@ mod table;
 mod telling;
 mod terminal;
 
+pub use check::check;
 pub use claims::{
     Basis, Finding, Judgement, ShareFound, Verdict, claim_in_words, finding_in_words, judge,
     judgement_in_words,
 };
+pub use compare::{ComparedRow, Comparison, Estimate, KeyDifference, RowName, compare};
 pub use ensemble::{Ensemble, Scalars};
 pub use error::ReportError;
 pub use render::{Artifact, render};
 pub use results::{CaseConfig, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
 pub use subject::Subject;
-pub use terminal::terminal_table;
+pub use terminal::{terminal_comparison, terminal_table};

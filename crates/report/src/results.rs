@@ -148,7 +148,7 @@ impl Results {
     }
 
     /// The configuration of an ensemble's case.
-    pub(crate) fn config_of(&self, ensemble: &Ensemble) -> &Value {
+    pub fn config_of(&self, ensemble: &Ensemble) -> &Value {
         let here = |case: &&CaseConfig| (&case.case, &case.model) == (&ensemble.case, &ensemble.model);
         self.cases.iter().find(here).map_or(&self.config, |case| &case.config)
     }

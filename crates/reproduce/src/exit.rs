@@ -14,7 +14,7 @@ pub const OK: u8 = 0;
 pub const UNEXPECTED: u8 = 1;
 /// Bad usage or configuration; nothing was started.
 pub const USAGE: u8 = 2;
-/// A data set is missing or corrupt, or could not be fetched.
+/// A data set is missing or corrupt, or could not be fetched; or results of a run do not parse.
 pub const DATA: u8 = 3;
 /// A checkpoint or imported file does not fit.
 pub const CHECKPOINT: u8 = 4;
@@ -80,6 +80,23 @@ pub struct Damaged {
     pub nodes: usize,
 }
 
+/// A file of a run cannot be read as what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{path} cannot be read: {reason}; basin verify checks the run, and its command computes again what is missing"
+)]
+pub struct Unreadable {
+    path: String,
+    reason: String,
+}
+
+impl Unreadable {
+    /// Names the file and what is wrong with it.
+    pub fn new(path: &std::path::Path, reason: &dyn std::fmt::Display) -> Self {
+        Self { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}
+
 /// Bad usage that is found after the command line was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -117,7 +134,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (cause.is::<crate::config::ConfigError>(), USAGE),
         (cause.is::<basin_ensemble::RecipeError>(), USAGE),
         (matches!(cause.downcast_ref(), Some(DataError::Setting { .. })), USAGE),
-        (cause.is::<DataError>(), DATA),
+        (cause.is::<DataError>() || cause.is::<Unreadable>(), DATA),
         (matches!(cause.downcast_ref(), Some(ModelError::Tensors(_))), CHECKPOINT),
         (
             matches!(

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod checkpoint;
+mod compare;
 pub mod config;
 mod cost;
 pub mod device;
@@ -9,6 +10,7 @@ mod environment;
 mod execute;
 pub mod exit;
 mod experiment;
+mod export;
 mod import;
 mod interrupt;
 mod laboratory;
@@ -25,8 +27,10 @@ mod status;
 mod study;
 mod verify;
 
+pub use compare::{Compared, compare};
 pub use execute::{EpochLine, Executor, FINAL};
 pub use experiment::Experiment;
+pub use export::{Exported, Target, export};
 pub use interrupt::Interrupt;
 pub use plan::{NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork};
 pub use predict::Prediction;

@@ -2,13 +2,14 @@
 
 use crate::Registry;
 use crate::config::Config;
-use crate::exit::Usage;
+use crate::exit::{Unreadable, Usage};
 use anyhow::{Context, Result};
 use basin_core::Citation;
 use basin_papers::Paper;
-use basin_report::{Artifact, Results, render, terminal_table};
+use basin_report::{Artifact, Results, check, render, terminal_table};
 use basin_store::{Fs, RealFs, write_atomic};
 use serde_json::Value;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The report of one folder of results.
@@ -42,33 +43,52 @@ impl Retold {
 /// # Errors
 /// When there is none, it does not parse, or its paper is unknown.
 pub fn retell(folder: &Path, registry: &Registry) -> Result<Retold> {
+    let Finding { results, paper, citations } = read(folder, registry)?;
+    let artifacts = render(&results, paper, &citations)?;
+    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)? })
+}
+
+/// What a `results.json` holds.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) results: Results,
+    pub(crate) paper: &'static dyn Paper,
+    /// The works that it cites.
+    pub(crate) citations: Vec<Citation>,
+}
+
+/// Reads the `results.json` of a folder, of this build or an earlier one.
+///
+/// # Errors
+/// When there is none, it does not parse or contradicts itself, or its paper is unknown.
+pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
     let file = folder.join("results.json");
     let text = match std::fs::read_to_string(&file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(Usage(format!(
                 "{} does not exist, expected the folder of a finished run",
                 file.display()
             ))
             .into());
         }
+        // Bytes that are no text do not parse, either.
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(Unreadable::new(&file, &error))?,
         read => read.with_context(|| file.display().to_string())?,
     };
-    let parse = || format!("{} does not parse", file.display());
-    let mut results: Results = serde_json::from_str(&text).with_context(parse)?;
-    let raw: Value = serde_json::from_str(&text).with_context(parse)?;
+    let mut results: Results = serde_json::from_str(&text).map_err(|error| Unreadable::new(&file, &error))?;
+    let raw: Value = serde_json::from_str(&text).map_err(|error| Unreadable::new(&file, &error))?;
     let first = registry.papers().first().map(|paper| paper.id()).unwrap_or_default();
     if results.paper.is_empty() {
         // Earlier builds knew one paper.
         first.clone_into(&mut results.paper);
     }
     let paper = registry.paper(&results.paper)?;
+    check(&results, paper).map_err(|error| Unreadable::new(&file, &error))?;
     let cited: Vec<&str> =
         raw["citations"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let known = known(registry, paper)?;
-    let citations: Vec<Citation> =
-        known.into_iter().filter(|citation| cited.contains(&citation.key)).collect();
-    let artifacts = render(&results, paper, &citations)?;
-    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)? })
+    let citations = known.into_iter().filter(|citation| cited.contains(&citation.key)).collect();
+    Ok(Finding { results, paper, citations })
 }
 
 /// Every work that a run can cite.

@@ -10,19 +10,40 @@ use std::sync::Arc;
 
 /// One experiment of a run, as `plan.json` tells.
 #[derive(Debug, Deserialize)]
-struct Planned {
-    nodes: Vec<Node>,
+pub(crate) struct Planned {
+    pub(crate) nodes: Vec<Node>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Node {
-    name: String,
+pub(crate) struct Node {
+    pub(crate) name: String,
     key: String,
-    seed: u64,
+    pub(crate) seed: u64,
+    /// Empty in plans of earlier builds.
     #[serde(default)]
     work: String,
     #[serde(default)]
+    pub(crate) objective: String,
+    #[serde(default)]
     passes: f64,
+}
+
+impl Node {
+    /// Whether it is a network that was trained.
+    pub(crate) fn is_trained(&self) -> bool {
+        self.work == "train" || self.work.is_empty() && !self.objective.is_empty()
+    }
+
+    /// The name of its folder.
+    pub(crate) fn folder(&self) -> String {
+        let (id, digest) = self.name_in_run();
+        format!("{id}.{digest}")
+    }
+
+    /// What names it in a run: seed and name, beginning of its key.
+    fn name_in_run(&self) -> (String, &str) {
+        (format!("s{}-{}", self.seed, self.name), self.key.get(..8).unwrap_or(&self.key))
+    }
 }
 
 /// A line of the journal.
@@ -85,16 +106,21 @@ fn plans(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Reads a `plan.json`.
+pub(crate) fn read_plan(plan: &Path) -> Result<Planned> {
+    let text = std::fs::read(plan).with_context(|| plan.display().to_string())?;
+    Ok(serde_json::from_slice(&text).map_err(|error| crate::exit::Unreadable::new(plan, &error))?)
+}
+
 /// One experiment: a line for each kind of work, then what is in hand or failed.
 fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, History>) -> Result<String> {
-    let text = std::fs::read(plan).with_context(|| plan.display().to_string())?;
-    let Planned { nodes } =
-        serde_json::from_slice(&text).with_context(|| format!("{} is no plan", plan.display()))?;
+    let Planned { nodes } = read_plan(plan)?;
     let mut out = format!("\n{}\n", plan.display());
     let mut kinds: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let (mut worked, mut done_passes, mut left_passes, mut other) = (0.0, 0.0, 0.0, String::new());
     for node in &nodes {
-        let dir = run.node(&format!("s{}-{}", node.seed, node.name), &node.key[..node.key.len().min(8)])?;
+        let (id, digest) = node.name_in_run();
+        let dir = run.node(&id, digest)?;
         let history = histories.get(&node.key).cloned().unwrap_or_default();
         let [done, all] = kinds.entry(&node.work).or_default();
         *all += 1;

@@ -16,7 +16,9 @@ pub struct Asked {
     pub experiment: &'static basin_papers::Experiment,
     /// Values to begin with.
     pub preset: &'static Preset,
-    /// Values that take their place, as `(key, text)`. What an experiment varies itself takes the place of these.
+    /// Values of a file, as `(key, text)`, that take their place.
+    pub file: Vec<(String, String)>,
+    /// Values that take the place of these, as `(key, text)`. What an experiment varies itself takes the place of these.
     pub settings: Vec<(String, String)>,
 }
 
@@ -26,7 +28,7 @@ impl Asked {
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
     pub fn base(&self) -> Result<Config, ConfigError> {
-        Config::resolve(self.preset, &self.settings, &[])
+        Config::resolve_over(self.preset, &self.file, &self.settings, &[])
     }
 
     /// The configuration of one case.
@@ -34,7 +36,7 @@ impl Asked {
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
     pub fn case(&self, varied: &Varied) -> Result<Config, ConfigError> {
-        Config::resolve(self.preset, &self.settings, varied)
+        Config::resolve_over(self.preset, &self.file, &self.settings, varied)
     }
 
     /// What each case of the experiment varies.
@@ -160,7 +162,7 @@ mod tests {
                     for model in ["resnet20", "vit"] {
                         let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
                         let settings = vec![set("data.dataset", dataset), set("model.name", model)];
-                        let asked = Asked { paper, experiment, preset, settings };
+                        let asked = Asked { paper, experiment, preset, file: Vec::new(), settings };
                         for varied in asked.cases().unwrap() {
                             let config = asked.case(&varied).unwrap();
                             for id in config.list("ensemble.methods") {

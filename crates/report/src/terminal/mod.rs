@@ -2,6 +2,9 @@
 
 mod columns;
 mod compact;
+mod compared;
+
+pub use compared::terminal_comparison;
 
 use crate::ReportError;
 use crate::claims::{judged, judgement_in_words, setting_in_words};

@@ -1,13 +1,15 @@
 //! The configuration of a run: one table of keys, from which defaults, checks, help and provenance follow.
 //!
-//! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network,
+//! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network, a file,
 //! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit ([`KEYS`]);
 //! unknown keys are refused with the nearest known one; all problems are reported at once.
 
+mod file;
 mod keys;
 mod preset;
 mod value;
 
+pub use file::ConfigFile;
 pub use keys::{KEYS, Key};
 pub use preset::run_name;
 pub use value::Value;
@@ -16,6 +18,9 @@ use basin_papers::Preset;
 use std::collections::BTreeMap;
 use std::fmt;
 use thiserror::Error;
+
+/// The format of `config.resolved.toml`: raised when what a key means, or how values are written, changes.
+const FORMAT: i64 = 1;
 
 const DATA_DIR: &str = "data.dir";
 
@@ -34,6 +39,8 @@ pub enum Origin {
     Default,
     /// A preset.
     Preset(&'static str),
+    /// A configuration file.
+    File,
     /// `--set` or a flag.
     CommandLine,
     /// What the experiment varies.
@@ -45,6 +52,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::Preset(name) => write!(f, "preset {name}"),
+            Self::File => f.write_str("config file"),
             Self::CommandLine => f.write_str("command line"),
             Self::Experiment => f.write_str("experiment"),
         }
@@ -67,6 +75,19 @@ impl Config {
         settings: &[(String, String)],
         varied: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
+        Self::resolve_over(preset, &[], settings, varied)
+    }
+
+    /// As [`Config::resolve`], with the settings of a file between the preset and the other settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub fn resolve_over(
+        preset: &Preset,
+        file: &[(String, String)],
+        settings: &[(String, String)],
+        varied: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let defaults = KEYS.iter().map(|key| (key.name, (key.default(), Origin::Default)));
         let mut values: BTreeMap<_, _> = defaults.collect();
@@ -82,7 +103,8 @@ impl Config {
         let named = |name: &str, otherwise: &str| {
             let is_it = |key: &str| Self::is_key(key, name);
             let varied = varied.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
-            let asked = settings.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
+            let asked =
+                file.iter().chain(settings).rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
             let own = entries.iter().find(|entry| entry.key == name).map(|entry| entry.value.clone());
             varied.or(asked).or(own).unwrap_or_else(|| otherwise.to_owned())
         };
@@ -90,6 +112,7 @@ impl Config {
         for entry in entries.iter().filter(|entry| entry.holds(&dataset, &model)) {
             put(&entry.key, &entry.value, Origin::Preset(preset.name));
         }
+        file.iter().for_each(|(key, text)| put(key, text, Origin::File));
         settings.iter().for_each(|(key, text)| put(key, text, Origin::CommandLine));
         varied.iter().for_each(|(key, text)| put(key, text, Origin::Experiment));
         let number = |name: &str| match &values[name].0 {
@@ -170,7 +193,7 @@ impl Config {
     /// As TOML, one line per key with its origin, in the order of [`KEYS`]. Where the data lies is left out:
     /// it is a fact of the machine, not of the run.
     pub fn to_toml(&self) -> String {
-        let mut out = String::from("# Every value of this run and where it came from.\n");
+        let mut out = format!("# Every value of this run and where it came from.\nformat = {FORMAT}\n");
         let mut section = "";
         for key in KEYS.iter().filter(|key| key.name != DATA_DIR) {
             let (value, origin) = &self.values[key.name];

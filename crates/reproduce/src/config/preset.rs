@@ -65,7 +65,7 @@ fn flatten(table: &toml::Table, condition: &BTreeMap<String, String>) -> Vec<Ent
 }
 
 /// A value as it is written after `--set key=`.
-fn plain(value: &toml::Value) -> String {
+pub(super) fn plain(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
         toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
