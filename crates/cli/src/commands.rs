@@ -172,7 +172,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::Status(args) => say(&status(&args.run)?),
         Command::Verify(args) => run_verify(&args),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
-        Command::Predict(args) => run_predict(args),
+        Command::Predict(args) => run_predict(args, registry),
         Command::Bench(options) => {
             options.check()?;
             use_threads(options.threads)?;
@@ -180,7 +180,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         }
         Command::Doctor(options) => doctor::run(&options, &mut |line| say(line)),
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
-        Command::Keys => say(&basin_reproduce::config::describe_keys()),
+        Command::Keys => say(&registry.keys()?.describe()),
     }
 }
 
@@ -202,7 +202,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         ("run.concurrent", args.concurrent),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let asked = Asked { paper, experiment, preset, settings };
+    let asked = Asked { paper, experiment, preset, settings, keys: registry.keys()? };
     let config = asked.base()?;
     // Refused before anything is read or written.
     let device = match asked.experiment.outcome {
@@ -281,7 +281,7 @@ fn experiment(paper: &'static dyn Paper, name: Option<&str>) -> Result<&'static 
     name.map_or(paper.experiments().first(), |name| paper.experiment(name)).ok_or_else(unknown)
 }
 
-fn run_predict(args: PredictArgs) -> Result<()> {
+fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
     let split = match args.split.as_str() {
         "train" => Split::Train,
         "test" => Split::Test,
@@ -297,7 +297,7 @@ fn run_predict(args: PredictArgs) -> Result<()> {
     ];
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let config = Config::plain(&settings)?;
+    let config = Config::plain(&registry.keys()?, &settings)?;
     use_threads(config.int("run.threads") as usize)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };

@@ -269,7 +269,9 @@ mod tests {
             set("metrics.connectivity_images", "0"),
         ];
         let (preset, experiment) = (&paper.presets()[0], &paper.experiments()[0]);
-        let study = Study::load(&Asked { paper, experiment, preset, settings }).unwrap();
+        let study =
+            Study::load(&Asked { paper, experiment, preset, settings, keys: registry.keys().unwrap() })
+                .unwrap();
         let plan = Plan::new(&study, &registry).unwrap();
         let mut methods: Vec<&str> =
             ends(&plan.nodes).into_iter().map(|(_, trajectory)| trajectory.method.as_str()).collect();
