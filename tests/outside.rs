@@ -66,7 +66,7 @@ fn its_main_is_short_and_its_key_is_a_key_like_others() {
     for message in messages {
         assert!(stderr(&refused).contains(message), "{message} in {}", stderr(&refused));
     }
-    let unknown = run(&tiny(folder.path(), "snapshot.cycle=2", &["--methods", "snapshots"]));
+    let unknown = run(&["reproduce", "--methods", "snapshots", "--dry-run"]);
     expect_code(&unknown, 2);
     assert!(stderr(&unknown).contains("distilled-deep, snapshot"), "{}", stderr(&unknown));
 }
