@@ -3,6 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+/// A run so small that it takes about a second: 96 images, a quarter-width net, two members.
+pub const TINY: &[&str] = &[
+    "--set=model.width=0.25",
+    "--set=ensemble.members=2",
+    "--set=data.train_images=96",
+    "--set=data.test_images=60",
+    "--set=train.epochs=3",
+    "--set=train.batch=16",
+    "--set=split_epoch=1",
+    "--set=draws=4",
+    "--set=line_points=3",
+    "--set=connectivity_images=40",
+];
+
 /// The release binary next to this test.
 ///
 /// # Panics

@@ -12,7 +12,16 @@ pub(crate) fn cargo(arguments: &[&str]) -> bool {
 pub(crate) fn cargo_with(arguments: &[&str], variables: &[(String, String)]) -> bool {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let variables = variables.iter().map(|(name, value)| (name, value));
-    match Command::new(program).args(arguments).envs(variables).status() {
+    let mut command = Command::new(program);
+    // What cargo tells this program about its package: build scripts that look at it would run again.
+    let told = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    });
+    for name in told {
+        command.env_remove(name);
+    }
+    match command.args(arguments).envs(variables).status() {
         Ok(status) => status.success(),
         Err(error) => {
             eprintln!("error: cargo cannot be run: {error}");

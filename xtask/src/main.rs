@@ -24,8 +24,8 @@ cargo xtask TASK [arguments]
   merge         merge networks' files; apply, inspect and spec belong to it
   cuda-toolkit  make what a build with CUDA takes, without a GPU (-h for its flags)
   test          all checks that need no network: tidy, unit, golden and end-to-end tests
-  tidy          the house rules: arrows between crates, module heads, file sizes, README's results, claims
-  readme        write the committed results into README.md
+  tidy          the house rules: arrows between crates, module heads, file sizes, README, claims
+  readme        write the committed results and the example of a method into README.md
   claims        write what the committed results say of the paper's claims into docs/claims.md
   results       write the reports of all committed results again, without changing a number
   status        where a run stands: nodes by state, time worked and left, failures

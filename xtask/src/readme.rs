@@ -1,4 +1,5 @@
-//! The README's results: generated from the committed run, so that they cannot go stale by hand.
+//! The README's results and its example of a method: generated from the committed run and from the example's source, so
+//! that they cannot go stale by hand.
 
 use std::fs;
 use std::path::Path;
@@ -7,12 +8,14 @@ use std::process::ExitCode;
 const BEGIN: &str = "<!-- results: written by `cargo xtask readme` from results/small -->";
 const END: &str = "<!-- end of results -->";
 
-/// Rewrites the section between the marks.
+const BEGIN_METHOD: &str = "<!-- method: written by `cargo xtask readme` from examples/own-method -->";
+const END_METHOD: &str = "<!-- end of method -->";
+
+/// Rewrites the sections between the marks.
 pub(crate) fn run() -> ExitCode {
     let path = root().join("README.md");
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let written =
-        with_results(&text, &root()).and_then(|new| fs::write(&path, new).map_err(|e| e.to_string()));
+    let written = fresh(&text, &root()).and_then(|new| fs::write(&path, new).map_err(|e| e.to_string()));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
@@ -22,12 +25,14 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Says what is wrong if the README does not show what the committed run found.
+/// Says what is wrong if the README does not show what the committed run found and what the example is.
 pub(crate) fn check() -> Result<(), String> {
     let text = fs::read_to_string(root().join("README.md")).unwrap_or_default();
-    match with_results(&text, &root())? == text {
+    match fresh(&text, &root())? == text {
         true => Ok(()),
-        false => Err("its results are not those under results/small: run `cargo xtask readme`".into()),
+        false => Err("its results are not those under results/small, or its method is not that under \
+                      examples/own-method: run `cargo xtask readme`"
+            .into()),
     }
 }
 
@@ -35,16 +40,33 @@ fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn with_results(readme: &str, root: &Path) -> Result<String, String> {
-    let marks = || format!("the marks {BEGIN} and {END} are missing");
-    let (before, rest) = readme.split_once(BEGIN).ok_or_else(marks)?;
-    let (_, after) = rest.split_once(END).ok_or_else(marks)?;
+fn fresh(readme: &str, root: &Path) -> Result<String, String> {
     let path = root.join("results/small/report/tables.md");
-    let tables = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(format!(
-        "{before}{BEGIN}\n\n{}\n\n{END}{after}",
-        section(&tables).ok_or("results/small has no tables")?
-    ))
+    let results = section(&read(&path)?).ok_or("results/small has no tables")?;
+    let readme = between(readme, (BEGIN, END), &results)?;
+    between(&readme, (BEGIN_METHOD, END_METHOD), &method(&root.join("examples/own-method/src"))?)
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// The text with another content between two marks.
+fn between(text: &str, (begin, end): (&str, &str), content: &str) -> Result<String, String> {
+    let marks = || format!("the marks {begin} and {end} are missing");
+    let (before, rest) = text.split_once(begin).ok_or_else(marks)?;
+    let (_, after) = rest.split_once(end).ok_or_else(marks)?;
+    Ok(format!("{before}{begin}\n\n{content}\n\n{end}{after}"))
+}
+
+/// The example's files without their tests.
+fn method(source: &Path) -> Result<String, String> {
+    let file = |name: &str| -> Result<String, String> {
+        let text = read(&source.join(name))?;
+        let shown = text.split("#[cfg(test)]").next().unwrap_or_default().trim();
+        Ok(format!("`{name}`:\n\n```rust\n{shown}\n```"))
+    };
+    Ok(format!("{}\n\n{}", file("main.rs")?, file("snapshot.rs")?))
 }
 
 /// The answer, then the tables of the paper's own quantities with their notes, one heading deeper.

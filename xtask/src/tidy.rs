@@ -90,6 +90,7 @@ pub(crate) fn run() -> ExitCode {
     let mut broken = Vec::new();
     arrows(&root, &mut broken);
     sources(&root, &mut broken);
+    lock_of_example(&root, &mut broken);
     broken.extend(crate::readme::check().err().map(|problem| format!("README.md: {problem}")));
     broken.extend(crate::claims::check().err().map(|problem| format!("docs/claims.md: {problem}")));
     for problem in &broken {
@@ -150,6 +151,26 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
     }
 }
 
+/// The example outside of the workspace has a lock file, so that it is the same program tomorrow; its versions are the
+/// workspace's, so that nothing compiles twice.
+fn lock_of_example(root: &Path, broken: &mut Vec<String>) {
+    let packages = |file: &str| -> Vec<String> {
+        let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+        let packages = text.split("[[package]]").skip(1).filter(|package| package.contains("source = "));
+        packages.map(|p| p.lines().skip(1).take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let (ours, locked) = (packages("Cargo.lock"), packages("examples/own-method/Cargo.lock"));
+    for package in locked.iter().filter(|package| !ours.contains(package)) {
+        broken.push(format!(
+            "examples/own-method/Cargo.lock has {package}, which Cargo.lock has not: copy Cargo.lock over it, then \
+             `cargo metadata --offline --manifest-path examples/own-method/Cargo.toml`"
+        ));
+    }
+    if locked.is_empty() {
+        broken.push("examples/own-method/Cargo.lock is missing".into());
+    }
+}
+
 /// Whether a feature of a package reaches an optional dependency.
 fn reaches(package: &Value, feature: &str, dependency: &str) -> bool {
     let features = &package["features"];
@@ -168,7 +189,7 @@ fn reaches(package: &Value, feature: &str, dependency: &str) -> bool {
 /// Heads, lengths and names of source files.
 fn sources(root: &Path, broken: &mut Vec<String>) {
     let mut files = Vec::new();
-    ["crates", "xtask", "tests", "fixtures"]
+    ["crates", "examples", "xtask", "tests", "fixtures"]
         .iter()
         .for_each(|folder| rust_files(&root.join(folder), &mut files));
     for file in files {

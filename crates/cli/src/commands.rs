@@ -185,7 +185,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::Compare(options) => compare::run(&options, registry, &mut |line| say(line)),
         Command::Export(options) => export::run(&options, registry, &mut |line| say(line)),
         Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
-        Command::Predict(args) => run_predict(args),
+        Command::Predict(args) => run_predict(args, registry),
         Command::Bench(options) => {
             options.check()?;
             use_threads(options.threads)?;
@@ -195,7 +195,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
         Command::Completions(which) => which.write(Cli::command(), &mut std::io::stdout()),
         Command::Man(which) => which.write(Cli::command(), &mut std::io::stdout()),
-        Command::Keys => say(&basin_reproduce::config::describe_keys()),
+        Command::Keys => say(&registry.keys()?.describe()),
     }
 }
 
@@ -217,14 +217,16 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         ("run.concurrent", args.concurrent),
     ];
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let file = args.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
+    let keys = registry.keys()?;
+    let read = args.config.as_deref().map(|path| ConfigFile::read(path, &keys));
+    let file = read.transpose()?.unwrap_or_default();
     if file.cases > 0 {
         let (path, name) = (file.path.display(), experiment.name);
         eprintln!(
             "note: {path} tells of an experiment with cases; what they vary comes from --experiment, here {name}"
         );
     }
-    let asked = Asked { paper, experiment, preset, file: file.settings, settings };
+    let asked = Asked { paper, experiment, preset, file: file.settings, settings, keys };
     let config = asked.base()?;
     // Refused before anything is read or written.
     let device = match asked.experiment.outcome {
@@ -303,7 +305,7 @@ fn experiment(paper: &'static dyn Paper, name: Option<&str>) -> Result<&'static 
     name.map_or(paper.experiments().first(), |name| paper.experiment(name)).ok_or_else(unknown)
 }
 
-fn run_predict(args: PredictArgs) -> Result<()> {
+fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
     let split = match args.split.as_str() {
         "train" => Split::Train,
         "test" => Split::Test,
@@ -319,7 +321,7 @@ fn run_predict(args: PredictArgs) -> Result<()> {
     ];
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let config = Config::plain(&settings)?;
+    let config = Config::plain(&registry.keys()?, &settings)?;
     use_threads(config.int("run.threads") as usize)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };

@@ -1,9 +1,13 @@
-//! The methods and papers that a run can name: one line each.
+//! The methods and papers that a run can name: one line each, and the config keys that they bring.
+//!
+//! A crate outside of this workspace begins with the built-in ones, adds its own, and has the whole command line:
+//! `basin_cli::main(Registry::default().with("mine", make).with_key(KEY))`, as `examples/own-method` does. A method reads
+//! its keys when it is made; what it read belongs into its recipe, which names its nodes.
 
-use crate::config::Config;
+use crate::config::{Config, Key, Keys};
 use crate::exit::Usage;
 use crate::experiment::architecture;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, Imported, JointMatching, JointlyPermuted,
@@ -17,16 +21,17 @@ use weight_matching::PermutationSpec;
 
 type Make = fn(&Config) -> Result<Box<dyn EnsembleMethod>>;
 
-/// Method ids with what makes them from a configuration; papers.
+/// Method ids with what makes them from a configuration; papers; the config keys of both.
 #[derive(Clone, Debug)]
 pub struct Registry {
     entries: Vec<(&'static str, Make)>,
     papers: Vec<&'static dyn Paper>,
+    keys: Vec<Key>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { entries: Vec::new(), papers: vec![&SingleBasin] }
+        Self { entries: Vec::new(), papers: vec![&SingleBasin], keys: Vec::new() }
             .with("deep", |_| Ok(Box::new(Deep)))
             .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.int("ensemble.split_epoch") })))
             .with("swe", |c| Ok(Box::new(swe(c))))
@@ -63,6 +68,37 @@ impl Registry {
         self
     }
 
+    /// Adds a config key, for example one that a method of another crate reads or that a paper of another crate varies.
+    #[must_use]
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// All config keys: the built-in ones and those added.
+    ///
+    /// # Errors
+    /// When keys, methods or papers that were added are malformed or named like others; all problems at once.
+    pub fn keys(&self) -> Result<Keys> {
+        let keys = Keys::with(&self.keys);
+        let again = |kind: &str, ids: Vec<&str>| {
+            let twice = ids.iter().enumerate().filter(|(i, id)| ids[..*i].contains(id));
+            twice
+                .map(|(_, id)| format!("{kind} {id}, expected another id than that of an earlier one"))
+                .collect()
+        };
+        let methods: Vec<String> = again("method", self.methods().collect());
+        let papers = again("paper", self.papers.iter().map(|paper| paper.id()).collect());
+        let faults = [keys.as_ref().err().cloned().unwrap_or_default(), methods, papers].concat();
+        match keys {
+            Ok(keys) if faults.is_empty() => Ok(keys),
+            _ => {
+                Err(Usage(format!("the registry of this program is refused:\n  {}", faults.join("\n  ")))
+                    .into())
+            }
+        }
+    }
+
     /// All papers, the default one first.
     pub fn papers(&self) -> &[&'static dyn Paper] {
         &self.papers
@@ -91,7 +127,16 @@ impl Registry {
     /// When the id is unknown or the configuration does not fit it.
     pub fn method(&self, id: &str, config: &Config) -> Result<Box<dyn EnsembleMethod>> {
         match self.entries.iter().find(|(known, _)| *known == id) {
-            Some((_, make)) => make(config),
+            Some((_, make)) => {
+                let method = make(config)?;
+                // Rows, nodes and reports carry the method's own id.
+                let own = method.id();
+                ensure!(
+                    own == id,
+                    Usage(format!("the method registered as {id} calls itself {own}, expected one id"))
+                );
+                Ok(method)
+            }
             None => {
                 let known: Vec<_> = self.entries.iter().map(|(id, _)| *id).collect();
                 Err(Usage(format!("ensemble.methods names {id:?}, expected some of {}", known.join(", ")))
@@ -152,4 +197,39 @@ fn spec(config: &Config) -> Result<(PermutationSpec, String)> {
     };
     let spec = spec.with_context(|| format!("permutation spec of {name}"))?;
     Ok((spec, name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Range;
+
+    const KEY: Key = Key::new("deep.extra", "1", Range::Int(1, 9), "unit", "doc");
+
+    #[test]
+    fn entries_named_like_others_are_refused_all_at_once_with_the_code_of_usage() {
+        let registry = Registry::default().with("deep", |_| Ok(Box::new(Deep))).with_key(KEY).with_key(KEY);
+        let error = registry.with_paper(&SingleBasin).keys().unwrap_err();
+        assert_eq!(crate::exit::code(&error), crate::exit::USAGE);
+        let expected = "the registry of this program is refused:\n  \
+                        key deep.extra, expected another name or alias than those of deep.extra\n  \
+                        method deep, expected another id than that of an earlier one\n  \
+                        paper single-basin, expected another id than that of an earlier one";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn every_method_is_registered_as_what_it_calls_itself() {
+        let registry = Registry::default().with("deep-again", |_| Ok(Box::new(Deep)));
+        let config = Config::plain(&registry.keys().unwrap(), &[]).unwrap();
+        for id in registry.methods().filter(|id| *id != "deep-again") {
+            assert_eq!(registry.method(id, &config).unwrap().id(), id);
+        }
+        let error = registry.method("deep-again", &config).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the method registered as deep-again calls itself deep, expected one id"
+        );
+        assert_eq!(crate::exit::code(&error), crate::exit::USAGE);
+    }
 }

@@ -269,7 +269,8 @@ mod tests {
             set("metrics.connectivity_images", "0"),
         ];
         let (preset, experiment) = (&paper.presets()[0], &paper.experiments()[0]);
-        let study = Study::load(&Asked { paper, experiment, preset, file: Vec::new(), settings }).unwrap();
+        let (file, keys) = (Vec::new(), registry.keys().unwrap());
+        let study = Study::load(&Asked { paper, experiment, preset, file, settings, keys }).unwrap();
         let plan = Plan::new(&study, &registry).unwrap();
         let mut methods: Vec<&str> =
             ends(&plan.nodes).into_iter().map(|(_, trajectory)| trajectory.method.as_str()).collect();

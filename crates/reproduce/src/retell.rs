@@ -96,7 +96,7 @@ fn known(registry: &Registry, paper: &dyn Paper) -> Result<Vec<Citation>> {
     let mut all = vec![paper.citation(), weight_matching::REPAIR_CITATION];
     all.extend(basin_metrics::CITATIONS.iter().map(|(_, citation)| *citation));
     if let Some(preset) = paper.presets().first() {
-        let config = Config::resolve(preset, &[], &[])?;
+        let config = Config::resolve(&registry.keys()?, preset, &[], &[])?;
         for id in registry.methods() {
             all.extend(registry.method(id, &config)?.citations());
         }

@@ -1,7 +1,7 @@
 //! What one run consists of: the cases of a paper's experiment, each a whole configuration with its data and network.
 
 use crate::Experiment;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Keys};
 use crate::experiment::Datasets;
 use anyhow::Result;
 use basin_papers::{Case, CaseError, Paper, Preset, Settings, Varied, case, label};
@@ -20,6 +20,8 @@ pub struct Asked {
     pub file: Vec<(String, String)>,
     /// Values that take the place of these, as `(key, text)`. What an experiment varies itself takes the place of these.
     pub settings: Vec<(String, String)>,
+    /// The keys that there are.
+    pub keys: Keys,
 }
 
 impl Asked {
@@ -28,7 +30,7 @@ impl Asked {
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
     pub fn base(&self) -> Result<Config, ConfigError> {
-        Config::resolve_over(self.preset, &self.file, &self.settings, &[])
+        Config::resolve_over(&self.keys, self.preset, &self.file, &self.settings, &[])
     }
 
     /// The configuration of one case.
@@ -36,7 +38,7 @@ impl Asked {
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
     pub fn case(&self, varied: &Varied) -> Result<Config, ConfigError> {
-        Config::resolve_over(self.preset, &self.file, &self.settings, varied)
+        Config::resolve_over(&self.keys, self.preset, &self.file, &self.settings, varied)
     }
 
     /// What each case of the experiment varies.
@@ -58,7 +60,7 @@ impl Asked {
     pub fn replaced(&self) -> Result<BTreeMap<&'static str, bool>, ConfigError> {
         let cases = self.cases()?;
         let varied = cases.iter().flatten().map(|(key, _)| *key);
-        let asked = |key: &&str| self.settings.iter().any(|(asked, _)| Config::is_key(asked, key));
+        let asked = |key: &&str| self.settings.iter().any(|(asked, _)| self.keys.is_key(asked, key));
         let sets = |case: &Varied, key: &str| case.iter().any(|(own, _)| *own == key);
         let everywhere = |key| (key, cases.iter().all(|case| sets(case, key)));
         Ok(varied.filter(asked).map(everywhere).collect())
@@ -162,7 +164,8 @@ mod tests {
                     for model in ["resnet20", "vit"] {
                         let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
                         let settings = vec![set("data.dataset", dataset), set("model.name", model)];
-                        let asked = Asked { paper, experiment, preset, file: Vec::new(), settings };
+                        let (file, keys) = (Vec::new(), registry.keys().unwrap());
+                        let asked = Asked { paper, experiment, preset, file, settings, keys };
                         for varied in asked.cases().unwrap() {
                             let config = asked.case(&varied).unwrap();
                             for id in config.list("ensemble.methods") {

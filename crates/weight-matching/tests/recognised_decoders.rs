@@ -68,7 +68,7 @@ impl Llama {
                 false => x,
             };
             let (q, k) = (by_head("q_norm", q), by_head("k_norm", k));
-            let (q, k) = match self.rotary && size % 2 == 0 {
+            let (q, k) = match self.rotary && size.is_multiple_of(2) {
                 true => (self.turned(&q, size), self.turned(&k, size)),
                 false => (q, k),
             };

@@ -1,7 +1,7 @@
 //! A configuration file as a run writes it, `config.resolved.toml`, read back as settings.
 
 use super::preset::plain;
-use super::{ConfigError, FORMAT, Key};
+use super::{ConfigError, FORMAT, Keys};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -22,15 +22,16 @@ impl ConfigFile {
     /// # Errors
     /// [`ConfigError`] lists everything wrong: a file that cannot be read or is no TOML, another format, keys that are
     /// unknown, each with the nearest known one, values out of range.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    pub fn read(path: &Path, known: &Keys) -> Result<Self, ConfigError> {
         let refused = |problems: Vec<String>| ConfigError { problems };
         let told = |what: String| vec![format!("  {}: {what}", path.display())];
         let text = std::fs::read_to_string(path).map_err(|error| refused(told(error.to_string())))?;
-        let read = Self::parse(&text).map_err(|whats| refused(whats.into_iter().flat_map(told).collect()))?;
+        let read =
+            Self::parse(&text, known).map_err(|whats| refused(whats.into_iter().flat_map(told).collect()))?;
         Ok(Self { path: path.to_owned(), ..read })
     }
 
-    fn parse(text: &str) -> Result<Self, Vec<String>> {
+    fn parse(text: &str, known: &Keys) -> Result<Self, Vec<String>> {
         // The problem of a parser has lines of its own.
         let mut table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| vec![error.to_string().trim_end().to_owned()])?;
@@ -61,7 +62,7 @@ impl ConfigFile {
             }
         }
         for (name, text) in &settings {
-            let checked = Key::find(name).and_then(|key| key.parse(text));
+            let checked = known.find(name).and_then(|key| key.parse(text));
             problems.extend(checked.err().map(|problem| problem.trim_start().to_owned()));
         }
         if problems.is_empty() { Ok(Self { path: PathBuf::new(), settings, cases }) } else { Err(problems) }
@@ -80,12 +81,13 @@ mod tests {
         let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let settings = [set("seeds", "3,1"), set("lr", "0.25"), set("data.dataset", "cifar100")];
         let [quick, small] = ["quick", "small"].map(|name| SingleBasin.preset(name).unwrap());
-        let written = Config::resolve(quick, &settings, &[]).unwrap();
-        let file = ConfigFile::parse(&written.to_toml()).unwrap();
+        let written = Config::resolve(&Keys::default(), quick, &settings, &[]).unwrap();
+        let file = ConfigFile::parse(&written.to_toml(), &Keys::default()).unwrap();
         assert_eq!(file.settings.len(), KEYS.len() - 1, "all keys but where the data lies");
-        let read = Config::resolve_over(small, &file.settings, &[], &[]).unwrap();
+        let read = Config::resolve_over(&Keys::default(), small, &file.settings, &[], &[]).unwrap();
         assert_eq!(read.to_json(), written.to_json());
-        let over = Config::resolve_over(small, &file.settings, &[set("lr", "0.5")], &[]).unwrap();
+        let over =
+            Config::resolve_over(&Keys::default(), small, &file.settings, &[set("lr", "0.5")], &[]).unwrap();
         assert_eq!(
             (over.float("train.peak_lr"), over.int("train.epochs")),
             (0.5, written.int("train.epochs"))
@@ -94,16 +96,16 @@ mod tests {
 
     #[test]
     fn a_key_that_the_file_leaves_out_is_the_presets_for_its_data_set() {
-        let file = ConfigFile::parse("[data]\ndataset = \"cifar100\"\n").unwrap();
+        let file = ConfigFile::parse("[data]\ndataset = \"cifar100\"\n", &Keys::default()).unwrap();
         let paper = SingleBasin.preset("paper").unwrap();
-        let config = Config::resolve_over(paper, &file.settings, &[], &[]).unwrap();
+        let config = Config::resolve_over(&Keys::default(), paper, &file.settings, &[], &[]).unwrap();
         assert_eq!(config.int("train.epochs"), 190);
     }
 
     #[test]
     fn everything_wrong_is_told_at_once() {
         let text = "tau = 0\n[train]\nepoch = 3\nbatch = \"many\"\n[nothing]\nmomentun = 1\n";
-        let problems = ConfigFile::parse(text).unwrap_err();
+        let problems = ConfigFile::parse(text, &Keys::default()).unwrap_err();
         let expected = [
             "unknown key nothing.momentun; did you mean train.momentum?",
             "ensemble.temperature is 0, expected a finite number with 0 < x",
@@ -118,9 +120,9 @@ mod tests {
 
     #[test]
     fn another_format_is_refused_and_none_is_the_first() {
-        let problems = ConfigFile::parse("format = 2\n[train]\nunknown = 1\n").unwrap_err();
+        let problems = ConfigFile::parse("format = 2\n[train]\nunknown = 1\n", &Keys::default()).unwrap_err();
         assert_eq!(problems, ["format 2, expected 1, which this build reads"]);
-        assert_eq!(ConfigFile::parse("[train]\nepochs = 3\n").unwrap().settings.len(), 1);
+        assert_eq!(ConfigFile::parse("[train]\nepochs = 3\n", &Keys::default()).unwrap().settings.len(), 1);
     }
 
     #[test]
@@ -130,6 +132,6 @@ mod tests {
         let files: Vec<_> =
             folders.map(|folder| folder.join("config.resolved.toml")).filter(|file| file.is_file()).collect();
         assert!(files.len() >= 5, "{files:?}");
-        files.iter().for_each(|file| drop(ConfigFile::read(file).unwrap()));
+        files.iter().for_each(|file| drop(ConfigFile::read(file, &Keys::default()).unwrap()));
     }
 }

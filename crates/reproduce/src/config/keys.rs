@@ -1,4 +1,4 @@
-//! The table of keys. Adding a line here is all it takes to add a key.
+//! What a key is, and the table of the built-in ones. Adding a line here is all it takes to add a key.
 
 use super::Value;
 use super::value::Range;
@@ -28,11 +28,24 @@ const fn key(
     unit: &'static str,
     doc: &'static str,
 ) -> Key {
-    Key { name, alias: None, default, range, unit, doc, identity: false }
+    Key::new(name, default, range, unit, doc)
 }
 
 impl Key {
-    const fn alias(self, alias: &'static str) -> Self {
+    /// A key `section.name` with its default as one types it, what it accepts, the unit of its value, and what it does.
+    pub const fn new(
+        name: &'static str,
+        default: &'static str,
+        range: Range,
+        unit: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, alias: None, default, range, unit, doc, identity: false }
+    }
+
+    /// With another accepted spelling.
+    #[must_use]
+    pub const fn alias(self, alias: &'static str) -> Self {
         Self { alias: Some(alias), ..self }
     }
 
@@ -43,7 +56,7 @@ impl Key {
     /// The default value.
     ///
     /// # Panics
-    /// Never: a test reads every default.
+    /// Never for a key that stands in [`Keys`](super::Keys), which refuses others.
     pub fn default(&self) -> Value {
         self.range.parse(self.default).expect("defaults lie in their ranges")
     }
@@ -57,28 +70,41 @@ impl Key {
         self.range.parse(text).map_err(|expected| format!("  {} is {text}, expected {expected}", self.name))
     }
 
-    /// Edit distance from the nearest of the key's spellings: in full, by its last part, by its alias.
-    fn distance(&self, name: &str) -> usize {
-        let last = self.name.rsplit('.').next();
-        [Some(self.name), last, self.alias]
-            .into_iter()
-            .flatten()
-            .map(|known| strsim::levenshtein(known, name))
-            .min()
-            .unwrap_or(0)
+    /// The part of the name behind the section.
+    pub(super) fn last(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or(self.name, |(_, last)| last)
     }
 
-    /// The key of that name: in full, by alias, or by its last part where that is unambiguous.
-    pub(super) fn find(name: &str) -> Result<&'static Key, String> {
-        let short = |key: &&Key| key.name.rsplit('.').next() == Some(name);
-        let exact = KEYS.iter().find(|key| key.name == name || key.alias == Some(name));
-        let found = exact.or_else(|| {
-            let mut by_last = KEYS.iter().filter(short);
-            by_last.next().filter(|_| by_last.next().is_none())
-        });
-        found.ok_or_else(|| {
-            let nearest = KEYS.iter().min_by_key(|key| key.distance(name)).map_or("", |key| key.name);
-            format!("  unknown key {name}; did you mean {nearest}?")
+    /// The part of the name before it.
+    pub(super) fn section(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Edit distance from the nearest of the key's spellings: in full, by its last part, by its alias.
+    pub(super) fn distance(&self, name: &str) -> usize {
+        let spellings = [Some(self.name), Some(self.last()), self.alias].into_iter().flatten();
+        spellings.map(|known| strsim::levenshtein(known, name)).min().unwrap_or(0)
+    }
+
+    /// What is wrong with the key itself, if anything.
+    pub(super) fn fault(&self) -> Option<String> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+        };
+        let named = self.name.split_once('.').is_some_and(|(section, last)| plain(section) && plain(last));
+        let told = !self.doc.is_empty() && !self.unit.is_empty();
+        if !named {
+            return Some(format!(
+                "key {:?}, expected section.name of lower case, digits, _ and -",
+                self.name
+            ));
+        }
+        if !told {
+            return Some(format!("key {}, expected a doc and a unit", self.name));
+        }
+        self.range.parse(self.default).err().map(|expected| {
+            format!("key {} has the default {:?}, expected {expected}", self.name, self.default)
         })
     }
 }
@@ -89,7 +115,7 @@ const POSITIVE: Range = Range::Float(0.0, false, f64::INFINITY, false);
 const STRENGTH: Range = Range::Float(0.0, true, 10.0, true);
 const COUNT: Range = Range::Int(1, u64::MAX);
 
-/// All keys.
+/// The built-in keys.
 pub const KEYS: &[Key] = &[
     key("data.dataset", "synthetic", Range::OneOf(DATASETS), "name", "data set").trains(),
     key("data.dir", "", Range::Path, "path", "folder with the official files; synthetic sets need none"),

@@ -1,18 +1,21 @@
 //! The configuration of a run: one table of keys, from which defaults, checks, help and provenance follow.
 //!
 //! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network, a file,
-//! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit ([`KEYS`]);
+//! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit: the
+//! built-in ones ([`KEYS`]) and those that entries of the registry bring ([`Keys`]);
 //! unknown keys are refused with the nearest known one; all problems are reported at once.
 
 mod file;
 mod keys;
+mod known;
 mod preset;
 mod value;
 
 pub use file::ConfigFile;
 pub use keys::{KEYS, Key};
+pub use known::Keys;
 pub use preset::run_name;
-pub use value::Value;
+pub use value::{Range, Value};
 
 use basin_papers::Preset;
 use std::collections::BTreeMap;
@@ -62,6 +65,7 @@ impl fmt::Display for Origin {
 /// A checked configuration: every key has a value of its type within its range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    keys: Keys,
     values: BTreeMap<&'static str, (Value, Origin)>,
 }
 
@@ -71,11 +75,12 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
     pub fn resolve(
+        keys: &Keys,
         preset: &Preset,
         settings: &[(String, String)],
         varied: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
-        Self::resolve_over(preset, &[], settings, varied)
+        Self::resolve_over(keys, preset, &[], settings, varied)
     }
 
     /// As [`Config::resolve`], with the settings of a file between the preset and the other settings.
@@ -83,15 +88,16 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
     pub fn resolve_over(
+        keys: &Keys,
         preset: &Preset,
         file: &[(String, String)],
         settings: &[(String, String)],
         varied: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let defaults = KEYS.iter().map(|key| (key.name, (key.default(), Origin::Default)));
+        let defaults = keys.iter().map(|key| (key.name, (key.default(), Origin::Default)));
         let mut values: BTreeMap<_, _> = defaults.collect();
-        let mut put = |name: &str, text: &str, origin: Origin| match Key::find(name) {
+        let mut put = |name: &str, text: &str, origin: Origin| match keys.find(name) {
             Ok(key) => match key.parse(text) {
                 Ok(value) => drop(values.insert(key.name, (value, origin))),
                 Err(problem) => problems.push(problem),
@@ -101,7 +107,7 @@ impl Config {
         // Data set and network decide which values of the preset hold, so whatever names them is looked at first.
         let entries = preset::entries(preset);
         let named = |name: &str, otherwise: &str| {
-            let is_it = |key: &str| Self::is_key(key, name);
+            let is_it = |key: &str| keys.is_key(key, name);
             let varied = varied.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
             let asked =
                 file.iter().chain(settings).rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.clone());
@@ -124,26 +130,25 @@ impl Config {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
-        if problems.is_empty() { Ok(Self { values }) } else { Err(ConfigError { problems }) }
+        if problems.is_empty() {
+            Ok(Self { keys: keys.clone(), values })
+        } else {
+            Err(ConfigError { problems })
+        }
     }
 
     /// Resolves defaults and settings of the form `(key, text)`, without a preset.
     ///
     /// # Errors
     /// [`ConfigError`] lists everything wrong.
-    pub fn plain(settings: &[(String, String)]) -> Result<Self, ConfigError> {
-        Self::resolve(&Preset { name: "none", summary: "", text: "" }, settings, &[])
+    pub fn plain(keys: &Keys, settings: &[(String, String)]) -> Result<Self, ConfigError> {
+        Self::resolve(keys, &Preset { name: "none", summary: "", text: "" }, settings, &[])
     }
 
     /// The keys that the command line sets, in the order of their names.
     pub(crate) fn asked(&self) -> impl Iterator<Item = &'static str> {
         let asked = self.values.iter().filter(|(_, (_, origin))| *origin == Origin::CommandLine);
         asked.map(|(key, _)| *key)
-    }
-
-    /// Whether what was typed, in full or short, is the key of that name.
-    pub(crate) fn is_key(typed: &str, name: &str) -> bool {
-        Key::find(typed).is_ok_and(|key| key.name == name)
     }
 
     /// A whole number. Panics when the key is unknown or of another type: a bug, not an input.
@@ -186,16 +191,16 @@ impl Config {
     fn value(&self, key: &str) -> &Value {
         match self.values.get(key) {
             Some((value, _)) => value,
-            None => panic!("no key {key}"),
+            None => panic!("no key {key}: an entry's own keys are registered with it"),
         }
     }
 
-    /// As TOML, one line per key with its origin, in the order of [`KEYS`]. Where the data lies is left out:
+    /// As TOML, one line per key with its origin, in the order of [`Keys`]. Where the data lies is left out:
     /// it is a fact of the machine, not of the run.
     pub fn to_toml(&self) -> String {
         let mut out = format!("# Every value of this run and where it came from.\nformat = {FORMAT}\n");
         let mut section = "";
-        for key in KEYS.iter().filter(|key| key.name != DATA_DIR) {
+        for key in self.keys.iter().filter(|key| key.name != DATA_DIR) {
             let (value, origin) = &self.values[key.name];
             let (head, name) = key.name.split_once('.').unwrap_or(("", key.name));
             if head != section {
@@ -209,7 +214,7 @@ impl Config {
 
     /// As lines of TOML with whole keys: what the experiment sets, and what differs from another configuration.
     pub(crate) fn lines_beside(&self, other: &Self) -> String {
-        let keys = KEYS.iter().filter(|key| key.name != DATA_DIR);
+        let keys = self.keys.iter().filter(|key| key.name != DATA_DIR);
         let entries = keys.map(|key| (key.name, &self.values[key.name], &other.values[key.name].0));
         let told =
             entries.filter(|(_, (value, origin), other)| *origin == Origin::Experiment || value != *other);
@@ -229,20 +234,10 @@ impl Config {
 
     /// The part of the configuration that determines trained parameters, as text.
     pub(crate) fn training_identity(&self) -> String {
-        let shapes_training = |name: &str| KEYS.iter().any(|key| key.name == name && key.identity);
+        let shapes_training = |name: &str| self.keys.iter().any(|key| key.name == name && key.identity);
         let entry = |(name, (value, _)): (&&str, &(Value, Origin))| format!("{name}={}\n", value.toml());
         self.values.iter().filter(|(name, _)| shapes_training(name)).map(entry).collect()
     }
-}
-
-/// All keys as a table: name, default, allowed values, unit, doc.
-pub fn describe_keys() -> String {
-    let line = |key: &Key| {
-        let alias = key.alias.map_or(String::new(), |alias| format!(" (also {alias})"));
-        let (default, allowed) = (key.default().plain(), key.allowed());
-        format!("{}{alias}\n    {}; {allowed}; default {default:?} [{}]\n", key.name, key.doc, key.unit)
-    };
-    KEYS.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -253,7 +248,7 @@ mod tests {
 
     fn resolve(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::resolve(SingleBasin.preset("quick").unwrap(), &settings, &[])
+        Config::resolve(&Keys::default(), SingleBasin.preset("quick").unwrap(), &settings, &[])
     }
 
     #[test]
@@ -277,7 +272,8 @@ mod tests {
     fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
         for key in ["data.dataset", "dataset"] {
             let preset = SingleBasin.preset("paper").unwrap();
-            let config = Config::resolve(preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
+            let config =
+                Config::resolve(&Keys::default(), preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
             assert_eq!((config.int("train.epochs"), config.int("ensemble.split_epoch")), (190, 40));
         }
     }
@@ -295,7 +291,8 @@ mod tests {
     #[test]
     fn data_sets_are_those_that_can_be_loaded() {
         let known: Vec<String> = basin_data::DatasetId::ALL.iter().map(ToString::to_string).collect();
-        let key = Key::find("data.dataset").unwrap();
+        let keys = Keys::default();
+        let key = keys.find("data.dataset").unwrap();
         assert_eq!(key.allowed(), format!("one of {}", known.join(", ")));
     }
 
@@ -305,7 +302,7 @@ mod tests {
             for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
                 for model in ["resnet20", "vit"] {
                     let varied = [("data.dataset", dataset.into()), ("model.name", model.into())];
-                    Config::resolve(preset, &[], &varied).unwrap();
+                    Config::resolve(&Keys::default(), preset, &[], &varied).unwrap();
                 }
             }
         }

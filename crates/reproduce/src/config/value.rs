@@ -48,7 +48,7 @@ impl Value {
 
 /// What a key accepts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Range {
+pub enum Range {
     /// Whole numbers from the first to the second.
     Int(u64, u64),
     /// Numbers; each end with whether it belongs.

@@ -1,0 +1,157 @@
+//! The keys that a run knows: the built-in ones, and those that entries of the registry bring.
+//!
+//! A key of an entry is a key like any other: listed by `basin keys`, set by presets and `--set`, refused outside of its
+//! range, part of `config.resolved.toml`, of `results.json` and of the report. What a method reads reaches the names of
+//! nodes as it does for built-in methods: through the recipe, so that nodes which do not depend on a value share work.
+
+use super::{KEYS, Key};
+use std::sync::Arc;
+
+/// All keys of a run, each name once, keys of one section side by side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keys {
+    all: Arc<[Key]>,
+}
+
+impl Default for Keys {
+    /// The built-in ones.
+    fn default() -> Self {
+        Self { all: KEYS.into() }
+    }
+}
+
+impl Keys {
+    /// The built-in keys and more.
+    ///
+    /// # Errors
+    /// What is wrong with the new ones, a line each: a name that is taken or malformed, a default outside of its range,
+    /// no doc or unit.
+    pub fn with(more: &[Key]) -> Result<Self, Vec<String>> {
+        let (mut all, mut faults) = (KEYS.to_vec(), Vec::new());
+        for key in more {
+            let spellings = || [Some(key.name), key.alias].into_iter().flatten();
+            let taken = |known: &Key| spellings().any(|s| s == known.name || Some(s) == known.alias);
+            if let Some(fault) = key.fault() {
+                faults.push(fault);
+            } else if let Some(known) = all.iter().find(|known| taken(known)) {
+                faults.push(format!(
+                    "key {}, expected another name or alias than those of {}",
+                    key.name, known.name
+                ));
+            } else {
+                let section = all.iter().rposition(|known| known.section() == key.section());
+                all.insert(section.map_or(all.len(), |last| last + 1), *key);
+            }
+        }
+        if faults.is_empty() { Ok(Self { all: all.into() }) } else { Err(faults) }
+    }
+
+    /// In the order in which they are listed.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.all.iter()
+    }
+
+    /// The key of that name: in full, by alias, or by its last part where that is unambiguous. The last parts of built-in
+    /// keys stay theirs whatever entries bring.
+    pub(super) fn find(&self, name: &str) -> Result<&Key, String> {
+        let exact = self.iter().find(|key| key.name == name || key.alias == Some(name));
+        let built_in = || only(KEYS.iter().filter(|key| key.last() == name));
+        let any = || only(self.iter().filter(|key| key.last() == name));
+        exact.or_else(built_in).or_else(any).ok_or_else(|| {
+            let nearest = self.iter().min_by_key(|key| key.distance(name)).map_or("", |key| key.name);
+            format!("  unknown key {name}; did you mean {nearest}?")
+        })
+    }
+
+    /// Whether what was typed, in full or short, is the key of that name.
+    pub(crate) fn is_key(&self, typed: &str, name: &str) -> bool {
+        self.find(typed).is_ok_and(|key| key.name == name)
+    }
+
+    /// As a table: name, default, allowed values, unit, doc.
+    pub fn describe(&self) -> String {
+        let line = |key: &Key| {
+            let alias = key.alias.map_or(String::new(), |alias| format!(" (also {alias})"));
+            let (default, allowed) = (key.default().plain(), key.allowed());
+            format!("{}{alias}\n    {}; {allowed}; default {default:?} [{}]\n", key.name, key.doc, key.unit)
+        };
+        self.iter().map(line).collect()
+    }
+}
+
+/// The only one, if there is exactly one.
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Range};
+    use super::*;
+
+    const CYCLE: Key = Key::new("snapshot.epochs", "40", Range::Int(1, 100), "epochs", "length of a cycle");
+    const FLOOR: Key = Key::new("ensemble.floor", "0", Range::Float(0.0, true, 1.0, true), "rate", "a floor");
+
+    fn settings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn keys_of_entries_are_set_checked_and_shown_like_others() {
+        let keys = Keys::with(&[CYCLE, FLOOR]).unwrap();
+        let config = Config::plain(&keys, &settings(&[("snapshot.epochs", "7"), ("floor", "0.5")])).unwrap();
+        assert_eq!((config.int(CYCLE.name), config.float(FLOOR.name)), (7, 0.5));
+        // One table per section, or it would not parse.
+        let parsed: toml::Table = config.to_toml().parse().unwrap();
+        assert_eq!(parsed["snapshot"]["epochs"].as_integer(), Some(7));
+        assert_eq!(parsed["ensemble"]["floor"].as_float(), Some(0.5));
+        assert_eq!(config.to_json()["snapshot"]["epochs"], 7);
+        assert!(
+            keys.describe()
+                .contains("snapshot.epochs\n    length of a cycle; a whole number in 1 to 100; default")
+        );
+        let error = Config::plain(&keys, &settings(&[("snapshot.epochs", "0"), ("snapshot.epoch", "1")]))
+            .unwrap_err();
+        let expected = [
+            "  snapshot.epochs is 0, expected a whole number in 1 to 100",
+            "  unknown key snapshot.epoch; did you mean snapshot.epochs?",
+        ];
+        assert_eq!(error.problems, expected);
+    }
+
+    #[test]
+    fn a_short_name_of_a_built_in_key_stays_its_own() {
+        let keys = Keys::with(&[CYCLE]).unwrap();
+        let config = Config::plain(&keys, &settings(&[("epochs", "9")])).unwrap();
+        assert_eq!((config.int("train.epochs"), config.int(CYCLE.name)), (9, 40));
+    }
+
+    #[test]
+    fn the_keys_of_an_entry_name_no_nodes_of_others() {
+        let (keys, without) = (Keys::with(&[CYCLE]).unwrap(), Config::plain(&Keys::default(), &[]).unwrap());
+        let with = Config::plain(&keys, &settings(&[("snapshot.epochs", "7")])).unwrap();
+        assert_eq!(with.training_identity(), without.training_identity());
+    }
+
+    #[test]
+    fn keys_that_contradict_others_or_themselves_are_refused_together() {
+        let key = |name, default| Key::new(name, default, Range::Int(1, 9), "unit", "doc");
+        let bad = [
+            key("train.batch", "1"),
+            key("a.b", "0"),
+            key("a", "1"),
+            key("a.c", "1").alias("tau"),
+            key("A.b", "1"),
+        ];
+        let faults = Keys::with(&bad).unwrap_err();
+        let expected = [
+            "key train.batch, expected another name or alias than those of train.batch",
+            "key a.b has the default \"0\", expected a whole number in 1 to 9",
+            "key \"a\", expected section.name of lower case, digits, _ and -",
+            "key a.c, expected another name or alias than those of ensemble.temperature",
+            "key \"A.b\", expected section.name of lower case, digits, _ and -",
+        ];
+        assert_eq!(faults, expected);
+        assert!(Keys::with(&[Key::new("a.b", "1", Range::Int(1, 9), "", "doc")]).is_err());
+    }
+}
