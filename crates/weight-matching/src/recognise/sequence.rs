@@ -230,16 +230,15 @@ impl Walk<'_> {
         dense && named && !self.tokens && before.is_some_and(|x| self.width(x) == self.width(y))
     }
 
-    /// The value, tied to all of its width before it.
-    fn tied_to_equals(&mut self, open: bool, child: &Module<'_>, mut y: Value, reached: &[Value]) -> Walked {
-        let equal: Vec<Value> = reached.iter().copied().filter(|x| self.width(*x) == self.width(y)).collect();
-        if open && child.leaf().is_some() && !equal.is_empty() {
+    /// The value, tied to the last of its width before it, which is tied to those before.
+    fn tied_to_equals(&mut self, open: bool, child: &Module<'_>, y: Value, reached: &[Value]) -> Walked {
+        let Some(x) = reached.iter().rev().copied().find(|x| self.width(*x) == self.width(y)) else {
+            return Ok(y);
+        };
+        if open && child.leaf().is_some() {
             self.open.insert(Open::Order);
         }
-        for x in equal {
-            y = self.tie(child, y, x)?;
-        }
-        Ok(y)
+        self.tie(child, y, x)
     }
 
     /// An array beside the modules: tokens, positions, the scale of a layer.

@@ -2,6 +2,9 @@
 
 use basin_core::Params;
 
+/// Deepest nesting of modules; what stands behind it in a name belongs to the array.
+const DEEPEST: usize = 64;
+
 /// A module: arrays of its own, and modules in it, in the order of the file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Module<'a> {
@@ -36,8 +39,10 @@ impl<'a> Module<'a> {
         for (name, array) in params.iter() {
             let mut module = &mut root;
             let mut rest = name;
-            while let Some((key, inner)) = rest.split_once('.') {
-                let at = module.children.iter().position(|child| child.key == key).unwrap_or_else(|| {
+            for _ in 0..DEEPEST {
+                let Some((key, inner)) = rest.split_once('.') else { break };
+                // The arrays of a module stand side by side, as a rule.
+                let at = module.children.iter().rposition(|child| child.key == key).unwrap_or_else(|| {
                     let path = name[..name.len() - inner.len() - 1].to_owned();
                     module.children.push(Self { path, key, ..Self::default() });
                     module.children.len() - 1
