@@ -27,6 +27,7 @@ mod recognised_cnns;
 mod recognised_decoders;
 mod recognised_groups;
 mod recognised_mlps;
+mod recognised_names;
 mod recognised_others;
 mod recognised_resnets;
 mod recognised_traps;

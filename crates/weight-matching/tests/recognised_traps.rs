@@ -5,8 +5,7 @@ use crate::forward::{Rows, random_rows};
 use crate::images::Image;
 use crate::layers::{Conv, Kind, Net, image, relu};
 use crate::recognised::{never_wrong, untold};
-use basin_core::{Array, Params};
-use weight_matching::recognise::{Padding, Told, Unrecognised, recognise};
+use weight_matching::recognise::{Padding, Told};
 
 fn beside(parts: &[&Image]) -> Image {
     Image::new(parts[0].side, parts.iter().flat_map(|part| part.channels.clone()).collect())
@@ -193,19 +192,5 @@ fn inputs_that_come_in_again() {
             [alpha, colours].concat()
         };
         never_wrong(&format!("field {wide} {view}"), &function, &[]);
-    }
-}
-
-/// A file may name its arrays as it likes: neither the depth nor the number of its modules exhausts anything.
-#[test]
-fn names_of_any_depth_and_number_are_no_trouble() {
-    let array = |shape: &[usize]| Array::full(shape.to_vec(), 0.5);
-    let deep = format!("{}weight", "a.".repeat(200_000));
-    let net: Params = [(deep, array(&[4, 3]))].into_iter().collect();
-    assert!(recognise(&net, &untold()).is_err());
-    let wide: Params = (0..3000).map(|i| (format!("l{i}.weight"), array(&[4, 4]))).collect();
-    for ordered in [true, false] {
-        let told = Told { ordered, ..Told::default() };
-        assert!(matches!(recognise(&wide, &told), Err(Unrecognised::Open { .. })), "ordered: {ordered}");
     }
 }

@@ -66,6 +66,18 @@ impl<'a> Wiring<'a> {
         Self { params, shapes, program }
     }
 
+    /// How far it is, for [`Wiring::rewind`].
+    pub(crate) fn mark(&self) -> [usize; 2] {
+        [self.program.ops.len(), self.program.kept.len()]
+    }
+
+    /// Forgets everything since a mark.
+    pub(crate) fn rewind(&mut self, [ops, kept]: [usize; 2]) {
+        self.program.ops.truncate(ops);
+        self.program.widths.truncate(ops);
+        self.program.kept.truncate(kept);
+    }
+
     /// Channels of a value.
     pub fn width(&self, value: Value) -> usize {
         self.program.widths[value.0]

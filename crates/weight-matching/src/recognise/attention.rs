@@ -2,8 +2,8 @@
 
 use super::Open;
 use super::tree::{Leaf, Module};
-use super::walk::{Walk, Walked, stuck, wiring};
-use crate::network::Value;
+use super::walk::{Stuck, Walk, Walked, stuck, wiring};
+use crate::network::{Value, WiringError};
 
 /// Names of queries, keys and values that are layers of their own.
 const SEPARATE: &[[&str; 3]] = &[
@@ -123,16 +123,12 @@ impl Walk<'_> {
             return Err(stuck(path, "attention to another sequence, which names do not connect"));
         }
         self.tokens = true;
-        let x = x.unwrap_or_else(|| {
-            let read = match &parts.input {
-                Input::Packed(weight, _) => self.net.shape(weight).map_or(0, |shape| shape[shape.len() - 1]),
-                Input::Separate([q, ..]) => q.sizes().map_or(0, |(read, _)| read),
-            };
-            let input = self.net.input(read);
-            self.input = self.input.or(Some(input));
-            input
-        });
-        let told = |error: &crate::network::WiringError| wiring(path, error);
+        let read = match &parts.input {
+            Input::Packed(weight, _) => self.net.shape(weight).map_or(0, |shape| shape[shape.len() - 1]),
+            Input::Separate([q, ..]) => q.sizes().map_or(0, |(read, _)| read),
+        };
+        let x = self.begun(x, read);
+        let told = |error: &WiringError| wiring(path, error);
         let [mut q, k, mut v] = match &parts.input {
             Input::Packed(weight, bias) => {
                 let rows = self.net.dense_of(weight, bias, x).map_err(|error| told(&error))?;
@@ -166,20 +162,14 @@ impl Walk<'_> {
         for norm in module.children.iter().filter(|child| parts.is_behind(child, width)) {
             y = self.module(norm, Some(y))?;
         }
-        if self.width(y) == self.width(x) && path != self.facts.root { self.tie(module, y, x) } else { Ok(y) }
+        self.around(module, x, y)
     }
 
-    fn heads_refused(
-        &self,
-        path: &str,
-        heads: Option<usize>,
-        q: Value,
-        error: &crate::network::WiringError,
-    ) -> super::walk::Stuck {
+    fn heads_refused(&self, path: &str, heads: Option<usize>, q: Value, error: &WiringError) -> Stuck {
         match heads {
             Some(heads) => {
                 let reason = format!("{heads} heads do not divide its {} units", self.width(q));
-                super::walk::Stuck { told: true, ..stuck(path, &reason) }
+                Stuck { told: true, ..stuck(path, &reason) }
             }
             None => wiring(path, error),
         }
@@ -237,8 +227,10 @@ impl Walk<'_> {
             }
         }
         if table || self.facts.shared_heads || !parts.by_rows {
+            self.open.insert(Open::Tables);
             return Ok((None, true));
         }
+        self.used.heads |= shown.is_none();
         let heads = shown.or(self.told.heads);
         if heads.is_none() {
             self.open.insert(Open::Heads { queries: wide, keys });

@@ -116,6 +116,7 @@ impl Walk<'_> {
         if !is_block(module) || convolutions < 2 || depthwise || wrote <= read {
             return Ok(y);
         }
+        self.used.padding = true;
         if self.told.padding.is_none() {
             self.open.insert(Open::Padding);
         }

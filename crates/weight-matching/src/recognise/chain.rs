@@ -4,7 +4,7 @@ use super::attention::is_core;
 use super::tree::{Leaf, Module};
 use super::walk::{Facts, Walked, stuck};
 use super::{Told, block, sorted};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A module on its turn.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Chain<'m, 'a> {
     pub(super) certain: bool,
     /// Whether it is the whole network.
     pub(super) root: bool,
+    /// Whether it has several layers, so that they may be connected in several ways.
+    pub(super) several: bool,
 }
 
 impl<'m, 'a> Chain<'m, 'a> {
@@ -31,7 +33,7 @@ impl<'m, 'a> Chain<'m, 'a> {
         if let Some(order) = told.order.as_deref().filter(|_| root) {
             let (all, ordered) = if module.is_list() { (by_number(all), true) } else { (all, told.ordered) };
             let steps = in_order(&all, order, ordered)?.into_iter().map(Step::from).collect();
-            return Ok(Self { steps, certain: true, root });
+            return Ok(Self { steps, certain: true, root, several: true });
         }
         let (ordered, certain) = match module.is_list() {
             true => (by_number(all), is_certain_list(module)),
@@ -43,7 +45,8 @@ impl<'m, 'a> Chain<'m, 'a> {
             certain || core && module.children.iter().all(|child| is_core(child) || child.weights() <= 1);
         let (late, early): (Vec<_>, Vec<_>) = ordered.into_iter().partition(|child| is_pooler(child));
         let steps = with_norms([early, late].concat(), told.ordered || module.is_list(), facts);
-        Ok(Self { steps, certain, root })
+        let several = steps.iter().filter(|step| step.module.is_step()).count() > 1;
+        Ok(Self { steps, certain, root, several })
     }
 }
 
@@ -120,24 +123,24 @@ fn with_norms<'m, 'a>(all: Vec<&'m Module<'a>>, ordered: bool, facts: &Facts) ->
         .filter_map(|at| Some((at, layer_of(all[at])?)))
         .collect();
     let between = norms.iter().all(|&(norm, layer)| norm.abs_diff(layer) == 1);
+    if ordered && between && facts.norm_first.is_none() {
+        return all.into_iter().map(Step::from).collect();
+    }
+    let mut own: BTreeMap<usize, Vec<&Module<'a>>> = BTreeMap::new();
+    norms.iter().for_each(|&(norm, layer)| own.entry(layer).or_default().push(all[norm]));
+    let moved: BTreeSet<usize> = norms.iter().map(|&(norm, _)| norm).collect();
     let mut steps = Vec::new();
-    for (at, &child) in all.iter().enumerate() {
-        if norms.iter().any(|(norm, _)| *norm == at) && !(ordered && between && facts.norm_first.is_none()) {
-            continue;
-        }
-        let own: Vec<&Module<'a>> = match ordered && between && facts.norm_first.is_none() {
-            true => Vec::new(),
-            false => norms.iter().filter(|(_, layer)| *layer == at).map(|(norm, _)| all[*norm]).collect(),
-        };
+    for (at, &child) in all.iter().enumerate().filter(|(at, _)| !moved.contains(at)) {
         let (read, wrote) = child.sizes().unwrap_or_default();
+        let reads = |norm: &Module<'a>| norm.norm_width() == Some(read);
         let before = |norm: &&Module<'a>| {
-            norm.norm_width() != Some(wrote)
-                || facts.norm_first == Some(true) && norm.norm_width() == Some(read)
+            norm.norm_width() != Some(wrote) || facts.norm_first == Some(true) && reads(norm)
         };
-        let (first, behind): (Vec<_>, Vec<_>) = own.into_iter().partition(before);
+        let (first, behind): (Vec<_>, Vec<_>) =
+            own.remove(&at).unwrap_or_default().into_iter().partition(before);
         steps.extend(first.into_iter().map(Step::from));
         steps.push(Step::from(child));
-        let both = |norm: &Module<'a>| facts.norm_first.is_none() && norm.norm_width() == Some(read);
+        let both = |norm: &Module<'a>| facts.norm_first.is_none() && reads(norm);
         steps.extend(behind.into_iter().map(|module| Step { module, both: both(module) }));
     }
     steps
@@ -185,6 +188,7 @@ impl Facts {
         let tables = modules.iter().any(|module| table(&module));
         let positions = ["pos_emb", "position_emb", "positional_emb", "pos_encod", "wpe"];
         Self {
+            modules: modules.len(),
             root: root.path.clone(),
             norm_first,
             positions: tables || positions.iter().any(|word| named(word)),

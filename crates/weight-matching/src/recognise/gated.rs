@@ -2,17 +2,19 @@
 
 use super::tree::{Leaf, Module};
 use super::walk::{Walk, Walked, stuck, wiring};
-use crate::network::{Norm, Value};
+use crate::network::{Value, WiringError};
 
 /// Names of gate, value and the layer that reads their product.
 const GATED: &[[&str; 3]] = &[
     ["gate_proj", "up_proj", "down_proj"],
-    ["w1", "w3", "w2"],
     ["wi_0", "wi_1", "wo"],
     ["fc1_g", "fc1_x", "fc2"],
     ["gate", "up", "down"],
     ["linear_gate", "linear_up", "linear_down"],
 ];
+
+/// Such names that mean this in a feed-forward module alone; elsewhere they number layers.
+const NUMBERED: [&str; 3] = ["w1", "w3", "w2"];
 
 /// Names of modules that are two layers, one behind the other.
 pub(super) const PAIRS: &[[&str; 2]] = &[
@@ -27,11 +29,15 @@ pub(super) const PAIRS: &[[&str; 2]] = &[
     ["0", "3"],
 ];
 
+/// Whether a module is called the feed-forward part of a transformer's layer.
+fn is_feed_forward(module: &Module<'_>) -> bool {
+    let key = module.key.to_ascii_lowercase();
+    ["mlp", "ffn", "feed_forward", "ff"].iter().any(|word| key.contains(word))
+}
+
 /// Whether a module is two layers, one behind the other, by its name and theirs.
 pub(super) fn is_pair(module: &Module<'_>) -> bool {
-    let key = module.key.to_ascii_lowercase();
-    let named = ["mlp", "ffn", "feed_forward", "ff"].iter().any(|word| key.contains(word));
-    named
+    is_feed_forward(module)
         && module.layers().len() == 2
         && PAIRS.iter().any(|keys| keys.iter().all(|key| module.child(key).is_some()))
 }
@@ -50,7 +56,8 @@ pub(super) enum Gated<'m, 'a> {
 impl<'m, 'a> Gated<'m, 'a> {
     pub(super) fn of(module: &'m Module<'a>) -> Option<Self> {
         let dense = |key: &str| module.child(key).filter(|child| child.leaf() == Some(Leaf::Dense));
-        let unit = GATED.iter().find_map(|keys| {
+        let numbered = is_feed_forward(module).then_some(&NUMBERED);
+        let unit = GATED.iter().chain(numbered).find_map(|keys| {
             let [gate, up, down] = keys.map(dense);
             let (gate, up, down) = (gate?, up?, down?);
             let sizes = gate.sizes()? == up.sizes()? && down.sizes()?.0 == up.sizes()?.1;
@@ -69,12 +76,8 @@ impl Walk<'_> {
         let path = module.path.as_str();
         match gated {
             Gated::Unit([gate, up, down]) => {
-                let x = x.unwrap_or_else(|| {
-                    let input = self.net.input(up.sizes().map_or(0, |(read, _)| read));
-                    self.input = self.input.or(Some(input));
-                    input
-                });
-                let made = || -> Result<Value, crate::network::WiringError> {
+                let x = self.begun(x, up.sizes().map_or(0, |(read, _)| read));
+                let made = || -> Result<Value, WiringError> {
                     let gate = self.net.dense(&gate.path, x)?;
                     let gate = self.net.activation(gate);
                     let up = self.net.dense(&up.path, x)?;
@@ -82,11 +85,7 @@ impl Walk<'_> {
                     self.net.dense(&down.path, product)
                 }();
                 let y = made.map_err(|error| wiring(path, &error))?;
-                if self.width(y) == self.width(x) && path != self.facts.root {
-                    self.tie(module, y, x)
-                } else {
-                    Ok(y)
-                }
+                self.around(module, x, y)
             }
             Gated::Merging { norm, reduction } => {
                 let x = x.ok_or_else(|| stuck(path, "pixels merged before any layer"))?;
@@ -95,8 +94,7 @@ impl Walk<'_> {
                     return Err(stuck(path, &format!("it reads {read} units, expected four times {width}")));
                 }
                 let four = self.net.concat(&[x; 4]);
-                let four =
-                    self.net.norm(&norm.path, four, Norm::Layer).map_err(|error| wiring(path, &error))?;
+                let four = self.module(norm, Some(four))?;
                 self.net.dense(&reduction.path, four).map_err(|error| wiring(path, &error))
             }
         }

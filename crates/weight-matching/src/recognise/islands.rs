@@ -16,12 +16,12 @@ impl Walk<'_> {
     /// as it is, and answers with the number of parts. Blocks of `strange` names are not known.
     pub(super) fn islands(&mut self, module: &Module<'_>, strange: &BTreeSet<Vec<String>>) -> Walked<usize> {
         let strange_itself = is_block(module) && strange.contains(&keys(module));
-        if module.leaf().is_none() && is_part(module) && !strange_itself {
-            let mut attempt = self.clone();
-            if attempt.island(module).is_ok() {
-                *self = attempt;
-                return Ok(1);
-            }
+        if module.leaf().is_none()
+            && is_part(module)
+            && !strange_itself
+            && self.attempt(|walk| walk.island(module)).is_ok()
+        {
+            return Ok(1);
         }
         for (key, _) in &module.arrays {
             self.keep(&module.name(key))?;
@@ -42,12 +42,14 @@ impl Walk<'_> {
             if wrote != again || wrote == read {
                 continue;
             }
-            let mut attempt = self.clone();
-            let x = attempt.net.input(read);
-            let made = attempt.module(first, Some(x)).and_then(|hidden| attempt.module(second, Some(hidden)));
-            if let Ok(y) = made {
-                attempt.outputs.push(y);
-                *self = attempt;
+            let made = self.attempt(|walk| {
+                let x = walk.net.input(read);
+                let hidden = walk.module(first, Some(x))?;
+                let y = walk.module(second, Some(hidden))?;
+                walk.outputs.push(y);
+                Ok(())
+            });
+            if made.is_ok() {
                 return keys.to_vec();
             }
         }

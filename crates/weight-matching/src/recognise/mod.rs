@@ -44,9 +44,10 @@ use crate::{PermutationSpec, SpecError};
 use basin_core::Params;
 use questions::{Open, summary};
 pub use residual_mlp::residual_mlp_of;
+use std::collections::BTreeSet;
 use thiserror::Error;
 use tree::{Leaf, Module};
-use walk::{Facts, Stuck, Walk};
+use walk::{Facts, Stuck, Used, Walk};
 
 /// What is known of a network besides its arrays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +84,10 @@ pub struct Recognised {
     pub spec: PermutationSpec,
     /// The network, or parts of it: some network with these symmetries.
     pub program: Program,
+    /// Whether it is the whole network, from its input to its output.
+    pub whole: bool,
+    /// Whether anything is left open, so that units may stay that could move.
+    pub open: bool,
     /// The layers, in words.
     pub summary: String,
     /// What is left open, and what was done about it, one sentence each.
@@ -139,7 +144,6 @@ pub fn recognise(params: &Params, told: &Told) -> Result<Recognised, Unrecognise
     let root = Module::of(params);
     let facts = Facts::of(&root);
     let summary = summary(&root);
-    let found = whole(params, &root, told, &facts);
     let refused = |Stuck { told: told_wrong, at, reason }: Stuck| {
         let summary = summary.clone();
         match told_wrong || told.order.is_some() {
@@ -147,21 +151,15 @@ pub fn recognise(params: &Params, told: &Told) -> Result<Recognised, Unrecognise
             false => Unrecognised::Unknown { summary, at, reason },
         }
     };
-    let (program, open, note) = match found {
-        Ok((program, open)) => (program, open, None),
+    let (found, unconnected) = match whole(params, &root, told, &facts) {
+        Ok(found) => (found, None),
         Err(stuck) if stuck.told || told.order.is_some() => return Err(refused(stuck)),
         Err(stuck) => match parts(params, &root, told, &facts, &stuck) {
-            Ok((program, open, count)) if count > 0 => {
-                let note = format!(
-                    "how the parts are connected does not show (at {}, {}): units move inside {count} known parts, all \
-                     others stay",
-                    stuck.at, stuck.reason
-                );
-                (program, open, Some((note, stuck)))
-            }
-            _ => return Err(refused(stuck)),
+            Ok(found) => (found, Some(stuck)),
+            Err(_) => return Err(refused(stuck)),
         },
     };
+    let Found { program, open, used, count } = found;
     let spec = program.matchable_spec().map_err(|error: SpecError| Unrecognised::Rigid {
         summary: summary.clone(),
         reason: error.to_string(),
@@ -169,32 +167,54 @@ pub fn recognise(params: &Params, told: &Told) -> Result<Recognised, Unrecognise
     let questions: Vec<String> = open.iter().map(|open| open.question(&root)).collect();
     if spec.permutations().len() == 0 {
         let recurrent = root.all().iter().any(|module| module.leaf() == Some(Leaf::Recurrent));
-        return Err(match note {
-            Some((_, stuck)) => refused(stuck),
-            None if recurrent => {
-                let reason =
-                    "the units of recurrent layers act on two axes of one array, which matching cannot solve";
-                Unrecognised::Rigid { summary, reason: reason.into() }
-            }
+        let rigid = |reason: &str| Unrecognised::Rigid { summary: summary.clone(), reason: reason.into() };
+        return Err(match unconnected {
+            Some(stuck) => refused(stuck),
+            None if recurrent => rigid(
+                "the units of recurrent layers act on two axes of one array, which matching cannot solve",
+            ),
             None if !questions.is_empty() => Unrecognised::Open { summary, questions },
-            None => {
-                let reason = "every unit is an input or an output, or added to one, and keeps its order";
-                Unrecognised::Rigid { summary, reason: reason.into() }
-            }
+            None => rigid("every unit is an input or an output, or added to one, and keeps its order"),
         });
     }
-    let notes = note.map(|(note, _)| note).into_iter().chain(questions).collect();
-    Ok(Recognised { spec, program, summary, notes })
+    let (whole, open) = (unconnected.is_none(), !questions.is_empty());
+    let parts = unconnected.map(|Stuck { at, reason, .. }| {
+        format!(
+            "how the parts are connected does not show (at {at}, {reason}): units move inside {count} known parts, all \
+             others stay"
+        )
+    });
+    let notes = parts.into_iter().chain(questions).chain(idle(told, used)).collect();
+    Ok(Recognised { spec, program, whole, open, summary, notes })
 }
 
-type Found = (Program, std::collections::BTreeSet<Open>);
+/// What was told and had no say.
+fn idle(told: &Told, used: Used) -> impl Iterator<Item = String> {
+    let all = [
+        ("heads", told.heads.is_some() && !used.heads, "no attention layer takes a number of heads"),
+        ("groups", told.groups.is_some() && !used.groups, "no normalisation takes a number of groups"),
+        ("padding", told.padding.is_some() && !used.padding, "no shortcut pads"),
+    ];
+    all.into_iter()
+        .filter(|(_, idle, _)| *idle)
+        .map(|(flag, _, why)| format!("--{flag} plays no part: {why} in this network"))
+}
+
+/// What a walk brought together.
+struct Found {
+    program: Program,
+    open: BTreeSet<Open>,
+    used: Used,
+    /// Number of parts.
+    count: usize,
+}
 
 /// The whole network, from its input to its output.
 fn whole(params: &Params, root: &Module<'_>, told: &Told, facts: &Facts) -> Result<Found, Stuck> {
     let mut walk = Walk::new(Wiring::new(params), told, facts);
     let output = walk.module(root, None)?;
     walk.outputs.push(output);
-    finish(walk, root)
+    finish(walk, root, 1)
 }
 
 /// The parts that are known.
@@ -204,7 +224,7 @@ fn parts(
     told: &Told,
     facts: &Facts,
     stuck: &Stuck,
-) -> Result<(Program, std::collections::BTreeSet<Open>, usize), Stuck> {
+) -> Result<Found, Stuck> {
     let mut walk = Walk::new(Wiring::new(params), told, facts);
     // Blocks like the one inside which the walk ended are not what their names say.
     let inside = |module: &&Module<'_>| {
@@ -213,11 +233,11 @@ fn parts(
     };
     let strange = root.all().into_iter().filter(inside).map(islands::keys).collect();
     let count = walk.islands(root, &strange)?;
-    finish(walk, root).map(|(program, open)| (program, open, count))
+    if count == 0 { Err(stuck.clone()) } else { finish(walk, root, count) }
 }
 
-fn finish(walk: Walk<'_>, root: &Module<'_>) -> Result<Found, Stuck> {
-    let Walk { net, outputs, open, .. } = walk;
+fn finish(walk: Walk<'_>, root: &Module<'_>, count: usize) -> Result<Found, Stuck> {
+    let Walk { net, outputs, open, used, .. } = walk;
     let program = net.finish(&outputs).map_err(|error| walk::wiring(&root.path, &error))?;
-    Ok((program, open))
+    Ok(Found { program, open, used, count })
 }

@@ -7,6 +7,8 @@ use super::tree::{Leaf, Module};
 pub(super) enum Open {
     /// The heads of attention, by its widths.
     Heads { queries: usize, keys: usize },
+    /// Attention with tables of its own, or rows in another order than head by head.
+    Tables,
     /// Over how many channels a normalisation goes.
     Groups,
     /// Whether layers of one width are added to one another, or run in another order.
@@ -31,6 +33,9 @@ impl Open {
                      them: --heads N, with N one of {}",
                     choices.join(", ")
                 )
+            }
+            Self::Tables => {
+                "attention that has tables for its heads, or rows that mix queries, keys and values: its units stay".into()
             }
             Self::Groups => "normalisations without running statistics may go over all channels or over groups, and \
                              channels stay within the smallest groups possible; if it is LayerNorm or GroupNorm with \

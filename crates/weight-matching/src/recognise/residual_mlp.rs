@@ -43,7 +43,7 @@ pub fn residual_mlp_of(params: &Params, ordered: bool) -> Result<Recognised, Unr
     let spec = program.spec().map_err(|error| refuse(&first.path, error.to_string()))?;
     let note =
         format!("{} blocks between {} and {}, on a stream as told", inner.len() / 2, first.path, last.path);
-    Ok(Recognised { spec, program, summary: summary(&root), notes: vec![note] })
+    Ok(Recognised { spec, program, whole: true, open: false, summary: summary(&root), notes: vec![note] })
 }
 
 fn wire(

@@ -55,10 +55,10 @@ impl Walk<'_> {
                 Some(self.layered(chain, step.module, x, &mut reached)?)
             };
             if let Some(value) = x {
-                x = Some(self.catch_up(module, value, &mut reached));
+                x = Some(self.catch_up(module, chain.certain, value, &mut reached));
             }
         }
-        self.settle(module, &reached)?;
+        self.settle(module, chain.certain, &reached)?;
         x.ok_or_else(|| stuck(&module.path, "no layer in it"))
     }
 
@@ -113,8 +113,7 @@ impl Walk<'_> {
                 sum = self.tie(child, x, y)?;
             }
         } else if !chain.certain {
-            let several = chain.root && chain.steps.iter().filter(|step| step.module.is_step()).count() > 1;
-            sum = self.tied_to_equals(several, child, y, &reached.values)?;
+            sum = self.tied_to_equals(chain.root && chain.several, child, y, &reached.values)?;
         } else if let Some((_, before)) = reached.last.filter(|(last, _)| is_gate(last, child))
             && !chain.root
             && self.width(before) == self.width(y)
@@ -139,14 +138,23 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Gives what was waiting for units of this width its place.
-    fn catch_up(&mut self, module: &Module<'_>, mut x: Value, reached: &mut Reached<'_, '_>) -> Value {
-        reached.arrays.retain(|(key, shape)| match self.own_array(module, key, shape, x) {
-            Some(next) => {
-                x = next;
-                false
+    /// Gives what was waiting for units of this width its place. Arrays wait where values of one width are not tied,
+    /// and may belong to any of them.
+    fn catch_up(
+        &mut self,
+        module: &Module<'_>,
+        certain: bool,
+        mut x: Value,
+        reached: &mut Reached<'_, '_>,
+    ) -> Value {
+        reached.arrays.retain(|(key, shape)| {
+            match self.own_array(module, key, shape, x).filter(|_| !certain) {
+                Some(next) => {
+                    x = next;
+                    false
+                }
+                None => true,
             }
-            None => true,
         });
         reached.late.retain(|norm| {
             let fits = norm.norm_width() == Some(self.width(x));
@@ -184,7 +192,7 @@ impl Walk<'_> {
     }
 
     /// Gives what is still waiting a place among what was computed before, or refuses.
-    fn settle(&mut self, module: &Module<'_>, reached: &Reached<'_, '_>) -> Walked<()> {
+    fn settle(&mut self, module: &Module<'_>, certain: bool, reached: &Reached<'_, '_>) -> Walked<()> {
         for norm in &reached.late {
             let mut values = reached.values.iter().rev().copied();
             let own = values.find(|value| norm.norm_width() == Some(self.width(*value)));
@@ -193,13 +201,16 @@ impl Walk<'_> {
             self.module(norm, Some(own))?;
         }
         for (key, shape) in &reached.arrays {
-            if shape.iter().product::<usize>() > 1 && !is_buffer(key) {
-                return Err(stuck(
-                    &module.name(key),
-                    &format!("an array {shape:?} that belongs to no layer"),
-                ));
+            let name = module.name(key);
+            let small = shape.iter().product::<usize>() <= 1 || is_buffer(key);
+            let values = reached.values.iter().filter(|_| certain && !small);
+            let placed = values.filter(|x| self.own_array(module, key, shape, **x).is_some()).count();
+            if placed == 0 {
+                if !small {
+                    return Err(stuck(&name, &format!("an array {shape:?} that belongs to no layer")));
+                }
+                self.keep(&name)?;
             }
-            self.keep(&module.name(key))?;
         }
         Ok(())
     }

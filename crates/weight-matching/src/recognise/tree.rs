@@ -1,6 +1,7 @@
 //! The modules of a network, from the names of its arrays.
 
 use basin_core::Params;
+use std::collections::BTreeMap;
 
 /// Deepest nesting of modules; what stands behind it in a name belongs to the array.
 const DEEPEST: usize = 64;
@@ -35,28 +36,42 @@ pub(super) enum Leaf {
 impl<'a> Module<'a> {
     /// The tree of a network.
     pub(super) fn of(params: &'a Params) -> Self {
-        let mut root = Self::default();
+        // Each module with its parent, which stands before it.
+        let mut modules = vec![(Self::default(), 0)];
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, array) in params.iter() {
-            let mut module = &mut root;
-            let mut rest = name;
+            let (mut at, mut start) = (0, 0);
             for _ in 0..DEEPEST {
-                let Some((key, inner)) = rest.split_once('.') else { break };
-                // The arrays of a module stand side by side, as a rule.
-                let at = module.children.iter().rposition(|child| child.key == key).unwrap_or_else(|| {
-                    let path = name[..name.len() - inner.len() - 1].to_owned();
-                    module.children.push(Self { path, key, ..Self::default() });
-                    module.children.len() - 1
+                let Some(dot) = name[start..].find('.') else { break };
+                let (path, key) = (&name[..start + dot], &name[start..start + dot]);
+                at = *places.entry(path).or_insert_with(|| {
+                    modules.push((Self { path: path.to_owned(), key, ..Self::default() }, at));
+                    modules.len() - 1
                 });
-                module = &mut module.children[at];
-                rest = inner;
+                start += dot + 1;
             }
-            module.arrays.push((rest, array.shape()));
+            modules[at].0.arrays.push((&name[start..], array.shape()));
         }
+        let mut root = Self::assembled(modules);
         // What all names share says nothing.
         while root.arrays.is_empty() && root.children.len() == 1 && !root.children[0].children.is_empty() {
             root = root.children.remove(0);
         }
         root
+    }
+
+    fn assembled(mut modules: Vec<(Self, usize)>) -> Self {
+        let mut children: Vec<Vec<Self>> = modules.iter().map(|_| Vec::new()).collect();
+        while let Some((mut module, parent)) = modules.pop() {
+            // The last ones come first.
+            module.children = children.pop().unwrap_or_default();
+            module.children.reverse();
+            match modules.is_empty() {
+                true => return module,
+                false => children[parent].push(module),
+            }
+        }
+        Self::default()
     }
 
     /// Shape of an array of its own.

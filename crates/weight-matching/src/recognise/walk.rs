@@ -23,6 +23,8 @@ pub(super) type Walked<T = Value> = Result<T, Stuck>;
 /// What is known of the network as a whole.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
+    /// Number of modules.
+    pub(super) modules: usize,
     /// Name of the module that is the network.
     pub(super) root: String,
     /// Whether normalisations come before (`true`) or behind the convolution of their number, where widths tell.
@@ -38,7 +40,7 @@ pub(super) struct Facts {
 }
 
 /// The state of the walk.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Walk<'a> {
     pub(super) net: Wiring<'a>,
     pub(super) told: &'a Told,
@@ -56,11 +58,27 @@ pub(super) struct Walk<'a> {
     /// Values whose order stays.
     pub(super) outputs: Vec<Value>,
     pub(super) open: BTreeSet<Open>,
+    /// What of [`Told`] had a say.
+    pub(super) used: Used,
+    /// Modules that may still be visited: names can nest attempts so that their number doubles at every level.
+    left: usize,
 }
+
+/// Which answers a network had a question for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Used {
+    pub(super) heads: bool,
+    pub(super) groups: bool,
+    pub(super) padding: bool,
+}
+
+/// Visits of modules for each module of a network; a few attempts are usual.
+const VISITS: usize = 64;
 
 impl<'a> Walk<'a> {
     pub(super) fn new(net: Wiring<'a>, told: &'a Told, facts: &'a Facts) -> Self {
-        let (outputs, open) = (Vec::new(), BTreeSet::new());
+        let (outputs, open, used) = (Vec::new(), BTreeSet::new(), Used::default());
+        let left = facts.modules.saturating_mul(VISITS);
         Self {
             net,
             told,
@@ -72,11 +90,32 @@ impl<'a> Walk<'a> {
             tokens: false,
             outputs,
             open,
+            used,
+            left,
         }
+    }
+
+    /// Goes some way; where it ends, everything is as before.
+    pub(super) fn attempt<T>(&mut self, go: impl FnOnce(&mut Self) -> Walked<T>) -> Walked<T> {
+        let mark = self.net.mark();
+        let (input, image, certain, block, tokens) =
+            (self.input, self.image, self.certain, self.block, self.tokens);
+        let (outputs, open, used) = (self.outputs.len(), self.open.clone(), self.used);
+        let gone = go(self);
+        if gone.is_err() {
+            self.net.rewind(mark);
+            (self.input, self.image, self.certain, self.block, self.tokens) =
+                (input, image, certain, block, tokens);
+            self.outputs.truncate(outputs);
+            (self.open, self.used) = (open, used);
+        }
+        gone
     }
 
     /// What a module makes of a value; of nothing, where it is the first.
     pub(super) fn module(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
+        self.left =
+            self.left.checked_sub(1).ok_or_else(|| stuck(&module.path, "too many ways to connect it"))?;
         if let Some(leaf) = module.leaf() {
             return self.leaf(module, leaf, x);
         }
@@ -99,21 +138,23 @@ impl<'a> Walk<'a> {
 
     /// A module of several layers, with what may be added to its result.
     fn residual(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
-        if let (Some(shortcut), Some(x)) = (super::block::shortcut(module), x) {
-            let mut attempt = self.clone();
-            if let Ok(y) = attempt.with_shortcut(module, shortcut, x) {
-                *self = attempt;
-                return Ok(y);
-            }
+        if let (Some(shortcut), Some(x)) = (super::block::shortcut(module), x)
+            && let Ok(y) = self.attempt(|walk| walk.with_shortcut(module, shortcut, x))
+        {
+            return Ok(y);
         }
         let y = self.sequence(module, x)?;
-        let Some(x) = x.filter(|_| module.weights() > 1 && module.path != self.facts.root) else {
-            return Ok(y);
-        };
-        if self.width(x) == self.width(y) {
-            return self.tie(module, y, x);
+        match x.filter(|_| module.weights() > 1) {
+            Some(x) if self.width(x) != self.width(y) => self.padded(module, x, y),
+            Some(x) => self.around(module, x, y),
+            None => Ok(y),
         }
-        self.padded(module, x, y)
+    }
+
+    /// What a module made of `x`, tied to it where it may be added to it. The network itself is not.
+    pub(super) fn around(&mut self, module: &Module<'_>, x: Value, y: Value) -> Walked {
+        let apart = self.width(x) != self.width(y) || module.path == self.facts.root;
+        if apart { Ok(y) } else { self.tie(module, y, x) }
     }
 
     pub(super) fn tie(&mut self, module: &Module<'_>, y: Value, x: Value) -> Walked {
@@ -131,21 +172,24 @@ impl<'a> Walk<'a> {
     /// A layer.
     fn leaf(&mut self, module: &Module<'_>, leaf: Leaf, x: Option<Value>) -> Walked {
         let path = module.path.as_str();
+        let (read, _) = module.sizes().unwrap_or_default();
         match leaf {
             Leaf::Norm => {
                 let x = x.ok_or_else(|| stuck(path, "a normalisation before any layer"))?;
                 let kind = self.norm_kind(module);
-                let y = self.net.norm(path, x, kind).map_err(|error| wiring(path, &error))?;
+                let told = matches!(kind, Norm::Groups(_));
+                let refused = |error| Stuck { told, ..wiring(path, &error) };
+                let y = self.net.norm(path, x, kind).map_err(refused)?;
                 Ok(self.net.activation(y))
             }
             Leaf::Embedding => self.embedding(module, x),
             Leaf::Recurrent => self.recurrent(module, x),
             Leaf::Conv => {
-                let x = self.first(module, x);
+                let x = self.begun(x, read);
                 self.convolution(module, x)
             }
             Leaf::Dense => {
-                let x = self.first(module, x);
+                let x = self.begun(x, read);
                 let x = self.flattened(module, x)?;
                 let y = self.net.dense(path, x).map_err(|error| wiring(path, &error))?;
                 self.image = None;
@@ -154,22 +198,23 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The value, or for the first layer the network's input.
-    fn first(&mut self, module: &Module<'_>, x: Option<Value>) -> Value {
+    /// The value, or for the first layer the network's input, of which it reads so many channels.
+    pub(super) fn begun(&mut self, x: Option<Value>, read: usize) -> Value {
         x.unwrap_or_else(|| {
-            let input = self.net.input(module.sizes().map_or(0, |(read, _)| read));
+            let input = self.net.input(read);
             self.input = self.input.or(Some(input));
             input
         })
     }
 
-    fn norm_kind(&mut self, module: &Module<'_>) -> Norm {
+    pub(super) fn norm_kind(&mut self, module: &Module<'_>) -> Norm {
         if module.array("running_mean").is_some() {
             return Norm::Batch;
         }
         if self.tokens {
             return Norm::Layer;
         }
+        self.used.groups = true;
         match self.told.groups {
             Some(1) => Norm::Layer,
             Some(groups) => Norm::Groups(groups),
@@ -253,11 +298,7 @@ impl<'a> Walk<'a> {
         let path = module.path.as_str();
         let layers = (0..).take_while(|i| module.array(&format!("weight_hh_l{i}")).is_some()).count();
         let read = module.array("weight_ih_l0").map_or(0, |shape| shape[shape.len() - 1]);
-        let mut x = x.unwrap_or_else(|| {
-            let input = self.net.input(read);
-            self.input = self.input.or(Some(input));
-            input
-        });
+        let mut x = self.begun(x, read);
         for layer in 0..layers {
             let mut parts = Vec::new();
             for suffix in [format!("_l{layer}"), format!("_l{layer}_reverse")] {

@@ -1,6 +1,6 @@
 //! What each command does when all is well.
 
-use crate::{fixture, load, network, permutations, run, save, succeed};
+use crate::{fail, fixture, load, network, permutations, run, save, succeed};
 use basin_core::{Array, Params, SeedTree, Simplex};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -164,6 +164,37 @@ fn residual_perceptrons_are_aligned_when_asked_for() {
     assert_eq!(told["permutations"], serde_json::json!({ "l0.out": 8, "l1.out": 5 }));
     assert!(succeed(dir, &["inspect", "a.safetensors"]).contains("note: layers of one width"));
     assert!(succeed(dir, &["spec", "list"]).contains("residual-mlp"));
+}
+
+/// Whoever writes a spec knows more of the network than its file shows: what cannot be checked is said, not refused.
+#[test]
+fn a_spec_of_ones_own_is_applied_and_what_cannot_be_checked_is_said() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path();
+    let mut rng = SeedTree::root(0).rng();
+    let mut array = |shape: &[usize]| {
+        Array::new(shape.to_vec(), (0..shape.iter().product()).map(|_| rng.normal() as f32).collect())
+            .unwrap()
+    };
+    let mut net = || -> Params {
+        let shapes = [("fc1", [6, 5]), ("fc2", [8, 6]), ("fc3", [8, 8]), ("fc4", [2, 8])];
+        let layer = |(name, [out, read]): (&str, [usize; 2])| {
+            [(format!("{name}.weight"), array(&[out, read])), (format!("{name}.bias"), array(&[out]))]
+        };
+        shapes.into_iter().flat_map(layer).collect()
+    };
+    save(dir, "a.safetensors", &net());
+    save(dir, "b.safetensors", &net());
+    let spec = PermutationSpec::mlp(&["fc1", "fc2", "fc3", "fc4"]).unwrap();
+    std::fs::write(dir.join("spec.toml"), spec.to_toml().unwrap()).unwrap();
+    let align = ["align", "a.safetensors", "b.safetensors", "--spec", "spec.toml", "--out", "c.safetensors"];
+    let told = succeed(dir, &align);
+    assert!(told.contains("not checked   the spec moves units that names and shapes do not show"), "{told}");
+    let told =
+        succeed(dir, &[&align[..], &["--force", "--order", "fc1,fc2,fc3,fc4", "--require-check"]].concat());
+    assert!(told.contains("checked       the function is the same"), "{told}");
+    let (code, _) = fail(dir, &[&align[..], &["--force", "--require-check"]].concat());
+    assert_eq!(code, 2);
 }
 
 #[test]

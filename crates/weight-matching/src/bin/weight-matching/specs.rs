@@ -41,6 +41,16 @@ const SIZED: &[(&str, &str)] = &[
 pub(crate) const ADVICE: &str = "describe the network in a file for --spec: `weight-matching spec show resnet20 \
     --toml` prints an example, and the README explains the form";
 
+/// A network that can be run.
+pub(crate) struct Running {
+    pub(crate) program: Program,
+    /// Whether it is the whole network and not parts of it.
+    pub(crate) whole: bool,
+    /// Whether a difference after permuting is the spec's fault. What was recognised may tie units that are free, as
+    /// somebody knows who wrote a spec.
+    pub(crate) exact: bool,
+}
+
 /// A spec that fits a network.
 pub(crate) struct Chosen {
     pub(crate) name: String,
@@ -48,7 +58,7 @@ pub(crate) struct Chosen {
     /// Units of each permutation.
     pub(crate) sizes: BTreeMap<String, usize>,
     /// The network as far as it can be run.
-    pub(crate) program: Option<Program>,
+    pub(crate) running: Option<Running>,
     /// What is left open.
     pub(crate) notes: Vec<String>,
 }
@@ -62,24 +72,26 @@ pub(crate) fn choose(
 ) -> Result<Chosen, Failure> {
     let params = &network.params;
     let told = told(hints, network.order);
-    let (name, spec, program, notes) = match asked {
+    let (name, spec, running, notes) = match asked {
         "auto" => {
             let found = recognise(params, &told).map_err(|problem| unrecognised(path, problem))?;
             let mut notes = found.notes;
             // What is left open may be settled by a name.
             let known = fitting(params).filter(|_| !notes.is_empty());
             notes.extend(known.map(|(name, about)| format!("if it is {about}: --spec {name}")));
-            (format!("auto: {}", found.summary), found.spec, Some(found.program), notes)
+            let running = Running { program: found.program, whole: found.whole, exact: true };
+            (format!("auto: {}", found.summary), found.spec, Some(running), notes)
         }
         "residual-mlp" => {
             let found =
                 residual_mlp_of(params, told.ordered).map_err(|problem| unrecognised(path, problem))?;
-            (asked.to_owned(), found.spec, Some(found.program), found.notes)
+            let running = Running { program: found.program, whole: true, exact: true };
+            (asked.to_owned(), found.spec, Some(running), found.notes)
         }
         named => {
             let spec = named_spec(named)?;
-            let program = program_of(&spec, params, told);
-            (named.to_owned(), spec, program, Vec::new())
+            let running = running(named, &spec, params, told);
+            (named.to_owned(), spec, running, Vec::new())
         }
     };
     let sizes = spec.validate(params).map_err(|error| {
@@ -94,7 +106,7 @@ pub(crate) fn choose(
             let (path, permutation) = (path.to_owned(), permutation.clone());
             Err(Failure::TooWide { path, permutation, units, limit: MOST_UNITS })
         }
-        None => Ok(Chosen { name, spec, sizes, program, notes }),
+        None => Ok(Chosen { name, spec, sizes, running, notes }),
     }
 }
 
@@ -122,14 +134,20 @@ fn told(hints: &Hints, order: FileOrder) -> Told {
 
 /// The network that a given spec is taken to describe, where its layers are recognised as a whole: with the heads
 /// of the spec, and normalisations over all channels, unless something else is told.
-fn program_of(spec: &PermutationSpec, params: &Params, mut told: Told) -> Option<Program> {
+fn running(name: &str, spec: &PermutationSpec, params: &Params, mut told: Told) -> Option<Running> {
     told.heads = told.heads.or_else(|| spec.groups().first().map(|group| group.heads));
     told.groups = told.groups.or(Some(1));
-    recognise(params, &told).ok().map(|found| found.program)
+    let found = recognise(params, &told).ok().filter(|found| found.whole)?;
+    let exact = !is_file(name) && !found.open;
+    Some(Running { program: found.program, whole: true, exact })
+}
+
+fn is_file(name: &str) -> bool {
+    name.ends_with(".toml")
 }
 
 fn named_spec(name: &str) -> Result<PermutationSpec, Failure> {
-    if name.ends_with(".toml") {
+    if is_file(name) {
         let refusal = |reason: String| Failure::Usage(format!("--spec {name}: {reason}"));
         let text = std::fs::read_to_string(name).map_err(|error| refusal(error.to_string()))?;
         return PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()));
