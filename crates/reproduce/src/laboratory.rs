@@ -67,7 +67,7 @@ impl Bench<'_> {
         };
         laboratory.check()?;
         probe.run(&mut laboratory).map_err(|error| match error {
-            ProbeError::Lab(error) => anyhow::Error::from_boxed(error),
+            ProbeError::Lab(error) => handed_back(error),
             other => other.into(),
         })
     }
@@ -167,13 +167,35 @@ impl<'b> Laboratory<'b, '_> {
     }
 }
 
+impl Laboratory<'_, '_> {
+    fn labels(&self, data: &DataRef) -> Result<Labels> {
+        let set = self.set(data)?;
+        Ok(Labels::new(set.classes(), set.labels().to_vec())?)
+    }
+
+    fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits> {
+        Ok(self.evaluator(data)?.logits(params)?)
+    }
+
+    fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<()> {
+        let begin = self.bench.begin;
+        self.task.get_or_insert_with(|| begin(of, done.saturating_sub(1))).step(done);
+        let stop = self.check();
+        if stop.is_err() || self.last.elapsed() >= self.checkpoint {
+            self.bench.dir.save_state(done, &partial().encode())?;
+            self.last = Instant::now();
+        }
+        stop
+    }
+}
+
 impl Lab for Laboratory<'_, '_> {
     fn networks(&self) -> usize {
         self.bench.networks.len()
     }
 
     fn params(&mut self, network: usize) -> Result<Params, LabError> {
-        Ok(self.load(network)?.clone())
+        self.load(network).cloned().map_err(passed)
     }
 
     fn records(&self) -> &[Record] {
@@ -181,12 +203,11 @@ impl Lab for Laboratory<'_, '_> {
     }
 
     fn labels(&self, data: &DataRef) -> Result<Labels, LabError> {
-        let set = self.set(data)?;
-        Ok(Labels::new(set.classes(), set.labels().to_vec())?)
+        self.labels(data).map_err(passed)
     }
 
     fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError> {
-        Ok(self.evaluator(data)?.logits(params)?)
+        self.logits(params, data).map_err(passed)
     }
 
     fn logits_between(
@@ -196,7 +217,7 @@ impl Lab for Laboratory<'_, '_> {
         mixing: Mixing,
         data: &DataRef,
     ) -> Result<Logits, LabError> {
-        Ok(self.between(who, weights, mixing, data)?)
+        self.between(who, weights, mixing, data).map_err(passed)
     }
 
     fn seeds(&self) -> SeedTree {
@@ -208,13 +229,39 @@ impl Lab for Laboratory<'_, '_> {
     }
 
     fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<(), LabError> {
-        let begin = self.bench.begin;
-        self.task.get_or_insert_with(|| begin(of, done.saturating_sub(1))).step(done);
-        let stop = self.check();
-        if stop.is_err() || self.last.elapsed() >= self.checkpoint {
-            self.bench.dir.save_state(done, &partial().encode())?;
-            self.last = Instant::now();
+        self.step(done, of, partial).map_err(passed)
+    }
+}
+
+/// An error on its way through a probe. As a plain box it would come back without its kind, and so without its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+struct Passed(anyhow::Error);
+
+fn passed(error: anyhow::Error) -> LabError {
+    Passed(error).into()
+}
+
+/// What a probe handed back, as it was when the probe got it.
+fn handed_back(error: LabError) -> anyhow::Error {
+    match error.downcast() {
+        Ok(passed) => {
+            let Passed(error) = *passed;
+            error
         }
-        Ok(stop?)
+        Err(own) => anyhow::Error::from_boxed(own),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit;
+
+    #[test]
+    fn an_error_that_went_through_a_probe_keeps_its_code() {
+        let through = |error: anyhow::Error| exit::code(&handed_back(passed(error)).context("node probe"));
+        assert_eq!(through(exit::Interrupted.into()), exit::INTERRUPTED);
+        assert_eq!(through(anyhow::Error::from(exit::Interrupted).context("measuring")), exit::INTERRUPTED);
     }
 }
