@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::{Experiment, Study, exit};
 use anyhow::{Context, Result};
 use basin_core::{Digest, Params, Record, TensorFile};
-use basin_store::{NodeDir, RunDir};
+use basin_store::{NodeDir, RunDir, StoreError};
 use handout::Handout;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -132,7 +132,13 @@ impl<'a> Executor<'a> {
 
     /// Notes an event with the seconds since the line before it, whatever that was about: together they are the time
     /// worked, also where several nodes are worked on at once, and an attempt that was killed counts up to its last line.
-    pub(crate) fn journal(&self, name: &str, key: &Digest, event: &str, error: Option<String>) -> Result<()> {
+    pub(crate) fn journal(
+        &self,
+        name: &str,
+        key: &Digest,
+        event: &str,
+        error: Option<String>,
+    ) -> Result<(), StoreError> {
         let mut last = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let seconds = now.duration_since(std::mem::replace(&mut *last, now)).as_secs_f64();
@@ -141,7 +147,7 @@ impl<'a> Executor<'a> {
         if let Some(error) = error {
             line["error"] = error.into();
         }
-        Ok(self.run.journal().append(&line)?)
+        self.run.journal().append(&line)
     }
 
     /// The parameters of a finished node, in the network's order.
