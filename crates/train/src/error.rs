@@ -98,6 +98,14 @@ pub enum EvaluateError {
         /// Networks given.
         networks: usize,
     },
+    /// REPAIR on a backend that does not see a network's channels.
+    #[error(
+        "{backend} cannot set the statistics of a network's channels (REPAIR); set metrics.repair_images=0"
+    )]
+    NoRepair {
+        /// The backend.
+        backend: &'static str,
+    },
     /// The images do not fit the network.
     #[error("images of side {images}, the network takes {network}")]
     Side {
