@@ -86,14 +86,22 @@ fn training(runs: &Path, program: &str, error: Stdio) -> std::process::Child {
         command.arg(basin());
     }
     command.args(["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"]).args(TINY);
-    command.args(["--set", "train.epochs=4000"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(error);
+    command.args(["--set", "train.epochs=4000", "--set", "run.checkpoint_seconds=0"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(error);
     let child = command.spawn().unwrap();
     let start = Instant::now();
-    while !runs.join("run/journal.jsonl").exists() {
+    while !keeps_a_state(runs) {
         assert!(start.elapsed() < Duration::from_secs(60), "nothing began");
         std::thread::sleep(Duration::from_millis(20));
     }
     child
+}
+
+/// Whether a node of the run has a checkpoint.
+fn keeps_a_state(runs: &Path) -> bool {
+    let nodes = std::fs::read_dir(runs.join("run/nodes")).into_iter().flatten().flatten();
+    let mut files = nodes.flat_map(|node| std::fs::read_dir(node.path()).into_iter().flatten().flatten());
+    files.any(|file| file.file_name().to_string_lossy().starts_with("state-"))
 }
 
 fn kill(signal: &str, child: &std::process::Child) {
@@ -107,12 +115,7 @@ fn signals_end_training_with_their_code_whatever_becomes_of_the_terminal() {
         let mut child = training(folder.path(), "", stream(kind));
         kill(signal, &child);
         assert_eq!(child.wait().unwrap().code(), Some(75), "{signal} with {kind}");
-        let nodes = std::fs::read_dir(folder.path().join("run/nodes")).unwrap();
-        let mut files = nodes.flat_map(|node| std::fs::read_dir(node.unwrap().path()).unwrap());
-        assert!(
-            files.any(|file| file.unwrap().file_name().to_str().unwrap().starts_with("state-")),
-            "{signal}"
-        );
+        assert!(keeps_a_state(folder.path()), "{signal}");
     }
 }
 
@@ -150,9 +153,10 @@ fn a_limit_on_the_size_of_files_is_an_error_with_the_code_of_storage() {
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let checkpoint = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/resnet8.safetensors");
     let predict = ["predict", "--checkpoint", checkpoint, "--model", "resnet8", "--width", "0.125"];
+    let (runs, out) = (at("runs"), at("out"));
     let cases = [
-        [&["reproduce", "--runs", &at("runs"), "--name", "run"], TINY].concat(),
-        [&predict[..], &["--dataset", "synthetic", "--out", &at("out")]].concat(),
+        [&["reproduce", "--runs", &runs, "--name", "run"], TINY].concat(),
+        [&predict[..], &["--dataset", "synthetic", "--out", &out]].concat(),
     ];
     for arguments in cases {
         let mut command = Command::new("sh");
