@@ -6,6 +6,8 @@
 mod bad_data;
 mod experiments;
 mod fetch;
+mod from_outside;
+mod outputs;
 mod predict;
 mod refusals;
 mod reproduce;
@@ -13,6 +15,7 @@ mod resume;
 mod run_commands;
 mod run_files;
 mod shell;
+mod streams;
 
 use basin_tests::{TINY, artefacts, basin, expect_code, stderr};
 use std::path::Path;

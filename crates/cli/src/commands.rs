@@ -3,6 +3,7 @@
 use crate::{compare, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
+use basin_core::warn;
 use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
 use basin_reproduce::config::{Config, ConfigFile, run_name};
@@ -12,7 +13,6 @@ use basin_reproduce::{
 };
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Single-basin ensembles and mode connectivity.
@@ -170,6 +170,9 @@ struct PredictArgs {
     /// Safetensors file to write: logits [n, classes] and labels [n], both f32
     #[arg(long, value_parser = path())]
     out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
     /// Any key, e.g. --set data.test_images=200 for the first 200 images
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -193,8 +196,8 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         }
         Command::Doctor(options) => doctor::run(&options, &mut |line| say(line)),
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
-        Command::Completions(which) => which.write(Cli::command(), &mut std::io::stdout()),
-        Command::Man(which) => which.write(Cli::command(), &mut std::io::stdout()),
+        Command::Completions(which) => which.write(Cli::command()),
+        Command::Man(which) => which.write(Cli::command()),
         Command::Keys => say(&registry.keys()?.describe()),
     }
 }
@@ -222,9 +225,9 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     let file = read.transpose()?.unwrap_or_default();
     if file.cases > 0 {
         let (path, name) = (file.path.display(), experiment.name);
-        eprintln!(
+        warn(&format!(
             "note: {path} tells of an experiment with cases; what they vary comes from --experiment, here {name}"
-        );
+        ));
     }
     let asked = Asked { paper, experiment, preset, file: file.settings, settings, keys };
     let config = asked.base()?;
@@ -242,7 +245,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =
             (request.asked.experiment.name, if everywhere { "" } else { " in some of its cases" });
-        eprintln!("note: {name} sets {key} itself{cases}; what was asked for is not used there");
+        warn(&format!("note: {name} sets {key} itself{cases}; what was asked for is not used there"));
     }
     if request.asked.experiment.outcome == Outcome::Costs {
         return say(cost(&request.asked, registry)?.trim_end());
@@ -276,7 +279,7 @@ fn run_verify(args: &VerifyArgs) -> Result<()> {
 fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
     device::asked(config).or_else(|error| match exit::code(&error) {
         exit::DEVICE => {
-            eprintln!("note: priced on the CPU: {error:#}");
+            warn(&format!("note: priced on the CPU: {error:#}"));
             Ok(None)
         }
         _ => Err(error),
@@ -325,7 +328,7 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
     use_threads(config.run().threads)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
-    let n = prediction.write(&args.out, &mut |note| eprintln!("note: {note}"))?;
+    let n = prediction.write(&args.out, args.force, &mut |note| warn(&format!("note: {note}")))?;
     say(&format!("{n} predictions in {}", args.out.display()))
 }
 
@@ -351,10 +354,7 @@ fn use_threads(threads: usize) -> Result<()> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting worker threads")
 }
 
-/// Prints; a reader who went away (a closed pipe) is no error.
+/// Prints a result.
 fn say(text: &str) -> Result<()> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(basin_core::say(text).map_err(exit::Print)?)
 }

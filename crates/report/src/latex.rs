@@ -169,7 +169,7 @@ fn escaped(text: &str) -> String {
             'θ' => safe += "$\\theta$",
             'λ' => safe += "$\\lambda$",
             'τ' => safe += "$\\tau$",
-            c if c.is_control() => safe.push(' '),
+            c if !basin_core::is_plain(c) => safe.push(' '),
             c => match "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c) {
                 Some(digit) => safe += &format!("\\textsuperscript{{{digit}}}"),
                 None => safe.push(c),

@@ -30,6 +30,7 @@ pub use claims::{
 pub use compare::{ComparedRow, Comparison, Estimate, KeyDifference, RowName, compare};
 pub use ensemble::{Ensemble, Scalars};
 pub use error::ReportError;
+pub use markdown::escaped as markdown_escaped;
 pub use render::{Artifact, render};
 pub use results::{CaseConfig, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
 pub use subject::Subject;

@@ -51,7 +51,7 @@ fn answer(told: &Told<'_>) -> String {
 fn block_text(block: &Block) -> String {
     let mut text = format!("\n## {}\n\n{}\n", escaped(&block.title()), escaped(&block.setup));
     for section in &block.sections {
-        text += &format!("\n### {}\n\n{}", section.title, section_text(section));
+        text += &format!("\n### {}\n\n{}", escaped(&section.title), section_text(section));
     }
     text += &described_text(&block.described);
     text.push('\n');
@@ -109,13 +109,13 @@ fn row(cells: &[&str]) -> String {
 }
 
 /// Text that Markdown shows as it is, on one line.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' => safe.extend(['\\', c]),
             '&' => safe += "&amp;",
-            c if c.is_control() => safe.push(' '),
+            c if !basin_core::is_plain(c) => safe.push(' '),
             c => safe.push(c),
         }
     }

@@ -22,7 +22,7 @@ pub const CHECKPOINT: u8 = 4;
 pub const NUMERICAL: u8 = 6;
 /// The device is not available.
 pub const DEVICE: u8 = 7;
-/// Storage failed: full, not permitted, or the run directory is in use.
+/// Storage failed: full, not permitted, the run directory in use, or the standard output not to be written.
 pub const STORAGE: u8 = 8;
 /// Interrupted; the same command continues.
 pub const INTERRUPTED: u8 = 75;
@@ -97,6 +97,11 @@ impl Unreadable {
     }
 }
 
+/// The standard output takes no more.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the standard output: {0}; free some space or send it elsewhere")]
+pub struct Print(pub std::io::Error);
+
 /// Bad usage that is found after the command line was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -124,7 +129,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(of_fetch(error));
     }
     if let Some(error) = cause.downcast_ref::<OutputError>() {
-        return Some(if matches!(error, OutputError::Store(_)) { STORAGE } else { USAGE });
+        let storage = matches!(error, OutputError::Store(_) | OutputError::Unseen { .. });
+        return Some(if storage { STORAGE } else { USAGE });
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
@@ -156,7 +162,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
                 || cause.is::<basin_core::TensorFileError>(),
             CHECKPOINT,
         ),
-        (cause.is::<StoreError>(), STORAGE),
+        (cause.is::<StoreError>() || cause.is::<Print>(), STORAGE),
     ];
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
 }

@@ -229,6 +229,8 @@ pub struct Datasets {
     may_be_blank: bool,
     /// Whether they did.
     pub blank: bool,
+    /// In what the loaded sets are not the published ones.
+    pub notes: Vec<String>,
 }
 
 impl Datasets {
@@ -247,10 +249,11 @@ impl Datasets {
         let blank =
             self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
         self.blank |= blank;
-        let load = |split| -> Result<ImageSet> {
+        let notes = &mut self.notes;
+        let mut load = |split| -> Result<ImageSet> {
             match dataset.official_images(split).filter(|_| blank) {
                 Some(n) => limited(config, split, blank_images(dataset, n)?),
-                None => images(config, &source, split),
+                None => images(config, &source, split, &mut |note| notes.push(note.to_owned())),
             }
         };
         let (train, test) = (load(Split::Train)?, load(Split::Test)?);
@@ -290,9 +293,15 @@ fn limited(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
     }
 }
 
-/// One part of the configured data set, as many images of it as configured, at the configured size.
-pub(crate) fn images(config: &Config, source: &Source, split: Split) -> Result<ImageSet> {
-    let set = limited(config, split, source.load(split)?)?;
+/// One part of the configured data set, as many images of it as configured, at the configured size. Where it is not the
+/// published set, that is said.
+pub(crate) fn images(
+    config: &Config,
+    source: &Source,
+    split: Split,
+    say: &mut dyn FnMut(&str),
+) -> Result<ImageSet> {
+    let set = limited(config, split, source.load_and_tell(split, say)?)?;
     Ok(if config.data().halved { set.halved()? } else { set })
 }
 

@@ -41,3 +41,5 @@ pub use retell::{Retold, retell};
 pub use status::status;
 pub use study::{Asked, Study};
 pub use verify::{Verified, verify};
+
+pub use basin_store::survive_file_size_limit;

@@ -38,20 +38,25 @@ pub struct Prediction<'a> {
 
 impl Prediction<'_> {
     /// Writes `logits` `[n, classes]` and `labels` `[n]` (as f32) to `out`, and returns n. Conversions of the checkpoint,
-    /// and settings that play no part, are said, a line each.
+    /// settings that play no part and data that is not the published set are said, a line each. A file that is there is
+    /// replaced only with `replace`.
     ///
     /// # Errors
     /// When the checkpoint does not fit the network (all problems at once), `out` may not be written, or the device, data
     /// or files fail.
-    pub fn write(&self, out: &Path, say: &mut dyn FnMut(&str)) -> Result<usize> {
+    pub fn write(&self, out: &Path, replace: bool, say: &mut dyn FnMut(&str)) -> Result<usize> {
         let Self { config, split, .. } = *self;
         let used = |key: &&str| !USED.contains(key) && *key != limit(split);
         config.asked().filter(used).for_each(|key| say(&format!("predictions do not depend on {key}")));
-        let mut outputs = Outputs::new([self.checkpoint], true);
+        let mut outputs = Outputs::new([self.checkpoint], replace);
+        let source = source(config);
+        if let Some(dir) = &source.dir {
+            outputs = outputs.reading(dir);
+        }
         outputs.add(out)?;
         let device = device::asked(config)?;
         let bytes = checkpoint::bytes(self.checkpoint)?;
-        let images = images(config, &source(config), split)?;
+        let images = images(config, &source, split, say)?;
         let network = architecture(config)?.build(images.size(), images.classes())?;
         let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
         let normalisation = config.normalisation();

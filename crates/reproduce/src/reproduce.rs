@@ -46,8 +46,11 @@ pub struct Finished {
 /// # Errors
 /// Typed causes, which [`crate::exit::code`] maps to exit codes.
 pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) -> Result<Finished> {
-    let study = Study::load(&request.asked)?;
-    let plan = Plan::new(&study, registry)?;
+    let (study, plan) = interrupt.at_once(|| -> Result<_> {
+        let study = Study::load(&request.asked)?;
+        let plan = Plan::new(&study, registry)?;
+        Ok((study, plan))
+    })?;
     check_batches(&study)?;
     let run = RunDir::open(&request.runs, &request.name, Arc::new(RealFs))?;
     let folder = study.folder();
@@ -67,6 +70,7 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     }
     let progress = Progress::new(total, done);
     progress.line(&format!("run directory {}", run.path().display()));
+    study.notes.iter().for_each(|note| progress.line(&format!("note: {note}")));
     let result = finish(&executor, &progress, request);
     drop(progress);
     result
@@ -97,7 +101,9 @@ pub fn price(request: &Request, registry: &Registry) -> Result<String> {
     let study = Study::outline(&request.asked)?;
     let plan = Plan::new(&study, registry)?;
     check_batches(&study)?;
-    dry_run::table(&study, &plan, (&request.runs, &request.name), request.device.as_ref())
+    let table = dry_run::table(&study, &plan, (&request.runs, &request.name), request.device.as_ref())?;
+    let notes: String = study.notes.iter().map(|note| format!("\nnote: {note}")).collect();
+    Ok(table.trim_end().to_owned() + &notes)
 }
 
 /// The epochs of every ensemble, from the plan alone.

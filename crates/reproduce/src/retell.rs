@@ -7,10 +7,13 @@ use anyhow::{Context, Result};
 use basin_core::Citation;
 use basin_papers::Paper;
 use basin_report::{Artifact, Results, check, render, terminal_table};
-use basin_store::{Fs, RealFs, write_atomic};
+use basin_store::{RealFs, write_below};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
+
+/// More than any results have.
+pub(crate) const MOST_BYTES: u64 = 1 << 30;
 
 /// The report of one folder of results.
 #[derive(Clone, Debug)]
@@ -22,17 +25,14 @@ pub struct Retold {
 }
 
 impl Retold {
-    /// Writes every file below the folder, each as a whole.
+    /// Writes every file below the folder, each as a whole. They are the run's own, so that those of an earlier telling
+    /// are replaced; links, pipes and devices are not.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When what has one of the names is no regular file, or the disk refuses.
     pub fn write(&self, folder: &Path) -> Result<()> {
         for Artifact { path, bytes } in &self.artifacts {
-            let path = folder.join(path);
-            if let Some(parent) = path.parent() {
-                RealFs.create_dir_all(parent).with_context(|| parent.display().to_string())?;
-            }
-            write_atomic(&RealFs, &path, bytes)?;
+            write_below(&RealFs, folder, Path::new(path), bytes)?;
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ pub(crate) struct Finding {
 /// When there is none, it does not parse or contradicts itself, or its paper is unknown.
 pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
     let file = folder.join("results.json");
-    let text = match std::fs::read_to_string(&file) {
+    let text = match basin_core::read_regular_text(&file, MOST_BYTES) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(Usage(format!(
                 "{} does not exist, expected the folder of a finished run",
@@ -72,7 +72,14 @@ pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
             .into());
         }
         // Bytes that are no text do not parse, either.
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(Unreadable::new(&file, &error))?,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::FileTooLarge
+            ) =>
+        {
+            Err(Unreadable::new(&file, &error))?
+        }
         read => read.with_context(|| file.display().to_string())?,
     };
     let mut results: Results = serde_json::from_str(&text).map_err(|error| Unreadable::new(&file, &error))?;

@@ -108,7 +108,8 @@ fn plans(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// Reads a `plan.json`.
 pub(crate) fn read_plan(plan: &Path) -> Result<Planned> {
-    let text = std::fs::read(plan).with_context(|| plan.display().to_string())?;
+    let text = basin_core::read_regular(plan, crate::retell::MOST_BYTES)
+        .with_context(|| plan.display().to_string())?;
     Ok(serde_json::from_slice(&text).map_err(|error| crate::exit::Unreadable::new(plan, &error))?)
 }
 

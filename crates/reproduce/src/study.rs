@@ -87,6 +87,8 @@ pub struct Study {
     pub cases: Vec<Experiment>,
     /// Whether a data set that is not there was stood in for.
     pub outlined: bool,
+    /// In what the data sets are not the published ones, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Study {
@@ -109,7 +111,8 @@ impl Study {
     fn with(asked: &Asked, mut datasets: Datasets) -> Result<Self> {
         let load = |varied: Varied| Experiment::load(asked.case(&varied)?, varied, &mut datasets);
         let cases = asked.cases()?.into_iter().map(load).collect::<Result<Vec<_>>>()?;
-        Ok(Self { paper: asked.paper, experiment: asked.experiment, cases, outlined: datasets.blank })
+        let (outlined, notes) = (datasets.blank, datasets.notes);
+        Ok(Self { paper: asked.paper, experiment: asked.experiment, cases, outlined, notes })
     }
 
     /// The first case's configuration, and of every case what it varies and where else it differs from the first.

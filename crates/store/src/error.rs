@@ -28,6 +28,14 @@ pub enum StoreError {
         /// The reason the operating system gave.
         cause: io::Error,
     },
+    /// What has the name of a file or directory of the run is a link or a device: remove it.
+    #[error("{} is {kind}, which is never written through; remove it and run the same command again", path.display())]
+    Foreign {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// A finished node's file changed on the disk: delete its node directory and run again.
     #[error("{} is not what was written: expected SHA-256 {expected}, found {found}; \
         delete the directory {} and run the same command again", path.display(), node.display())]
@@ -127,8 +135,11 @@ fn holder(pid: Option<u32>) -> String {
 fn next_step(kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match kind {
-        StorageFull | QuotaExceeded | FileTooLarge => {
+        StorageFull | QuotaExceeded => {
             "free some space and run the same command again; nothing finished is lost"
+        }
+        FileTooLarge => {
+            "raise the limit on the size of files (ulimit -f) and run the same command again; nothing finished is lost"
         }
         PermissionDenied | ReadOnlyFilesystem => {
             "make the directory writable or choose another, then run the same command again"

@@ -21,6 +21,9 @@ pub struct Options {
     /// Folder in which to make the folder DATE-GPU with gpu-check.json
     #[arg(long, value_name = "DIR", default_value = "benches/runs")]
     pub out: PathBuf,
+    /// Replace the file of an earlier check of the same day
+    #[arg(long)]
+    pub force: bool,
     /// Images per step
     #[arg(long, default_value_t = 128)]
     pub batch: usize,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use basin_gpu::GpuError;
 use basin_gpu::check::{Check, Found};
 use basin_reproduce::exit::WrongKernels;
-use basin_store::{Fs, RealFs, StoreError, write_atomic};
+use basin_store::{Fs, Outputs, RealFs, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -69,6 +69,7 @@ struct Failed {
 pub(super) struct Report<'a> {
     pub(super) answers: &'a mut Answers,
     folder: &'a Path,
+    outputs: Outputs,
     deadline: Deadline,
     say: &'a mut dyn FnMut(&str) -> Result<()>,
     /// Of the first failure.
@@ -76,22 +77,28 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Makes the folder.
+    /// Makes the folder. A file of answers that is there is replaced only with `replace`.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`basin_store::OutputError`].
     pub(super) fn begin(
         folder: &'a Path,
+        replace: bool,
         deadline: Deadline,
         answers: &'a mut Answers,
         say: &'a mut dyn FnMut(&str) -> Result<()>,
     ) -> Result<Self> {
+        let file = folder.join(FILE);
+        Outputs::new([], replace).add_below(&file)?;
+        // From here on it is ours, and written anew after every answer.
+        let mut outputs = Outputs::new([], true);
+        outputs.add_below(&file)?;
         RealFs.create_dir_all(folder).map_err(|cause| StoreError::Io {
             operation: "create the directory",
             path: folder.to_owned(),
             cause,
         })?;
-        Ok(Self { answers, folder, deadline, say, error: None })
+        Ok(Self { answers, folder, outputs, deadline, say, error: None })
     }
 
     /// A kernel's check. A failure is an answer, too.
@@ -198,7 +205,7 @@ impl<'a> Report<'a> {
         self.answers.seconds = self.deadline.passed();
         let mut text = serde_json::to_vec_pretty(&self.answers)?;
         text.push(b'\n');
-        Ok(write_atomic(&RealFs, &self.folder.join(FILE), &text)?)
+        Ok(self.outputs.write(&RealFs, &self.folder.join(FILE), &text)?)
     }
 }
 

@@ -25,7 +25,8 @@ impl ConfigFile {
     pub fn read(path: &Path, known: &Keys) -> Result<Self, ConfigError> {
         let refused = |problems: Vec<String>| ConfigError { problems };
         let told = |what: String| vec![format!("  {}: {what}", path.display())];
-        let text = std::fs::read_to_string(path).map_err(|error| refused(told(error.to_string())))?;
+        let text =
+            basin_core::read_regular_text(path, 1 << 24).map_err(|error| refused(told(error.to_string())))?;
         let read =
             Self::parse(&text, known).map_err(|whats| refused(whats.into_iter().flat_map(told).collect()))?;
         Ok(Self { path: path.to_owned(), ..read })
