@@ -14,7 +14,7 @@ mod run_commands;
 mod run_files;
 mod shell;
 
-use basin_tests::{TINY, artefacts, basin, expect_code, stderr};
+use basin_tests::{TINY, artefacts, basin, expect_code, results_alone, stderr};
 use std::path::Path;
 use std::process::{Command, Output};
 

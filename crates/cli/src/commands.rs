@@ -112,6 +112,9 @@ struct ReproduceArgs {
     /// Print every node, its state and its price; start nothing
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: take a few steps of every network here, and tell how long the run would take
+    #[arg(long, requires = "dry_run")]
+    measure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -232,7 +235,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     let device = match asked.experiment.outcome {
         // Epochs are counted without one.
         Outcome::Costs => None,
-        _ if args.dry_run => device_to_price(&config)?,
+        _ if args.dry_run => device_to_price(&config, args.measure)?,
         _ => device::asked(&config)?,
     };
     use_threads(config.int("run.threads") as usize)?;
@@ -248,7 +251,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         return say(cost(&request.asked, registry)?.trim_end());
     }
     if args.dry_run {
-        return say(&price(&request, registry)?);
+        return say(&price(&request, registry, args.measure)?);
     }
     let finished = reproduce(&request, registry, &Interrupt::install()?)?;
     say(&finished.table)?;
@@ -258,6 +261,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
 fn run_report(args: &ReportArgs, registry: &Registry) -> Result<()> {
     let retold = retell(&args.run, registry)?;
     retold.write(&args.run)?;
+    retold.notes.iter().for_each(|note| eprintln!("note: {note}"));
     say(&retold.table)?;
     say(&format!("report {}", args.run.join("report/index.html").display()))
 }
@@ -268,15 +272,19 @@ fn run_verify(args: &VerifyArgs) -> Result<()> {
     say(&found.text())?;
     match found.damaged.is_empty() || found.repaired {
         true => Ok(()),
-        false => Err(exit::Damaged { run: args.run.clone(), nodes: found.damaged.len() }.into()),
+        false => {
+            let nodes = found.damaged.into_iter().map(|(node, _)| node).collect();
+            Err(exit::Damaged { run: args.run.clone(), nodes }.into())
+        }
     }
 }
 
 /// The device to measure a price on. Where it is not there the CPU is measured, and that is said.
-fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
+fn device_to_price(config: &Config, measure: bool) -> Result<Option<device::OnDevice>> {
     device::asked(config).or_else(|error| match exit::code(&error) {
         exit::DEVICE => {
-            eprintln!("note: priced on the CPU: {error:#}");
+            let what = if measure { "priced on the CPU" } else { "the run itself would be refused here" };
+            eprintln!("note: {what}: {error:#}");
             Ok(None)
         }
         _ => Err(error),

@@ -241,8 +241,11 @@ impl Recipe {
     }
 }
 
+/// Looks at each node once, so that the cost is linear in nodes and edges.
 fn mark(nodes: &[Work], i: usize, needed: &mut [bool]) {
-    needed[i] = true;
+    if std::mem::replace(&mut needed[i], true) {
+        return;
+    }
     nodes[i].inputs().into_iter().for_each(|id| mark(nodes, id.0, needed));
 }
 

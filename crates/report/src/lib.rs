@@ -21,6 +21,7 @@ mod subject;
 mod table;
 mod telling;
 mod terminal;
+mod timing;
 
 pub use check::check;
 pub use claims::{
@@ -34,3 +35,4 @@ pub use render::{Artifact, render};
 pub use results::{CaseConfig, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
 pub use subject::Subject;
 pub use terminal::{terminal_comparison, terminal_table};
+pub use timing::{LastCheck, Timing};

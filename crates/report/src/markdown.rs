@@ -1,7 +1,7 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::claims::{judgement_in_words, setting_in_words};
-use crate::number::{duration, fixed, grouped};
+use crate::number::{fixed, grouped};
 use crate::render::Told;
 use crate::table::{Block, Described, Section, compared_legend, described_legend};
 
@@ -21,13 +21,7 @@ pub(crate) fn tables(told: &Told<'_>) -> String {
         text += &format!("{}\n", escaped(&described_legend(blocks)));
     }
     let cost = &results.cost;
-    text += &format!(
-        "\nCost: {} epochs, {} images, {}.\n",
-        fixed(cost.epochs, 1),
-        grouped(cost.images),
-        duration(cost.wall_seconds)
-    );
-    text
+    text + &format!("\nCost: {} epochs, {} images.\n", fixed(cost.epochs, 1), grouped(cost.images))
 }
 
 /// Each claim that the run can speak to, with its verdict.

@@ -72,12 +72,16 @@ impl Checkpoint {
 
 /// Finished nodes of a run are no longer what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {nodes} finished nodes are damaged; basin verify --repair has them computed again", run.display())]
+#[error(
+    "{}: {} of the finished nodes are damaged:\n{}\nbasin verify {} --repair takes their seals off; the command of the run \
+     then computes them again, and nothing else",
+    run.display(), nodes.len(), nodes.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n"), run.display()
+)]
 pub struct Damaged {
     /// The run directory.
     pub run: std::path::PathBuf,
-    /// How many.
-    pub nodes: usize,
+    /// Their names, with what is wrong where that was not said yet.
+    pub nodes: Vec<String>,
 }
 
 /// A file of a run cannot be read as what it should be.

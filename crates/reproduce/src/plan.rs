@@ -5,7 +5,7 @@ use crate::{Registry, Study};
 use anyhow::{Result, ensure};
 use basin_core::{Citation, DataRef, Digest};
 use basin_ensemble::{
-    EnsembleMethod, Objective, ParamOp, Probe, Recipe, Trajectory, Work, keys, probe_key, trajectory_keys,
+    EnsembleMethod, Keys, Objective, ParamOp, Probe, Recipe, Trajectory, Work, all_keys, probe_key,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -148,15 +148,15 @@ impl Plan {
 
     fn merge(study: &Study, wanted: &[Wanted]) -> Self {
         let (mut plan, mut merging) = (Self::default(), Merging::new(study));
-        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|wanted| merging.collect(wanted)).collect();
+        let keyed: Vec<Keys> = wanted.iter().map(|wanted| merging.collect(wanted)).collect();
         for (Wanted { case, seed, method, recipe, measured }, keys) in wanted.iter().zip(&keyed) {
             plan.citations.extend(method.citations());
-            let mut emit = |id: &basin_ensemble::NodeId| merging.emit(keys[id.index()], &mut plan.nodes);
+            let mut emit =
+                |id: &basin_ensemble::NodeId| merging.emit(keys.nodes[id.index()], &mut plan.nodes);
             let members: Vec<NodeIndex> = recipe.members().iter().map(&mut emit).collect();
             let logits = measured.logits.iter().map(&mut emit).collect();
             let records = measured.records.iter().map(&mut emit).collect();
-            let identity = study.cases[*case].identity(*seed);
-            let (epochs, passes) = unshared(recipe, &trajectory_keys(recipe, &identity.setting()));
+            let (epochs, passes) = unshared(recipe, &keys.trajectories);
             plan.epochs_unshared += epochs;
             let (case, method, seed) = (*case, method.id().to_owned(), *seed);
             let ensemble = PlannedEnsemble { case, method, seed, members, logits, records, epochs, passes };
@@ -180,15 +180,16 @@ impl Plan {
         let identities: Vec<_> =
             self.ensembles.iter().map(|e| study.cases[e.case].identity(e.seed)).collect();
         let mut placed: BTreeMap<Digest, NodeIndex> = BTreeMap::new();
+        // The first deep ensemble of each training, seed and size.
+        let mut deep_ones: BTreeMap<(&str, u64, usize), usize> = BTreeMap::new();
+        for (i, ensemble) in self.ensembles.iter().enumerate().filter(|(_, e)| e.method == "deep") {
+            let same = (identities[i].training.as_str(), ensemble.seed, ensemble.members.len());
+            deep_ones.entry(same).or_insert(i);
+        }
         for (i, identity) in identities.iter().enumerate() {
             let own = &self.ensembles[i];
-            let same = |(j, deep): &(usize, &PlannedEnsemble)| {
-                deep.method == "deep"
-                    && deep.members.len() == own.members.len()
-                    && deep.seed == own.seed
-                    && identities[*j].training == identity.training
-            };
-            let deep = self.ensembles.iter().enumerate().find(same).map(|(_, deep)| deep);
+            let same = (identity.training.as_str(), own.seed, own.members.len());
+            let deep = deep_ones.get(&same).map(|&place| &self.ensembles[place]);
             let Some(deep) = deep.filter(|deep| deep.members != own.members) else { continue };
             let (case, seed) = (own.case, own.seed);
             let probe = measuring::minus_deep(&study.cases[case]);
@@ -322,11 +323,10 @@ impl<'a> Merging<'a> {
     }
 
     /// Notes what a recipe's members and measurements need; returns the digest of each of its nodes.
-    fn collect(&mut self, wanted: &Wanted) -> Vec<Digest> {
+    fn collect(&mut self, wanted: &Wanted) -> Keys {
         let Wanted { case, seed, recipe, .. } = wanted;
         let identity = self.study.cases[*case].identity(*seed);
-        let (keys, trajectories) =
-            (keys(recipe, &identity.setting()), trajectory_keys(recipe, &identity.setting()));
+        let Keys { nodes: keys, trajectories } = all_keys(recipe, &identity.setting());
         let needed = recipe.needed();
         for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| needed[*i]) {
             if let (Work::Train { epoch, .. }, Some(trajectory)) = (work, trajectories[i]) {
@@ -337,7 +337,7 @@ impl<'a> Merging<'a> {
             let needed = || Needed { case, seed, work: work.clone(), trajectory, inputs };
             self.needed.entry(keys[i]).or_insert_with(needed);
         }
-        keys
+        Keys { nodes: keys, trajectories }
     }
 
     /// Puts a node into the plan after everything it needs, once.

@@ -2,6 +2,8 @@
 
 use crate::device::OnDevice;
 use crate::execute::{EpochLine, Executor, METRICS};
+use crate::exit::Usage;
+use crate::history::History;
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::Progress;
@@ -11,7 +13,7 @@ use crate::{Registry, Study, dry_run, environment};
 use anyhow::Result;
 use basin_core::Citation;
 use basin_ensemble::Trajectory;
-use basin_report::{CaseConfig, Cost, Results, TrainingCurve, TrainingPoint, render, terminal_table};
+use basin_report::{CaseConfig, Cost, Results, Timing, TrainingCurve, TrainingPoint, render, terminal_table};
 use basin_store::{RealFs, RunDir};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,6 +32,29 @@ pub struct Request {
     pub device: Option<OnDevice>,
 }
 
+impl Request {
+    /// Whether a run can be there, before anything is read or computed.
+    ///
+    /// # Errors
+    /// [`Usage`] when the name cannot be a folder's, or something that is no folder is in its place.
+    pub fn check_place(&self) -> Result<(), Usage> {
+        RunDir::check_name(&self.name).map_err(|error| Usage(format!("--name: {error}")))?;
+        for place in [&self.runs, &self.runs.join(&self.name)] {
+            // What is above decides where nothing is yet.
+            let there = place.ancestors().find(|place| std::fs::symlink_metadata(place).is_ok());
+            if let Some(file) = there.filter(|there| !there.is_dir()) {
+                return Err(Usage(format!(
+                    "--runs {} --name {}: {} is no folder; choose another place",
+                    self.runs.display(),
+                    self.name,
+                    file.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What a finished run has to show.
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -46,9 +71,9 @@ pub struct Finished {
 /// # Errors
 /// Typed causes, which [`crate::exit::code`] maps to exit codes.
 pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) -> Result<Finished> {
+    request.check_place()?;
     let study = Study::load(&request.asked)?;
-    let plan = Plan::new(&study, registry)?;
-    check_batches(&study)?;
+    let plan = checked(&study, registry, request.device.is_some())?;
     let run = RunDir::open(&request.runs, &request.name, Arc::new(RealFs))?;
     let folder = study.folder();
     run.write(format!("{folder}config.resolved.toml"), study.to_toml().as_bytes())?;
@@ -59,12 +84,9 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     )?;
     let executor = Executor::new(&study, &plan, &run, interrupt);
 
-    let mut done = 0.0;
-    let mut total = 0.0;
-    for node in &plan.nodes {
-        total += node.passes;
-        done += if executor.dir(node)?.is_done()? { node.passes } else { 0.0 };
-    }
+    let finished = executor.done()?.into_iter().zip(&plan.nodes).filter(|(done, _)| *done);
+    let done = finished.map(|(_, node)| node.passes).sum();
+    let total = plan.nodes.iter().map(|node| node.passes).sum();
     let progress = Progress::new(total, done);
     progress.line(&format!("run directory {}", run.path().display()));
     let result = finish(&executor, &progress, request);
@@ -81,6 +103,9 @@ fn finish(executor: &Executor<'_>, progress: &Progress, request: &Request) -> Re
     for artifact in render(&results, executor.study.paper, &citations(executor.study, plan))? {
         run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
     }
+    for artifact in timing(executor, progress).artifacts(&request.name)? {
+        run.write(format!("{folder}{}", artifact.path), &artifact.bytes)?;
+    }
     let report = run.path().join(format!("{folder}report/index.html"));
     Ok(Finished {
         dir: run.path().to_owned(),
@@ -89,15 +114,26 @@ fn finish(executor: &Executor<'_>, progress: &Progress, request: &Request) -> Re
     })
 }
 
-/// Prices the run: every node with its state, epochs, time where it would be computed, disk.
+/// Prices the run: every node with its state, epochs, arithmetic, disk; nothing is written. With `measure`, also the time
+/// where it would be computed, from a few steps taken there: seconds, and as much memory as training takes. Without, the same
+/// run in the same state gives the same text.
 ///
 /// # Errors
-/// As [`reproduce`], except that nothing is written.
-pub fn price(request: &Request, registry: &Registry) -> Result<String> {
+/// Whatever [`reproduce`] would refuse before it begins.
+pub fn price(request: &Request, registry: &Registry, measure: bool) -> Result<String> {
+    request.check_place()?;
     let study = Study::outline(&request.asked)?;
-    let plan = Plan::new(&study, registry)?;
-    check_batches(&study)?;
-    dry_run::table(&study, &plan, (&request.runs, &request.name), request.device.as_ref())
+    let plan = checked(&study, registry, request.device.is_some())?;
+    let measure = measure.then_some(request.device.as_ref());
+    dry_run::table(&study, &plan, (&request.runs, &request.name), measure)
+}
+
+/// The plan of a study that can be carried out.
+fn checked(study: &Study, registry: &Registry, on_device: bool) -> Result<Plan> {
+    crate::sizes::check(study, on_device)?;
+    let plan = Plan::new(study, registry)?;
+    check_batches(study)?;
+    Ok(plan)
 }
 
 /// The epochs of every ensemble, from the plan alone.
@@ -146,7 +182,7 @@ fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
         ensembles,
         training: training_curves(executor)?,
         pairwise,
-        cost: Cost { epochs: plan.epochs() as f64, images, wall_seconds: wall_seconds(executor)? },
+        cost: Cost { epochs: plan.epochs() as f64, images },
         environment: environment::describe(request.device.as_ref()),
     })
 }
@@ -161,13 +197,13 @@ fn cases(study: &Study) -> Vec<CaseConfig> {
     study.cases.iter().enumerate().map(case).collect()
 }
 
-/// Seconds worked on everything in the plan, from the journal: attempts that were stopped count up to their
-/// last line there.
-fn wall_seconds(executor: &Executor<'_>) -> Result<f64> {
+/// Seconds worked on everything in the plan, and the last check of its files, from the journal: attempts that were stopped
+/// count up to their last line there.
+fn timing(executor: &Executor<'_>, progress: &Progress) -> Timing {
     let wanted: BTreeSet<String> = executor.plan.nodes.iter().map(|node| node.key.to_string()).collect();
-    let lines = executor.run.journal().read::<serde_json::Value>()?.lines;
-    let ours = lines.iter().filter(|line| line["key"].as_str().is_some_and(|key| wanted.contains(key)));
-    Ok(ours.filter_map(|line| line["seconds"].as_f64()).sum())
+    let history = History::of(executor.run);
+    history.notes.iter().for_each(|note| progress.line(&format!("note: {note}")));
+    Timing { wall_seconds: history.seconds(&wanted), verified: history.verified().cloned() }
 }
 
 /// One curve per trajectory that nothing continues, shown as the method that trains like this.

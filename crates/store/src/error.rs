@@ -30,7 +30,7 @@ pub enum StoreError {
     },
     /// A finished node's file changed on the disk: delete its node directory and run again.
     #[error("{} is not what was written: expected SHA-256 {expected}, found {found}; \
-        delete the directory {} and run the same command again", path.display(), node.display())]
+        delete the directory {} and start the run again to compute it anew", path.display(), node.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum StoreError {
         found: String,
     },
     /// A file that should be there is not: delete the node directory and run again.
-    #[error("{} is missing; delete the directory {} and run the same command again",
+    #[error("{} is missing; delete the directory {} and start the run again to compute it anew",
         path.display(), node.display())]
     Missing {
         /// The file.
@@ -50,9 +50,29 @@ pub enum StoreError {
         /// The node directory to delete.
         node: PathBuf,
     },
-    /// A line of a JSON-lines file cannot be read: repair or delete that line.
-    #[error("{} line {line} cannot be read: {reason}; delete the line and run the same command again",
-        path.display())]
+    /// The DONE of a finished node cannot be right: delete the node directory and run again.
+    #[error("node {} is damaged: {why}; delete the directory and start the run again to compute it anew",
+        node.display())]
+    Damaged {
+        /// The node directory.
+        node: PathBuf,
+        /// What is wrong with its DONE.
+        why: String,
+    },
+    /// The DONE of a node has a format that this build does not know: use the build that wrote it.
+    #[error("node {} was finished by another build: DONE has format {found}, expected {expected}; use the build \
+        that wrote it, or delete the directory and start the run again to compute it anew", node.display())]
+    UnknownFormat {
+        /// The node directory.
+        node: PathBuf,
+        /// The format that DONE tells.
+        found: u64,
+        /// The format that this build writes.
+        expected: u64,
+    },
+    /// A line of a JSON-lines file cannot be read, although its bytes are those that were written: another build wrote it.
+    #[error("{} line {line} cannot be read: {reason}; if another build wrote it, use that one, otherwise delete the \
+        directory of the file and start the run again to compute it anew", path.display())]
     Line {
         /// The file.
         path: PathBuf,
