@@ -40,6 +40,114 @@ fn unknown_names_are_refused_with_the_known_ones() {
     refused(&["--dataset", "mnist"], 2, &["data.dataset is mnist", "cifar10"]);
 }
 
+/// Nothing is trained that cannot be finished, and a price is told of nothing that would be refused.
+#[test]
+fn what_a_run_would_be_refused_for_is_refused_by_its_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let (file, runs) = (file.to_str().unwrap(), folder.path().join("runs"));
+    let mut params = Params::new();
+    params.insert("conv1.weight", Array::full(vec![4, 3, 3], 0.0));
+    let network = folder.path().join("other.safetensors");
+    std::fs::write(&network, TensorFile { params, ..Default::default() }.encode()).unwrap();
+    let imports = format!("ensemble.imports={0},{0}", network.display());
+    let runs = runs.to_str().unwrap();
+    let long = "x".repeat(300);
+    let refused: [(&[&str], i32, &[&str]); 9] = [
+        (&["--runs", file, "--name", "a"], 2, &["file is no folder"]),
+        (&["--runs", &format!("{file}/below"), "--name", "a"], 2, &["file is no folder"]),
+        (&["--runs", folder.path().to_str().unwrap(), "--name", "file"], 2, &["file is no folder"]),
+        (
+            &["--runs", runs, "--name", "a/b"],
+            2,
+            &["--name: \"a/b\" cannot be used as a name: it contains a separator"],
+        ),
+        (&["--runs", runs, "--name", ".."], 2, &["it stands for a directory"]),
+        (&["--runs", runs, "--name", &long], 2, &["300 bytes"]),
+        (
+            &["--runs", runs, "--name", "a", "--methods", "deep,imported", "--set", &imports],
+            4,
+            &["other.safetensors", "conv1.weight is [4, 3, 3]", "missing dense.bias"],
+        ),
+        (
+            &[
+                "--runs",
+                runs,
+                "--name",
+                "a",
+                "--model",
+                "vit",
+                "--width",
+                "0.125",
+                "--set",
+                "model.centred_kernels=yes",
+            ],
+            2,
+            &["centred kernels for vit"],
+        ),
+        (
+            &[
+                "--runs",
+                runs,
+                "--name",
+                "a",
+                "--model",
+                "vit",
+                "--width",
+                "0.125",
+                "--set",
+                "model.residual_scale=0.5",
+            ],
+            2,
+            &["residual scale of 0.5 for vit"],
+        ),
+    ];
+    let tiny = |more: &[&str]| {
+        // An architecture of its own has a width of its own.
+        let base = basin_tests::TINY
+            .iter()
+            .copied()
+            .filter(|set| !(more.contains(&"--width") && set.contains("width")));
+        run(&[&["reproduce"], &base.collect::<Vec<_>>()[..], more].concat())
+    };
+    for (arguments, code, words) in refused {
+        for dry_run in [&[][..], &["--dry-run"]] {
+            let output = tiny(&[arguments, dry_run].concat());
+            expect_code(&output, code);
+            for word in words {
+                assert!(stderr(&output).contains(word), "{word} in {}", stderr(&output));
+            }
+        }
+    }
+    assert!(!folder.path().join("runs").exists(), "something was written");
+}
+
+/// Three thousand networks, each of which is matched to all others of its seed.
+#[test]
+fn a_plan_of_many_networks_takes_seconds_and_threads_beyond_the_cores_are_not_started() {
+    let begun = std::time::Instant::now();
+    let output = run(&[
+        "reproduce",
+        "--width",
+        "0.25",
+        "--methods",
+        "frank-wolfe",
+        "--members",
+        "1000",
+        "--seeds",
+        "0,1,2",
+        "--dry-run",
+        "--runs",
+        "absent",
+        "--set",
+        "run.threads=4096",
+    ]);
+    expect_code(&output, 0);
+    assert!(begun.elapsed().as_secs_f64() < 10.0, "{:?}", begun.elapsed());
+    assert!(stderr(&output).contains("4096 threads on"), "{}", stderr(&output));
+}
+
 #[test]
 fn several_problems_are_reported_together() {
     refused(&["--set", "beta=2", "--set", "nonsense=1"], 2, &["label_weight", "unknown key nonsense"]);

@@ -354,8 +354,15 @@ pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
-/// Results do not depend on the number of threads; speed does.
+/// Results do not depend on the number of threads; speed does, up to one for each core.
 fn use_threads(threads: usize) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if threads > cores {
+        eprintln!(
+            "note: {threads} threads on {cores} cores would only wait for each other; {cores} are used"
+        );
+    }
+    let threads = threads.min(cores);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting worker threads")
 }
 

@@ -59,6 +59,16 @@ pub trait Probe: Debug + Send + Sync {
         1024
     }
 
+    /// Whether so many networks and records would be taken. Asked when a run is planned, so that nothing is refused after
+    /// training what [`Probe::run`] needs.
+    ///
+    /// # Errors
+    /// [`ProbeError::Subject`] as [`Probe::run`] would say.
+    fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {
+        let _ = (networks, records);
+        Ok(())
+    }
+
     /// Measures. What an interrupted attempt kept is handed back by [`Lab::kept`]; going on from it must lead to the
     /// same record.
     ///

@@ -106,6 +106,32 @@ impl Unreadable {
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Several refusals at once, each on lines of its own.
+#[derive(Debug)]
+pub struct Several(Vec<anyhow::Error>);
+
+impl std::fmt::Display for Several {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} things stand in the way:", self.0.len())?;
+        // What follows a problem's first line belongs to it.
+        self.0.iter().try_for_each(|error| write!(f, "\n- {}", format!("{error:#}").replace('\n', "\n  ")))
+    }
+}
+
+impl std::error::Error for Several {}
+
+/// All problems as one error: that of a single one as it is.
+///
+/// # Errors
+/// Unless there are none.
+pub fn together(mut problems: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    match problems.len() {
+        0 => Ok(()),
+        1 => Err(problems.swap_remove(0)),
+        _ => Err(Several(problems).into()),
+    }
+}
+
 /// The code for an error: that of the first known kind in its chain of causes.
 pub fn code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(known).unwrap_or(UNEXPECTED)
@@ -114,6 +140,9 @@ pub fn code(error: &anyhow::Error) -> u8 {
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(code) = device(cause) {
         return Some(code);
+    }
+    if let Some(Several(errors)) = cause.downcast_ref() {
+        return errors.first().map(code);
     }
     // A kept checkpoint that failed to be written is a storage failure: its cause is further down the chain.
     if let Some(error) = cause.downcast_ref::<TrainError>() {
@@ -146,6 +175,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
                 Some(
                     ModelError::Unknown { .. }
                         | ModelError::Width { .. }
+                        | ModelError::ResidualScale { .. }
+                        | ModelError::CentredKernels { .. }
                         | ModelError::Side { .. }
                         | ModelError::Dropout { .. }
                         | ModelError::Sizes { .. }

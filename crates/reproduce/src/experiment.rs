@@ -151,14 +151,29 @@ impl Experiment {
         Identity { training: self.setting(seed), measuring, images }
     }
 
+    /// Whether there are the images of a reference.
+    ///
+    /// # Errors
+    /// As [`Experiment::images`].
+    pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
+        if let Some(set) = &data.set {
+            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
+        }
+        let there = self.count(&DataRef { part: Part::Whole, ..data.clone() });
+        match data.part {
+            Part::First(n) if n == 0 || n > there => {
+                Err(Usage(format!("the first {n} of {there} images, expected 1 to {there}")).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The images of a reference.
     ///
     /// # Errors
     /// When there are not as many.
     pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
-        if let Some(set) = &data.set {
-            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
-        }
+        self.check_images(data)?;
         let whole = match data.split {
             Split::Train => &self.train,
             Split::Test => &self.test,

@@ -11,6 +11,7 @@ mod execute;
 pub mod exit;
 mod experiment;
 mod export;
+mod feasible;
 mod history;
 mod import;
 mod interrupt;

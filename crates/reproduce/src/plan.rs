@@ -1,5 +1,6 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
+use crate::exit::Usage;
 use crate::measuring::{self, SEEDS};
 use crate::{Registry, Study};
 use anyhow::{Result, ensure};
@@ -128,10 +129,12 @@ impl Plan {
                 for id in experiment.config.list("ensemble.methods") {
                     let method = registry.method(id, &experiment.config)?;
                     let mut recipe = method.plan(&context)?;
+                    let (planned, expected) = (recipe.members().len(), context.members);
                     ensure!(
-                        recipe.members().len() == context.members,
-                        "{id} planned {} members",
-                        recipe.members().len()
+                        planned == expected,
+                        Usage(format!(
+                            "method {id} planned {planned} members, expected ensemble.members, {expected}"
+                        ))
                     );
                     let setting = experiment.setting(seed);
                     // Experiments that are run together may name the same ensemble.

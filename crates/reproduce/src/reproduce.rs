@@ -9,7 +9,7 @@ use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::rows::rows;
 use crate::study::Asked;
-use crate::{Registry, Study, dry_run, environment};
+use crate::{Registry, Study, dry_run, environment, feasible};
 use anyhow::Result;
 use basin_core::Citation;
 use basin_ensemble::Trajectory;
@@ -39,6 +39,12 @@ impl Request {
     /// [`Usage`] when the name cannot be a folder's, or something that is no folder is in its place.
     pub fn check_place(&self) -> Result<(), Usage> {
         RunDir::check_name(&self.name).map_err(|error| Usage(format!("--name: {error}")))?;
+        if self.name.len() > 255 {
+            let (name, found) = (&self.name, self.name.len());
+            return Err(Usage(format!(
+                "--name {name} has {found} bytes, expected at most 255, as in a file's name"
+            )));
+        }
         for place in [&self.runs, &self.runs.join(&self.name)] {
             // What is above decides where nothing is yet.
             let there = place.ancestors().find(|place| std::fs::symlink_metadata(place).is_ok());
@@ -130,9 +136,8 @@ pub fn price(request: &Request, registry: &Registry, measure: bool) -> Result<St
 
 /// The plan of a study that can be carried out.
 fn checked(study: &Study, registry: &Registry, on_device: bool) -> Result<Plan> {
-    crate::sizes::check(study, on_device)?;
     let plan = Plan::new(study, registry)?;
-    check_batches(study)?;
+    feasible::check(study, &plan, on_device)?;
     Ok(plan)
 }
 
@@ -144,14 +149,6 @@ pub fn cost(asked: &Asked, registry: &Registry) -> Result<String> {
     let study = Study::outline(asked)?;
     let plan = Plan::new(&study, registry)?;
     Ok(crate::cost::table(&study, &plan))
-}
-
-fn check_batches(study: &Study) -> Result<()> {
-    let sizes = study.cases.iter().map(|case| (case.batch(), case.train.len()));
-    match sizes.into_iter().find(|(batch, images)| batch > images) {
-        Some((batch, images)) => Err(basin_train::TrainError::Batch { batch, images }.into()),
-        None => Ok(()),
-    }
 }
 
 /// Works to cite: the paper, those of methods and measurements, REPAIR where it is used.
