@@ -5,7 +5,7 @@
 //! this cannot show is what only a device knows: speed, and whether NVIDIA's libraries do what their documentation says.
 //! On a machine with CUDA of its own, the two tests that take a library away would find that one instead.
 
-#[path = "../../crates/kernels/tests/fake_cuda/mod.rs"]
+#[path = "../../crates/cuda/tests/fake_cuda/mod.rs"]
 mod fake_cuda;
 mod faults;
 mod measuring;

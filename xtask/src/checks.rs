@@ -51,10 +51,10 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
 const EMULATED: [&str; 9] = [
     "test",
     "--release",
-    "--package=basin-kernels",
+    "--package=basin-gpu",
     "--package=basin-train",
     "--features",
-    "basin-kernels/gpu-emulator,basin-train/gpu-emulator",
+    "basin-gpu/emulator,basin-train/gpu-emulator",
     "--test=emulator",
     "--test=gpu",
     "--test=gpu_faults",

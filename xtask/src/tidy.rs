@@ -12,8 +12,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basin-bench",
         &[
             "basin-core",
+            "basin-cuda",
             "basin-data",
             "basin-ensemble",
+            "basin-gpu",
             "basin-kernels",
             "basin-models",
             "basin-reproduce",
@@ -30,6 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-ensemble", &["basin-core"]),
     ("basin-fetch", &["basin-store"]),
     ("basin-kernels", &["basin-core"]),
+    ("basin-gpu", &["basin-core", "basin-kernels"]),
+    ("basin-cuda", &["basin-gpu", "basin-kernels"]),
     ("basin-metrics", &["basin-core"]),
     ("basin-methods", &["basin-core", "basin-ensemble", "weight-matching"]),
     ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),
@@ -38,16 +42,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-paper-single-basin", &["basin-core", "basin-papers"]),
     ("basin-report", &["basin-core", "basin-metrics", "basin-papers"]),
     ("basin-store", &["basin-core"]),
-    ("basin-train", &["basin-core", "basin-data", "basin-ensemble", "basin-kernels", "basin-models"]),
+    (
+        "basin-train",
+        &["basin-core", "basin-data", "basin-ensemble", "basin-gpu", "basin-kernels", "basin-models"],
+    ),
     ("weight-matching", &["basin-core", "basin-store"]),
     (
         "basin-reproduce",
         &[
             "basin-core",
+            "basin-cuda",
             "basin-data",
             "basin-ensemble",
             "basin-fetch",
-            "basin-kernels",
+            "basin-gpu",
             "basin-methods",
             "basin-metrics",
             "basin-models",
@@ -67,7 +75,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates in which the tensor framework may appear.
-const FRAMEWORK: &[&str] = &["basin-kernels", "basin-models", "basin-train", "basin-reproduce"];
+const FRAMEWORK: &[&str] =
+    &["basin-kernels", "basin-gpu", "basin-cuda", "basin-models", "basin-train", "basin-reproduce"];
 
 /// Crates that speak to the network, and the one that may use them.
 const NETWORK: &[&str] = &["curl", "hyper", "reqwest", "ureq"];

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use basin_core::Isa;
-use basin_kernels::gpu::check::{Check, Found, checks};
-use basin_kernels::gpu::{GpuError, Queue};
+use basin_gpu::check::{Check, Found, checks};
+use basin_gpu::{GpuError, Queue};
 use basin_reproduce::device::{CUDA, ProgramFolder, open_cuda};
 use basin_reproduce::exit::{Usage, WrongKernels};
 use clap::Args;
@@ -51,18 +51,17 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
 /// Driver, devices and libraries.
 #[cfg(feature = "cuda")]
 fn machine(say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    use basin_kernels::cuda;
-    for library in cuda::libraries() {
+    for library in basin_cuda::libraries() {
         let place = match &library.file {
             Ok(file) => file.display().to_string(),
             Err(reason) => format!("missing ({reason})"),
         };
         say(&format!("library    {} ({}): {place}", library.name, library.purpose))?;
     }
-    let devices = match cuda::driver_version() {
+    let devices = match basin_cuda::driver_version() {
         Ok((major, minor)) => {
             say(&format!("driver     CUDA {major}.{minor}"))?;
-            cuda::devices()
+            basin_cuda::devices()
         }
         Err(error) => Err(error),
     };
@@ -146,7 +145,7 @@ fn line(check: &Check, found: &Found) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use basin_kernels::gpu::Recorder;
+    use basin_gpu::Recorder;
 
     #[test]
     fn a_device_that_computes_nothing_is_found_out() {

@@ -6,12 +6,9 @@ pub mod bias;
 mod buffer;
 pub mod conv;
 mod cpu;
-#[cfg(feature = "cuda")]
-pub mod cuda;
 pub mod dropout;
 mod exp;
 pub mod gelu;
-pub mod gpu;
 mod graph;
 pub mod head;
 mod inference;

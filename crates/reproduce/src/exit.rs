@@ -2,7 +2,7 @@
 
 use basin_data::DataError;
 use basin_fetch::FetchError;
-use basin_kernels::gpu::GpuError;
+use basin_gpu::GpuError;
 use basin_models::ModelError;
 use basin_store::{OutputError, StoreError};
 use basin_train::{StateError, TrainError};

@@ -8,7 +8,7 @@
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, DatasetId, ImageSet};
 use basin_ensemble::WarmupCosine;
-use basin_kernels::gpu::{Convolution, Event, Launch, Precision, Recorder};
+use basin_gpu::{Convolution, Event, Launch, Precision, Recorder};
 use basin_models::Architecture;
 use basin_train::{Backend, Examples, Gpu, Optimiser, Recipe, Segment, Teaching, TrainState};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Why training or evaluating failed.
 
 use basin_core::PredictionError;
-use basin_kernels::gpu::GpuError;
+use basin_gpu::GpuError;
 use basin_models::ModelError;
 use thiserror::Error;
 

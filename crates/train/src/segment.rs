@@ -1,7 +1,7 @@
 //! The step loop of one segment of a trajectory, from a state to a step, on any backend.
 
 use crate::{Backend, EpochRow, Recipe, StepSum, TrainError, TrainState, Trainer};
-use basin_kernels::gpu::GpuError;
+use basin_gpu::GpuError;
 use basin_models::Network;
 
 /// A stretch of a trajectory.

@@ -4,8 +4,8 @@
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, DatasetId, Source, Split};
 use basin_ensemble::WarmupCosine;
-use basin_kernels::gpu::emulator::Emulator;
-use basin_kernels::gpu::{GpuError, Precision, Queue};
+use basin_gpu::emulator::Emulator;
+use basin_gpu::{GpuError, Precision, Queue};
 use basin_models::{Network, VitConfig};
 use basin_train::{
     Backend, Examples, Gpu, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainError,

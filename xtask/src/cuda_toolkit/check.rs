@@ -11,11 +11,11 @@ const TARGETS: [&str; 2] = ["sm_80", "sm_90"];
 /// The packages to select whenever something is built with CUDA: with them the crates that both use have the features that
 /// the program's own build gives them, so that nothing is compiled twice.
 const PACKAGES: [&str; 5] = [
-    "--package=basin-kernels",
+    "--package=basin-cuda",
     "--package=basin-bench",
     "--package=basin-cli",
     "--package=basin-reproduce",
-    "--features=basin-kernels/cuda,basin-cli/cuda",
+    "--features=basin-cuda/cuda,basin-cli/cuda",
 ];
 
 /// Compiles to machine code with the run-time compiler, in the very way training does. The run-time compiler says nothing

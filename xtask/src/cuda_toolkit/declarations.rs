@@ -22,7 +22,7 @@ pub(super) enum Answer {
 /// there yet.
 pub(super) fn bindings(root: &Path) -> Result<(PathBuf, PathBuf), String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["metadata", "--format-version=1", "--locked", "--features", "basin-kernels/cuda"];
+    let arguments = ["metadata", "--format-version=1", "--locked", "--features", "basin-cuda/cuda"];
     let output = Command::new(program).args(arguments).current_dir(root).output();
     let output = output.map_err(|e| format!("cargo cannot be run: {e}"))?;
     if !output.status.success() {
@@ -38,7 +38,7 @@ pub(super) fn bindings(root: &Path) -> Result<(PathBuf, PathBuf), String> {
     let target = metadata["target_directory"].as_str();
     match (folder, target) {
         (Some(folder), Some(target)) => Ok((folder.to_owned(), target.into())),
-        _ => Err("cargo metadata names no package cudarc: is the feature cuda of basin-kernels gone?".into()),
+        _ => Err("cargo metadata names no package cudarc: is the feature cuda of basin-cuda gone?".into()),
     }
 }
 

@@ -19,8 +19,8 @@ use throughput::{Torch, Trainer, Workload};
 
 use crate::suites;
 use anyhow::Result;
-use basin_kernels::gpu::check::checks;
-use basin_kernels::gpu::{Precision, Queue};
+use basin_gpu::check::checks;
+use basin_gpu::{Precision, Queue};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -59,7 +59,7 @@ pub(crate) fn train_step(
 fn open(peer: Option<&Path>) -> Result<Rc<dyn Queue>> {
     #[cfg(feature = "cuda")]
     if let Some(python) = peer {
-        basin_kernels::cuda::search_also(python);
+        basin_cuda::search_also(python);
     }
     #[cfg(not(feature = "cuda"))]
     let _ = peer;

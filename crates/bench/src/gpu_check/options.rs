@@ -1,7 +1,7 @@
 //! What can be asked of `basin gpu-check`, and the ranges of it.
 
 use super::networks::{self, Measured};
-use basin_kernels::gpu::Precision;
+use basin_gpu::Precision;
 use basin_reproduce::device::precision;
 use basin_reproduce::exit::Usage;
 use clap::Args;

@@ -2,7 +2,7 @@
 
 use super::networks::Measured;
 use super::throughput::Workload;
-use basin_kernels::gpu::Precision;
+use basin_gpu::Precision;
 use std::fmt;
 
 /// Something to begin before the deadline.

@@ -3,7 +3,7 @@
 use super::report::{FILE, date, slug};
 use super::throughput::Workload;
 use super::*;
-use basin_kernels::gpu::{GpuError, Recorder};
+use basin_gpu::{GpuError, Recorder};
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -4,7 +4,7 @@ use super::networks::Deadline;
 use crate::suites::comparison::{Ratio, Rounds, fastest, median};
 use crate::suites::peer::{Peer, PeerError};
 use anyhow::{Context, Result};
-use basin_kernels::gpu::Precision;
+use basin_gpu::Precision;
 use basin_reproduce::exit::Usage;
 use serde::Serialize;
 use serde_json::json;

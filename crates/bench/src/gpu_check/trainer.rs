@@ -7,7 +7,7 @@ use anyhow::Result;
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, DatasetId, ImageSet};
 use basin_ensemble::WarmupCosine;
-use basin_kernels::gpu::Queue;
+use basin_gpu::Queue;
 use basin_models::Architecture;
 use basin_train::{Examples, Gpu, Optimiser, Recipe, Teaching, timed_steps};
 use std::rc::Rc;

@@ -1,6 +1,6 @@
 //! What can be asked of `basin bench`, and the ranges of it.
 
-use basin_kernels::gpu::Precision;
+use basin_gpu::Precision;
 use basin_reproduce::device::{CUDA, precision};
 use basin_reproduce::exit::Usage;
 use clap::{Args, ValueEnum};

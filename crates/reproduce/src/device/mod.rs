@@ -7,7 +7,7 @@ pub use programs::ProgramFolder;
 use crate::config::Config;
 use crate::exit::{NoDevice, Usage};
 use anyhow::Result;
-use basin_kernels::gpu::{Precision, Queue};
+use basin_gpu::{Precision, Queue};
 use basin_train::{Backend, Cpu};
 use std::rc::Rc;
 
@@ -58,11 +58,11 @@ pub fn asked(config: &Config) -> Result<Option<OnDevice>> {
 /// Opens the CUDA device, with compiled kernels kept in the user's cache.
 ///
 /// # Errors
-/// [`NoDevice`] in a build without CUDA, else [`basin_kernels::gpu::GpuError`].
+/// [`NoDevice`] in a build without CUDA, else [`basin_gpu::GpuError`].
 #[cfg(feature = "cuda")]
 pub fn open_cuda() -> Result<Rc<dyn Queue>> {
     let programs = Box::new(ProgramFolder::of_user());
-    Ok(Rc::new(basin_kernels::cuda::CudaQueue::open(0, programs)?))
+    Ok(Rc::new(basin_cuda::CudaQueue::open(0, programs)?))
 }
 
 /// Refuses: this build has no CUDA.

@@ -1,6 +1,6 @@
 //! Compiled kernels in a folder of the user's, so that a second run need not compile them.
 
-use basin_kernels::gpu::ProgramStore;
+use basin_gpu::ProgramStore;
 use basin_store::{Fs, RealFs, write_atomic};
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,9 @@
 
 use crate::{Optimiser, Recipe, Rule};
 use basin_data::{ColourOp, ImageSet, Normalisation, batch_draws, batch_order};
-use basin_kernels::gpu::augment::{Batch, Colour, DataSet, Draw, Epoch};
-use basin_kernels::gpu::optim::{Progress, Rates, Record, STATE_BYTES};
-use basin_kernels::gpu::{Block, GpuError, Pool, Queue, Storage};
+use basin_gpu::augment::{Batch, Colour, DataSet, Draw, Epoch};
+use basin_gpu::optim::{Progress, Rates, Record, STATE_BYTES};
+use basin_gpu::{Block, GpuError, Pool, Queue, Storage};
 use rayon::prelude::*;
 use std::rc::Rc;
 

@@ -5,7 +5,7 @@ use crate::mixture::{Mixture, fits};
 use crate::{EvaluateError, Evaluator};
 use basin_core::{Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation};
-use basin_kernels::gpu::{
+use basin_gpu::{
     Activation, Block, GpuError, GpuLayers, Placement, Pool, Precision, Queue, Weights, elementwise,
 };
 use basin_kernels::{Dims, Inference};

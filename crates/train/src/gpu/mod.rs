@@ -5,7 +5,7 @@
 //! epoch ends or a checkpoint is due. A step is a fixed list of launches: it is run once, captured once and then
 //! replayed; while the device works on an epoch's steps, the host makes the next one's tables. Only a loss that is code
 //! of a method's own brings logits to the host, step by step. Everything is written against
-//! [`basin_kernels::gpu::Queue`].
+//! [`basin_gpu::Queue`].
 
 mod epoch;
 mod evaluate;
@@ -19,7 +19,7 @@ pub use epoch::Feed;
 use crate::segment::apart;
 use crate::{Backend, EvaluateError, Evaluator, Recipe, Segment, TrainError, Trainer, Trial};
 use basin_data::{ImageSet, Normalisation};
-use basin_kernels::gpu::{Precision, Queue};
+use basin_gpu::{Precision, Queue};
 use basin_models::Network;
 use evaluate::GpuEvaluator;
 use std::rc::Rc;

@@ -3,8 +3,8 @@
 use super::epoch::{Resident, Tables};
 use super::teaching::{OwnLoss, Taught};
 use crate::{Optimiser, Recipe, Rule, Teaching};
-use basin_kernels::gpu::loss::{Loss, Teacher};
-use basin_kernels::gpu::{
+use basin_gpu::loss::{Loss, Teacher};
+use basin_gpu::{
     Activation, Block, Flat, GpuError, GpuLayers, Gradients, Pool, Storage, Weights, augment, optim,
 };
 use basin_kernels::{Dims, Tape, VarId};

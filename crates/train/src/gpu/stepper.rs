@@ -5,7 +5,7 @@ use super::step::Step;
 use super::teaching::{OwnLoss, Taught};
 use crate::{Moments, Recipe, StepSum};
 use basin_core::{Array, Params};
-use basin_kernels::gpu::{Captured, Flat, GpuError, Gradients, Placement, Pool, Precision, Queue, Weights};
+use basin_gpu::{Captured, Flat, GpuError, Gradients, Placement, Pool, Precision, Queue, Weights};
 use basin_models::Network;
 use std::rc::Rc;
 

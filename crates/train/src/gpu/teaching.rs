@@ -3,12 +3,12 @@
 use super::epoch::Tables;
 use crate::Teaching;
 use basin_ensemble::LogitObjective;
-use basin_kernels::Inference;
-use basin_kernels::gpu::loss::Together;
-use basin_kernels::gpu::optim::Record;
-use basin_kernels::gpu::{
+use basin_gpu::loss::Together;
+use basin_gpu::optim::Record;
+use basin_gpu::{
     Activation, Block, GpuError, GpuLayers, Placement, Pool, Precision, Queue, Storage, Weights, elementwise,
 };
+use basin_kernels::Inference;
 use basin_models::Network;
 use std::rc::Rc;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::stepper::Stepper;
 use crate::segment::extent;
 use crate::{Moments, Recipe, Segment, StepSum, TrainError, Trainer};
 use basin_core::Params;
-use basin_kernels::gpu::{Precision, Queue};
+use basin_gpu::{Precision, Queue};
 use basin_models::Network;
 use std::rc::Rc;
 

@@ -3,7 +3,7 @@
 use crate::{SIDE, adam, difference, gpu, images, resnet, vit};
 use basin_core::{Params, SeedTree, Simplex};
 use basin_data::DatasetId;
-use basin_kernels::gpu::Precision;
+use basin_gpu::Precision;
 use basin_models::Architecture;
 use basin_train::{Backend, Cpu, EvaluateError};
 

@@ -2,7 +2,7 @@
 
 use crate::{SIDE, emulator, resnet, vit};
 use basin_core::{Params, SeedTree};
-use basin_kernels::gpu::{Activation, GpuLayers, Gradients, Placement, Pool, Precision, Weights};
+use basin_gpu::{Activation, GpuLayers, Gradients, Placement, Pool, Precision, Weights};
 use basin_kernels::{Dims, Graph, Layers, Operation, Tape};
 use basin_models::Network;
 use std::rc::Rc;

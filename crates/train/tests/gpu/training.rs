@@ -3,7 +3,7 @@
 use crate::{EPOCHS, PER_EPOCH, SIDE, adam, difference, emulator, gpu, recipe, resnet, sgd, vit};
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, batch_order, fill_batch};
-use basin_kernels::gpu::Precision;
+use basin_gpu::Precision;
 use basin_models::{Architecture, Network};
 use basin_train::{
     Backend, Cpu, Examples, Gpu, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teacher, Teaching,
