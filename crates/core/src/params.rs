@@ -35,7 +35,7 @@ pub enum ParamsError {
         right: String,
     },
     /// The number of weights is not the number of networks.
-    #[error("{weights} weights for {networks} networks")]
+    #[error("{weights} weights for {networks} networks, expected one for each")]
     Count {
         /// How many weights.
         weights: usize,
@@ -274,5 +274,38 @@ mod tests {
     #[test]
     fn data_must_fill_the_shape() {
         assert!(Array::new(vec![2, 3], vec![0.0; 5]).is_err());
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place_of_paramserror(error: &ParamsError) -> usize {
+        match error {
+            ParamsError::Size { .. } => 0,
+            ParamsError::Mismatch { .. } => 1,
+            ParamsError::Count { .. } => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                ParamsError::Size { shape: vec![2, 3], expected: 6, found: 5 },
+                "shape [2, 3] holds 6 values, found 5",
+            ),
+            (
+                ParamsError::Mismatch { name: "a".into(), left: "[2]".into(), right: "absent".into() },
+                "the networks differ at parameter a: [2] against absent",
+            ),
+            (
+                ParamsError::Count { weights: 3, networks: 2 },
+                "3 weights for 2 networks, expected one for each",
+            ),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place_of_paramserror(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
     }
 }

@@ -142,3 +142,36 @@ pub trait Lab {
     /// When the disk fails, and when the run is to stop: what was handed in is kept then.
     fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<(), LabError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place_of_probeerror(error: &ProbeError) -> usize {
+        match error {
+            ProbeError::Lab(_) => 0,
+            ProbeError::Subject { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (ProbeError::Lab("the disk is full".into()), "the disk is full"),
+            (
+                ProbeError::Subject {
+                    probe: "pairwise-lines",
+                    reason: "1 points on a line, expected at least 2".into(),
+                },
+                "pairwise-lines: 1 points on a line, expected at least 2",
+            ),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place_of_probeerror(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
+    }
+}

@@ -237,6 +237,74 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_error_of_the_program_says_what_to_do_and_has_its_code() {
+        let path = std::path::Path::new("r/a");
+        let told: [(anyhow::Error, u8, &str); 8] = [
+            (Interrupted.into(), INTERRUPTED, "interrupted; the same command continues where it stopped"),
+            (
+                NoDevice { asked: "cuda".into(), reason: "no driver; use --device cpu".into() }.into(),
+                DEVICE,
+                "device cuda is not available: no driver; use --device cpu",
+            ),
+            (
+                WrongKernels { count: 2, first: "add in bf16".into() }.into(),
+                DEVICE,
+                "2 of the device's kernels do not compute what the processor does, first add in bf16; do not train on it. \
+                 Run `basin doctor` again, and report it with this output if it stays",
+            ),
+            (
+                Checkpoint::new(path, "it is empty; check the name".into()).into(),
+                CHECKPOINT,
+                "checkpoint r/a: it is empty; check the name",
+            ),
+            (
+                Damaged { run: path.into(), nodes: vec!["s0-a.01234567: DONE lists no files".into()] }.into(),
+                STORAGE,
+                "r/a: 1 of the finished nodes are damaged:\n  s0-a.01234567: DONE lists no files\nbasin verify r/a --repair \
+                 takes their seals off; the command of the run then computes them again, and nothing else",
+            ),
+            (
+                Unreadable::new(path, &"no JSON").into(),
+                DATA,
+                "r/a cannot be read: no JSON; basin verify checks the run, and its command computes again what is missing",
+            ),
+            (
+                Usage("--split both, expected train or test".into()).into(),
+                USAGE,
+                "--split both, expected train or test",
+            ),
+            (
+                together(vec![Usage("a\nb".into()).into(), Interrupted.into()]).unwrap_err(),
+                USAGE,
+                "2 things stand in the way:\n- a\n  b\n- interrupted; the same command continues where it stopped",
+            ),
+        ];
+        for (error, expected, text) in told {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(code(&error.context("node deep-1")), expected, "{text}");
+        }
+        together(Vec::new()).unwrap();
+        assert_eq!(together(vec![Interrupted.into()]).unwrap_err().to_string(), Interrupted.to_string());
+    }
+
+    /// What an architecture does not have is a matter of the configuration, whatever it is.
+    #[test]
+    fn every_error_about_an_architecture_is_one_of_usage() {
+        let (model, expected) = ("vit", "1");
+        for error in [
+            ModelError::Unknown { name: "lenet".into() },
+            ModelError::Width { width: 0.3, channels: 4.8, unit: 1 },
+            ModelError::Side { side: 33, expected },
+            ModelError::Sizes { sizes: "ResNet9".into(), expected },
+            ModelError::ResidualScale { scale: 0.5, model, expected },
+            ModelError::CentredKernels { model },
+            ModelError::Dropout { rate: 0.1, model, expected },
+        ] {
+            assert_eq!(code(&anyhow::Error::from(error)), USAGE);
+        }
+    }
+
+    #[test]
     fn a_lost_device_has_its_code_however_deep_it_lies() {
         let lost = || GpuError::Lost { during: "add".into(), found: "CUDA_ERROR_X (700)".into() };
         assert_eq!(code(&anyhow::Error::from(lost()).context("node deep-1")), DEVICE);

@@ -115,7 +115,7 @@ pub enum StoreError {
         node: PathBuf,
     },
     /// The node is not finished, so nothing can be taken from it: run it first.
-    #[error("node {} is not finished ({why}); run the same command again to compute it", node.display())]
+    #[error("node {} is not finished ({why}); start the run again to compute it", node.display())]
     NotFinished {
         /// The node directory.
         node: PathBuf,
@@ -178,5 +178,102 @@ mod tests {
             error.to_string(),
             "run directory runs/a is in use by process 7; wait for it to end or choose another run name"
         );
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place_of_storeerror(error: &StoreError) -> usize {
+        match error {
+            StoreError::InUse { .. } => 0,
+            StoreError::Io { .. } => 1,
+            StoreError::Corrupt { .. } => 2,
+            StoreError::Missing { .. } => 3,
+            StoreError::Damaged { .. } => 4,
+            StoreError::UnknownFormat { .. } => 5,
+            StoreError::Line { .. } => 6,
+            StoreError::BadName { .. } => 7,
+            StoreError::Escapes { .. } => 8,
+            StoreError::NoSuchRun { .. } => 9,
+            StoreError::ReadOnly { .. } => 10,
+            StoreError::Finished { .. } => 11,
+            StoreError::NotFinished { .. } => 12,
+            StoreError::Encode { .. } => 13,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                StoreError::InUse { path: "r/a".into(), pid: None },
+                "run directory r/a is in use by another process; wait for it to end or choose another run name",
+            ),
+            (
+                StoreError::io("rename", Path::new("r/a/x"))(io::ErrorKind::PermissionDenied.into()),
+                "cannot rename r/a/x: permission denied; make the directory writable or choose another, then run the same command again",
+            ),
+            (
+                StoreError::io("read", Path::new("r/a/x"))(io::ErrorKind::TimedOut.into()),
+                "cannot read r/a/x: timed out; run the same command again and check the disk if it persists; nothing finished is lost",
+            ),
+            (
+                StoreError::Corrupt {
+                    path: "n/f".into(),
+                    node: "n".into(),
+                    expected: "aa".into(),
+                    found: "bb".into(),
+                },
+                "n/f is not what was written: expected SHA-256 aa, found bb; delete the directory n and start the run again to compute it anew",
+            ),
+            (
+                StoreError::Missing { path: "n/f".into(), node: "n".into() },
+                "n/f is missing; delete the directory n and start the run again to compute it anew",
+            ),
+            (
+                StoreError::Damaged { node: "n".into(), why: "DONE lists no files".into() },
+                "node n is damaged: DONE lists no files; delete the directory and start the run again to compute it anew",
+            ),
+            (
+                StoreError::UnknownFormat { node: "n".into(), found: 2, expected: 1 },
+                "node n was finished by another build: DONE has format 2, expected 1; use the build that wrote it, or delete the directory and start the run again to compute it anew",
+            ),
+            (
+                StoreError::Line { path: "n/m.jsonl".into(), line: 3, reason: "no number".into() },
+                "n/m.jsonl line 3 cannot be read: no number; if another build wrote it, use that one, otherwise delete the directory of the file and start the run again to compute it anew",
+            ),
+            (
+                StoreError::BadName { name: "a/b".into(), why: "contains a separator" },
+                "\"a/b\" cannot be used as a name: it contains a separator; choose another",
+            ),
+            (
+                StoreError::Escapes { path: "../x".into() },
+                "../x leads out of the run directory; give a relative path without `..`",
+            ),
+            (
+                StoreError::NoSuchRun { path: "r/a".into() },
+                "there is no run at r/a; check the name or start the run first",
+            ),
+            (
+                StoreError::ReadOnly { path: "r/a/x".into() },
+                "r/a/x was opened for reading; open the run for writing to change it",
+            ),
+            (
+                StoreError::Finished { node: "n".into() },
+                "node n is finished and does not change; delete the directory to compute it again",
+            ),
+            (
+                StoreError::NotFinished { node: "n".into(), why: "it has no DONE".into() },
+                "node n is not finished (it has no DONE); start the run again to compute it",
+            ),
+            (
+                StoreError::Encode { path: "r/a/x".into(), reason: "key must be a string".into() },
+                "a record for r/a/x has no JSON form: key must be a string; give it another type",
+            ),
+        ];
+        let mut seen = [false; 14];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place_of_storeerror(error)] = true;
+        }
+        assert_eq!(seen, [true; 14], "every variant is told");
     }
 }

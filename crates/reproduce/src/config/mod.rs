@@ -269,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_none_in_32_bits_are_refused() {
+        for (key, value) in
+            [("lr", "1e-320"), ("lr", "1e-39"), ("tau", "1e300"), ("tau", "1e-300"), ("train.l2", "1e-60")]
+        {
+            let error = resolve(&[(key, value)]).unwrap_err();
+            assert!(error.problems[0].contains("and of a size of 1.1754944e-38 to 3.4028235e38"), "{error}");
+        }
+        for (key, value) in [("lr", "1e-37"), ("train.l2", "0"), ("train.clip_norm", "3e38")] {
+            resolve(&[(key, value)]).unwrap();
+        }
+    }
+
+    #[test]
     fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
         for key in ["data.dataset", "dataset"] {
             let preset = SingleBasin.preset("paper").unwrap();

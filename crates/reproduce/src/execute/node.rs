@@ -131,8 +131,7 @@ impl Executor<'_> {
         match dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| progress.line(note));
-                let state =
-                    TrainState::decode(&bytes, &layout).with_context(|| dir.path().display().to_string())?;
+                let state = TrainState::decode(&bytes, &layout).with_context(|| unfit_state(dir))?;
                 // A state from before a later plan split this trajectory may lie behind the split.
                 if state.step >= first {
                     return Ok(state);
@@ -225,6 +224,15 @@ impl Executor<'_> {
             node.name, node.key
         )
     }
+}
+
+/// Where a state that was kept whole does not fit: what to do about it.
+pub(crate) fn unfit_state(dir: &NodeDir) -> String {
+    format!(
+        "the state kept in {} is not one that this build can go on from; use the build that kept it, or delete its state-* \
+         files to compute the node from its beginning",
+        dir.path().display()
+    )
 }
 
 /// What a training goes on from.
