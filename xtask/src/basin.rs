@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
     // Without a kit the program itself says what is missing, with the exit code that means it.
     let kit = if wants_cuda(task, arguments) { Kit::find() } else { None };
-    let mut build = vec!["build", "--release", "--quiet", "--package", "basin-cli", "--bin", "basin"];
+    let mut build = vec!["build", "--release", "--package", "basin-cli", "--bin", "basin"];
     build.extend(if kit.is_some() { &["--features", "cuda"][..] } else { &[] });
     let variables = kit.as_ref().map_or(&[][..], Kit::variables);
     if !cargo_with(&build, variables) {
@@ -29,7 +29,7 @@ pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
 
 /// Builds `basin` and writes the report of every folder in `results` again.
 pub(crate) fn retell() -> ExitCode {
-    if !cargo(&["build", "--release", "--quiet", "--package", "basin-cli", "--bin", "basin"]) {
+    if !cargo(&["build", "--release", "--package", "basin-cli", "--bin", "basin"]) {
         return ExitCode::from(1);
     }
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
@@ -66,7 +66,7 @@ fn wants_cuda(task: &str, arguments: &[String]) -> bool {
 /// Builds `weight-matching` and runs it with the task as its subcommand.
 pub(crate) fn run_weight_matching(task: &str, arguments: &[String]) -> ExitCode {
     let package = ["--package", "weight-matching", "--features", "cli", "--bin", "weight-matching"];
-    if !cargo(&[&["build", "--release", "--quiet"][..], &package].concat()) {
+    if !cargo(&[&["build", "--release"][..], &package].concat()) {
         return ExitCode::from(1);
     }
     let mut command = Command::new(binary("weight-matching"));

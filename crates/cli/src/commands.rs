@@ -238,9 +238,9 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         _ if args.dry_run => device_to_price(&config, args.measure)?,
         _ => device::asked(&config)?,
     };
-    use_threads(config.int("run.threads") as usize)?;
+    use_threads(config.run().threads)?;
     let name =
-        args.name.unwrap_or_else(|| run_name(preset, config.text("data.dataset"), config.text("model.name")));
+        args.name.unwrap_or_else(|| run_name(preset, config.data().dataset.name(), &config.model().name));
     let request = Request { asked, runs: args.runs, name, device };
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =
@@ -330,7 +330,7 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
     let mut settings = parse_settings(&args.set)?;
     settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     let config = Config::plain(&registry.keys()?, &settings)?;
-    use_threads(config.int("run.threads") as usize)?;
+    use_threads(config.run().threads)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
     let n = prediction.write(&args.out, &mut |note| eprintln!("note: {note}"))?;

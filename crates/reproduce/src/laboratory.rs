@@ -52,7 +52,7 @@ impl Bench<'_> {
             }
             None => None,
         };
-        let checkpoint = Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
+        let checkpoint = Duration::from_secs_f64(self.experiment.config.run().checkpoint_seconds);
         let mut laboratory = Laboratory {
             bench: self,
             images: &images,

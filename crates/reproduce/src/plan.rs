@@ -125,8 +125,8 @@ impl Plan {
         let (mut wanted, mut known) = (Vec::new(), BTreeSet::new());
         for (case, experiment) in study.cases.iter().enumerate() {
             let (context, keys) = (experiment.plan_context(), study.case_keys(case));
-            for seed in experiment.seed_list() {
-                for id in experiment.config.list("ensemble.methods") {
+            for &seed in experiment.seed_list() {
+                for id in &experiment.config.ensemble().methods {
                     let method = registry.method(id, &experiment.config)?;
                     let mut recipe = method.plan(&context)?;
                     let (planned, expected) = (recipe.members().len(), context.members);
@@ -141,7 +141,7 @@ impl Plan {
                     if !known.insert((seed, id.clone(), setting.clone(), keys.clone())) {
                         continue;
                     }
-                    let measured = measuring::add(&mut recipe, experiment, id)?;
+                    let measured = measuring::add(&mut recipe, experiment, id);
                     wanted.push(Wanted { case, seed, method, recipe, measured });
                 }
             }

@@ -1,11 +1,11 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::experiment::{architecture, images, limit, normalisation, source};
+use crate::experiment::{architecture, images, limit, source};
 use crate::{checkpoint, device};
 use anyhow::Result;
 use basin_core::{Array, TensorFile};
-use basin_data::{DatasetId, Split};
+use basin_data::Split;
 use basin_store::{Outputs, RealFs};
 use std::path::Path;
 
@@ -51,11 +51,10 @@ impl Prediction<'_> {
         outputs.add(out)?;
         let device = device::asked(config)?;
         let bytes = checkpoint::bytes(self.checkpoint)?;
-        let dataset: DatasetId = config.text("data.dataset").parse()?;
-        let images = images(config, &source(config, dataset), split)?;
+        let images = images(config, &source(config), split)?;
         let network = architecture(config)?.build(images.size(), images.classes())?;
         let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
-        let normalisation = normalisation(config, dataset);
+        let normalisation = config.normalisation();
         let backend = device::backend(device.as_ref());
         let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
         let mut file = TensorFile::default();
@@ -65,5 +64,16 @@ impl Prediction<'_> {
         file.params.insert("labels", Array::new(vec![images.len()], labels)?);
         outputs.write(&RealFs, out, &file.encode())?;
         Ok(images.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::USED;
+    use crate::config::KEYS;
+
+    #[test]
+    fn predictions_depend_on_keys_that_there_are() {
+        assert!(USED.iter().all(|used| KEYS.iter().any(|key| key.name == *used)));
     }
 }

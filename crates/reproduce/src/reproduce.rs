@@ -102,7 +102,7 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
 
 fn finish(executor: &Executor<'_>, progress: &Progress, request: &Request) -> Result<Finished> {
     let (plan, run, folder) = (executor.plan, executor.run, executor.study.folder());
-    let concurrent = executor.study.config().int("run.concurrent") as usize;
+    let concurrent = executor.study.config().run().concurrent;
     executor.run(request.device.as_ref(), concurrent, progress)?;
     executor.interrupt.check()?;
     let results = results(executor, request)?;
@@ -153,7 +153,7 @@ pub fn cost(asked: &Asked, registry: &Registry) -> Result<String> {
 
 /// Works to cite: the paper, those of methods and measurements, REPAIR where it is used.
 fn citations(study: &Study, plan: &Plan) -> Vec<Citation> {
-    let repaired = study.cases.iter().any(|case| case.config.int("metrics.repair_images") > 0);
+    let repaired = study.cases.iter().any(|case| case.config.metrics().repair_images > 0);
     let repair = repaired.then_some(weight_matching::REPAIR_CITATION);
     let paper = [study.paper.citation()].into_iter();
     let mut all: Vec<_> = paper.chain(plan.citations.iter().copied()).chain(repair).collect();
@@ -188,7 +188,7 @@ fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
 fn cases(study: &Study) -> Vec<CaseConfig> {
     let case = |(place, experiment): (usize, &crate::Experiment)| CaseConfig {
         case: study.case_keys(place),
-        model: experiment.config.text("model.name").to_owned(),
+        model: experiment.config.model().name.clone(),
         config: experiment.config.to_json(),
     };
     study.cases.iter().enumerate().map(case).collect()
@@ -208,7 +208,7 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
     let curve = |(node, trajectory): (&PlannedNode, &Trajectory)| {
         Ok(TrainingCurve {
             node: node.name.clone(),
-            model: executor.experiment(node).config.text("model.name").to_owned(),
+            model: executor.experiment(node).config.model().name.clone(),
             case: executor.study.case_keys(node.case),
             method: trajectory.method.clone(),
             seed: node.seed,

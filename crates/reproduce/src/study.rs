@@ -168,7 +168,7 @@ mod tests {
                         let asked = Asked { paper, experiment, preset, file, settings, keys };
                         for varied in asked.cases().unwrap() {
                             let config = asked.case(&varied).unwrap();
-                            for id in config.list("ensemble.methods") {
+                            for id in &config.ensemble().methods {
                                 let method = registry.method(id, &config).unwrap();
                                 let recipe = method.plan(&plan_context(&config)).unwrap_or_else(|e| {
                                     panic!(

@@ -2,7 +2,6 @@
 
 use super::networks::{self, Measured};
 use basin_gpu::Precision;
-use basin_reproduce::device::precision;
 use basin_reproduce::exit::Usage;
 use clap::Args;
 use std::path::PathBuf;
@@ -61,7 +60,7 @@ impl Options {
         }
         let by_name = |name: &str| {
             let unknown = || Usage(format!("--precisions: {name:?}, expected some of f32,tf32,bf16"));
-            precision(name).ok_or_else(unknown)
+            Precision::named(name).ok_or_else(unknown)
         };
         let precisions = self.precisions.split(',').map(by_name).collect::<Result<_, _>>()?;
         Ok((networks::parse(&self.networks)?, precisions))

@@ -88,10 +88,7 @@ mod tests {
         assert_eq!(read.to_json(), written.to_json());
         let over =
             Config::resolve_over(&Keys::default(), small, &file.settings, &[set("lr", "0.5")], &[]).unwrap();
-        assert_eq!(
-            (over.float("train.peak_lr"), over.int("train.epochs")),
-            (0.5, written.int("train.epochs"))
-        );
+        assert_eq!((over.train().peak_lr, over.train().epochs), (0.5, written.train().epochs));
     }
 
     #[test]
@@ -99,7 +96,7 @@ mod tests {
         let file = ConfigFile::parse("[data]\ndataset = \"cifar100\"\n", &Keys::default()).unwrap();
         let paper = SingleBasin.preset("paper").unwrap();
         let config = Config::resolve_over(&Keys::default(), paper, &file.settings, &[], &[]).unwrap();
-        assert_eq!(config.int("train.epochs"), 190);
+        assert_eq!(config.train().epochs, 190);
     }
 
     #[test]

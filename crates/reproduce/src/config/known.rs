@@ -16,7 +16,7 @@ pub struct Keys {
 impl Default for Keys {
     /// The built-in ones.
     fn default() -> Self {
-        Self { all: KEYS.into() }
+        Self { all: KEYS.as_slice().into() }
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
     fn keys_of_entries_are_set_checked_and_shown_like_others() {
         let keys = Keys::with(&[CYCLE, FLOOR]).unwrap();
         let config = Config::plain(&keys, &settings(&[("snapshot.epochs", "7"), ("floor", "0.5")])).unwrap();
-        assert_eq!((config.int(CYCLE.name), config.float(FLOOR.name)), (7, 0.5));
+        assert_eq!((config.int(&CYCLE), config.float(&FLOOR)), (7, 0.5));
         // One table per section, or it would not parse.
         let parsed: toml::Table = config.to_toml().parse().unwrap();
         assert_eq!(parsed["snapshot"]["epochs"].as_integer(), Some(7));
@@ -123,14 +123,15 @@ mod tests {
     fn a_short_name_of_a_built_in_key_stays_its_own() {
         let keys = Keys::with(&[CYCLE]).unwrap();
         let config = Config::plain(&keys, &settings(&[("epochs", "9")])).unwrap();
-        assert_eq!((config.int("train.epochs"), config.int(CYCLE.name)), (9, 40));
+        assert_eq!((config.train().epochs, config.int(&CYCLE)), (9, 40));
     }
 
     #[test]
     fn the_keys_of_an_entry_name_no_nodes_of_others() {
         let (keys, without) = (Keys::with(&[CYCLE]).unwrap(), Config::plain(&Keys::default(), &[]).unwrap());
         let with = Config::plain(&keys, &settings(&[("snapshot.epochs", "7")])).unwrap();
-        assert_eq!(with.training_identity(), without.training_identity());
+        let images = basin_core::digest([&b"images"[..]]);
+        assert_eq!(with.training_identity(images), without.training_identity(images));
     }
 
     #[test]

@@ -2,22 +2,29 @@
 //!
 //! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network, a file,
 //! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit: the
-//! built-in ones ([`KEYS`]) and those that entries of the registry bring ([`Keys`]);
+//! built-in ones ([`KEYS`], read as typed sections) and those that entries of the registry bring ([`Keys`]);
 //! unknown keys are refused with the nearest known one; all problems are reported at once.
 
 mod file;
+mod identity;
 mod keys;
 mod known;
 mod preset;
+mod sections;
+mod typed;
 mod value;
 
 pub use file::ConfigFile;
-pub use keys::{KEYS, Key};
+pub use keys::Key;
 pub use known::Keys;
 pub use preset::run_name;
+pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
+pub use typed::{AfterSplit, DeviceName, Statistics, UpdateRule};
 pub use value::{Range, Value};
 
+use basin_data::Normalisation;
 use basin_papers::Preset;
+use sections::Sections;
 use std::collections::BTreeMap;
 use std::fmt;
 use thiserror::Error;
@@ -67,6 +74,7 @@ impl fmt::Display for Origin {
 pub struct Config {
     keys: Keys,
     values: BTreeMap<&'static str, (Value, Origin)>,
+    sections: Sections,
 }
 
 impl Config {
@@ -121,17 +129,14 @@ impl Config {
         file.iter().for_each(|(key, text)| put(key, text, Origin::File));
         settings.iter().for_each(|(key, text)| put(key, text, Origin::CommandLine));
         varied.iter().for_each(|(key, text)| put(key, text, Origin::Experiment));
-        let number = |name: &str| match &values[name].0 {
-            Value::Float(x) => *x,
-            other => panic!("{name} is {other:?}"),
-        };
-        let (low, high) = (number("augment.zoom_low"), number("augment.zoom_high"));
+        let sections = Sections::read(&values.iter().map(|(name, (value, _))| (*name, value)).collect());
+        let (low, high) = (sections.augment.zoom_low, sections.augment.zoom_high);
         if low > high {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
         if problems.is_empty() {
-            Ok(Self { keys: keys.clone(), values })
+            Ok(Self { keys: keys.clone(), values, sections })
         } else {
             Err(ConfigError { problems })
         }
@@ -151,47 +156,103 @@ impl Config {
         asked.map(|(key, _)| *key)
     }
 
-    /// A whole number. Panics when the key is unknown or of another type: a bug, not an input.
+    /// The images.
+    pub fn data(&self) -> &Data {
+        &self.sections.data
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Model {
+        &self.sections.model
+    }
+
+    /// Training of one network.
+    pub fn train(&self) -> &Train {
+        &self.sections.train
+    }
+
+    /// Augmentation of training images.
+    pub fn augment(&self) -> &Augment {
+        &self.sections.augment
+    }
+
+    /// Which ensembles, and what their methods take.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.sections.ensemble
+    }
+
+    /// What is measured, and how finely.
+    pub fn metrics(&self) -> &Metrics {
+        &self.sections.metrics
+    }
+
+    /// Where and how to run.
+    pub fn run(&self) -> &Run {
+        &self.sections.run
+    }
+
+    /// The channel statistics that normalise pixels.
+    pub fn normalisation(&self) -> Normalisation {
+        match self.data().normalisation {
+            Statistics::Dataset => self.data().dataset.normalisation(),
+            Statistics::ImageNet => Normalisation::IMAGENET,
+            Statistics::Half => Normalisation::HALF,
+        }
+    }
+
+    /// The whole number of a key that an entry of the registry brought.
+    ///
+    /// # Panics
+    /// When the key was not registered, or is of another type: a bug, not an input.
     #[track_caller]
-    pub fn int(&self, key: &str) -> u64 {
-        match self.value(key) {
+    pub fn int(&self, key: &Key) -> u64 {
+        match self.own(key) {
             Value::Int(x) => *x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
-    /// A number.
+    /// The number of such a key.
+    ///
+    /// # Panics
+    /// As [`Config::int`].
     #[track_caller]
-    pub fn float(&self, key: &str) -> f64 {
-        match self.value(key) {
+    pub fn float(&self, key: &Key) -> f64 {
+        match self.own(key) {
             Value::Float(x) => *x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
-    /// A word.
+    /// The word or path of such a key.
+    ///
+    /// # Panics
+    /// As [`Config::int`].
     #[track_caller]
-    pub fn text(&self, key: &str) -> &str {
-        match self.value(key) {
+    pub fn text(&self, key: &Key) -> &str {
+        match self.own(key) {
             Value::Text(x) => x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
-    /// A list of words.
+    /// The list of words of such a key.
+    ///
+    /// # Panics
+    /// As [`Config::int`].
     #[track_caller]
-    pub fn list(&self, key: &str) -> &[String] {
-        match self.value(key) {
+    pub fn list(&self, key: &Key) -> &[String] {
+        match self.own(key) {
             Value::List(x) => x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
     #[track_caller]
-    fn value(&self, key: &str) -> &Value {
-        match self.values.get(key) {
+    fn own(&self, key: &Key) -> &Value {
+        match self.values.get(key.name) {
             Some((value, _)) => value,
-            None => panic!("no key {key}: an entry's own keys are registered with it"),
+            None => panic!("no key {}: an entry's own keys are registered with it", key.name),
         }
     }
 
@@ -230,13 +291,6 @@ impl Config {
             section[tail] = value.json();
         }
         root.into()
-    }
-
-    /// The part of the configuration that determines trained parameters, as text.
-    pub(crate) fn training_identity(&self) -> String {
-        let shapes_training = |name: &str| self.keys.iter().any(|key| key.name == name && key.identity);
-        let entry = |(name, (value, _)): (&&str, &(Value, Origin))| format!("{name}={}\n", value.toml());
-        self.values.iter().filter(|(name, _)| shapes_training(name)).map(entry).collect()
     }
 }
 
@@ -287,7 +341,7 @@ mod tests {
             let preset = SingleBasin.preset("paper").unwrap();
             let config =
                 Config::resolve(&Keys::default(), preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
-            assert_eq!((config.int("train.epochs"), config.int("ensemble.split_epoch")), (190, 40));
+            assert_eq!((config.train().epochs, config.ensemble().split_epoch), (190, 40));
         }
     }
 
@@ -319,7 +373,7 @@ mod tests {
                 }
             }
         }
-        for key in KEYS {
+        for key in KEYS.iter() {
             assert!(
                 !key.doc.is_empty() && !key.unit.is_empty() && key.parse(&key.default().plain()).is_ok(),
                 "{key:?}"
@@ -327,11 +381,25 @@ mod tests {
         }
     }
 
+    /// A range that lets through what the field's type does not take would panic when the configuration is resolved.
+    #[test]
+    fn every_word_and_end_of_a_range_is_read_as_its_type() {
+        let mut read = 0;
+        for key in KEYS.iter().filter(|key| !key.name.starts_with("augment.zoom")) {
+            for text in key.extremes() {
+                let config = Config::plain(&Keys::default(), &[(key.name.to_owned(), text.clone())]).unwrap();
+                assert_eq!(config.asked().collect::<Vec<_>>(), [key.name], "{text}");
+                read += 1;
+            }
+        }
+        assert!(read > 100, "{read}");
+    }
+
     #[test]
     fn the_resolved_toml_reads_back_to_the_same_values() {
         let config = resolve(&[("seeds", "3,1")]).unwrap();
         let parsed: toml::Table = config.to_toml().parse().unwrap();
         assert_eq!(parsed["ensemble"]["seeds"].as_array().unwrap().len(), 2);
-        assert_eq!(config.list("ensemble.seeds"), ["3", "1"]);
+        assert_eq!(config.ensemble().seeds, [3, 1]);
     }
 }

@@ -88,7 +88,7 @@ impl Executor<'_> {
                 let state = self.start(node, dir, &from, first, progress)?;
                 let per_epoch = experiment.steps_per_epoch(&trajectory.data);
                 let steps = (end - start) * per_epoch;
-                let checkpoint = Duration::from_secs_f64(experiment.config.float("run.checkpoint_seconds"));
+                let checkpoint = Duration::from_secs_f64(experiment.config.run().checkpoint_seconds);
                 let task = progress.begin(&node.name, node.passes, steps, state.step - first);
                 let kept = Instant::now();
                 let mut observer =
