@@ -17,6 +17,20 @@ pub const TINY: &[&str] = &[
     "--set=connectivity_images=40",
 ];
 
+/// The settings of a base without those that more arguments give, then these: a key may be given once.
+pub fn over<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    // What follows the last dot names a key, and so do flags.
+    fn last(key: &str) -> &str {
+        key.trim_start_matches("--").rsplit('.').next().unwrap_or(key)
+    }
+    let set = |argument: &'a str| {
+        argument.strip_prefix("--set=").unwrap_or(argument).split('=').next().unwrap_or_default()
+    };
+    let given: Vec<&str> = more.iter().map(|argument| last(set(argument))).collect();
+    let kept = base.iter().copied().filter(|argument| !given.contains(&last(set(argument))));
+    kept.chain(more.iter().copied()).collect()
+}
+
 /// The release binary next to this test.
 ///
 /// # Panics

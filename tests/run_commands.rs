@@ -179,6 +179,60 @@ fn a_flipped_weight_is_seen_by_prediction_and_import() {
     assert!(stderr(&refused).contains("is not what was written"), "{}", stderr(&refused));
 }
 
+/// Started again under its name with other settings, a run says what differs; what was there stays.
+#[test]
+fn a_restart_with_other_settings_says_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    expect_code(&tiny(folder.path(), &["--methods", "deep"]), 0);
+    let nodes = || std::fs::read_dir(folder.path().join("run/nodes")).unwrap().count();
+    let before = nodes();
+    let again = tiny(folder.path(), &["--methods", "deep"]);
+    assert!(!stderr(&again).contains("other settings"), "{}", stderr(&again));
+    let other = tiny(folder.path(), &["--methods", "deep", "--set", "lr=0.03"]);
+    expect_code(&other, 0);
+    let told = stderr(&other);
+    assert!(
+        told.contains("last started with other settings") && told.contains("train.peak_lr was 0.05, is 0.03"),
+        "{told}"
+    );
+    assert_eq!(told.lines().filter(|line| line.contains(" was ")).count(), 1, "{told}");
+    assert!(nodes() > before, "work of the earlier settings is kept beside");
+}
+
+/// Each node notes where it was computed, and a report whose work was done in two ways says so.
+#[test]
+fn work_on_two_instruction_sets_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let on = |isa: Option<&str>, methods: &str| {
+        let mut command = std::process::Command::new(basin_tests::basin());
+        isa.map(|isa| command.env("BASIN_ISA", isa));
+        let runs = folder.path().to_str().unwrap();
+        command.args(["reproduce", "--runs", runs, "--name", "run"]).args(basin_tests::TINY);
+        let output = command.args(["--methods", methods]).output().unwrap();
+        expect_code(&output, 0);
+        output
+    };
+    let dir = folder.path().join("run");
+    let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap();
+    let alone = on(Some("portable"), "deep");
+    assert!(
+        !stderr(&alone).contains("one environment") && !read("report/tables.md").contains("one environment")
+    );
+    let noted = std::fs::read_to_string(node(&dir, "s0-deep-1.").join("environment.json")).unwrap();
+    assert!(noted.contains("\"instruction_set\": \"Portable\"") && noted.contains("\"build\""), "{noted}");
+    let own = on(None, "deep,constrained");
+    let here = std::fs::read_to_string(node(&dir, "s0-constrained-1.").join("environment.json")).unwrap();
+    if here.contains("\"instruction_set\": \"Portable\"") {
+        // This machine has no other.
+        return;
+    }
+    for text in [stderr(&own), read("report/tables.md"), read("report/index.html")] {
+        assert!(text.contains("not all done in one environment (instruction set"), "{text}");
+        assert!(text.contains("Portable"), "{text}");
+    }
+    assert!(read("results.json").contains("\"computed_by\""));
+}
+
 /// Whatever happened to what is only history, a finished run has its report.
 #[test]
 fn history_that_cannot_be_read_is_noted_and_stops_no_report() {

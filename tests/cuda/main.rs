@@ -11,7 +11,7 @@ mod faults;
 mod measuring;
 mod training;
 
-use basin_tests::{basin, results_alone};
+use basin_tests::{basin, over, results_alone};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -54,7 +54,7 @@ fn run(arguments: &[&str], faults: &[(&str, &str)]) -> Output {
 
 /// The command line of a tiny run in a folder.
 fn tiny<'a>(runs: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-    [&["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"], TINY, more].concat()
+    [&["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"], &over(TINY, more)[..]].concat()
 }
 
 fn stdout(output: &Output) -> String {

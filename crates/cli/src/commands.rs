@@ -1,14 +1,15 @@
 //! The command line of `basin`.
 
+use crate::typed::Typed;
 use crate::{compare, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
 use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
-use basin_reproduce::config::{Config, ConfigFile, run_name};
+use basin_reproduce::config::{Config, ConfigError, ConfigFile, run_name};
 use basin_reproduce::{
-    Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, reproduce, retell, status,
-    verify,
+    Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, refused, reproduce, retell,
+    status, verify,
 };
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -205,24 +206,34 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
 fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     let paper = registry.paper(&args.paper)?;
     let (preset, experiment) =
-        (preset(paper, args.preset.as_deref())?, experiment(paper, args.experiment.as_deref())?);
-    let mut settings = parse_settings(&args.set)?;
+        match (preset(paper, args.preset.as_deref()), experiment(paper, args.experiment.as_deref())) {
+            (Ok(preset), Ok(experiment)) => (preset, experiment),
+            (preset, experiment) => {
+                let refused = preset.err().into_iter().chain(experiment.err()).collect();
+                return exit::together(refused);
+            }
+        };
     let flags = [
-        ("data.dataset", args.dataset),
-        ("data.dir", args.data_dir),
-        ("model.name", args.model),
-        ("model.width", args.width),
-        ("ensemble.members", args.members),
-        ("ensemble.seeds", args.seeds),
-        ("ensemble.methods", args.methods),
-        ("run.device", args.device),
-        ("run.precision", args.precision),
-        ("run.concurrent", args.concurrent),
+        ("--dataset", "data.dataset", args.dataset),
+        ("--data-dir", "data.dir", args.data_dir),
+        ("--model", "model.name", args.model),
+        ("--width", "model.width", args.width),
+        ("--members", "ensemble.members", args.members),
+        ("--seeds", "ensemble.seeds", args.seeds),
+        ("--methods", "ensemble.methods", args.methods),
+        ("--device", "run.device", args.device),
+        ("--precision", "run.precision", args.precision),
+        ("--concurrent", "run.concurrent", args.concurrent),
     ];
-    settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let Typed { settings, given, mut malformed } = Typed::new(&args.set, flags);
     let keys = registry.keys()?;
-    let read = args.config.as_deref().map(|path| ConfigFile::read(path, &keys));
-    let file = read.transpose()?.unwrap_or_default();
+    let twice = keys.twice(&given);
+    let file = args.config.as_deref().map(|path| ConfigFile::read(path, &keys)).transpose();
+    let file = file.unwrap_or_else(|error| {
+        malformed.extend(error.problems);
+        None
+    });
+    let file = file.unwrap_or_default();
     if file.cases > 0 {
         let (path, name) = (file.path.display(), experiment.name);
         eprintln!(
@@ -230,7 +241,17 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         );
     }
     let asked = Asked { paper, experiment, preset, file: file.settings, settings, keys };
-    let config = asked.base()?;
+    let settled = asked.base().and_then(|config| asked.cases().map(|_| config));
+    let sound = twice.is_empty() && malformed.is_empty();
+    let config = match settled {
+        Ok(config) if sound => config,
+        // Everything that is wrong, in one list: nobody has time for one error after the other.
+        _ => {
+            let name = args.name.unwrap_or_else(|| preset.name.to_owned());
+            let request = Request { asked, runs: args.runs, name, device: None };
+            return Err(refused(&request, twice, malformed, registry, args.dry_run).into());
+        }
+    };
     // Refused before anything is read or written.
     let device = match asked.experiment.outcome {
         // Epochs are counted without one.
@@ -320,30 +341,28 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
         other => return Err(exit::Usage(format!("split {other}, expected train or test")).into()),
     };
     let flags = [
-        ("data.dataset", Some(args.dataset)),
-        ("data.dir", args.data_dir),
-        ("model.name", args.model),
-        ("model.width", args.width),
-        ("run.device", args.device),
-        ("run.precision", args.precision),
+        ("--dataset", "data.dataset", Some(args.dataset)),
+        ("--data-dir", "data.dir", args.data_dir),
+        ("--model", "model.name", args.model),
+        ("--width", "model.width", args.width),
+        ("--device", "run.device", args.device),
+        ("--precision", "run.precision", args.precision),
     ];
-    let mut settings = parse_settings(&args.set)?;
-    settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let config = Config::plain(&registry.keys()?, &settings)?;
+    let Typed { settings, given, malformed: mut problems } = Typed::new(&args.set, flags);
+    let keys = registry.keys()?;
+    problems.extend(keys.twice(&given).into_iter().map(|(_, problem)| problem));
+    let config = match (Config::plain(&keys, &settings), problems.is_empty()) {
+        (Ok(config), true) => config,
+        (settled, _) => {
+            problems.extend(settled.err().into_iter().flat_map(|error| error.problems));
+            return Err(ConfigError { problems }.into());
+        }
+    };
     use_threads(config.run().threads)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
     let n = prediction.write(&args.out, &mut |note| eprintln!("note: {note}"))?;
     say(&format!("{n} predictions in {}", args.out.display()))
-}
-
-/// `KEY=VALUE` arguments as pairs.
-fn parse_settings(arguments: &[String]) -> Result<Vec<(String, String)>> {
-    let pair = |setting: &String| match setting.split_once('=') {
-        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        None => Err(exit::Usage(format!("--set {setting}, expected KEY=VALUE")).into()),
-    };
-    arguments.iter().map(pair).collect()
 }
 
 /// Reads a path, and refuses one that begins with a `~` that the shell did not expand: no one has a folder of that name.

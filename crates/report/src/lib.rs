@@ -6,6 +6,7 @@ mod compare;
 mod csv;
 mod earlier;
 mod ensemble;
+mod environments;
 mod error;
 mod figures;
 mod html;
@@ -30,6 +31,7 @@ pub use claims::{
 };
 pub use compare::{ComparedRow, Comparison, Estimate, KeyDifference, RowName, compare};
 pub use ensemble::{Ensemble, Scalars};
+pub use environments::environments_in_words;
 pub use error::ReportError;
 pub use render::{Artifact, render};
 pub use results::{CaseConfig, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};

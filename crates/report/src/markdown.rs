@@ -1,6 +1,7 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::claims::{judgement_in_words, setting_in_words};
+use crate::environments_in_words;
 use crate::number::{fixed, grouped};
 use crate::render::Told;
 use crate::table::{Block, Described, Section, compared_legend, described_legend};
@@ -9,6 +10,9 @@ use crate::table::{Block, Described, Section, compared_legend, described_legend}
 pub(crate) fn tables(told: &Told<'_>) -> String {
     let (results, blocks) = (told.telling.results, &told.blocks);
     let mut text = format!("# {}\n", escaped(&results.name));
+    if let Some(differ) = environments_in_words(results) {
+        text += &format!("\n{}\n", escaped(&differ));
+    }
     if blocks.is_empty() {
         text += "\nNo ensemble has been measured yet.\n";
     }

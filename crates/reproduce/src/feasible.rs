@@ -12,21 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// Everything that stands in the way; of several things, [`exit::Several`].
 pub(crate) fn check(study: &Study, plan: &Plan, on_device: bool) -> Result<()> {
-    let mut problems = batches(study);
-    problems.extend(sizes::check(study, on_device).err().map(anyhow::Error::from));
+    let mut problems: Vec<_> =
+        sizes::check(study, on_device).err().map(anyhow::Error::from).into_iter().collect();
     problems.extend(plan.nodes.iter().filter_map(name));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
     problems.extend(operations(study, plan));
     problems.extend(imports(study, plan));
     exit::together(problems)
-}
-
-/// Batches that are larger than their training sets, each once.
-fn batches(study: &Study) -> Vec<anyhow::Error> {
-    let sizes: BTreeSet<_> = study.cases.iter().map(|case| (case.batch(), case.train.len())).collect();
-    let above = sizes.into_iter().filter(|(batch, images)| batch > images);
-    above.map(|(batch, images)| basin_train::TrainError::Batch { batch, images }.into()).collect()
 }
 
 /// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.
@@ -49,7 +42,7 @@ fn ensembles(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
     let mut twice = Vec::new();
     for ensemble in &plan.ensembles {
         let config = &study.cases[ensemble.case].config;
-        let (dataset, model) = (config.text("data.dataset"), config.text("model.name"));
+        let (dataset, model) = (config.data().dataset, &config.model().name);
         let keys = study.case_keys(ensemble.case);
         let members = ensemble.members.len();
         if !known.insert((dataset, model, format!("{keys:?}"), members, &ensemble.method, ensemble.seed)) {
@@ -220,16 +213,13 @@ mod tests {
     #[test]
     fn all_that_a_run_would_be_refused_for_is_told_at_once() {
         let registry = Registry::default().with("hopeless", |_| Ok(Box::new(Hopeless)));
-        let study =
-            Study::load(&asked(&registry, &[("ensemble.methods", "deep,hopeless"), ("train.batch", "65")]))
-                .unwrap();
+        let study = Study::load(&asked(&registry, &[("ensemble.methods", "deep,hopeless")])).unwrap();
         let plan = Plan::new(&study, &registry).unwrap();
         let error = check(&study, &plan, false).unwrap_err();
         assert_eq!(exit::code(&error), exit::USAGE);
         let text = error.to_string();
         for words in [
             "things stand in the way:",
-            "- batch of 65 images from a training set of 64",
             "too many/1",
             "too many/2",
             "it contains a separator",

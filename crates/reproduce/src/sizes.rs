@@ -1,6 +1,7 @@
 //! Refuses networks that do not fit into this machine's memory, before anything is begun: the system would end the process
 //! without a word, hours later.
 
+use crate::config::UpdateRule;
 use crate::exit::Usage;
 use crate::{Experiment, Study};
 
@@ -17,8 +18,8 @@ pub(crate) fn check(study: &Study, on_device: bool) -> Result<(), Usage> {
 
 fn fits(case: &Experiment, on_device: bool, there: u64) -> Result<(), Usage> {
     let config = &case.config;
-    let (name, width) = (config.text("model.name"), config.float("model.width"));
-    let members = config.int("ensemble.members");
+    let (name, width) = (&config.model().name, config.model().width);
+    let members = config.ensemble().members as u64;
     let parameters = parameters(case);
     let million = parameters as f64 / 1e6;
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
@@ -52,7 +53,7 @@ pub(crate) fn parameters(case: &Experiment) -> u64 {
 /// Bytes that a step takes at least: weights, moments, gradients of each shard of a batch, and weights packed for both
 /// passes. Activations and batches come on top. On a device the host keeps weights, moments and what is written of them.
 fn step(case: &Experiment, parameters: u64, on_device: bool) -> u64 {
-    let moments = if case.config.text("train.optimiser") == "sgd" { 1 } else { 2 };
+    let moments = if case.config.train().optimiser == UpdateRule::Sgd { 1 } else { 2 };
     let copies = match on_device {
         true => 1 + 2 * moments,
         false => 1 + moments + (case.batch() as u64).min(8) + 3,

@@ -213,6 +213,15 @@ impl NodeDir {
         self.read_checked(file, done.files.get(file).ok_or_else(unlisted)?)
     }
 
+    /// As [`read_verified`](Self::read_verified); `None` for a file that DONE does not list, as one of a later build.
+    ///
+    /// # Errors
+    /// As [`read_verified`](Self::read_verified).
+    pub fn read_listed(&self, file: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (done, _) = self.listing()?;
+        done.files.get(file).map(|content| self.read_checked(file, content)).transpose()
+    }
+
     /// Adds a file computed from a finished node, with a seal over its content and over DONE: torn,
     /// flipped, or made from another version of the node, it does not count.
     ///

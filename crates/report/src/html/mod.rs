@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod escape;
 mod tables;
 
+use crate::environments_in_words;
 use crate::figures::Figure;
 use crate::number::{MISSING, fixed, grouped};
 use crate::plot::{Reader, custom_properties, svg};
@@ -23,6 +24,9 @@ pub(crate) fn page(told: &Told<'_>) -> String {
     let name = escaped(&results.name);
     let lede = escaped(&lede(&told.telling));
     let mut html = format!("{}<h1>{name}</h1>\n<p class=\"lede\">{lede}</p>\n", head(&name));
+    if let Some(differ) = environments_in_words(results) {
+        html += &format!("<p class=\"setup\">{}</p>\n", escaped(&differ));
+    }
     let (main, others) = match told.figures.split_first() {
         Some((main, others)) if main.is_main => (Some(main), others),
         _ => (None, &told.figures[..]),

@@ -5,7 +5,7 @@ mod node;
 mod observer;
 
 pub use node::FINAL;
-pub(crate) use node::{RECORD, unfit_state};
+pub(crate) use node::{ENVIRONMENT, RECORD, unfit_state};
 pub use observer::EpochLine;
 pub(crate) use observer::METRICS;
 

@@ -238,6 +238,10 @@ fn a_file_that_done_does_not_list_is_damage_and_not_a_bad_name() {
     let error = node.read_verified("moments").unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(error.to_string().contains("DONE does not list moments"), "{error}");
+    assert_eq!(node.read_listed("moments").unwrap(), None);
+    assert_eq!(node.read_listed("final").unwrap().unwrap(), b"weights");
+    std::fs::write(node.path().join("final"), b"weightr").unwrap();
+    assert!(matches!(node.read_listed("final"), Err(StoreError::Corrupt { .. })));
 }
 
 #[test]
