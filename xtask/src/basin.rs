@@ -65,8 +65,8 @@ fn wants_cuda(task: &str, arguments: &[String]) -> bool {
 
 /// Builds `weight-matching` and runs it with the task as its subcommand.
 pub(crate) fn run_weight_matching(task: &str, arguments: &[String]) -> ExitCode {
-    let package = ["--package", "weight-matching", "--features", "cli", "--bin", "weight-matching"];
-    if !cargo(&[&["build", "--release"][..], &package].concat()) {
+    let package = ["--package", "weight-matching-cli", "--bin", "weight-matching"];
+    if !cargo(&[&["build", "--release", "--quiet"][..], &package].concat()) {
         return ExitCode::from(1);
     }
     let mut command = Command::new(binary("weight-matching"));

@@ -36,7 +36,7 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
         return ExitCode::from(1);
     }
     // The end-to-end tests drive the binaries themselves.
-    let features = "weight-matching/cli,weight-matching/candle";
+    let features = "weight-matching/candle";
     let mut test = vec!["test", "--release", "--workspace", "--features", features];
     test.extend(arguments.iter().map(String::as_str));
     verdict(

@@ -46,7 +46,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basin-train",
         &["basin-core", "basin-data", "basin-ensemble", "basin-gpu", "basin-kernels", "basin-models"],
     ),
-    ("weight-matching", &["basin-core", "basin-store"]),
+    ("permutation-spec", &["basin-core"]),
+    ("network-recognition", &["basin-core", "permutation-spec"]),
+    ("checkpoint-files", &["basin-core", "permutation-spec"]),
+    ("weight-matching", &["basin-core", "checkpoint-files", "network-recognition", "permutation-spec"]),
+    ("weight-matching-cli", &["basin-core", "basin-store", "weight-matching"]),
     (
         "basin-reproduce",
         &[
@@ -85,10 +89,8 @@ const FETCHES: &str = "basin-fetch";
 /// Crates that may have it as an optional dependency, off by default: conversions at the edge.
 const FRAMEWORK_ON_REQUEST: &[&str] = &["weight-matching"];
 
-/// Features of a crate that its users take without the dependencies of others of its features. What a dependency
-/// brings in any case costs nobody a thing: `safetensors` stands on `serde` and `serde_json`.
-const LIGHT: &[(&str, &str, &[&str])] =
-    &[("weight-matching", "files", &["basin-store", "candle-core", "clap", "toml"])];
+/// Features of a crate that its users take without the dependencies of others of its features.
+const LIGHT: &[(&str, &str, &[&str])] = &[("weight-matching", "files", &["candle-core", "permutation-spec"])];
 
 /// Longest file without a word of excuse, in lines.
 const LONGEST: usize = 400;

@@ -95,6 +95,17 @@ pub enum ReportError {
         #[source]
         source: serde_json::Error,
     },
+    /// The numbers do not turn into a table of equal lines: a bug of this crate.
+    #[error(
+        "the results of run {run} cannot be written as CSV: {source}; this is a defect of basin-report, please report it"
+    )]
+    Csv {
+        /// Name of the run.
+        run: String,
+        /// What the writer said.
+        #[source]
+        source: csv::Error,
+    },
     /// A figure could not be turned into a PNG: a bug of this crate, please report the figure's name.
     #[error(
         "figure {figure} cannot be rasterised: {reason}; this is a defect of basin-report, please report it"

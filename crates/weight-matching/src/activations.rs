@@ -169,7 +169,7 @@ fn check_sizes(spec: &PermutationSpec, problems: &[Problem<'_>]) -> Result<(), A
     for (left, right) in spec.equal_pairs() {
         let (expected, found) = (units(left), units(right));
         if expected != found {
-            let (left, right) = (left.clone(), right.clone());
+            let (left, right) = (left.to_owned(), right.to_owned());
             return Err(ActivationError::Pair { left, right, expected, found });
         }
     }

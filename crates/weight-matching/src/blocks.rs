@@ -4,10 +4,10 @@
 //! reference with those of unit j of the target, the target's other axes permuted as they currently are.
 //! Terms that depend on the same other permutations are stacked into one block and one matrix product.
 
-use crate::axis::{Run, order};
 use crate::product::{LANES, Panels, Products};
 use crate::stack::{Slab, stack};
 use basin_core::Array;
+use permutation_spec::axis::{Run, order};
 use rayon::prelude::*;
 
 /// Where the descent stands: the permutations, and how often each has changed.

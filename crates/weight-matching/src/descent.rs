@@ -2,11 +2,11 @@
 //! together, the others held fixed.
 
 use crate::assignment::largest_from;
-use crate::axis::{Run, runs};
 use crate::blocks::{Block, Move, Part, Scratch, State, blocks};
 use crate::heads::best;
 use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, VisitingOrder};
 use basin_core::{Array, Params, SeedTree};
+use permutation_spec::axis::{Run, runs};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Permutations that move whole attention heads: do they, and which are the best ones.
+//! Permutations that move whole attention heads: which are the best ones.
 
-use crate::{Objective, Permutation, linear_sum_assignment};
+use crate::{Objective, linear_sum_assignment};
 
 /// The best permutations of an attention group for gains `qk` and `vo`, `[units, units]` each: both take whole
 /// heads in one common order. Exact, since the gain of a pair of heads does not depend on the other pairs:
@@ -33,25 +33,4 @@ pub(crate) fn assign(gain: &[f64], n: usize) -> (Vec<usize>, f64) {
     let solved = linear_sum_assignment(gain, n, n, Objective::Maximise)
         .expect("sums of products of finite f32 are below 1e300 in f64");
     (solved.pairs().iter().map(|&(_, column)| column).collect(), solved.value())
-}
-
-/// The head from which each head is taken.
-///
-/// # Errors
-/// A message when the units of one head come from two.
-pub(crate) fn order_of_heads(permutation: &Permutation, heads: usize) -> Result<Vec<usize>, String> {
-    let size = permutation.len() / heads.max(1);
-    let indices = permutation.as_slice();
-    let of_head = |(head, units): (usize, &[usize])| {
-        let from = units[0] / size;
-        match units.iter().position(|unit| unit / size != from) {
-            None => Ok(from),
-            Some(at) => Err(format!(
-                "takes unit {} of head {head} from head {}, expected head {from} as for its first unit",
-                head * size + at,
-                units[at] / size
-            )),
-        }
-    };
-    indices.chunks_exact(size.max(1)).enumerate().map(of_head).collect()
 }

@@ -1,11 +1,11 @@
 //! The joint objective for doubly stochastic matrices in the place of permutations: value, gradient, and its
 //! course along a line.
 
-use crate::axis::{Run, order, runs};
 use crate::line::Line;
 use crate::product::{Stored, add_product};
 use crate::{Permutation, PermutationSpec};
 use basin_core::Params;
+use permutation_spec::axis::{Run, order, runs};
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -7,22 +7,6 @@ use crate::solve::random;
 use crate::{Matching, MatchingError, MatchingOptions, PermutationSpec, Permutations, apply};
 use basin_core::Params;
 
-impl Permutations {
-    /// This family first, then `next`, name by name as [`crate::Permutation::compose`]. A name of one family
-    /// only keeps its permutation, as if the other had the identity.
-    ///
-    /// # Errors
-    /// [`crate::PermutationError::Size`] when the sizes of a name differ.
-    pub fn compose(&self, next: &Self) -> Result<Self, crate::PermutationError> {
-        let mut composed = next.clone();
-        for (name, first) in self.iter() {
-            let both = next.get(name).map_or(Ok(first.clone()), |next| first.compose(next))?;
-            composed.insert(name, both);
-        }
-        Ok(composed)
-    }
-}
-
 /// `apply` for permutations that were made for this spec and layout.
 pub(crate) fn arranged(spec: &PermutationSpec, params: &Params, permutations: &Permutations) -> Params {
     apply(spec, params, permutations).expect("the permutations were made for this spec and layout")

@@ -1,7 +1,6 @@
 //! The crate as its users see it.
 
 mod activations;
-mod algebra;
 mod any_spec;
 mod assignment;
 mod attention;
@@ -9,36 +8,19 @@ mod auction;
 mod averages;
 #[cfg(feature = "candle")]
 mod candle;
-mod families;
+#[path = "../../permutation-spec/tests/forward.rs"]
+#[allow(dead_code, reason = "shared with the tests of permutation-spec")]
 mod forward;
 mod frank_wolfe;
-mod functions;
 mod golden;
-mod images;
-mod layers;
 mod many;
 mod matching;
-mod network;
+#[path = "../../permutation-spec/tests/networks.rs"]
+#[allow(dead_code, reason = "shared with the tests of permutation-spec")]
 mod networks;
 mod optimum;
 mod oracles;
-mod recognised;
-mod recognised_cnns;
-mod recognised_decoders;
-mod recognised_groups;
-mod recognised_mlps;
-mod recognised_names;
-mod recognised_others;
-mod recognised_resnets;
-mod recognised_traps;
-mod recognised_vits;
 mod repair;
-mod residual;
 mod restarts;
-mod segments;
-mod specs;
 mod threads;
 mod ties;
-#[cfg(feature = "toml")]
-mod toml_form;
-mod vits;
