@@ -204,7 +204,7 @@ mod tests {
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_predictionerror(error: &PredictionError) -> usize {
+    fn place(error: &PredictionError) -> usize {
         match error {
             PredictionError::Ragged { .. } => 0,
             PredictionError::Label { .. } => 1,
@@ -220,7 +220,7 @@ mod tests {
         let mut seen = [false; 2];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_predictionerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 2], "every variant is told");
     }

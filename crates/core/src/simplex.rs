@@ -125,7 +125,7 @@ mod tests {
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_simplexerror(error: &SimplexError) -> usize {
+    fn place(error: &SimplexError) -> usize {
         match error {
             SimplexError::Empty => 0,
             SimplexError::Weight { .. } => 1,
@@ -146,7 +146,7 @@ mod tests {
         let mut seen = [false; 3];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_simplexerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 3], "every variant is told");
     }

@@ -172,7 +172,7 @@ mod tests {
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_tensorfileerror(error: &TensorFileError) -> usize {
+    fn place(error: &TensorFileError) -> usize {
         match error {
             TensorFileError::Format { .. } => 0,
             TensorFileError::Dtype { .. } => 1,
@@ -204,7 +204,7 @@ mod tests {
         let mut seen = [false; 4];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_tensorfileerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 4], "every variant is told");
     }

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_probeerror(error: &ProbeError) -> usize {
+    fn place(error: &ProbeError) -> usize {
         match error {
             ProbeError::Lab(_) => 0,
             ProbeError::Subject { .. } => 1,
@@ -170,7 +170,7 @@ mod tests {
         let mut seen = [false; 2];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_probeerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 2], "every variant is told");
     }

@@ -309,7 +309,7 @@ pub(crate) mod tests {
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_recipeerror(error: &RecipeError) -> usize {
+    fn place(error: &RecipeError) -> usize {
         match error {
             RecipeError::Backwards { .. } => 0,
             RecipeError::NotTrained { .. } => 1,
@@ -337,7 +337,7 @@ pub(crate) mod tests {
         let mut seen = [false; 3];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_recipeerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 3], "every variant is told");
     }

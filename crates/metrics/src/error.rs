@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_metricerror(error: &MetricError) -> usize {
+    fn place(error: &MetricError) -> usize {
         match error {
             MetricError::NoRows => 0,
             MetricError::Members { .. } => 1,
@@ -161,7 +161,7 @@ mod tests {
         let mut seen = [false; 13];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_metricerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 13], "every variant is told");
     }

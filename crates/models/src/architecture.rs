@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_modelerror(error: &ModelError) -> usize {
+    fn place(error: &ModelError) -> usize {
         match error {
             ModelError::Unknown { .. } => 0,
             ModelError::Width { .. } => 1,
@@ -282,7 +282,7 @@ mod tests {
         let mut seen = [false; 10];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_modelerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 10], "every variant is told");
     }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_reporterror(error: &ReportError) -> usize {
+    fn place(error: &ReportError) -> usize {
         match error {
             ReportError::DuplicateEnsemble { .. } => 0,
             ReportError::OutOfRange { .. } => 1,
@@ -197,7 +197,7 @@ mod tests {
         let mut seen = [false; 7];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_reporterror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 7], "every variant is told");
     }

@@ -31,6 +31,21 @@ pub(crate) fn together(problems: Vec<Problem>) -> anyhow::Result<()> {
     exit::together(errors.filter(|error| told.insert(format!("{error:#}"))).collect())
 }
 
+/// Keys whose ranges depend on each other in the recipes of methods.
+const TOGETHER: &[&str] = &[
+    "train.epochs",
+    "train.peak_lr",
+    "train.warmup",
+    "model.",
+    "ensemble.members",
+    "ensemble.split_epoch",
+    "ensemble.after_split",
+    "ensemble.swe_floor",
+    "ensemble.distil_last",
+    "ensemble.replay_epochs",
+    "ensemble.imports",
+];
+
 /// Methods that there are not, and what the others refuse of a configuration.
 pub(crate) fn of_methods(registry: &Registry, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -46,8 +61,7 @@ pub(crate) fn of_methods(registry: &Registry, config: &Config) -> Vec<Problem> {
         let planned = registry
             .method(id, config)
             .and_then(|method| Ok(method.plan(&plan_context(config)).map(|_| ())?));
-        // Ranges of a method depend on each other and on the length of training.
-        problems.extend(planned.err().map(|error| Problem::new(&["ensemble.", "train.", "model."], error)));
+        problems.extend(planned.err().map(|error| Problem::new(TOGETHER, error)));
     }
     problems
 }

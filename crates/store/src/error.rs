@@ -181,7 +181,7 @@ mod tests {
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_storeerror(error: &StoreError) -> usize {
+    fn place(error: &StoreError) -> usize {
         match error {
             StoreError::InUse { .. } => 0,
             StoreError::Io { .. } => 1,
@@ -272,7 +272,7 @@ mod tests {
         let mut seen = [false; 14];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_storeerror(error)] = true;
+            seen[place(error)] = true;
         }
         assert_eq!(seen, [true; 14], "every variant is told");
     }

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_trainerror(error: &TrainError) -> usize {
+    fn place_in_training(error: &TrainError) -> usize {
         match error {
             TrainError::Batch { .. } => 0,
             TrainError::Beyond { .. } => 1,
@@ -187,13 +187,13 @@ mod tests {
         let mut seen = [false; 9];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_trainerror(error)] = true;
+            seen[place_in_training(error)] = true;
         }
         assert_eq!(seen, [true; 9], "every variant is told");
     }
 
     /// A new variant does not compile here until it has a line in the test.
-    fn place_of_evaluateerror(error: &EvaluateError) -> usize {
+    fn place_in_evaluating(error: &EvaluateError) -> usize {
         match error {
             EvaluateError::Model(_) => 0,
             EvaluateError::Device(_) => 1,
@@ -225,7 +225,7 @@ mod tests {
         let mut seen = [false; 4];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
-            seen[place_of_evaluateerror(error)] = true;
+            seen[place_in_evaluating(error)] = true;
         }
         assert_eq!(seen, [true; 4], "every variant is told");
     }
