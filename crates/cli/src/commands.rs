@@ -285,7 +285,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
 fn run_report(args: &ReportArgs, registry: &Registry) -> Result<()> {
     let retold = retell(&args.run, registry)?;
     retold.write(&args.run)?;
-    retold.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    retold.notes.iter().for_each(|note| warn(&format!("note: {note}")));
     say(&retold.table)?;
     say(&format!("report {}", args.run.join("report/index.html").display()))
 }
@@ -380,9 +380,9 @@ pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
 fn use_threads(threads: usize) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if threads > cores {
-        eprintln!(
+        warn(&format!(
             "note: {threads} threads on {cores} cores would only wait for each other; {cores} are used"
-        );
+        ));
     }
     let threads = threads.min(cores);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting worker threads")
