@@ -15,11 +15,38 @@ pub(crate) fn check(study: &Study, plan: &Plan, on_device: bool) -> Result<()> {
     let mut problems: Vec<_> =
         sizes::check(study, on_device).err().map(anyhow::Error::from).into_iter().collect();
     problems.extend(plan.nodes.iter().filter_map(name));
+    problems.extend(study.cases.iter().flat_map(|case| run_by_candle(case, on_device)));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
     problems.extend(operations(study, plan));
     problems.extend(imports(study, plan));
     exit::together(problems)
+}
+
+/// What candle does not do with a network that it runs.
+fn run_by_candle(case: &Experiment, on_device: bool) -> Vec<anyhow::Error> {
+    let (network, config) = (&case.network, &case.config);
+    if network.program().is_none() {
+        return Vec::new();
+    }
+    let name = &config.model().name;
+    let refused = [
+        (
+            on_device,
+            format!("run.device is cuda: {name}, which candle runs, is trained on the CPU alone so far"),
+        ),
+        (
+            config.metrics().repair_images > 0,
+            format!(
+                "metrics.repair_images is above 0: the channels of {name}, which candle runs, are not seen by REPAIR"
+            ),
+        ),
+        (
+            network.coupled() && case.batch() < 2,
+            format!("train.batch is 1: {name} has statistics over the batch, expected at least 2 images"),
+        ),
+    ];
+    refused.into_iter().filter(|(is, _)| *is).map(|(_, text)| exit::Usage(text).into()).collect()
 }
 
 /// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.
