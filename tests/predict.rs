@@ -1,6 +1,6 @@
 //! `basin predict`: every format in which people keep a network, and every setting that it is told.
 
-use crate::{expect_code, run, stderr, tiny};
+use crate::{expect_code, over, run, stderr, tiny};
 use basin_core::{Array, Params, TensorFile};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -22,7 +22,7 @@ fn predict(checkpoint: &Path, out: &Path, more: &[&str]) -> Output {
     let files =
         ["predict", "--force", "--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
     let network = ["--model", "resnet8", "--width", "0.125", "--dataset", "synthetic"];
-    run(&[&files[..], &network, &["--set", "data.test_images=40"], more].concat())
+    run(&[&files[..], &network, &over(&["--set=data.test_images=40"], more)].concat())
 }
 
 fn read(out: &Path) -> Params {

@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basin-cli",
         &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-papers", "basin-reproduce"],
     ),
+    ("basin-candle", &["basin-core", "basin-data", "basin-kernels", "basin-models", "basin-train"]),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),
@@ -80,8 +81,15 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates in which the tensor framework may appear.
-const FRAMEWORK: &[&str] =
-    &["basin-kernels", "basin-gpu", "basin-cuda", "basin-models", "basin-train", "basin-reproduce"];
+const FRAMEWORK: &[&str] = &[
+    "basin-kernels",
+    "basin-gpu",
+    "basin-cuda",
+    "basin-candle",
+    "basin-models",
+    "basin-train",
+    "basin-reproduce",
+];
 
 /// Crates that speak to the network, and the one that may use them.
 const NETWORK: &[&str] = &["curl", "hyper", "reqwest", "ureq"];

@@ -5,6 +5,7 @@ mod compare;
 mod export;
 mod fetch;
 mod shell;
+mod typed;
 
 use basin_reproduce::{Registry, exit};
 use clap::Parser;

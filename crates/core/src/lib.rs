@@ -21,7 +21,7 @@ pub use data_ref::{DataRef, Part, Split};
 pub use digest::{Digest, digest};
 pub use home::unexpanded_home;
 pub use isa::{Isa, Set, UnknownIsa};
-pub use params::{Array, Params, ParamsError, mix};
+pub use params::{Array, Difference, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};
 pub use record::Record;
 pub use regular::{read_regular, read_regular_text};

@@ -1,7 +1,8 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::claims::{judgement_in_words, setting_in_words};
-use crate::number::{duration, fixed, grouped};
+use crate::environments_in_words;
+use crate::number::{fixed, grouped};
 use crate::render::Told;
 use crate::table::{Block, Described, Section, compared_legend, described_legend};
 
@@ -9,6 +10,9 @@ use crate::table::{Block, Described, Section, compared_legend, described_legend}
 pub(crate) fn tables(told: &Told<'_>) -> String {
     let (results, blocks) = (told.telling.results, &told.blocks);
     let mut text = format!("# {}\n", escaped(&results.name));
+    if let Some(differ) = environments_in_words(results) {
+        text += &format!("\n{}\n", escaped(&differ));
+    }
     if blocks.is_empty() {
         text += "\nNo ensemble has been measured yet.\n";
     }
@@ -21,13 +25,7 @@ pub(crate) fn tables(told: &Told<'_>) -> String {
         text += &format!("{}\n", escaped(&described_legend(blocks)));
     }
     let cost = &results.cost;
-    text += &format!(
-        "\nCost: {} epochs, {} images, {}.\n",
-        fixed(cost.epochs, 1),
-        grouped(cost.images),
-        duration(cost.wall_seconds)
-    );
-    text
+    text + &format!("\nCost: {} epochs, {} images.\n", fixed(cost.epochs, 1), grouped(cost.images))
 }
 
 /// Each claim that the run can speak to, with its verdict.

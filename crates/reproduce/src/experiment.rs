@@ -2,6 +2,7 @@
 
 use crate::config::{self, Augment, Config, Data, Model, Train, UpdateRule};
 use crate::exit::Usage;
+use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
@@ -54,26 +55,34 @@ impl Experiment {
     /// Loads the data and builds the network.
     ///
     /// # Errors
-    /// With the file or key, what was expected and what was found.
-    pub fn load(config: Config, varied: Varied, datasets: &mut Datasets) -> Result<Self> {
-        let Splits { train, train_digest, test, test_digest } = datasets.load(&config)?;
-        let probe = config.metrics().connectivity_images;
-        if probe > test.len() {
-            return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
+    /// Everything that is wrong, with the file or key, what was expected and what was found.
+    pub(crate) fn attempt(
+        config: Config,
+        varied: Varied,
+        datasets: &mut Datasets,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let splits =
+            datasets.load(&config).map_err(|error| problems.push(Problem::new(&["data."], error))).ok();
+        if let Some(Splits { train, test, .. }) = &splits {
+            problems.extend(too_few_images(&config, train.len(), test.len()));
         }
-        let repair = config.metrics().repair_images;
-        if repair > train.len() {
-            let there = train.len();
-            let message = "metrics.repair_images is";
-            return Err(Usage(format!(
-                "{message} {repair}, expected at most {there}, the training images there are"
-            ))
-            .into());
-        }
-        let architecture = architecture(&config)?;
-        let network = architecture.build(train.size(), train.classes())?;
         let augment = augment(&config);
-        augment.check()?;
+        problems.extend(augment.check().err().map(|error| Problem::new(&["augment."], error)));
+        // Without its images a data set still has their size.
+        let (side, classes) = match &splits {
+            Some(Splits { train, .. }) => (train.size(), train.classes()),
+            None => (config.data().dataset.image_size(), config.data().dataset.classes()),
+        };
+        let network = architecture(&config).and_then(|architecture| architecture.build(side, classes));
+        let network = network.map_err(|error| {
+            let named = anyhow::Error::from(error).context("model");
+            problems.push(Problem::new(&["model.", "data."], named));
+        });
+        let (Some(splits), Ok(network), true) = (splits, network, problems.is_empty()) else {
+            return Err(problems);
+        };
+        let Splits { train, train_digest, test, test_digest } = splits;
         let (identity, normalisation) = (config.training_identity(train_digest), config.normalisation());
         Ok(Self {
             config,
@@ -121,14 +130,29 @@ impl Experiment {
         Identity { training: self.setting(seed), measuring, images }
     }
 
+    /// Whether there are the images of a reference.
+    ///
+    /// # Errors
+    /// As [`Experiment::images`].
+    pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
+        if let Some(set) = &data.set {
+            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
+        }
+        let there = self.count(&DataRef { part: Part::Whole, ..data.clone() });
+        match data.part {
+            Part::First(n) if n == 0 || n > there => {
+                Err(Usage(format!("the first {n} of {there} images, expected 1 to {there}")).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The images of a reference.
     ///
     /// # Errors
     /// When there are not as many.
     pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
-        if let Some(set) = &data.set {
-            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
-        }
+        self.check_images(data)?;
         let whole = match data.split {
             Split::Train => &self.train,
             Split::Test => &self.test,
@@ -223,19 +247,19 @@ struct Splits {
 
 /// Data sets that were loaded, so that the cases of a study share them.
 #[derive(Debug, Default)]
-pub struct Datasets {
+pub(crate) struct Datasets {
     loaded: BTreeMap<String, Splits>,
     /// Whether blank images may stand in for a data set without a folder.
     may_be_blank: bool,
     /// Whether they did.
-    pub blank: bool,
+    pub(crate) blank: bool,
     /// In what the loaded sets are not the published ones.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Datasets {
     /// Takes blank images of the official number for a data set without a folder.
-    pub fn or_blank() -> Self {
+    pub(crate) fn or_blank() -> Self {
         Self { may_be_blank: true, ..Self::default() }
     }
 
@@ -324,6 +348,28 @@ pub(crate) fn source(config: &Config) -> Source {
         test_images: count(data.test_images, standard.test_images),
         ..standard
     }
+}
+
+/// What asks for more images than there are.
+fn too_few_images(config: &Config, train: usize, test: usize) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (batch, metrics) = (config.train().batch, config.metrics());
+    if batch > train {
+        let error = basin_train::TrainError::Batch { batch, images: train };
+        problems.push(Problem::new(&["train.batch", "data."], error));
+    }
+    if metrics.connectivity_images > test {
+        let error = too_many("metrics.connectivity_images", metrics.connectivity_images, test);
+        problems.push(Problem::new(&["metrics.connectivity_images", "data."], error));
+    }
+    if metrics.repair_images > train {
+        let found = metrics.repair_images;
+        let text = format!(
+            "metrics.repair_images is {found}, expected at most {train}, the training images there are"
+        );
+        problems.push(Problem::new(&["metrics.repair_images", "data."], Usage(text)));
+    }
+    problems
 }
 
 fn too_many(key: &str, found: usize, there: usize) -> Usage {

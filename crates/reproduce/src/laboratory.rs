@@ -2,7 +2,7 @@
 
 use crate::Experiment;
 use crate::device::{self, OnDevice};
-use crate::execute::Executor;
+use crate::execute::{Executor, unfit_state};
 use crate::plan::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
@@ -48,7 +48,7 @@ impl Bench<'_> {
         let kept = match self.dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| (self.say)(note));
-                Some(Record::decode(&bytes).with_context(|| self.dir.path().display().to_string())?)
+                Some(Record::decode(&bytes).with_context(|| unfit_state(self.dir))?)
             }
             None => None,
         };

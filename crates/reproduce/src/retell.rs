@@ -6,7 +6,7 @@ use crate::exit::{Unreadable, Usage};
 use anyhow::{Context, Result};
 use basin_core::Citation;
 use basin_papers::Paper;
-use basin_report::{Artifact, Results, check, render, terminal_table};
+use basin_report::{Artifact, Results, Timing, check, render, terminal_table};
 use basin_store::{RealFs, write_below};
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -22,6 +22,8 @@ pub struct Retold {
     pub artifacts: Vec<Artifact>,
     /// The table for the terminal.
     pub table: String,
+    /// What of the run's history could not be read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Retold {
@@ -43,9 +45,28 @@ impl Retold {
 /// # Errors
 /// When there is none, it does not parse, or its paper is unknown.
 pub fn retell(folder: &Path, registry: &Registry) -> Result<Retold> {
-    let Finding { results, paper, citations } = read(folder, registry)?;
-    let artifacts = render(&results, paper, &citations)?;
-    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)? })
+    let Finding { results, paper, citations, wall_seconds } = read(folder, registry)?;
+    let mut artifacts = render(&results, paper, &citations)?;
+    let mut notes = Vec::new();
+    let timing = timing(folder, wall_seconds, &mut notes);
+    artifacts.extend(timing.artifacts(&results.name)?);
+    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)?, notes })
+}
+
+/// The times that stand beside the results, or in results of earlier builds.
+fn timing(folder: &Path, earlier: Option<f64>, notes: &mut Vec<String>) -> Timing {
+    let file = folder.join(Timing::FILE);
+    let read = match std::fs::read(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Timing { wall_seconds: earlier, ..Timing::default() };
+        }
+        read => read.map_err(|error| error.to_string()),
+    };
+    let timing = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+    timing.unwrap_or_else(|error| {
+        notes.push(format!("{} passed over: {error}", file.display()));
+        Timing { wall_seconds: earlier, ..Timing::default() }
+    })
 }
 
 /// What a `results.json` holds.
@@ -55,6 +76,8 @@ pub(crate) struct Finding {
     pub(crate) paper: &'static dyn Paper,
     /// The works that it cites.
     pub(crate) citations: Vec<Citation>,
+    /// Seconds worked, where an earlier build noted them among the results.
+    wall_seconds: Option<f64>,
 }
 
 /// Reads the `results.json` of a folder, of this build or an earlier one.
@@ -95,7 +118,8 @@ pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
         raw["citations"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let known = known(registry, paper)?;
     let citations = known.into_iter().filter(|citation| cited.contains(&citation.key)).collect();
-    Ok(Finding { results, paper, citations })
+    let wall_seconds = raw.pointer("/cost/wall_seconds").and_then(Value::as_f64);
+    Ok(Finding { results, paper, citations, wall_seconds })
 }
 
 /// Every work that a run can cite.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic;
+mod clock;
 mod done;
 mod error;
 pub mod faulty;
@@ -16,7 +17,8 @@ mod sealed;
 mod states;
 
 pub use atomic::{write_atomic, write_below};
-pub use done::NodeStatus;
+pub use clock::utc;
+pub use done::{NodeStatus, check_seal};
 pub use error::StoreError;
 pub use fs::{DirEntry, Fs, Kind, NewFile, RealFs};
 pub use journal::{History, Journal};

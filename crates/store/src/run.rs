@@ -29,6 +29,14 @@ impl Inner {
 }
 
 impl RunDir {
+    /// Whether a run can have this name: one component of a path, the same on every system.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`].
+    pub fn check_name(name: &str) -> Result<(), StoreError> {
+        names::check_name(name)
+    }
+
     /// Opens the run `root/name` for writing, alone: creates it if need be, locks it, and removes the
     /// temporary files of writers that were killed. The lock is the operating system's and ends with the
     /// process. Cost: one listing per directory of the run.

@@ -10,7 +10,7 @@ use basin_reproduce::exit::WrongKernels;
 use basin_store::{Fs, Outputs, RealFs, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The file of the answers.
 pub(super) const FILE: &str = "gpu-check.json";
@@ -222,15 +222,5 @@ pub(super) fn slug(device: &str) -> String {
 
 /// The day in UTC, as in 2026-11-21.
 pub(super) fn date(time: SystemTime) -> String {
-    let days = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
-    // Years that begin in March have their leap day last: 400 of them are 146 097 days, and months from March on are
-    // 153 days per five. Day 0 is 719 468 days after the first of March of year 0.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", 400 * era + year + next)
+    basin_store::utc(time)[..10].to_owned()
 }

@@ -1,7 +1,7 @@
 //! A configuration file as a run writes it, `config.resolved.toml`, read back as settings.
 
 use super::preset::plain;
-use super::{ConfigError, FORMAT, Keys};
+use super::{ConfigError, FORMAT, Given, Keys};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -66,6 +66,9 @@ impl ConfigFile {
             let checked = known.find(name).and_then(|key| key.parse(text));
             problems.extend(checked.err().map(|problem| problem.trim_start().to_owned()));
         }
+        let given: Vec<Given> =
+            settings.iter().map(|(key, _)| Given { place: key.clone(), key: key.clone() }).collect();
+        problems.extend(known.twice(&given).into_iter().map(|(_, problem)| problem.trim_start().to_owned()));
         if problems.is_empty() { Ok(Self { path: PathBuf::new(), settings, cases }) } else { Err(problems) }
     }
 }
@@ -114,6 +117,17 @@ mod tests {
         for one in expected {
             assert!(problems.iter().any(|problem| problem == one), "{one} in {problems:?}");
         }
+    }
+
+    #[test]
+    fn a_key_under_two_names_is_no_choice_of_one() {
+        let text = "tau = 1\n[ensemble]\ntemperature = 2\n";
+        let problems = ConfigFile::parse(text, &Keys::default()).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].contains("by tau") && problems[0].contains("by ensemble.temperature"),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! nodes as it does for built-in methods: through the recipe, so that nodes which do not depend on a value share work.
 
 use super::{KEYS, Key};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All keys of a run, each name once, keys of one section side by side.
@@ -68,6 +69,20 @@ impl Keys {
         self.find(typed).is_ok_and(|key| key.name == name)
     }
 
+    /// Keys that were given more than once, each with a line that names all places; places of one key say how it was spelled.
+    pub fn twice(&self, given: &[Given]) -> Vec<(&'static str, String)> {
+        let mut places: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
+        for Given { place, key } in given {
+            if let Ok(known) = self.find(key) {
+                places.entry(known.name).or_default().push(place);
+            }
+        }
+        let several = places.into_iter().filter(|(_, places)| places.len() > 1);
+        several
+            .map(|(key, places)| (key, format!("  {key} is given {}; give it once", in_words(&places))))
+            .collect()
+    }
+
     /// As a table: name, default, allowed values, unit, doc.
     pub fn describe(&self) -> String {
         let line = |key: &Key| {
@@ -77,6 +92,23 @@ impl Keys {
         };
         self.iter().map(line).collect()
     }
+}
+
+/// A key that was given, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// As it was typed, with its value: `--set train.batch=8`, `--width 1`.
+    pub place: String,
+    /// The key as it was spelled there.
+    pub key: String,
+}
+
+/// `twice, by a and by b`, `3 times, by a, by b and by c`.
+fn in_words(places: &[&str]) -> String {
+    let (last, others) = places.split_last().unwrap_or((&"", &[]));
+    let times = if places.len() == 2 { "twice".to_owned() } else { format!("{} times", places.len()) };
+    let others: Vec<String> = others.iter().map(|place| format!("by {place}")).collect();
+    format!("{times}, {} and by {last}", others.join(", "))
 }
 
 /// The only one, if there is exactly one.
@@ -117,6 +149,40 @@ mod tests {
             "  unknown key snapshot.epoch; did you mean snapshot.epochs?",
         ];
         assert_eq!(error.problems, expected);
+    }
+
+    #[test]
+    fn a_key_that_is_given_more_than_once_is_told_with_every_place() {
+        let given = |pairs: &[(&str, &str)]| -> Vec<Given> {
+            pairs.iter().map(|(place, key)| Given { place: (*place).into(), key: (*key).into() }).collect()
+        };
+        let keys = Keys::default();
+        assert_eq!(
+            keys.twice(&given(&[("--set lr=1", "lr"), ("--width 1", "model.width"), ("--set x=1", "x")])),
+            []
+        );
+        let twice = keys.twice(&given(&[
+            ("--set train.batch=8", "train.batch"),
+            ("--set train.batch=9", "train.batch"),
+            ("--width 1", "model.width"),
+            ("--set batch=4", "batch"),
+            ("--set model.width=1", "model.width"),
+            // The same name in vain is no key.
+            ("--set x=1", "x"),
+            ("--set x=2", "x"),
+        ]));
+        let expected = [
+            (
+                "model.width",
+                "  model.width is given twice, by --width 1 and by --set model.width=1; give it once",
+            ),
+            (
+                "train.batch",
+                "  train.batch is given 3 times, by --set train.batch=8, by --set train.batch=9 and by --set batch=4; give \
+                 it once",
+            ),
+        ];
+        assert_eq!(twice, expected.map(|(key, text)| (key, text.to_owned())));
     }
 
     #[test]

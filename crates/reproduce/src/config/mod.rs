@@ -16,7 +16,7 @@ mod value;
 
 pub use file::ConfigFile;
 pub use keys::Key;
-pub use known::Keys;
+pub use known::{Given, Keys};
 pub use preset::run_name;
 pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
 pub use typed::{AfterSplit, DeviceName, Statistics, UpdateRule};
@@ -25,7 +25,7 @@ pub use value::{Range, Value};
 use basin_data::Normalisation;
 use basin_papers::Preset;
 use sections::Sections;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
 
@@ -40,6 +40,17 @@ const DATA_DIR: &str = "data.dir";
 pub struct ConfigError {
     /// The problems.
     pub problems: Vec<String>,
+}
+
+/// A configuration as far as what was asked for makes one.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    /// Keys whose values were refused have those that they would have had without.
+    pub(crate) config: Config,
+    /// What was refused, a line each.
+    pub(crate) problems: Vec<String>,
+    /// The keys of refused values.
+    pub(crate) refused: BTreeSet<&'static str>,
 }
 
 /// Where a value came from.
@@ -102,13 +113,28 @@ impl Config {
         settings: &[(String, String)],
         varied: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
-        let mut problems = Vec::new();
+        let Settled { config, problems, .. } = Self::settle(keys, preset, file, settings, varied);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+
+    /// As [`Config::resolve_over`], with everything that is wrong beside what it comes to without that.
+    pub(crate) fn settle(
+        keys: &Keys,
+        preset: &Preset,
+        file: &[(String, String)],
+        settings: &[(String, String)],
+        varied: &[(&str, String)],
+    ) -> Settled {
+        let (mut problems, mut refused) = (Vec::new(), BTreeSet::new());
         let defaults = keys.iter().map(|key| (key.name, (key.default(), Origin::Default)));
         let mut values: BTreeMap<_, _> = defaults.collect();
         let mut put = |name: &str, text: &str, origin: Origin| match keys.find(name) {
             Ok(key) => match key.parse(text) {
                 Ok(value) => drop(values.insert(key.name, (value, origin))),
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    refused.insert(key.name);
+                    problems.push(problem);
+                }
             },
             Err(problem) => problems.push(problem),
         };
@@ -135,11 +161,7 @@ impl Config {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
-        if problems.is_empty() {
-            Ok(Self { keys: keys.clone(), values, sections })
-        } else {
-            Err(ConfigError { problems })
-        }
+        Settled { config: Self { keys: keys.clone(), values, sections }, problems, refused }
     }
 
     /// Resolves defaults and settings of the form `(key, text)`, without a preset.
@@ -295,98 +317,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use basin_paper_single_basin::SingleBasin;
-    use basin_papers::Paper;
-
-    fn resolve(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::resolve(&Keys::default(), SingleBasin.preset("quick").unwrap(), &settings, &[])
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_the_nearest() {
-        let error = resolve(&[("ensemble.temprature", "3")]).unwrap_err();
-        assert_eq!(error.problems, ["  unknown key ensemble.temprature; did you mean ensemble.temperature?"]);
-    }
-
-    #[test]
-    fn all_problems_are_reported_at_once() {
-        let error =
-            resolve(&[("beta", "1.5"), ("tau", "0"), ("members", "1"), ("train.batch", "many")]).unwrap_err();
-        assert_eq!(error.problems.len(), 4, "{error}");
-        assert!(
-            error.to_string().contains("ensemble.label_weight is 1.5, expected a number in 0 ≤ x ≤ 1"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
-        for key in ["data.dataset", "dataset"] {
-            let preset = SingleBasin.preset("paper").unwrap();
-            let config =
-                Config::resolve(&Keys::default(), preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
-            assert_eq!((config.train().epochs, config.ensemble().split_epoch), (190, 40));
-        }
-    }
-
-    #[test]
-    fn short_misspellings_find_their_key() {
-        for (typed, meant) in
-            [("bach", "train.batch"), ("temprature", "ensemble.temperature"), ("epoch", "train.epochs")]
-        {
-            let error = resolve(&[(typed, "3")]).unwrap_err();
-            assert_eq!(error.problems, [format!("  unknown key {typed}; did you mean {meant}?")]);
-        }
-    }
-
-    #[test]
-    fn data_sets_are_those_that_can_be_loaded() {
-        let known: Vec<String> = basin_data::DatasetId::ALL.iter().map(ToString::to_string).collect();
-        let keys = Keys::default();
-        let key = keys.find("data.dataset").unwrap();
-        assert_eq!(key.allowed(), format!("one of {}", known.join(", ")));
-    }
-
-    #[test]
-    fn every_preset_resolves_and_every_key_is_documented() {
-        for preset in SingleBasin.presets() {
-            for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
-                for model in ["resnet20", "vit"] {
-                    let varied = [("data.dataset", dataset.into()), ("model.name", model.into())];
-                    Config::resolve(&Keys::default(), preset, &[], &varied).unwrap();
-                }
-            }
-        }
-        for key in KEYS.iter() {
-            assert!(
-                !key.doc.is_empty() && !key.unit.is_empty() && key.parse(&key.default().plain()).is_ok(),
-                "{key:?}"
-            );
-        }
-    }
-
-    /// A range that lets through what the field's type does not take would panic when the configuration is resolved.
-    #[test]
-    fn every_word_and_end_of_a_range_is_read_as_its_type() {
-        let mut read = 0;
-        for key in KEYS.iter().filter(|key| !key.name.starts_with("augment.zoom")) {
-            for text in key.extremes() {
-                let config = Config::plain(&Keys::default(), &[(key.name.to_owned(), text.clone())]).unwrap();
-                assert_eq!(config.asked().collect::<Vec<_>>(), [key.name], "{text}");
-                read += 1;
-            }
-        }
-        assert!(read > 100, "{read}");
-    }
-
-    #[test]
-    fn the_resolved_toml_reads_back_to_the_same_values() {
-        let config = resolve(&[("seeds", "3,1")]).unwrap();
-        let parsed: toml::Table = config.to_toml().parse().unwrap();
-        assert_eq!(parsed["ensemble"]["seeds"].as_array().unwrap().len(), 2);
-        assert_eq!(config.ensemble().seeds, [3, 1]);
-    }
-}
+mod tests;
