@@ -129,7 +129,8 @@ fn transformers_train_with_adam_and_dropout_and_predict_as_in_the_run() {
         let files = ["--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
         let network = ["--model", "vit", "--width", "0.125", "--dataset", "synthetic"];
         let data = ["--set=data.halved=yes", "--set=data.test_images=8", "--device", "cuda"];
-        let all = [&["predict"], &files[..], &network, &data, &["--precision", precision]].concat();
+        let all =
+            [&["predict", "--force"], &files[..], &network, &data, &["--precision", precision]].concat();
         expect_code(&run(&all, &[]), 0);
         params(&out)
     };

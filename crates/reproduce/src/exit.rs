@@ -245,7 +245,12 @@ mod tests {
     #[test]
     fn every_error_of_the_program_says_what_to_do_and_has_its_code() {
         let path = std::path::Path::new("r/a");
-        let told: [(anyhow::Error, u8, &str); 8] = [
+        let told: [(anyhow::Error, u8, &str); 9] = [
+            (
+                Print(std::io::ErrorKind::StorageFull.into()).into(),
+                STORAGE,
+                "cannot write the standard output: no storage space; free some space or send it elsewhere",
+            ),
             (Interrupted.into(), INTERRUPTED, "interrupted; the same command continues where it stopped"),
             (
                 NoDevice { asked: "cuda".into(), reason: "no driver; use --device cpu".into() }.into(),

@@ -50,7 +50,7 @@ impl Prediction<'_> {
         config.asked().filter(used).for_each(|key| say(&format!("predictions do not depend on {key}")));
         let mut outputs = Outputs::new([self.checkpoint], replace);
         let source = source(config);
-        if let Some(dir) = &source.dir {
+        if let Some(dir) = source.dir.as_ref().filter(|_| source.reads(out)) {
             outputs = outputs.reading(dir);
         }
         outputs.add(out)?;
