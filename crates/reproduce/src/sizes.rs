@@ -102,7 +102,7 @@ mod tests {
         let wide = case("64", &[("train.batch", "32")]);
         let error = fits(&wide, false, 16_000_000_000).unwrap_err().to_string();
         for words in
-            ["model.width is 64", "resnet20", "million parameters", "58.", "this machine has 16.0 GB"]
+            ["model.width is 64", "resnet20", "million parameters", "61.8 GB", "this machine has 16.0 GB"]
         {
             assert!(error.contains(words), "{words} in {error}");
         }
