@@ -109,7 +109,7 @@ mod tests {
         assert!(fits(&wide, false, 64_000_000_000).is_ok() && fits(&wide, true, 16_000_000_000).is_ok());
         let many = case("4", &[("ensemble.members", "1000")]);
         let error = fits(&many, false, 16_000_000_000).unwrap_err().to_string();
-        assert!(error.contains("ensemble.members is 1000") && error.contains("17."), "{error}");
+        assert!(error.contains("ensemble.members is 1000") && error.contains("18.6 GB"), "{error}");
         assert!(fits(&many, false, 32_000_000_000).is_ok());
     }
 
