@@ -73,9 +73,9 @@ impl Checkpoint {
 /// Finished nodes of a run are no longer what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{}: {} of the finished nodes are damaged:\n{}\nbasin verify {} --repair takes their seals off; the command of the run \
-     then computes them again, and nothing else",
-    run.display(), nodes.len(), nodes.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n"), run.display()
+    "{}: these finished nodes are no longer what was written:\n{}\nbasin verify {} --repair takes their seals off; the command \
+     of the run then computes them again, and nothing else",
+    run.display(), nodes.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n"), run.display()
 )]
 pub struct Damaged {
     /// The run directory.
@@ -271,7 +271,7 @@ mod tests {
             (
                 Damaged { run: path.into(), nodes: vec!["s0-a.01234567: DONE lists no files".into()] }.into(),
                 STORAGE,
-                "r/a: 1 of the finished nodes are damaged:\n  s0-a.01234567: DONE lists no files\nbasin verify r/a --repair \
+                "r/a: these finished nodes are no longer what was written:\n  s0-a.01234567: DONE lists no files\nbasin verify r/a --repair \
                  takes their seals off; the command of the run then computes them again, and nothing else",
             ),
             (

@@ -267,6 +267,8 @@ mod tests {
                 ("model.name", model),
                 ("model.width", "0.25"),
                 ("metrics.repair_images", "8"),
+                // Below the transformer's rate, too.
+                ("ensemble.swe_floor", "0.0001"),
             ];
             let study = Study::load(&asked(&registry, &settings)).unwrap();
             let plan = Plan::new(&study, &registry).unwrap();
