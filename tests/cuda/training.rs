@@ -1,4 +1,4 @@
-//! All six ensembles on the device, against the processor; interrupted, killed, and moved from one to the other.
+//! All six ensembles on the device, against the CPU; interrupted, killed, and moved from one to the other.
 
 use crate::{command, run, same, started, states, tiny};
 use basin_core::{Params, TensorFile};

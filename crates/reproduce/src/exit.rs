@@ -42,10 +42,10 @@ pub struct NoDevice {
     pub reason: String,
 }
 
-/// A kernel that does not compute what the processor computes.
+/// A kernel that does not compute what the CPU computes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{count} of the device's kernels do not compute what the processor does, first {first}; do not train on it. Run \
+    "{count} of the device's kernels do not compute what the CPU does, first {first}; do not train on it. Run \
      `basin doctor` again, and report it with this output if it stays"
 )]
 pub struct WrongKernels {
@@ -260,7 +260,7 @@ mod tests {
             (
                 WrongKernels { count: 2, first: "add in bf16".into() }.into(),
                 DEVICE,
-                "2 of the device's kernels do not compute what the processor does, first add in bf16; do not train on it. \
+                "2 of the device's kernels do not compute what the CPU does, first add in bf16; do not train on it. \
                  Run `basin doctor` again, and report it with this output if it stays",
             ),
             (

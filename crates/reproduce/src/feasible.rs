@@ -7,7 +7,7 @@ use basin_core::{Array, DataRef, Params};
 use basin_store::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks that a plan can be carried out. `on_device`: not on this machine's processor.
+/// Checks that a plan can be carried out. `on_device`: not on this machine's CPU.
 ///
 /// # Errors
 /// Everything that stands in the way; of several things, [`exit::Several`].
