@@ -85,7 +85,7 @@ fn rows_agree(a: &Value, b: &Value, tolerance: f64) {
 }
 
 #[test]
-fn all_six_ensembles_agree_with_the_processors_from_training_to_the_report() {
+fn all_six_ensembles_agree_with_the_cpus_from_training_to_the_report() {
     let folders = [0; 2].map(|_| tempfile::tempdir().unwrap());
     let [cpu, cuda] = folders.each_ref().map(tempfile::TempDir::path);
     finished(cpu, &[]);
@@ -167,7 +167,7 @@ fn killed_and_interrupted_on_the_device_a_run_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn a_run_begun_on_the_processor_goes_on_on_the_device_and_the_other_way_round() {
+fn checkpoints_move_freely_between_cpu_and_gpu() {
     let [cpu, moved, back] = [0; 3].map(|_| tempfile::tempdir().unwrap());
     let on = |device: &'static str| ["--methods", "deep,distilled", "--device", device];
     finished(cpu.path(), &on("cpu"));
