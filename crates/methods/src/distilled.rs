@@ -33,10 +33,10 @@ impl Distillation {
             Err(RecipeError::Parameter { key, expected: expected.into(), found: found.to_string() })
         };
         if !(0.0..=1.0).contains(&label_weight) {
-            return refuse("label_weight", "0 ≤ β ≤ 1", label_weight);
+            return refuse("ensemble.label_weight", "0 ≤ β ≤ 1", label_weight);
         }
         if !(temperature > 0.0 && temperature.is_finite()) {
-            return refuse("temperature", "a finite τ > 0", temperature);
+            return refuse("ensemble.temperature", "a finite τ > 0", temperature);
         }
         if replay == Some(0) {
             return refuse("replay_epochs", "at least 1", 0.0);

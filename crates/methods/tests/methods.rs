@@ -94,15 +94,15 @@ fn parameters_out_of_range_are_refused_by_name() {
         Err(RecipeError::Parameter { key, .. }) => key,
         other => panic!("{other:?}"),
     };
-    assert_eq!(key(Constrained { split_epoch: 110 }.plan(&cx())), "split_epoch");
-    assert_eq!(key(Constrained { split_epoch: 0 }.plan(&cx())), "split_epoch");
+    assert_eq!(key(Constrained { split_epoch: 110 }.plan(&cx())), "ensemble.split_epoch");
+    assert_eq!(key(Constrained { split_epoch: 0 }.plan(&cx())), "ensemble.split_epoch");
     let wrong = |label_weight, temperature| {
         DistilledDeep { distillation: Distillation { label_weight, temperature } }.plan(&cx())
     };
-    assert_eq!(key(wrong(1.5, 3.0)), "label_weight");
-    assert_eq!(key(wrong(f64::NAN, 3.0)), "label_weight");
-    assert_eq!(key(wrong(0.2, 0.0)), "temperature");
-    assert_eq!(key(Swe { peak: 0.1, warmup: 0.1, floor: 0.1 }.plan(&cx())), "swe_floor");
+    assert_eq!(key(wrong(1.5, 3.0)), "ensemble.label_weight");
+    assert_eq!(key(wrong(f64::NAN, 3.0)), "ensemble.label_weight");
+    assert_eq!(key(wrong(0.2, 0.0)), "ensemble.temperature");
+    assert_eq!(key(Swe { peak: 0.1, warmup: 0.1, floor: 0.1 }.plan(&cx())), "ensemble.swe_floor");
 }
 
 #[test]

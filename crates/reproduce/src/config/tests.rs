@@ -33,6 +33,7 @@ fn numbers_that_are_none_in_32_bits_are_refused() {
     {
         let error = resolve(&[(key, value)]).unwrap_err();
         assert!(error.problems[0].contains("and of a size of 1.1754944e-38 to 3.4028235e38"), "{error}");
+        assert_eq!(error.problems[0].ends_with(", or 0"), key == "train.l2", "{error}");
     }
     for (key, value) in [("lr", "1e-37"), ("train.l2", "0"), ("train.clip_norm", "3e38")] {
         resolve(&[(key, value)]).unwrap();

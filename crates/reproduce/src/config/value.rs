@@ -84,7 +84,11 @@ impl Range {
                 // What trains computes in 32 bits: there the number would be another one.
                 if found.is_some_and(|x: f64| x != 0.0 && !(x as f32).is_normal()) {
                     let (low, high) = (f32::MIN_POSITIVE, f32::MAX);
-                    return Err(format!("{}, and of a size of {low:e} to {high:e}, or 0", self.describe()));
+                    let or_none = if inside(&0.0) { ", or 0" } else { "" };
+                    return Err(format!(
+                        "{}, and of a size of {low:e} to {high:e}{or_none}",
+                        self.describe()
+                    ));
                 }
                 found.map(Value::Float)
             }
