@@ -130,7 +130,7 @@ pub enum MatchingError {
 /// Cost of a sweep: about 2 · numel · n multiplications for every array and every permuted axis of n units,
 /// in f32 on all cores, plus an O(n³) assignment per permutation, or O(h² k³ + h³) for an attention layer of h
 /// heads of k units, whose two permutations are solved together and exactly; permutations whose neighbours did not change
-/// since they were last solved cost nothing. Memory: two further copies of each network.
+/// since they were last solved cost nothing. Memory: two further copies of the target.
 ///
 /// # Errors
 /// [`MatchingError::Layout`] when names or shapes of the networks differ, [`MatchingError::Spec`] when the

@@ -6,9 +6,6 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::{Range, RangeInclusive};
 
-/// Elements from which on several threads are faster.
-const WORTH_SHARING: usize = 1 << 16;
-
 /// Magnitudes that need no scaling: neither products of two of them nor sums of many come near the ends of `f32`, so
 /// that a power of two would change no bit of them.
 const USUAL: RangeInclusive<f64> = 1e-6..=1e6;
@@ -94,8 +91,7 @@ pub(crate) fn stack(units: usize, slabs: &[Slab<'_>]) -> (Panels<f32>, f64) {
     let scale = scale(slabs);
     let terms: usize = blocks.iter().map(|block| block.len() / units.max(1)).sum();
     let mut stacked = Panels::new(units, terms);
-    let least = WORTH_SHARING.div_ceil((terms * LANES).max(1));
-    stacked.panels_mut().with_min_len(least).enumerate().for_each(|(panel, mut rows)| {
+    stacked.panels_mut().enumerate().for_each(|(panel, mut rows)| {
         let own = panel * LANES..units.min((panel + 1) * LANES);
         for block in &blocks {
             let (here, after) = rows.split_at_mut(block.len() / units);
