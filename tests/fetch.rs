@@ -75,6 +75,17 @@ fn a_set_that_cannot_be_had_is_a_data_error_that_says_what_else_can_be_done() {
 }
 
 #[test]
+fn the_password_of_a_mirror_is_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let mirror = serve(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let mirror = mirror.replace("http://", "http://user:secret@");
+    let output = run(&["fetch", "cifar10", "--dir", dir.path().to_str().unwrap(), "--mirror", &mirror]);
+    expect_code(&output, 3);
+    let said = stderr(&output);
+    assert!(said.contains("http://***@127.0.0.1") && !said.contains("secret"), "{said}");
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_a_storage_error() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

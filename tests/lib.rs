@@ -17,6 +17,20 @@ pub const TINY: &[&str] = &[
     "--set=connectivity_images=40",
 ];
 
+/// The settings of a base without those that more arguments give, then these: a key may be given once.
+pub fn over<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    // What follows the last dot names a key, and so do flags.
+    fn last(key: &str) -> &str {
+        key.trim_start_matches("--").rsplit('.').next().unwrap_or(key)
+    }
+    let set = |argument: &'a str| {
+        argument.strip_prefix("--set=").unwrap_or(argument).split('=').next().unwrap_or_default()
+    };
+    let given: Vec<&str> = more.iter().map(|argument| last(set(argument))).collect();
+    let kept = base.iter().copied().filter(|argument| !given.contains(&last(set(argument))));
+    kept.chain(more.iter().copied()).collect()
+}
+
 /// The release binary next to this test.
 ///
 /// # Panics
@@ -46,8 +60,14 @@ pub fn expect_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
 }
 
-/// All files of a run that must be a pure function of the configuration: everything but logs with times in
-/// them and the record of the machine.
+/// Of a run's files those that tell when and how long it was made: its journal, its lock, and its times. All others are the
+/// same bytes whenever the same command is run.
+pub const HISTORY: &[&str] = &["journal.jsonl", ".lock", "timing.json", "timing.html"];
+
+/// Of the other files those that name settings and machine on which no result depends: threads, concurrency, device.
+const SETTINGS: &[&str] = &["config.resolved.toml", "environment.json", "results.json", "index.html"];
+
+/// All files of a run that must be a pure function of its command: everything but its history.
 ///
 /// # Panics
 /// When a file cannot be read.
@@ -65,15 +85,16 @@ pub fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     let mut files = Vec::new();
     walk(run, run, &mut files);
-    let timed = [
-        "journal.jsonl",
-        ".lock",
-        "environment.json",
-        "results.json",
-        "index.html",
-        "tables.md",
-        "tables.tex",
-    ];
-    files.retain(|(path, _)| !timed.iter().any(|name| path.ends_with(name)));
+    files.retain(|(path, _)| !HISTORY.iter().any(|name| path.ends_with(name)));
+    files
+}
+
+/// All files of a run that must be the same with other threads, concurrency or an equal device.
+///
+/// # Panics
+/// As [`artefacts`].
+pub fn results_alone(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = artefacts(run);
+    files.retain(|(path, _)| !SETTINGS.iter().any(|name| path.ends_with(name)));
     files
 }

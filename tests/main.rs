@@ -6,6 +6,8 @@
 mod bad_data;
 mod experiments;
 mod fetch;
+mod from_outside;
+mod outputs;
 mod predict;
 mod refusals;
 mod reproduce;
@@ -13,8 +15,9 @@ mod resume;
 mod run_commands;
 mod run_files;
 mod shell;
+mod streams;
 
-use basin_tests::{TINY, artefacts, basin, expect_code, stderr};
+use basin_tests::{TINY, artefacts, basin, expect_code, over, results_alone, stderr};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -25,5 +28,5 @@ fn run(arguments: &[&str]) -> Output {
 /// A tiny run in a folder, with more arguments.
 fn tiny(runs: &Path, more: &[&str]) -> Output {
     let runs = runs.to_str().unwrap();
-    run(&[&["reproduce", "--runs", runs, "--name", "run"], TINY, more].concat())
+    run(&[&["reproduce", "--runs", runs, "--name", "run"], &over(TINY, more)[..]].concat())
 }

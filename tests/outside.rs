@@ -3,7 +3,7 @@
 //! It is compiled into this workspace's folder, with its profile and the versions of its lock file, so that only Basin's
 //! own crates are compiled again (cargo keeps those of another workspace apart).
 
-use basin_tests::{TINY, artefacts, basin, expect_code, stderr};
+use basin_tests::{TINY, artefacts, basin, expect_code, over, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ fn stdout(output: &Output) -> String {
 /// The arguments of a tiny run with cycles of so many epochs.
 fn tiny<'a>(runs: &'a Path, cycle: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let place = ["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run", "--set", cycle];
-    [&place, TINY, RUN, more].concat()
+    [&place[..], &over(TINY, &[RUN, more].concat())].concat()
 }
 
 fn nodes(run: &Path, prefix: &str) -> Vec<String> {

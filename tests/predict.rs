@@ -1,6 +1,6 @@
 //! `basin predict`: every format in which people keep a network, and every setting that it is told.
 
-use crate::{expect_code, run, stderr, tiny};
+use crate::{expect_code, over, run, stderr, tiny};
 use basin_core::{Array, Params, TensorFile};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -12,15 +12,17 @@ fn fixture(name: &str) -> PathBuf {
 /// Predictions of a file, taken for a network of that name and width, on synthetic images.
 fn as_network(checkpoint: &Path, out: &Path, network: &[&str; 2]) -> Output {
     let [model, width] = *network;
-    let files = ["predict", "--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let files =
+        ["predict", "--force", "--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
     run(&[&files[..], &["--model", model, "--width", width, "--dataset", "synthetic"]].concat())
 }
 
 /// Predictions of a file by the fixtures' network on 40 synthetic images.
 fn predict(checkpoint: &Path, out: &Path, more: &[&str]) -> Output {
-    let files = ["predict", "--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let files =
+        ["predict", "--force", "--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
     let network = ["--model", "resnet8", "--width", "0.125", "--dataset", "synthetic"];
-    run(&[&files[..], &network, &["--set", "data.test_images=40"], more].concat())
+    run(&[&files[..], &network, &over(&["--set=data.test_images=40"], more)].concat())
 }
 
 fn read(out: &Path) -> Params {
@@ -121,7 +123,14 @@ fn a_limit_holds_for_images_from_a_folder() {
     std::fs::write(&checkpoint, TensorFile { params, ..Default::default() }.encode()).unwrap();
     let limited = |n: usize| {
         let (limit, dir) = (format!("data.test_images={n}"), folder.path().to_str().unwrap());
-        let files = ["predict", "--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let files = [
+            "predict",
+            "--force",
+            "--checkpoint",
+            checkpoint.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ];
         let data = ["--dataset", "cifar100", "--data-dir", dir, "--set", &limit];
         run(&[&files[..], &data, &["--model", "resnet8", "--set", "model.width=0.125"]].concat())
     };

@@ -40,6 +40,235 @@ fn unknown_names_are_refused_with_the_known_ones() {
     refused(&["--dataset", "mnist"], 2, &["data.dataset is mnist", "cifar10"]);
 }
 
+/// Nothing is trained that cannot be finished, and a price is told of nothing that would be refused.
+#[test]
+fn what_a_run_would_be_refused_for_is_refused_by_its_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let (file, runs) = (file.to_str().unwrap(), folder.path().join("runs"));
+    let mut params = Params::new();
+    params.insert("conv1.weight", Array::full(vec![4, 3, 3], 0.0));
+    let network = folder.path().join("other.safetensors");
+    std::fs::write(&network, TensorFile { params, ..Default::default() }.encode()).unwrap();
+    let imports = format!("ensemble.imports={0},{0}", network.display());
+    let runs = runs.to_str().unwrap();
+    let long = "x".repeat(300);
+    let refused: [(&[&str], i32, &[&str]); 9] = [
+        (&["--runs", file, "--name", "a"], 2, &["file is no folder"]),
+        (&["--runs", &format!("{file}/below"), "--name", "a"], 2, &["file is no folder"]),
+        (&["--runs", folder.path().to_str().unwrap(), "--name", "file"], 2, &["file is no folder"]),
+        (
+            &["--runs", runs, "--name", "a/b"],
+            2,
+            &["--name: \"a/b\" cannot be used as a name: it contains a separator"],
+        ),
+        (&["--runs", runs, "--name", ".."], 2, &["it stands for a directory"]),
+        (&["--runs", runs, "--name", &long], 2, &["300 bytes"]),
+        (
+            &["--runs", runs, "--name", "a", "--methods", "deep,imported", "--set", &imports],
+            4,
+            &["other.safetensors", "conv1.weight is [4, 3, 3]", "missing dense.bias"],
+        ),
+        (
+            &[
+                "--runs",
+                runs,
+                "--name",
+                "a",
+                "--model",
+                "vit",
+                "--width",
+                "0.125",
+                "--set",
+                "model.centred_kernels=yes",
+            ],
+            2,
+            &["centred kernels for vit"],
+        ),
+        (
+            &[
+                "--runs",
+                runs,
+                "--name",
+                "a",
+                "--model",
+                "vit",
+                "--width",
+                "0.125",
+                "--set",
+                "model.residual_scale=0.5",
+            ],
+            2,
+            &["residual scale of 0.5 for vit"],
+        ),
+    ];
+    let tiny =
+        |more: &[&str]| run(&[&["reproduce"], &basin_tests::over(basin_tests::TINY, more)[..]].concat());
+    for (arguments, code, words) in refused {
+        for dry_run in [&[][..], &["--dry-run"]] {
+            let output = tiny(&[arguments, dry_run].concat());
+            expect_code(&output, code);
+            for word in words {
+                assert!(stderr(&output).contains(word), "{word} in {}", stderr(&output));
+            }
+        }
+    }
+    assert!(!folder.path().join("runs").exists(), "something was written");
+}
+
+/// Three thousand networks, each of which is matched to all others of its seed.
+#[test]
+fn a_plan_of_many_networks_takes_seconds_and_threads_beyond_the_cores_are_not_started() {
+    let begun = std::time::Instant::now();
+    let output = run(&[
+        "reproduce",
+        "--width",
+        "0.25",
+        "--methods",
+        "frank-wolfe",
+        "--members",
+        "1000",
+        "--seeds",
+        "0,1,2",
+        "--dry-run",
+        "--runs",
+        "absent",
+        "--set",
+        "run.threads=4096",
+    ]);
+    expect_code(&output, 0);
+    assert!(begun.elapsed().as_secs_f64() < 10.0, "{:?}", begun.elapsed());
+    assert!(stderr(&output).contains("4096 threads on"), "{}", stderr(&output));
+}
+
+/// The later of two values is nobody's wish.
+#[test]
+fn a_key_that_is_given_twice_is_refused_with_both_places() {
+    refused(
+        &["--set", "train.epochs=8", "--set=train.epochs=9", "--set", "epochs=3"],
+        2,
+        &[
+            "train.epochs is given 3 times, by --set train.epochs=8, by --set train.epochs=9 and by --set epochs=3; give it once",
+        ],
+    );
+    let width = ["--width", "1", "--set", "model.width=0.25"];
+    refused(&width, 2, &["model.width is given twice, by --width 1 and by --set model.width=0.25"]);
+    // Also where they agree: which of the two was meant to be changed the next time?
+    refused(
+        &["--members", "2", "--set", "M=2"],
+        2,
+        &["ensemble.members is given twice, by --members 2 and by --set M=2"],
+    );
+    let twice = ["--dataset", "synthetic", "--set", "data.dataset=synthetic-100"];
+    refused(
+        &twice,
+        2,
+        &["data.dataset is given twice, by --dataset synthetic and by --set data.dataset=synthetic-100"],
+    );
+    let output = run(&[&["predict", "--checkpoint", "absent", "--out", "absent"], &twice[..]].concat());
+    expect_code(&output, 2);
+    assert!(stderr(&output).contains("by --dataset synthetic and by --set data.dataset=synthetic-100"));
+}
+
+/// Whatever kinds of errors there are, one list has them all, and nothing that only follows from them.
+#[test]
+fn all_errors_of_all_kinds_stand_in_one_list() {
+    let all = [
+        "--set",
+        "beta=2",
+        "--set",
+        "nonsense=1",
+        "--set",
+        "bare",
+        "--set",
+        "tau=1",
+        "--set",
+        "tau=2",
+        "--methods",
+        "foo,bar,swe",
+        "--set",
+        "swe_floor=7",
+        "--set",
+        "train.batch=999",
+        "--set",
+        "metrics.repair_images=500",
+        "--model",
+        "vit",
+        "--name",
+        "a/b",
+    ];
+    let words: &[&str] = &[
+        "ensemble.label_weight is 2",
+        "unknown key nonsense",
+        "--set bare, expected KEY=VALUE",
+        "ensemble.temperature is given twice",
+        "ensemble.methods names \"foo\" and \"bar\"",
+        "ensemble.swe_floor is 7",
+        "metrics.repair_images is 500",
+        "width 0.25",
+        "--name: \"a/b\" cannot be used as a name",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    let base = [
+        "reproduce",
+        "--runs",
+        runs.to_str().unwrap(),
+        "--set",
+        "data.train_images=96",
+        "--set",
+        "data.test_images=60",
+        "--width",
+        "0.26",
+    ];
+    for dry_run in [&[][..], &["--dry-run"]] {
+        let output = run(&[&base[..], &all, dry_run].concat());
+        expect_code(&output, 2);
+        let text = stderr(&output);
+        for word in words.iter().map(|word| word.replace("0.25", "0.26")) {
+            assert!(text.contains(&word), "{word} in {text}");
+        }
+        assert!(text.contains("batch of 999 images from a training set of 96"), "{text}");
+        assert!(!runs.exists());
+    }
+    // Values that are each in their range, together.
+    let sound = [
+        "--methods",
+        "foo,bar,constrained",
+        "--set",
+        "split_epoch=99",
+        "--set",
+        "batch=97",
+        "--set",
+        "draws=4",
+    ];
+    let output = run(&[&base[..7], &sound, &["--set", "train.epochs=3"]].concat());
+    expect_code(&output, 2);
+    for word in ["\"foo\" and \"bar\"", "split_epoch is 99", "batch of 97 images from a training set of 96"] {
+        assert!(stderr(&output).contains(word), "{word} in {}", stderr(&output));
+    }
+    // What only follows from a refused value is not told: nobody knows how long training is meant to be.
+    let output = run(&[
+        &base[..7],
+        &["--methods", "constrained", "--set", "train.epochs=1", "--set", "split_epoch=99"],
+    ]
+    .concat());
+    expect_code(&output, 2);
+    assert!(
+        stderr(&output).contains("train.epochs is 1") && !stderr(&output).contains("split_epoch"),
+        "{}",
+        stderr(&output)
+    );
+    // Two names that are none.
+    let output = run(&["reproduce", "--preset", "large", "--experiment", "table9"]);
+    expect_code(&output, 2);
+    assert!(
+        stderr(&output).contains("unknown preset large")
+            && stderr(&output).contains("unknown experiment table9")
+    );
+}
+
 #[test]
 fn several_problems_are_reported_together() {
     refused(&["--set", "beta=2", "--set", "nonsense=1"], 2, &["label_weight", "unknown key nonsense"]);

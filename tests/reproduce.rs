@@ -1,6 +1,6 @@
 //! What a run writes, and that it depends on nothing but its configuration.
 
-use crate::{artefacts, expect_code, stderr, tiny};
+use crate::{artefacts, expect_code, results_alone, stderr, tiny};
 use serde_json::Value;
 
 fn results(run: &std::path::Path) -> Value {
@@ -102,13 +102,48 @@ fn threads_and_networks_side_by_side_leave_the_bytes_as_they_are() {
     let with = |more: &[&'static str]| [&repair[..], more].concat();
     expect_code(&tiny(one.path(), &with(&["--set", "run.threads=1"])), 0);
     expect_code(&tiny(two.path(), &with(&["--set", "run.threads=2", "--concurrent", "3"])), 0);
-    let mut pair = [one, two].map(|folder| artefacts(&folder.path().join("run")));
-    // The resolved configuration names the numbers of threads and of networks.
-    pair.iter_mut().for_each(|files| files.retain(|(path, _)| !path.ends_with("config.resolved.toml")));
+    let pair = [one, two].map(|folder| results_alone(&folder.path().join("run")));
     for (a, b) in pair[0].iter().zip(&pair[1]) {
         assert!(a == b, "{} differs", a.0.display());
     }
     assert_eq!(pair[0].len(), pair[1].len());
+}
+
+/// Two runs of one command: what a README may promise as the same bytes is the same bytes, the page and the tables included.
+#[test]
+fn every_file_but_history_is_the_same_bytes_in_a_second_run() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for folder in &folders {
+        expect_code(&tiny(folder.path(), &["--methods", "deep,constrained,permuted"]), 0);
+    }
+    let [a, b] = folders.each_ref().map(|folder| artefacts(&folder.path().join("run")));
+    let names = |files: &[(std::path::PathBuf, Vec<u8>)]| -> Vec<String> {
+        files.iter().map(|(path, _)| path.display().to_string()).collect()
+    };
+    assert_eq!(names(&a), names(&b));
+    for told in [
+        "results.json",
+        "results.csv",
+        "report/index.html",
+        "report/tables.md",
+        "report/tables.tex",
+        "plan.json",
+    ] {
+        assert!(names(&a).iter().any(|name| name == told), "{told} in {:?}", names(&a));
+    }
+    for (x, y) in a.iter().zip(&b) {
+        assert!(x.1 == y.1, "{} differs", x.0.display());
+    }
+    // Times are not lost: they stand beside, and the page leads there.
+    let run = folders[0].path().join("run");
+    let timing: Value = serde_json::from_slice(&std::fs::read(run.join("timing.json")).unwrap()).unwrap();
+    assert!(timing["wall_seconds"].as_f64().unwrap() > 0.0, "{timing}");
+    let read = |file: &str| std::fs::read_to_string(run.join("report").join(file)).unwrap();
+    assert!(
+        read("timing.html").contains("Wall-clock time")
+            && read("timing.html").contains("never; basin verify")
+    );
+    assert!(read("index.html").contains("href=\"timing.html\""));
 }
 
 #[test]
@@ -159,12 +194,63 @@ fn a_dry_run_prices_every_node_and_writes_nothing() {
         assert!(text.contains(name), "{name} in\n{text}");
     }
     assert!(text.contains("training 26 epochs, 26 to do (45 if each method trained alone)"), "{text}");
-    assert!(text.contains("time on this machine's CPU about"), "{text}");
+    assert!(text.contains(" FLOP, ") && text.contains("--measure"), "{text}");
+    // No clock is in it.
+    assert_eq!(tiny(folder.path(), &["--dry-run"]).stdout, output.stdout);
+    let measured = tiny(folder.path(), &["--dry-run", "--measure"]);
+    expect_code(&measured, 0);
+    let text = String::from_utf8_lossy(&measured.stdout).into_owned();
+    assert!(
+        text.contains("time on this machine's CPU about") && text.contains("images/s measured now"),
+        "{text}"
+    );
     assert!(!folder.path().join("run").exists());
     // A build without CUDA knows no price there, and says so.
-    let output = tiny(folder.path(), &["--dry-run", "--device", "cuda"]);
-    expect_code(&output, 0);
-    assert!(stderr(&output).contains("priced on the CPU"), "{}", stderr(&output));
+    for (more, words) in
+        [(&["--measure"][..], "priced on the CPU"), (&[], "the run itself would be refused here")]
+    {
+        let output = tiny(folder.path(), &[&["--dry-run", "--device", "cuda"], more].concat());
+        expect_code(&output, 0);
+        assert!(stderr(&output).contains(words), "{words} in {}", stderr(&output));
+    }
+}
+
+/// The whole paper, twice: no network is made, nothing is measured.
+#[test]
+fn the_price_of_everything_is_told_at_once_and_the_same_twice() {
+    let price = || {
+        let begun = std::time::Instant::now();
+        let output = crate::run(&[
+            "reproduce",
+            "--preset",
+            "paper",
+            "--experiment",
+            "all",
+            "--dry-run",
+            "--runs",
+            "absent",
+            "--set",
+            "run.threads=1",
+        ]);
+        expect_code(&output, 0);
+        (output.stdout, begun.elapsed().as_secs_f64())
+    };
+    let ((first, _), (second, seconds)) = (price(), price());
+    assert!(first == second, "two dry runs differ");
+    // A second where nothing else works; this machine may have more to do.
+    assert!(seconds < 5.0, "{seconds} s");
+    // Nor is the widest network made: its steps would take tens of gigabytes.
+    let wide =
+        crate::run(&["reproduce", "--model", "resnet110", "--width", "64", "--dry-run", "--runs", "absent"]);
+    match wide.status.code() {
+        Some(0) => {}
+        code => {
+            assert_eq!(code, Some(2), "{}", stderr(&wide));
+            for words in ["model.width is 64", "resnet110", "GB of memory or more, this machine has"] {
+                assert!(stderr(&wide).contains(words), "{words} in {}", stderr(&wide));
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Interrupted at any moment, a run that is started again ends with the same bytes.
 
-use crate::{TINY, artefacts, basin, expect_code, tiny};
+use crate::{TINY, artefacts, basin, expect_code, over, tiny};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -42,9 +42,9 @@ fn killed_at_scattered_moments_a_run_ends_with_the_same_bytes() {
 fn an_interrupt_leaves_checkpoints_and_ends_with_its_own_code() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(basin());
-    command.args(["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"]).args(TINY);
     // Long enough to be interrupted: checkpoints only on request.
-    command.args(["--set", "train.epochs=400", "--concurrent", "2"]);
+    let long = over(TINY, &["--set", "train.epochs=400", "--concurrent", "2"]);
+    command.args(["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"]).args(long);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();

@@ -11,7 +11,7 @@ mod faults;
 mod measuring;
 mod training;
 
-use basin_tests::{artefacts, basin};
+use basin_tests::{basin, over, results_alone};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -54,7 +54,7 @@ fn run(arguments: &[&str], faults: &[(&str, &str)]) -> Output {
 
 /// The command line of a tiny run in a folder.
 fn tiny<'a>(runs: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-    [&["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"], TINY, more].concat()
+    [&["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"], &over(TINY, more)[..]].concat()
 }
 
 fn stdout(output: &Output) -> String {
@@ -92,11 +92,7 @@ fn states(runs: &Path) -> BTreeSet<PathBuf> {
 /// Asserts that two runs have the same files with the same bytes, but for those that name times and the device.
 #[track_caller]
 fn same(a: &Path, b: &Path) {
-    let [a, b] = [a, b].map(|runs| {
-        let mut files = artefacts(&runs.join("run"));
-        files.retain(|(path, _)| !path.ends_with("config.resolved.toml"));
-        files
-    });
+    let [a, b] = [a, b].map(|runs| results_alone(&runs.join("run")));
     let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|f| f.0.clone()).collect::<Vec<_>>();
     assert_eq!(names(&a), names(&b));
     for (x, y) in a.iter().zip(&b) {

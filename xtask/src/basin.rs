@@ -3,6 +3,7 @@
 
 use crate::checks::{cargo, cargo_with};
 use crate::cuda_toolkit::Kit;
+use basin_core::warn;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -11,7 +12,7 @@ use std::process::{Command, ExitCode, Stdio};
 pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
     // Without a kit the program itself says what is missing, with the exit code that means it.
     let kit = if wants_cuda(task, arguments) { Kit::find() } else { None };
-    let mut build = vec!["build", "--release", "--quiet", "--package", "basin-cli", "--bin", "basin"];
+    let mut build = vec!["build", "--release", "--package", "basin-cli", "--bin", "basin"];
     build.extend(if kit.is_some() { &["--features", "cuda"][..] } else { &[] });
     let variables = kit.as_ref().map_or(&[][..], Kit::variables);
     if !cargo_with(&build, variables) {
@@ -29,7 +30,7 @@ pub(crate) fn run(task: &str, arguments: &[String]) -> ExitCode {
 
 /// Builds `basin` and writes the report of every folder in `results` again.
 pub(crate) fn retell() -> ExitCode {
-    if !cargo(&["build", "--release", "--quiet", "--package", "basin-cli", "--bin", "basin"]) {
+    if !cargo(&["build", "--release", "--package", "basin-cli", "--bin", "basin"]) {
         return ExitCode::from(1);
     }
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
@@ -39,7 +40,7 @@ pub(crate) fn retell() -> ExitCode {
     for folder in folders.iter().filter(|folder| folder.join("results.json").is_file()) {
         let status = Command::new(binary("basin")).arg("report").arg(folder).stdout(Stdio::null()).status();
         if !status.is_ok_and(|status| status.success()) {
-            eprintln!("error: {} was not written again", folder.display());
+            warn(&format!("error: {} was not written again", folder.display()));
             return ExitCode::from(1);
         }
     }
@@ -85,7 +86,7 @@ fn become_command(mut command: Command) -> ExitCode {
     use std::os::unix::process::CommandExt;
     // Signals then go to the binary itself.
     let error = command.exec();
-    eprintln!("error: {}: {error}", command.get_program().to_string_lossy());
+    warn(&format!("error: {}: {error}", command.get_program().to_string_lossy()));
     ExitCode::from(1)
 }
 
@@ -94,7 +95,7 @@ fn become_command(mut command: Command) -> ExitCode {
     match command.status() {
         Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
         Err(error) => {
-            eprintln!("error: {}: {error}", command.get_program().to_string_lossy());
+            warn(&format!("error: {}: {error}", command.get_program().to_string_lossy()));
             ExitCode::from(1)
         }
     }

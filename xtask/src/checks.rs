@@ -1,6 +1,7 @@
 //! Tests, all with the one release profile, so that nothing heavy compiles twice.
 
 use crate::tidy;
+use basin_core::warn;
 use std::process::{Command, ExitCode};
 
 /// Runs cargo; true when it succeeded.
@@ -24,7 +25,7 @@ pub(crate) fn cargo_with(arguments: &[&str], variables: &[(String, String)]) -> 
     match command.args(arguments).envs(variables).status() {
         Ok(status) => status.success(),
         Err(error) => {
-            eprintln!("error: cargo cannot be run: {error}");
+            warn(&format!("error: cargo cannot be run: {error}"));
             false
         }
     }

@@ -1,5 +1,6 @@
 //! `docs/claims.md`: what every committed run says of the paper's claims, judged by the same code as a report.
 
+use basin_core::warn;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::{Claim, Paper};
 use basin_report::{Judgement, Results, Verdict, claim_in_words, judge, judgement_in_words};
@@ -31,7 +32,7 @@ pub(crate) fn run() -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("error: docs/claims.md: {reason}");
+            warn(&format!("error: docs/claims.md: {reason}"));
             ExitCode::from(1)
         }
     }

@@ -1,5 +1,4 @@
 //! Project tasks. `cargo xtask` lists them.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod basin;
 mod checks;
@@ -8,6 +7,7 @@ mod cuda_toolkit;
 mod readme;
 mod tidy;
 
+use basin_core::{say, warn};
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -51,13 +51,21 @@ fn main() -> ExitCode {
         "readme" => readme::run(),
         "claims" => claims::run(),
         "results" => basin::retell(),
-        "" | "help" | "-h" | "--help" => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
+        "" | "help" | "-h" | "--help" => told(HELP),
         other => {
-            eprint!("error: unknown task {other}\n\n{HELP}");
+            warn(&format!("error: unknown task {other}\n\n{}", HELP.trim_end()));
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a text; an output that cannot be written has the exit code of storage.
+fn told(text: &str) -> ExitCode {
+    match say(text.trim_end()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            warn(&format!("error: cannot write the standard output: {error}"));
+            ExitCode::from(8)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The README's results and its example of a method: generated from the committed run and from the example's source, so
 //! that they cannot go stale by hand.
 
+use basin_core::warn;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ pub(crate) fn run() -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("error: README.md: {reason}");
+            warn(&format!("error: README.md: {reason}"));
             ExitCode::from(1)
         }
     }

@@ -1,6 +1,7 @@
 //! Names as the network has them: without the prefixes that wrappers put before all of them, and in messages
 //! without what a terminal would obey.
 
+pub(crate) use basin_core::is_plain;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -61,12 +62,6 @@ pub(crate) fn shown(name: &str) -> String {
         }
     }
     out
-}
-
-/// Whether a character is nothing but itself: no control character, no mark that changes the order of text.
-pub(crate) fn is_plain(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The first few of these, and how many more there are.

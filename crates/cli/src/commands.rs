@@ -1,18 +1,19 @@
 //! The command line of `basin`.
 
+use crate::typed::Typed;
 use crate::{compare, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
+use basin_core::warn;
 use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
-use basin_reproduce::config::{Config, ConfigFile, run_name};
+use basin_reproduce::config::{Config, ConfigError, ConfigFile, run_name};
 use basin_reproduce::{
-    Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, reproduce, retell, status,
-    verify,
+    Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, refused, reproduce, retell,
+    status, verify,
 };
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Single-basin ensembles and mode connectivity.
@@ -112,6 +113,9 @@ struct ReproduceArgs {
     /// Print every node, its state and its price; start nothing
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: take a few steps of every network here, and tell how long the run would take
+    #[arg(long, requires = "dry_run")]
+    measure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +174,9 @@ struct PredictArgs {
     /// Safetensors file to write: logits [n, classes] and labels [n], both f32
     #[arg(long, value_parser = path())]
     out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
     /// Any key, e.g. --set data.test_images=200 for the first 200 images
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -193,8 +200,8 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         }
         Command::Doctor(options) => doctor::run(&options, &mut |line| say(line)),
         Command::GpuCheck(options) => gpu_check::run(&options, &mut |line| say(line)),
-        Command::Completions(which) => which.write(Cli::command(), &mut std::io::stdout()),
-        Command::Man(which) => which.write(Cli::command(), &mut std::io::stdout()),
+        Command::Completions(which) => which.write(Cli::command()),
+        Command::Man(which) => which.write(Cli::command()),
         Command::Keys => say(&registry.keys()?.describe()),
     }
 }
@@ -202,53 +209,73 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
 fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
     let paper = registry.paper(&args.paper)?;
     let (preset, experiment) =
-        (preset(paper, args.preset.as_deref())?, experiment(paper, args.experiment.as_deref())?);
-    let mut settings = parse_settings(&args.set)?;
+        match (preset(paper, args.preset.as_deref()), experiment(paper, args.experiment.as_deref())) {
+            (Ok(preset), Ok(experiment)) => (preset, experiment),
+            (preset, experiment) => {
+                let refused = preset.err().into_iter().chain(experiment.err()).collect();
+                return exit::together(refused);
+            }
+        };
     let flags = [
-        ("data.dataset", args.dataset),
-        ("data.dir", args.data_dir),
-        ("model.name", args.model),
-        ("model.width", args.width),
-        ("ensemble.members", args.members),
-        ("ensemble.seeds", args.seeds),
-        ("ensemble.methods", args.methods),
-        ("run.device", args.device),
-        ("run.precision", args.precision),
-        ("run.concurrent", args.concurrent),
+        ("--dataset", "data.dataset", args.dataset),
+        ("--data-dir", "data.dir", args.data_dir),
+        ("--model", "model.name", args.model),
+        ("--width", "model.width", args.width),
+        ("--members", "ensemble.members", args.members),
+        ("--seeds", "ensemble.seeds", args.seeds),
+        ("--methods", "ensemble.methods", args.methods),
+        ("--device", "run.device", args.device),
+        ("--precision", "run.precision", args.precision),
+        ("--concurrent", "run.concurrent", args.concurrent),
     ];
-    settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let Typed { settings, given, mut malformed } = Typed::new(&args.set, flags);
     let keys = registry.keys()?;
-    let read = args.config.as_deref().map(|path| ConfigFile::read(path, &keys));
-    let file = read.transpose()?.unwrap_or_default();
+    let twice = keys.twice(&given);
+    let file = args.config.as_deref().map(|path| ConfigFile::read(path, &keys)).transpose();
+    let file = file.unwrap_or_else(|error| {
+        malformed.extend(error.problems);
+        None
+    });
+    let file = file.unwrap_or_default();
     if file.cases > 0 {
         let (path, name) = (file.path.display(), experiment.name);
-        eprintln!(
+        warn(&format!(
             "note: {path} tells of an experiment with cases; what they vary comes from --experiment, here {name}"
-        );
+        ));
     }
     let asked = Asked { paper, experiment, preset, file: file.settings, settings, keys };
-    let config = asked.base()?;
+    let settled = asked.base().and_then(|config| asked.cases().map(|_| config));
+    let sound = twice.is_empty() && malformed.is_empty();
+    let config = match settled {
+        Ok(config) if sound => config,
+        // Everything that is wrong, in one list: nobody has time for one error after the other.
+        _ => {
+            let name = args.name.unwrap_or_else(|| preset.name.to_owned());
+            let request = Request { asked, runs: args.runs, name, device: None };
+            return Err(refused(&request, twice, malformed, registry, args.dry_run).into());
+        }
+    };
     // Refused before anything is read or written.
     let device = match asked.experiment.outcome {
         // Epochs are counted without one.
         Outcome::Costs => None,
-        _ if args.dry_run => device_to_price(&config)?,
+        _ if args.dry_run => device_to_price(&config, args.measure)?,
         _ => device::asked(&config)?,
     };
-    use_threads(config.int("run.threads") as usize)?;
+    use_threads(config.run().threads)?;
     let name =
-        args.name.unwrap_or_else(|| run_name(preset, config.text("data.dataset"), config.text("model.name")));
+        args.name.unwrap_or_else(|| run_name(preset, config.data().dataset.name(), &config.model().name));
     let request = Request { asked, runs: args.runs, name, device };
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =
             (request.asked.experiment.name, if everywhere { "" } else { " in some of its cases" });
-        eprintln!("note: {name} sets {key} itself{cases}; what was asked for is not used there");
+        warn(&format!("note: {name} sets {key} itself{cases}; what was asked for is not used there"));
     }
     if request.asked.experiment.outcome == Outcome::Costs {
         return say(cost(&request.asked, registry)?.trim_end());
     }
     if args.dry_run {
-        return say(&price(&request, registry)?);
+        return say(&price(&request, registry, args.measure)?);
     }
     let finished = reproduce(&request, registry, &Interrupt::install()?)?;
     say(&finished.table)?;
@@ -258,6 +285,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
 fn run_report(args: &ReportArgs, registry: &Registry) -> Result<()> {
     let retold = retell(&args.run, registry)?;
     retold.write(&args.run)?;
+    retold.notes.iter().for_each(|note| warn(&format!("note: {note}")));
     say(&retold.table)?;
     say(&format!("report {}", args.run.join("report/index.html").display()))
 }
@@ -268,15 +296,19 @@ fn run_verify(args: &VerifyArgs) -> Result<()> {
     say(&found.text())?;
     match found.damaged.is_empty() || found.repaired {
         true => Ok(()),
-        false => Err(exit::Damaged { run: args.run.clone(), nodes: found.damaged.len() }.into()),
+        false => {
+            let nodes = found.damaged.into_iter().map(|(node, _)| node).collect();
+            Err(exit::Damaged { run: args.run.clone(), nodes }.into())
+        }
     }
 }
 
 /// The device to measure a price on. Where it is not there the CPU is measured, and that is said.
-fn device_to_price(config: &Config) -> Result<Option<device::OnDevice>> {
+fn device_to_price(config: &Config, measure: bool) -> Result<Option<device::OnDevice>> {
     device::asked(config).or_else(|error| match exit::code(&error) {
         exit::DEVICE => {
-            eprintln!("note: priced on the CPU: {error:#}");
+            let what = if measure { "priced on the CPU" } else { "the run itself would be refused here" };
+            warn(&format!("note: {what}: {error:#}"));
             Ok(None)
         }
         _ => Err(error),
@@ -312,30 +344,28 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
         other => return Err(exit::Usage(format!("split {other}, expected train or test")).into()),
     };
     let flags = [
-        ("data.dataset", Some(args.dataset)),
-        ("data.dir", args.data_dir),
-        ("model.name", args.model),
-        ("model.width", args.width),
-        ("run.device", args.device),
-        ("run.precision", args.precision),
+        ("--dataset", "data.dataset", Some(args.dataset)),
+        ("--data-dir", "data.dir", args.data_dir),
+        ("--model", "model.name", args.model),
+        ("--width", "model.width", args.width),
+        ("--device", "run.device", args.device),
+        ("--precision", "run.precision", args.precision),
     ];
-    let mut settings = parse_settings(&args.set)?;
-    settings.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let config = Config::plain(&registry.keys()?, &settings)?;
-    use_threads(config.int("run.threads") as usize)?;
+    let Typed { settings, given, malformed: mut problems } = Typed::new(&args.set, flags);
+    let keys = registry.keys()?;
+    problems.extend(keys.twice(&given).into_iter().map(|(_, problem)| problem));
+    let config = match (Config::plain(&keys, &settings), problems.is_empty()) {
+        (Ok(config), true) => config,
+        (settled, _) => {
+            problems.extend(settled.err().into_iter().flat_map(|error| error.problems));
+            return Err(ConfigError { problems }.into());
+        }
+    };
+    use_threads(config.run().threads)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
-    let n = prediction.write(&args.out, &mut |note| eprintln!("note: {note}"))?;
+    let n = prediction.write(&args.out, args.force, &mut |note| warn(&format!("note: {note}")))?;
     say(&format!("{n} predictions in {}", args.out.display()))
-}
-
-/// `KEY=VALUE` arguments as pairs.
-fn parse_settings(arguments: &[String]) -> Result<Vec<(String, String)>> {
-    let pair = |setting: &String| match setting.split_once('=') {
-        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        None => Err(exit::Usage(format!("--set {setting}, expected KEY=VALUE")).into()),
-    };
-    arguments.iter().map(pair).collect()
 }
 
 /// Reads a path, and refuses one that begins with a `~` that the shell did not expand: no one has a folder of that name.
@@ -346,15 +376,19 @@ pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
-/// Results do not depend on the number of threads; speed does.
+/// Results do not depend on the number of threads; speed does, up to one for each core.
 fn use_threads(threads: usize) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if threads > cores {
+        warn(&format!(
+            "note: {threads} threads on {cores} cores would only wait for each other; {cores} are used"
+        ));
+    }
+    let threads = threads.min(cores);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting worker threads")
 }
 
-/// Prints; a reader who went away (a closed pipe) is no error.
+/// Prints a result.
 fn say(text: &str) -> Result<()> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(basin_core::say(text).map_err(exit::Print)?)
 }

@@ -1,23 +1,41 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
 mod compare;
 mod export;
 mod fetch;
 mod shell;
+mod typed;
 
 use basin_reproduce::{Registry, exit};
 use clap::Parser;
 use std::process::ExitCode;
 
-/// The whole program: reads the command line, works with what is registered, prints, and ends with a documented exit code.
+/// The whole program: reads the command line, works with what is registered, prints, and ends with a documented exit code,
+/// whatever the streams are.
 pub fn main(registry: Registry) -> ExitCode {
-    match commands::run(commands::Cli::parse(), &registry) {
+    match run(&registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            basin_core::warn(&format!("error: {error:#}"));
             ExitCode::from(exit::code(&error))
+        }
+    }
+}
+
+fn run(registry: &Registry) -> anyhow::Result<()> {
+    basin_reproduce::survive_file_size_limit()?;
+    match commands::Cli::try_parse() {
+        Ok(cli) => commands::run(cli, registry),
+        // Help and version are results, the rest is bad usage.
+        Err(told) if !told.use_stderr() => match told.print() {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(exit::Print(error).into()),
+            _ => Ok(()),
+        },
+        Err(told) => {
+            let text = told.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
+            Err(exit::Usage(text).into())
         }
     }
 }

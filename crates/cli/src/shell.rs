@@ -4,7 +4,6 @@ use anyhow::Result;
 use basin_reproduce::exit;
 use clap::{Args, Command};
 use clap_complete::Shell;
-use std::io::Write;
 
 /// Completions for which shell.
 #[derive(Debug, Args)]
@@ -22,17 +21,17 @@ pub(crate) struct Man {
 }
 
 impl Completions {
-    /// Writes the completions of a tree of commands.
-    pub(crate) fn write(&self, mut tree: Command, out: &mut dyn Write) -> Result<()> {
+    /// Prints the completions of a tree of commands.
+    pub(crate) fn write(&self, mut tree: Command) -> Result<()> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut tree, "basin", &mut script);
-        ended(out.write_all(&script))
+        Ok(basin_core::print(&script).map_err(exit::Print)?)
     }
 }
 
 impl Man {
-    /// Writes a page of the tree of commands, as roff.
-    pub(crate) fn write(&self, mut tree: Command, out: &mut dyn Write) -> Result<()> {
+    /// Prints a page of the tree of commands, as roff.
+    pub(crate) fn write(&self, mut tree: Command) -> Result<()> {
         // Only a built tree knows its commands under their full names.
         tree.build();
         let page = match &self.command {
@@ -48,14 +47,6 @@ impl Man {
         };
         let (mut roff, source) = (Vec::new(), concat!("basin ", env!("CARGO_PKG_VERSION")));
         clap_mangen::Man::new(page).source(source).render(&mut roff)?;
-        ended(out.write_all(&roff))
-    }
-}
-
-/// A reader who went away is no error.
-fn ended(written: std::io::Result<()>) -> Result<()> {
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Ok(basin_core::print(&roff).map_err(exit::Print)?)
     }
 }

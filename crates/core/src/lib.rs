@@ -8,9 +8,11 @@ mod isa;
 mod params;
 mod predictions;
 mod record;
+mod regular;
 mod rng;
 mod seed;
 mod simplex;
+mod streams;
 #[cfg(feature = "tensor-files")]
 mod tensors;
 
@@ -19,11 +21,13 @@ pub use data_ref::{DataRef, Part, Split};
 pub use digest::{Digest, digest};
 pub use home::unexpanded_home;
 pub use isa::{Isa, Set, UnknownIsa};
-pub use params::{Array, Params, ParamsError, mix};
+pub use params::{Array, Difference, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};
 pub use record::Record;
+pub use regular::{read_regular, read_regular_text};
 pub use rng::Rng;
 pub use seed::SeedTree;
 pub use simplex::{Simplex, SimplexError};
+pub use streams::{is_plain, plain, print, say, warn};
 #[cfg(feature = "tensor-files")]
 pub use tensors::{TensorFile, TensorFileError, expect_layout};

@@ -25,23 +25,42 @@ pub enum ParamsError {
         found: usize,
     },
     /// Two networks have different names or shapes.
-    #[error("the networks differ at parameter {name}: {left} against {right}")]
+    #[error("the networks differ at {}", told(differences))]
     Mismatch {
-        /// The first parameter that differs.
-        name: String,
-        /// Its shape in the first network, or `absent`.
-        left: String,
-        /// Its shape in the other network, or `absent`.
-        right: String,
+        /// Every parameter that differs.
+        differences: Vec<Difference>,
     },
     /// The number of weights is not the number of networks.
-    #[error("{weights} weights for {networks} networks")]
+    #[error("{weights} weights for {networks} networks, expected one for each")]
     Count {
         /// How many weights.
         weights: usize,
         /// How many networks.
         networks: usize,
     },
+}
+
+/// A parameter in which two networks differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its name.
+    pub name: String,
+    /// Its shape in the first network, or `absent`.
+    pub left: String,
+    /// Its shape in the other network, or `absent`.
+    pub right: String,
+}
+
+/// One difference on the line, several on lines of their own.
+fn told(differences: &[Difference]) -> String {
+    let line = |Difference { name, left, right }: &Difference| format!("{name}: {left} against {right}");
+    match differences {
+        [one] => format!("parameter {}", line(one)),
+        several => {
+            let lines: Vec<String> = several.iter().map(|one| format!("\n  {}", line(one))).collect();
+            format!("{} parameters:{}", several.len(), lines.concat())
+        }
+    }
 }
 
 impl Array {
@@ -148,17 +167,24 @@ impl Params {
     /// Checks that both networks have the same names and shapes, whatever their order.
     ///
     /// # Errors
-    /// [`ParamsError::Mismatch`] at the first name that differs.
+    /// [`ParamsError::Mismatch`] with everything that differs: in the order of these parameters, then of those that only the
+    /// others have.
     pub fn check_same_layout(&self, other: &Params) -> Result<(), ParamsError> {
+        let same =
+            |name: &str, array: &Array| other.get(name).is_some_and(|theirs| theirs.shape == array.shape);
+        if self.len() == other.len() && self.iter().all(|(name, array)| same(name, array)) {
+            return Ok(());
+        }
         let shape =
             |p: &Params, name: &str| p.get(name).map_or("absent".into(), |a| format!("{:?}", a.shape));
-        for name in self.iter().chain(other.iter()).map(|(name, _)| name) {
-            let (left, right) = (shape(self, name), shape(other, name));
-            if left != right {
-                return Err(ParamsError::Mismatch { name: name.to_owned(), left, right });
-            }
-        }
-        Ok(())
+        let added = other.iter().filter(|(name, _)| self.get(name).is_none());
+        let all = self.iter().chain(added).map(|(name, _)| Difference {
+            name: name.to_owned(),
+            left: shape(self, name),
+            right: shape(other, name),
+        });
+        let differences: Vec<Difference> = all.filter(|one| one.left != one.right).collect();
+        if differences.is_empty() { Ok(()) } else { Err(ParamsError::Mismatch { differences }) }
     }
 
     /// Σᵢ λᵢ θᵢ, accumulated in f64 in the order of the networks. A vertex λ returns that network's bits.
@@ -269,10 +295,67 @@ mod tests {
     fn layouts_that_differ_are_refused_by_name() {
         let error = params(&[1.0]).check_same_layout(&params(&[1.0, 2.0])).unwrap_err();
         assert_eq!(error.to_string(), "the networks differ at parameter w: [1] against [2]");
+        let (mut left, mut right) = (params(&[1.0]), params(&[1.0, 2.0]));
+        left.insert("mine", Array::full(vec![2, 2], 0.0));
+        right.insert("theirs", Array::full(vec![3], 0.0));
+        let Err(ParamsError::Mismatch { differences }) = left.check_same_layout(&right) else {
+            panic!("they differ")
+        };
+        let expected = [
+            difference("w", "[1]", "[2]"),
+            difference("mine", "[2, 2]", "absent"),
+            difference("theirs", "absent", "[3]"),
+        ];
+        assert_eq!(differences, expected);
+        left.check_same_layout(&left.clone()).unwrap();
+    }
+
+    fn difference(name: &str, left: &str, right: &str) -> Difference {
+        let text = str::to_owned;
+        Difference { name: text(name), left: text(left), right: text(right) }
     }
 
     #[test]
     fn data_must_fill_the_shape() {
         assert!(Array::new(vec![2, 3], vec![0.0; 5]).is_err());
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ParamsError) -> usize {
+        match error {
+            ParamsError::Size { .. } => 0,
+            ParamsError::Mismatch { .. } => 1,
+            ParamsError::Count { .. } => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                ParamsError::Size { shape: vec![2, 3], expected: 6, found: 5 },
+                "shape [2, 3] holds 6 values, found 5",
+            ),
+            (
+                ParamsError::Mismatch { differences: vec![difference("a", "[2]", "absent")] },
+                "the networks differ at parameter a: [2] against absent",
+            ),
+            (
+                ParamsError::Mismatch {
+                    differences: vec![difference("a", "[2]", "[3]"), difference("b", "absent", "[1]")],
+                },
+                "the networks differ at 2 parameters:\n  a: [2] against [3]\n  b: absent against [1]",
+            ),
+            (
+                ParamsError::Count { weights: 3, networks: 2 },
+                "3 weights for 2 networks, expected one for each",
+            ),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
     }
 }

@@ -202,4 +202,26 @@ mod tests {
         let error = Labels::new(10, vec![3, 12]).unwrap_err();
         assert_eq!(error.to_string(), "label 12 at row 1, expected 0..10");
     }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &PredictionError) -> usize {
+        match error {
+            PredictionError::Ragged { .. } => 0,
+            PredictionError::Label { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (PredictionError::Ragged { values: 7, classes: 2 }, "7 values do not make rows of 2 classes"),
+            (PredictionError::Label { row: 4, label: 10, classes: 10 }, "label 10 at row 4, expected 0..10"),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
+    }
 }

@@ -123,4 +123,31 @@ mod tests {
             .fold(0.0, f64::max);
         assert!(ks < 2.7 / (draws as f64).sqrt(), "{ks}");
     }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &SimplexError) -> usize {
+        match error {
+            SimplexError::Empty => 0,
+            SimplexError::Weight { .. } => 1,
+            SimplexError::Sum { .. } => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (SimplexError::Empty, "a convex combination needs at least one weight"),
+            (
+                SimplexError::Weight { index: 1, value: -0.5 },
+                "weight 1 is -0.5, expected a finite number >= 0",
+            ),
+            (SimplexError::Sum { sum: 1.5 }, "weights sum to 1.5, expected 1"),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
+    }
 }

@@ -170,4 +170,42 @@ mod tests {
         };
         assert_eq!(problems, ["  a is [2], expected [3]", "  missing c [1]", "  unexpected b [1, 2]"]);
     }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &TensorFileError) -> usize {
+        match error {
+            TensorFileError::Format { .. } => 0,
+            TensorFileError::Dtype { .. } => 1,
+            TensorFileError::Layout { .. } => 2,
+            TensorFileError::NonFinite { .. } => 3,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                TensorFileError::Format { reason: "the header ends early".into() },
+                "not a whole safetensors file: the header ends early",
+            ),
+            (
+                TensorFileError::Dtype { name: "a".into(), found: "I64".into() },
+                "tensor a has type I64, expected F32",
+            ),
+            (
+                TensorFileError::Layout { problems: vec!["missing a".into(), "unexpected b".into()] },
+                "the tensors do not fit the network:\nmissing a\nunexpected b",
+            ),
+            (
+                TensorFileError::NonFinite { name: "a".into() },
+                "tensor a holds a value that is not finite in f32, expected finite numbers; take a checkpoint from before the network diverged",
+            ),
+        ];
+        let mut seen = [false; 4];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 4], "every variant is told");
+    }
 }

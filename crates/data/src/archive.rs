@@ -1,4 +1,4 @@
-//! Files out of an official tar.gz: checksum first, then read in memory, never unpacked to disk.
+//! Files out of an official tar.gz: size and checksum first, then read in memory, never unpacked to disk.
 
 use crate::DataError;
 use flate2::read::GzDecoder;
@@ -10,18 +10,33 @@ use std::path::Path;
 /// More than any official archive holds once decompressed (CIFAR: 184 MB); decoding stops there.
 const DECOMPRESSED_LIMIT: u64 = 256 << 20;
 
-/// Reads the files `names` of exactly `length` bytes each out of the archive, in the order of `names`.
+/// Reads the files `names` of exactly `length` bytes each out of the archive, in the order of `names`. The archive has
+/// the published size in bytes and the published MD5.
 ///
 /// Costs one pass for the MD5 and one for decompression (about 1.5 s for CIFAR-10), and memory for the files
 /// asked for.
 pub(crate) fn read_files(
     archive: &Path,
-    md5: &str,
+    (size, md5): (u64, &str),
     names: &[String],
     length: u64,
 ) -> Result<Vec<Vec<u8>>, DataError> {
     let read_error = |source| DataError::Read { path: archive.to_owned(), source };
     let broken = |reason: String| DataError::Archive { path: archive.to_owned(), reason };
+    // Looked at before it is opened and read: a pipe would be waited for, and of a huge file all would be hashed.
+    let found = std::fs::metadata(archive).map_err(read_error)?;
+    if !found.is_file() {
+        return Err(DataError::Form {
+            path: archive.to_owned(),
+            found: "a pipe or a device".to_owned(),
+            expected: "the official archive".to_owned(),
+            action: "save what comes out of it as a file first".to_owned(),
+        });
+    }
+    if found.len() != size {
+        let (path, expected) = (archive.to_owned(), format!("{size} as published"));
+        return Err(DataError::Length { path, expected, least: size, found: found.len() });
+    }
     let mut file = File::open(archive).map_err(read_error)?;
     let found = md5_of(&mut file).map_err(read_error)?;
     if found != md5 {
@@ -55,12 +70,21 @@ pub(crate) fn read_files(
     whole.collect()
 }
 
+/// MD5 as 32 hexadecimal digits.
+pub(crate) fn md5(bytes: &[u8]) -> String {
+    digits(&Md5::digest(bytes))
+}
+
+fn digits(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn md5_of(reader: &mut impl Read) -> std::io::Result<String> {
     let mut hasher = Md5::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         match reader.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(digits(&hasher.finalize())),
             n => hasher.update(&buffer[..n]),
         }
     }
@@ -72,7 +96,8 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
     use std::path::PathBuf;
 
-    fn archive(folder: &Path, files: &[(&str, &[u8])]) -> (PathBuf, String) {
+    /// An archive with these files, its size and its MD5.
+    fn archive(folder: &Path, files: &[(&str, &[u8])]) -> (PathBuf, u64, String) {
         let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         for (name, content) in files {
             let mut header = tar::Header::new_gnu();
@@ -83,7 +108,7 @@ mod tests {
         let bytes = tar.into_inner().unwrap().finish().unwrap();
         let path = folder.join("set.tar.gz");
         std::fs::write(&path, &bytes).unwrap();
-        (path, md5_of(&mut &bytes[..]).unwrap())
+        (path, bytes.len() as u64, md5(&bytes))
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -98,30 +123,47 @@ mod tests {
     #[test]
     fn files_come_in_the_order_asked_for() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, md5) =
+        let (path, size, md5) =
             archive(folder.path(), &[("x/b", b"bb"), ("x/readme", b"long text"), ("x/a", b"aa")]);
-        let files = read_files(&path, &md5, &names(&["x/a", "x/b"]), 2).unwrap();
+        let files = read_files(&path, (size, &md5), &names(&["x/a", "x/b"]), 2).unwrap();
         assert_eq!(files, [b"aa", b"bb"]);
     }
 
     #[test]
     fn a_changed_byte_is_caught_by_the_checksum_before_anything_is_decoded() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, md5) = archive(folder.path(), &[("a", b"aa")]);
+        let (path, size, md5) = archive(folder.path(), &[("a", b"aa")]);
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let error = read_files(&path, &md5, &names(&["a"]), 2).unwrap_err();
+        let error = read_files(&path, (size, &md5), &names(&["a"]), 2).unwrap_err();
         assert!(matches!(&error, DataError::Checksum { expected, .. } if *expected == md5), "{error}");
+    }
+
+    #[test]
+    fn another_size_is_refused_before_anything_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, size, md5) = archive(folder.path(), &[("a", b"aa")]);
+        // So large that hashing it would take minutes; it costs no disk.
+        File::options().write(true).open(&path).unwrap().set_len(200 << 30).unwrap();
+        let start = std::time::Instant::now();
+        let error = read_files(&path, (size, &md5), &names(&["a"]), 2).unwrap_err();
+        assert!(matches!(error, DataError::Length { found, .. } if found == 200 << 30), "{error}");
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        #[cfg(unix)]
+        {
+            let error = read_files(Path::new("/dev/zero"), (size, &md5), &names(&["a"]), 2).unwrap_err();
+            assert!(error.to_string().contains("is a pipe or a device"), "{error}");
+        }
     }
 
     #[test]
     fn absent_and_misfitting_members_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, md5) = archive(folder.path(), &[("a", b"aaa")]);
-        let error = read_files(&path, &md5, &names(&["a"]), 2).unwrap_err();
+        let (path, size, md5) = archive(folder.path(), &[("a", b"aaa")]);
+        let error = read_files(&path, (size, &md5), &names(&["a"]), 2).unwrap_err();
         assert!(matches!(error, DataError::Length { found: 3, least: 2, .. }), "{error}");
-        let error = read_files(&path, &md5, &names(&["b"]), 3).unwrap_err();
+        let error = read_files(&path, (size, &md5), &names(&["b"]), 3).unwrap_err();
         assert!(error.to_string().contains("b is not in it"), "{error}");
     }
 
@@ -130,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("set.tar.gz");
         std::fs::write(&path, b"<html>not found</html>").unwrap();
-        let md5 = md5_of(&mut &b"<html>not found</html>"[..]).unwrap();
-        assert!(matches!(read_files(&path, &md5, &names(&["a"]), 2), Err(DataError::Archive { .. })));
+        let (size, md5) = (22, md5(b"<html>not found</html>"));
+        assert!(matches!(read_files(&path, (size, &md5), &names(&["a"]), 2), Err(DataError::Archive { .. })));
     }
 }

@@ -47,7 +47,7 @@ pub enum DataError {
         action: String,
     },
     /// The operating system refused to read.
-    #[error("cannot read {}; check its permissions and the disk", .path.display())]
+    #[error("cannot read {}; check what it is, its permissions and the disk", .path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,

@@ -34,6 +34,31 @@ impl Source {
     /// # Errors
     /// [`DataError`] says which file, what was expected, what was found and what to do.
     pub fn load(&self, split: Split) -> Result<ImageSet, DataError> {
+        self.load_and_tell(split, &mut |_| {})
+    }
+
+    /// As [`Source::load`]; in what the set is not the published one is told, a line each: fewer images or classes, or a
+    /// file of CIFAR-10 with another content.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub fn load_and_tell(&self, split: Split, tell: &mut dyn FnMut(&str)) -> Result<ImageSet, DataError> {
+        let set = self.load_as_it_is(split, tell)?;
+        let (dataset, part) = (self.dataset, if split == Split::Train { "training" } else { "test" });
+        let classes = dataset.classes();
+        if let Some(images) = dataset.official_images(split).filter(|_| set.classes() != classes) {
+            tell(&format!(
+                "{dataset} is a subset: {} of {classes} classes, {} of {images} {part} images",
+                set.classes(),
+                set.len()
+            ));
+        } else if let Some(images) = dataset.official_images(split).filter(|images| set.len() != *images) {
+            tell(&format!("{dataset} is a subset: {} of {images} {part} images", set.len()));
+        }
+        Ok(set)
+    }
+
+    fn load_as_it_is(&self, split: Split, tell: &mut dyn FnMut(&str)) -> Result<ImageSet, DataError> {
         match self.dataset {
             DatasetId::Synthetic10 | DatasetId::Synthetic100 => {
                 let (key, images) = match split {
@@ -50,11 +75,13 @@ impl Source {
                 &cifar::CIFAR10,
                 self.folder_of("cifar-10-batches-bin or cifar-10-binary.tar.gz")?,
                 split,
+                tell,
             ),
             DatasetId::Cifar100 => cifar::load(
                 &cifar::CIFAR100,
                 self.folder_of("cifar-100-binary or cifar-100-binary.tar.gz")?,
                 split,
+                tell,
             ),
             DatasetId::TinyImagenet => tiny_imagenet::load(self.folder_of("tiny-imagenet-200")?, split),
         }

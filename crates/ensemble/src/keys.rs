@@ -31,23 +31,53 @@ impl std::fmt::Debug for Setting<'_> {
     }
 }
 
+/// The digests of a recipe's nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Of each node: equal digests mean equal results.
+    pub nodes: Vec<Digest>,
+    /// Of each trained node: the same for all states of one trajectory, whatever their epoch.
+    pub trajectories: Vec<Option<Digest>>,
+}
+
 /// The digest of each node: equal digests mean equal results.
 pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Digest> {
-    let mut keys: Vec<Digest> = Vec::new();
+    all_keys(recipe, setting).nodes
+}
+
+/// The digests of nodes and of trajectories. Linear in nodes and edges.
+pub fn all_keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
+    let mut keys = Keys { nodes: Vec::new(), trajectories: Vec::new() };
+    // Digests as text, each written once: with many members they are most of what is hashed.
+    let mut texts: Vec<String> = Vec::new();
+    let mut joined = (Vec::new(), String::new());
+    let images = setting.images;
     for work in recipe.nodes() {
         let (setting, own) = match work {
             Work::Init { seed } => (setting.training, format!("init {seed}")),
             Work::Import { content, .. } => (setting.measuring, format!("import {content}")),
             Work::Train { trajectory, epoch } => {
-                let id = trajectory.id(setting.images);
+                let id = trajectory.id(images);
                 (setting.training, format!("train to epoch {epoch}, {id}"))
             }
             Work::Transform { operation, seed, .. } => {
                 (setting.training, format!("transform {}, seed {seed}", operation.id()))
             }
-            Work::Probe { probe, seed, .. } => (setting.measuring, probe_id(&**probe, seed, setting.images)),
+            Work::Probe { probe, seed, .. } => (setting.measuring, probe_id(&**probe, seed, images)),
         };
-        keys.push(node_digest(setting, &own, &inputs(work, &keys)));
+        let inputs = work.inputs();
+        // The members of a joint matching have the same inputs, one after the other.
+        if joined.0 != inputs {
+            let all: Vec<&str> = inputs.iter().map(|id| texts[id.index()].as_str()).collect();
+            joined = (inputs, all.join(","));
+        }
+        let key = text_digest(setting, &own, &joined.1);
+        keys.trajectories.push(match work {
+            Work::Train { trajectory, .. } => Some(text_digest(setting, &trajectory.id(images), &joined.1)),
+            _ => None,
+        });
+        keys.nodes.push(key);
+        texts.push(key.to_string());
     }
     keys
 }
@@ -59,23 +89,16 @@ pub fn probe_key(probe: &dyn Probe, seed: &str, inputs: &[Digest], setting: &Set
 
 /// As [`keys`], but the same digest for all states of one trajectory, whatever their epoch.
 pub fn trajectory_keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Option<Digest>> {
-    let keys = keys(recipe, setting);
-    let of = |work: &Work| match work {
-        Work::Train { trajectory, .. } => {
-            Some(node_digest(setting.training, &trajectory.id(setting.images), &inputs(work, &keys)))
-        }
-        _ => None,
-    };
-    recipe.nodes().iter().map(of).collect()
-}
-
-fn inputs(work: &Work, keys: &[Digest]) -> Vec<Digest> {
-    work.inputs().iter().map(|id| keys[id.index()]).collect()
+    all_keys(recipe, setting).trajectories
 }
 
 fn node_digest(setting: &str, own: &str, inputs: &[Digest]) -> Digest {
     let inputs: Vec<String> = inputs.iter().map(Digest::to_string).collect();
-    digest([setting.as_bytes(), own.as_bytes(), inputs.join(",").as_bytes()])
+    text_digest(setting, own, &inputs.join(","))
+}
+
+fn text_digest(setting: &str, own: &str, inputs: &str) -> Digest {
+    digest([setting.as_bytes(), own.as_bytes(), inputs.as_bytes()])
 }
 
 fn probe_id(probe: &dyn Probe, seed: &str, images: &dyn Fn(&DataRef) -> String) -> String {

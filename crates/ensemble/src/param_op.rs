@@ -25,6 +25,16 @@ pub trait ParamOp: Debug + Send + Sync {
     /// [`ParamOpError`] when the inputs do not fit the operation.
     fn apply(&self, inputs: &[&Params], seed: &SeedTree) -> Result<Params, ParamOpError>;
 
+    /// Whether so many networks of this layout would be taken, as far as shapes tell; values of `layout` mean nothing. Asked
+    /// when a run is planned, so that nothing is refused after training what [`ParamOp::apply`] needs.
+    ///
+    /// # Errors
+    /// [`ParamOpError`] as [`ParamOp::apply`] would say.
+    fn check(&self, networks: usize, layout: &Params) -> Result<(), ParamOpError> {
+        let _ = (networks, layout);
+        Ok(())
+    }
+
     /// The input whose function the result must compute, if the operation promises one: the engine checks it
     /// on a probe batch every time.
     fn preserves(&self) -> Option<usize> {

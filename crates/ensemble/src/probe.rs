@@ -59,6 +59,16 @@ pub trait Probe: Debug + Send + Sync {
         1024
     }
 
+    /// Whether so many networks and records would be taken. Asked when a run is planned, so that nothing is refused after
+    /// training what [`Probe::run`] needs.
+    ///
+    /// # Errors
+    /// [`ProbeError::Subject`] as [`Probe::run`] would say.
+    fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {
+        let _ = (networks, records);
+        Ok(())
+    }
+
     /// Measures. What an interrupted attempt kept is handed back by [`Lab::kept`]; going on from it must lead to the
     /// same record.
     ///
@@ -131,4 +141,37 @@ pub trait Lab {
     /// # Errors
     /// When the disk fails, and when the run is to stop: what was handed in is kept then.
     fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<(), LabError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ProbeError) -> usize {
+        match error {
+            ProbeError::Lab(_) => 0,
+            ProbeError::Subject { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (ProbeError::Lab("the disk is full".into()), "the disk is full"),
+            (
+                ProbeError::Subject {
+                    probe: "pairwise-lines",
+                    reason: "1 points on a line, expected at least 2".into(),
+                },
+                "pairwise-lines: 1 points on a line, expected at least 2",
+            ),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
+    }
 }

@@ -241,8 +241,11 @@ impl Recipe {
     }
 }
 
+/// Looks at each node once, so that the cost is linear in nodes and edges.
 fn mark(nodes: &[Work], i: usize, needed: &mut [bool]) {
-    needed[i] = true;
+    if std::mem::replace(&mut needed[i], true) {
+        return;
+    }
     nodes[i].inputs().into_iter().for_each(|id| mark(nodes, id.0, needed));
 }
 
@@ -303,5 +306,39 @@ pub(crate) mod tests {
         assert!(matches!(recipe.snapshot(end, 0), Err(RecipeError::Backwards { .. })));
         assert!(matches!(recipe.snapshot(init, 3), Err(RecipeError::NotTrained { .. })));
         assert!(recipe.snapshot(end, 3).is_ok());
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &RecipeError) -> usize {
+        match error {
+            RecipeError::Backwards { .. } => 0,
+            RecipeError::NotTrained { .. } => 1,
+            RecipeError::Parameter { .. } => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                RecipeError::Backwards { name: "deep-1".into(), start: 4, epoch: 3 },
+                "deep-1: the state after epoch 3 was asked for, but the trajectory starts at epoch 4",
+            ),
+            (RecipeError::NotTrained { epoch: 3 }, "only a trained node has a state at epoch 3"),
+            (
+                RecipeError::Parameter {
+                    key: "ensemble.split_epoch",
+                    expected: "1 ≤ t < T = 3 epochs".into(),
+                    found: "3".into(),
+                },
+                "ensemble.split_epoch is 3, expected 1 ≤ t < T = 3 epochs",
+            ),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
     }
 }

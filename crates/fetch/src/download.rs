@@ -1,9 +1,10 @@
 //! From addresses to a checked archive: each address in turn, each asked again while that may help, every
 //! attempt going on where the last one stopped.
 
+use crate::address::{parse, shown};
 use crate::job::{Event, Job};
 use crate::part::Part;
-use crate::transfer::{self, Failure, transfer};
+use crate::transfer::{Failure, transfer};
 use crate::{FetchError, SourceError, checksum};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub(crate) fn addresses(job: &Job<'_>) -> Result<Vec<String>, FetchError> {
         return Ok(archive.addresses.iter().map(ToString::to_string).collect());
     }
     let complete = |mirror: &String| {
-        transfer::parse(mirror).map_err(|why| FetchError::Address { address: mirror.clone(), why })?;
+        parse(mirror).map_err(|why| FetchError::Address { address: shown(mirror), why })?;
         Ok(if mirror.ends_with('/') { format!("{mirror}{}", archive.file) } else { mirror.clone() })
     };
     mirrors.iter().map(complete).collect()
@@ -37,8 +38,8 @@ pub(crate) fn download(addresses: &[String], job: &mut Job<'_>) -> Result<(), Fe
             Ok(()) => return part.finish(&job.archive_path()),
             Err(Failure::Fetch(error)) => return Err(error),
             Err(Failure::Source(error)) => {
-                (job.tell)(Event::Failed { address, error: &error, pause: None });
-                failures.push((address.clone(), error));
+                (job.tell)(Event::Failed { address: &shown(address), error: &error, pause: None });
+                failures.push((shown(address), error));
             }
         }
     }
@@ -87,7 +88,7 @@ fn from_address(address: &str, part: &mut Part<'_>, job: &mut Job<'_>) -> Result
         if torn {
             (job.tell)(Event::StartsOver);
         } else {
-            (job.tell)(Event::Failed { address, error: &error, pause: Some(pause) });
+            (job.tell)(Event::Failed { address: &shown(address), error: &error, pause: Some(pause) });
         }
         fruitless += 1;
         job.pause(pause)?;

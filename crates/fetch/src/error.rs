@@ -23,7 +23,7 @@ pub enum FetchError {
     /// An address given by the user is none.
     #[error("address {address:?} {why}; give --mirror http://HOST/PATH or https://HOST/PATH")]
     Address {
-        /// The address as given.
+        /// The address as given, without what is secret in it.
         address: String,
         /// What is wrong with it, to be read after the address.
         why: String,
@@ -56,6 +56,16 @@ pub enum FetchError {
         path: PathBuf,
         /// What it lacks, to be read after "but".
         what: String,
+    },
+    /// An archive that was there already has another size than the published one; it is left as it is.
+    #[error("{} has {found} bytes, expected {expected}; delete it and run the same command again", .path.display())]
+    Size {
+        /// The archive.
+        path: PathBuf,
+        /// The published size in bytes.
+        expected: u64,
+        /// The file's size in bytes.
+        found: u64,
     },
     /// An archive that was there already is not the published one; it is left as it is.
     #[error(
@@ -169,6 +179,16 @@ pub enum SourceError {
     /// Nothing came for some time.
     #[error("sent nothing for {0:?}")]
     Stalled(Duration),
+    /// Less came than is worth waiting for.
+    #[error("sent only {came} bytes in {during:?}, expected at least {least} bytes a second")]
+    Slow {
+        /// Bytes that came.
+        came: u64,
+        /// In this time.
+        during: Duration,
+        /// The least rate in bytes a second.
+        least: u64,
+    },
     /// The connection ended before the file did.
     #[error("broke off after {have} of {of} bytes")]
     BrokeOff {
@@ -193,7 +213,9 @@ impl SourceError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 408 | 425 | 429 | 500..=599),
-            Self::Stalled(_) | Self::BrokeOff { .. } | Self::Range | Self::Network(_) => true,
+            Self::Stalled(_) | Self::Slow { .. } | Self::BrokeOff { .. } | Self::Range | Self::Network(_) => {
+                true
+            }
             Self::WebPage | Self::Size { .. } | Self::Checksum { .. } | Self::Refused(_) => false,
         }
     }
@@ -206,8 +228,11 @@ fn listed(failures: &[(String, SourceError)]) -> String {
 fn next_step(kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match kind {
-        StorageFull | QuotaExceeded | FileTooLarge => {
+        StorageFull | QuotaExceeded => {
             "free some space and run the same command again; what is downloaded is kept"
+        }
+        FileTooLarge => {
+            "raise the limit on the size of files (ulimit -f) and run the same command again; what is downloaded is kept"
         }
         PermissionDenied | ReadOnlyFilesystem => "make the directory writable or choose another --dir",
         _ => "check --dir and the disk and run the same command again",

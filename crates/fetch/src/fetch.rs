@@ -3,6 +3,7 @@
 use crate::job::{Event, Job, Request};
 use crate::layout::{self, Contents};
 use crate::{FetchError, checksum, download, lock, unpack};
+use std::fs::Metadata;
 use std::path::PathBuf;
 
 /// A data set that is whole and in its place.
@@ -21,8 +22,7 @@ pub struct Fetched {
 /// its name in one step, after everything in it is written.
 ///
 /// `stop` is asked many times a second, also from another thread; once it says true, the call ends with
-/// [`FetchError::Interrupted`], within the patience for a connection while one is being made and at once
-/// otherwise. `tell` hears what happens.
+/// [`FetchError::Interrupted`] at once. `tell` hears what happens.
 ///
 /// # Errors
 /// [`FetchError`] says what, where, what was expected and found, and what to do.
@@ -44,7 +44,8 @@ pub fn fetch(
     if is_there(&job)? {
         return Ok(Fetched { folder, was_there: true });
     }
-    if job.archive_path().exists() {
+    let archive = job.archive_path();
+    if request.fs.kind(&archive).map_err(FetchError::disk("look at", &archive))?.is_some() {
         check_archive(&mut job)?;
     } else {
         download::download(&addresses, &mut job)?;
@@ -67,6 +68,19 @@ fn is_there(job: &Job<'_>) -> Result<bool, FetchError> {
 /// An archive somebody put there, or one whose folder was deleted.
 fn check_archive(job: &mut Job<'_>) -> Result<(), FetchError> {
     let (path, expected) = (job.archive_path(), job.request.archive.md5);
+    // Looked at before it is read: a pipe would be waited for, and of a huge file all would be hashed.
+    match std::fs::metadata(&path).as_ref().map(Metadata::is_file) {
+        Ok(true) => {}
+        _ => {
+            let what = "is no regular file that can be read".to_owned();
+            return Err(FetchError::Occupied { path, what });
+        }
+    }
+    let (found, expected_bytes) =
+        (job.request.fs.size(&path).map_err(FetchError::disk("measure", &path))?, job.request.archive.bytes);
+    if found != expected_bytes {
+        return Err(FetchError::Size { path, expected: expected_bytes, found });
+    }
     let found = checksum::md5_of(&path, job)?;
     if found == expected {
         return Ok(());

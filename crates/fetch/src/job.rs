@@ -35,6 +35,8 @@ pub struct Patience {
     pub connect: Duration,
     /// For the answer, and again for each next byte.
     pub stall: Duration,
+    /// Bytes a second that have to come on average over each such time.
+    pub rate: u64,
     /// How many more times an address is asked after attempts in a row that brought little or nothing.
     pub retries: u32,
     /// Before the first of these; each further pause is twice as long, up to 30 s.
@@ -42,11 +44,12 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// 20 s for a connection, 30 s for the next byte, 5 more attempts after 1, 2, 4, 8 and 16 s.
+    /// 20 s for a connection, 30 s for the next byte, 4 KiB/s, 5 more attempts after 1, 2, 4, 8 and 16 s.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(20),
             stall: Duration::from_secs(30),
+            rate: 4 << 10,
             retries: 5,
             pause: Duration::from_secs(1),
         }
@@ -59,7 +62,7 @@ impl Default for Patience {
 pub enum Event<'a> {
     /// An address is asked for the bytes from `from` on.
     Asking {
-        /// The address.
+        /// The address, without what is secret in it.
         address: &'a str,
         /// Bytes that are there already.
         from: u64,

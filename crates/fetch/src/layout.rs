@@ -111,7 +111,7 @@ mod tests {
             assert!(!archive.addresses.is_empty());
             for address in archive.addresses {
                 assert!(address.ends_with(&format!("/{}", archive.file)), "{address}");
-                crate::transfer::parse(address).unwrap();
+                crate::address::parse(address).unwrap();
             }
             let least: u64 = archive.files.iter().map(|rule| rule.files * rule.bytes.0).sum();
             assert!(least < archive.unpacked && archive.bytes < archive.unpacked);

@@ -2,10 +2,13 @@
 
 use crate::FetchError;
 use crate::job::Job;
-use basin_store::Fs;
-use std::fs::{self, File};
+use basin_store::{Fs, Kind};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// More bytes than a note has.
+const MOST_NOTE: u64 = 1 << 16;
 
 /// A download that can be continued. Bytes are only ever added at its end.
 #[derive(Debug)]
@@ -23,10 +26,14 @@ impl<'a> Part<'a> {
     pub(crate) fn open(job: &Job<'a>) -> Result<Self, FetchError> {
         let (fs, dir, file) = (job.request.fs, job.request.dir, job.request.archive.file);
         let path = dir.join(format!("{file}.part"));
-        let have = match fs.size(&path) {
-            Ok(size) => size,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(FetchError::disk("measure", &path)(error)),
+        let have = match fs.kind(&path).map_err(FetchError::disk("look at", &path))? {
+            None => 0,
+            Some(Kind::File) => fs.size(&path).map_err(FetchError::disk("measure", &path))?,
+            Some(_) => {
+                let what = "it is a symbolic link, a folder or a device, expected a regular file; remove it";
+                let cause = io::Error::new(io::ErrorKind::InvalidInput, what);
+                return Err(FetchError::disk("add to", &path)(cause));
+            }
         };
         Ok(Self { fs, path, note: dir.join(format!("{file}.part.version")), have, patched: have > 0 })
     }
@@ -63,7 +70,7 @@ impl<'a> Part<'a> {
         Ok(())
     }
 
-    /// Remembers the address and what it calls the version that comes from it: an entity tag or a date. A torn
+    /// Remembers the address, as it may be shown, and what it calls the version that comes from it: an entity tag or a date. A torn
     /// note costs a transfer from the beginning, no more.
     pub(crate) fn note(&self, address: &str, version: &str) -> Result<(), FetchError> {
         remove_if_there(self.fs, &self.note)?;
@@ -74,7 +81,10 @@ impl<'a> Part<'a> {
 
     /// The version that the bytes are of, if they come from this address and it gave one.
     pub(crate) fn version(&self, address: &str) -> Option<String> {
-        let text = fs::read_to_string(&self.note).ok()?;
+        if self.fs.size(&self.note).ok()? > MOST_NOTE {
+            return None;
+        }
+        let text = String::from_utf8(self.fs.read(&self.note).ok()?).ok()?;
         let (noted, version) = text.strip_suffix('\n')?.split_once('\n')?;
         let sound = !version.is_empty() && version.bytes().all(|b| (b' '..=b'~').contains(&b));
         (noted == address && sound).then(|| version.to_owned())

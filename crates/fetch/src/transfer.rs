@@ -1,14 +1,17 @@
 //! One request for what is still missing, and its answer appended to the part. The only file that speaks HTTP.
 
+use crate::address::{parse, scrubbed, shown};
 use crate::job::{Event, Job, Patience};
 use crate::part::Part;
 use crate::{FetchError, SourceError};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, Thread};
-use std::time::Duration;
-use ureq::http::{HeaderMap, Response, Uri, header};
-use ureq::{Agent, Body};
+use std::time::{Duration, Instant};
+use ureq::http::{HeaderMap, Response, header};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
 /// Why a transfer did not end with a whole file: the address's fault, or not.
 #[derive(Debug)]
@@ -26,15 +29,6 @@ impl From<SourceError> for Failure {
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
         Self::Fetch(error)
-    }
-}
-
-/// The address as the client reads it, if it is one.
-pub(crate) fn parse(address: &str) -> Result<Uri, String> {
-    let uri: Uri = address.parse().map_err(|error| format!("cannot be read ({error})"))?;
-    match uri.scheme_str() {
-        Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
-        _ => Err("is neither http nor https".to_owned()),
     }
 }
 
@@ -96,26 +90,28 @@ impl Drop for End<'_> {
 
 fn receive(agent: &Agent, address: &str, part: &mut Part<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
     let (from, of) = (part.have(), job.request.archive.bytes);
-    (job.tell)(Event::Asking { address, from });
+    (job.tell)(Event::Asking { address: &shown(address), from });
     let mut request = agent.get(address);
     if from > 0 {
         request = request.header(header::RANGE, format!("bytes={from}-"));
-        if let Some(version) = part.version(address) {
+        if let Some(version) = part.version(&shown(address)) {
             request = request.header(header::IF_RANGE, version);
         }
     }
     let stall = job.request.patience.stall;
-    let mut response = request.call().map_err(|error| source_error(error, stall))?;
+    let failed = |error| Failure::from(source_error(error, stall, address));
+    let mut response = answer(request, job)?.map_err(failed)?;
     begin(&response, address, part, of)?;
     job.kept = part.have();
     let mut reader = response.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 17];
+    let mut pace = Pace { since: Instant::now(), from: part.have() };
     loop {
         job.check()?;
         let n = match reader.read(&mut buffer) {
             Ok(n) => n,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-            Err(error) => return Err(source_error(error.into(), stall).into()),
+            Err(error) => return Err(failed(error.into())),
         };
         if n == 0 {
             let have = part.have();
@@ -128,6 +124,50 @@ fn receive(agent: &Agent, address: &str, part: &mut Part<'_>, job: &mut Job<'_>)
         part.append(&buffer[..n])?;
         job.kept = part.have();
         (job.tell)(Event::Received { have: part.have(), of });
+        pace.check(part.have(), &job.request.patience)?;
+    }
+}
+
+/// The answer's head. Looking up a name, connecting and shaking hands cannot be stopped: whoever asks to stop leaves them
+/// to a thread that nobody waits for.
+fn answer(
+    request: RequestBuilder<WithoutBody>,
+    job: &Job<'_>,
+) -> Result<Result<Response<Body>, ureq::Error>, Failure> {
+    let (told, heard) = mpsc::channel();
+    let asking = thread::Builder::new().spawn(move || told.send(request.call()));
+    asking.map_err(|error| SourceError::Network(format!("no thread to ask from ({error})")))?;
+    loop {
+        job.check()?;
+        match heard.recv_timeout(Duration::from_millis(50)) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(SourceError::Network("the request ended without an answer".to_owned()).into());
+            }
+        }
+    }
+}
+
+/// What came since when: a server that sends a byte now and then would be waited for without end.
+struct Pace {
+    since: Instant,
+    from: u64,
+}
+
+impl Pace {
+    /// Refuses less than the least rate over the time of patience.
+    fn check(&mut self, have: u64, patience: &Patience) -> Result<(), SourceError> {
+        let passed = self.since.elapsed();
+        if passed < patience.stall {
+            return Ok(());
+        }
+        let came = have.saturating_sub(self.from);
+        if (came as f64) < patience.rate as f64 * passed.as_secs_f64() {
+            return Err(SourceError::Slow { came, during: patience.stall, least: patience.rate });
+        }
+        *self = Self { since: Instant::now(), from: have };
+        Ok(())
     }
 }
 
@@ -149,7 +189,7 @@ fn begin(response: &Response<Body>, address: &str, part: &mut Part<'_>, of: u64)
             }
             part.clear()?;
             if let Some(version) = version(headers) {
-                part.note(address, version)?;
+                part.note(&shown(address), version)?;
             }
             Ok(())
         }
@@ -185,20 +225,19 @@ fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
     if total.trim() == "*" { Some((first, None)) } else { Some((first, Some(total.trim().parse().ok()?))) }
 }
 
-fn source_error(error: ureq::Error, stall: Duration) -> SourceError {
+fn source_error(error: ureq::Error, stall: Duration, address: &str) -> SourceError {
     use ureq::{Error, Timeout};
+    let told = |error: &dyn std::fmt::Display| scrubbed(&error.to_string(), address);
     match error {
         Error::Timeout(Timeout::PerRead | Timeout::RecvResponse) => SourceError::Stalled(stall),
         Error::Timeout(_) => SourceError::Network("no connection in time".to_owned()),
         // A certificate that does not hold does not hold a second time.
-        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            SourceError::Refused(error.to_string())
-        }
-        Error::Io(error) => SourceError::Network(error.to_string()),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => SourceError::Refused(told(&error)),
+        Error::Io(error) => SourceError::Network(told(&error)),
         Error::HostNotFound | Error::ConnectionFailed | Error::Protocol(_) | Error::ConnectProxyFailed(_) => {
-            SourceError::Network(error.to_string())
+            SourceError::Network(told(&error))
         }
-        other => SourceError::Refused(other.to_string()),
+        other => SourceError::Refused(told(&other)),
     }
 }
 
@@ -226,13 +265,5 @@ mod tests {
         assert_eq!(of(&[(header::ETAG, "\"a\""), date.clone()]).unwrap(), "\"a\"");
         assert_eq!(of(&[(header::ETAG, "W/\"a\""), date.clone()]).unwrap(), date.1);
         assert_eq!(of(&[(header::ETAG, "W/\"a\"")]), None);
-    }
-
-    #[test]
-    fn addresses_other_than_http_are_refused() {
-        for address in ["", "ftp://host/x", "host/x", "http://", "file:///x", "https:/x", "http://a b/"] {
-            assert!(parse(address).is_err(), "{address}");
-        }
-        assert!(parse("http://127.0.0.1:80/x").is_ok() && parse("https://host.org/~a/x.zip").is_ok());
     }
 }

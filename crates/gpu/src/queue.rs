@@ -44,6 +44,11 @@ impl Precision {
         }
     }
 
+    /// The precision of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::F32, Self::Tf32, Self::Bf16].into_iter().find(|precision| precision.name() == name)
+    }
+
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -45,7 +45,7 @@ impl Deep {
     ) -> Result<NodeId, RecipeError> {
         if !(1..cx.epochs).contains(&split_epoch) {
             return Err(RecipeError::Parameter {
-                key: "split_epoch",
+                key: "ensemble.split_epoch",
                 expected: format!("1 ≤ t < T = {} epochs", cx.epochs),
                 found: split_epoch.to_string(),
             });

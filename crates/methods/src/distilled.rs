@@ -152,7 +152,11 @@ impl EnsembleMethod for Distilled {
         let replay = match self.shortcut {
             Shortcut::Last(last) if !(1..=after_split).contains(&last) => {
                 let expected = format!("1 to {after_split}, the epochs after the split");
-                return Err(RecipeError::Parameter { key: "distil_last", expected, found: last.to_string() });
+                return Err(RecipeError::Parameter {
+                    key: "ensemble.distil_last",
+                    expected,
+                    found: last.to_string(),
+                });
             }
             // What repeats after the end does not repeat.
             Shortcut::Replay(epochs) => Some(epochs).filter(|epochs| *epochs < cx.epochs),

@@ -145,6 +145,21 @@ impl ParamOp for MatchOne {
         apply(&self.all.method.spec, params, permutations).map_err(|e| refuse(e.to_string()))
     }
 
+    fn check(&self, networks: usize, layout: &Params) -> Result<(), ParamOpError> {
+        let spec = &self.all.method.spec;
+        let refuse = |reason: String| Err(ParamOpError { operation: self.id(), reason });
+        match (spec.validate(layout), spec.first_tied()) {
+            (Err(error), _) => refuse(error.to_string()),
+            (Ok(_), Some(parameter)) => {
+                refuse(MultiMatchingError::Tied { parameter: parameter.to_owned() }.to_string())
+            }
+            (Ok(_), None) if networks < 2 => {
+                refuse(MultiMatchingError::TooFew { found: networks }.to_string())
+            }
+            (Ok(_), None) => Ok(()),
+        }
+    }
+
     fn preserves(&self) -> Option<usize> {
         Some(self.member)
     }

@@ -69,6 +69,15 @@ impl ParamOp for MatchWeights {
         apply(&self.spec, target, &matching.permutations).map_err(|e| refuse(e.to_string()))
     }
 
+    fn check(&self, networks: usize, layout: &Params) -> Result<(), ParamOpError> {
+        let refuse = |reason: String| Err(ParamOpError { operation: self.id(), reason });
+        match self.spec.validate(layout) {
+            Err(error) => refuse(error.to_string()),
+            Ok(_) if networks != 2 => refuse(format!("{networks} inputs, expected a reference and a target")),
+            Ok(_) => Ok(()),
+        }
+    }
+
     fn preserves(&self) -> Option<usize> {
         Some(1)
     }

@@ -41,7 +41,7 @@ impl EnsembleMethod for Swe {
     fn plan(&self, cx: &PlanContext) -> Result<Recipe, RecipeError> {
         if !(self.floor > 0.0 && self.floor < self.peak) {
             return Err(RecipeError::Parameter {
-                key: "swe_floor",
+                key: "ensemble.swe_floor",
                 expected: format!("0 < floor < peak = {}", self.peak),
                 found: self.floor.to_string(),
             });

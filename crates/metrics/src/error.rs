@@ -99,3 +99,70 @@ pub enum MetricError {
         df: f64,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &MetricError) -> usize {
+        match error {
+            MetricError::NoRows => 0,
+            MetricError::Members { .. } => 1,
+            MetricError::MemberShape { .. } => 2,
+            MetricError::LabelShape { .. } => 3,
+            MetricError::NotFinite { .. } => 4,
+            MetricError::Bins => 5,
+            MetricError::UnknownCombine { .. } => 6,
+            MetricError::Values { .. } => 7,
+            MetricError::Value { .. } => 8,
+            MetricError::Summary { .. } => 9,
+            MetricError::Level { .. } => 10,
+            MetricError::Probability { .. } => 11,
+            MetricError::DegreesOfFreedom { .. } => 12,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (MetricError::NoRows, "the predictions have no rows, expected at least one"),
+            (MetricError::Members { found: 1, needed: 2 }, "1 members, expected at least 2"),
+            (
+                MetricError::MemberShape { member: 1, found: [3, 2], expected: [4, 2] },
+                "member 1 predicts [3, 2] [rows, classes], expected [4, 2] as member 0",
+            ),
+            (
+                MetricError::LabelShape { found: [3, 2], expected: [4, 2] },
+                "labels are [3, 2] [rows, classes], expected [4, 2] as the predictions",
+            ),
+            (
+                MetricError::NotFinite { member: 1, row: 7 },
+                "row 7 of member 1 holds a value that is not finite; the network has diverged",
+            ),
+            (MetricError::Bins, "0 bins, expected at least 1"),
+            (
+                MetricError::UnknownCombine { found: "vote".into() },
+                "unknown combination \"vote\", expected mean-probs or mean-logits",
+            ),
+            (MetricError::Values { found: 1, needed: 2 }, "1 values, expected at least 2"),
+            (MetricError::Value { index: 3, value: f64::NAN }, "value 3 is NaN, expected a finite number"),
+            (
+                MetricError::Summary { n: 1, mean: 0.5, sd: 0.1 },
+                "summary with n = 1, mean 0.5, sd 0.1; expected n >= 2, a finite mean and a finite sd >= 0",
+            ),
+            (
+                MetricError::Level { level: 95.0 },
+                "confidence level 95, expected a number between 0 and 1, for example 0.95",
+            ),
+            (MetricError::Probability { p: 1.0 }, "probability 1, expected 1e-100 <= p < 1"),
+            (MetricError::DegreesOfFreedom { df: 0.5 }, "0.5 degrees of freedom, expected 1 to 1e9"),
+        ];
+        let mut seen = [false; 13];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 13], "every variant is told");
+    }
+}

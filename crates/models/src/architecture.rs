@@ -220,3 +220,70 @@ impl Architecture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ModelError) -> usize {
+        match error {
+            ModelError::Unknown { .. } => 0,
+            ModelError::Width { .. } => 1,
+            ModelError::Side { .. } => 2,
+            ModelError::Sizes { .. } => 3,
+            ModelError::ResidualScale { .. } => 4,
+            ModelError::CentredKernels { .. } => 5,
+            ModelError::Dropout { .. } => 6,
+            ModelError::Tensors(_) => 7,
+            ModelError::Predictions(_) => 8,
+            ModelError::Kernel(_) => 9,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                ModelError::Unknown { name: "lenet".into() },
+                "unknown model \"lenet\", expected one of resnet8, resnet14, resnet20, resnet32, resnet44, resnet56, resnet110, vit",
+            ),
+            (
+                ModelError::Width { width: 0.3, channels: 4.8, unit: 1 },
+                "width 0.3 gives 4.8 channels in the first layer, expected a whole number, a multiple of 1",
+            ),
+            (
+                ModelError::Side { side: 33, expected: "a multiple of 4" },
+                "images of side 33, expected a multiple of 4",
+            ),
+            (
+                ModelError::Sizes { sizes: "ResNet9".into(), expected: "a depth of 6n + 2" },
+                "ResNet9, expected a depth of 6n + 2",
+            ),
+            (
+                ModelError::ResidualScale { scale: 0.5, model: "vit", expected: "1" },
+                "a residual scale of 0.5 for vit, expected 1",
+            ),
+            (ModelError::CentredKernels { model: "vit" }, "centred kernels for vit, expected a ResNet"),
+            (
+                ModelError::Dropout { rate: 0.1, model: "a ResNet", expected: "0" },
+                "dropout 0.1 for a ResNet, expected 0",
+            ),
+            (
+                ModelError::Tensors(TensorFileError::Layout { problems: vec!["missing a".into()] }),
+                "the tensors do not fit the network:\nmissing a",
+            ),
+            (
+                ModelError::Predictions(PredictionError::Ragged { values: 7, classes: 2 }),
+                "7 values do not make rows of 2 classes",
+            ),
+            (ModelError::Kernel(candle_core::Error::msg("sizes")), "sizes"),
+        ];
+        let mut seen = [false; 10];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 10], "every variant is told");
+    }
+}

@@ -11,6 +11,20 @@ pub enum Init {
     CentredLecunNormal,
     /// Standard normal.
     Normal,
+    /// Normal.
+    Gaussian {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation ≥ 0.
+        sd: f64,
+    },
+    /// Uniform between two values.
+    Uniform {
+        /// The lower one, included.
+        low: f64,
+        /// The upper one, excluded.
+        high: f64,
+    },
     /// One value.
     Constant(f32),
 }
@@ -23,6 +37,10 @@ impl Init {
         let len: usize = shape.iter().product();
         match self {
             Self::Constant(value) => vec![value; len],
+            Self::Gaussian { mean, sd } => (0..len).map(|_| (mean + sd * rng.normal()) as f32).collect(),
+            Self::Uniform { low, high } => {
+                (0..len).map(|_| (low + (high - low) * rng.uniform()) as f32).collect()
+            }
             Self::Normal => (0..len).map(|_| rng.normal() as f32).collect(),
             Self::CentredLecunNormal => {
                 let fan_in: usize = shape[1..].iter().product();

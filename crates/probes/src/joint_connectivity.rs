@@ -1,6 +1,6 @@
 //! Joint connectivity: whether all members of an ensemble lie in one basin.
 
-use crate::inputs::{accuracies_on, logits, subject};
+use crate::inputs::{accuracies_on, as_many, logits, subject};
 use basin_core::{Citation, DataRef, Record, Simplex};
 use basin_ensemble::{Lab, Mixing, Probe, ProbeError};
 use basin_metrics::{ConnectivityError, accuracy};
@@ -45,13 +45,14 @@ impl Probe for JointConnectivity {
         cost(self.draws, inputs, &self.data, self.mixing, images)
     }
 
+    fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {
+        as_many(self.id(), networks, records)
+    }
+
     fn run(&self, lab: &mut dyn Lab) -> Result<Record, ProbeError> {
+        self.check(lab.networks(), lab.records().len())?;
         let labels = lab.labels(&self.data)?;
         let members = accuracies_on(self.id(), &labels, &logits(self.id(), lab)?)?;
-        if members.len() != lab.networks() {
-            let reason = format!("{} networks and {} logits", lab.networks(), members.len());
-            return Err(subject(self.id(), reason));
-        }
         let who: Vec<usize> = (0..members.len()).collect();
         let mut done = lab.kept().and_then(|kept| kept.lists.get(ACCURACY)).cloned().unwrap_or_default();
         let mut draw = 0;

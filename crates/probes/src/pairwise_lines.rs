@@ -1,6 +1,6 @@
 //! Pairwise connectivity: accuracy along straight lines between members.
 
-use crate::inputs::{accuracies_on, logits, subject};
+use crate::inputs::{accuracies_on, as_many, logits, subject};
 use crate::joint_connectivity::{cost, data, mark, unwrapped};
 use basin_core::{Citation, DataRef, Record, Simplex};
 use basin_ensemble::{Lab, Mixing, Probe, ProbeError};
@@ -73,12 +73,20 @@ impl Probe for PairwiseLines {
         cost(pairs * self.points.saturating_sub(2), inputs, &self.data, self.mixing, images)
     }
 
+    fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {
+        as_many(self.id(), networks, records)?;
+        match self.points {
+            0 | 1 => {
+                Err(subject(self.id(), format!("{} points on a line, expected at least 2", self.points)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn run(&self, lab: &mut dyn Lab) -> Result<Record, ProbeError> {
+        self.check(lab.networks(), lab.records().len())?;
         let labels = lab.labels(&self.data)?;
         let members = accuracies_on(self.id(), &labels, &logits(self.id(), lab)?)?;
-        if self.points < 2 {
-            return Err(subject(self.id(), format!("{} points on a line, expected at least 2", self.points)));
-        }
         let pairs = choose_pairs(members.len(), self.pairs, &lab.seeds().child("pairs"));
         let alphas: Vec<f64> = (0..self.points).map(|i| i as f64 / (self.points - 1) as f64).collect();
         let mut done = lab.kept().and_then(|kept| kept.lists.get(DONE)).cloned().unwrap_or_default();

@@ -2,14 +2,31 @@
 
 use crate::results::{Results, Row};
 use basin_papers::Case;
+use csv::{Terminator, WriterBuilder};
 
-const HEADER: &str = "paper,experiment,dataset,model,case,method,seed,members,subject,metric,value\r\n";
+const HEADER: [&str; 11] = [
+    "paper",
+    "experiment",
+    "dataset",
+    "model",
+    "case",
+    "method",
+    "seed",
+    "members",
+    "subject",
+    "metric",
+    "value",
+];
 
 /// `results.csv`.
-pub(crate) fn rows(results: &Results) -> String {
-    let mut text = HEADER.to_owned();
+///
+/// # Errors
+/// Never for a table in memory, whose lines all have the fields of the header.
+pub(crate) fn rows(results: &Results) -> Result<Vec<u8>, csv::Error> {
+    let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    table.write_record(HEADER)?;
     for Row { results, ensemble, subject, metric, value } in results.rows() {
-        let names = [
+        table.write_record([
             &results.paper,
             &results.experiment,
             &ensemble.dataset,
@@ -20,13 +37,10 @@ pub(crate) fn rows(results: &Results) -> String {
             &ensemble.members.to_string(),
             &subject.to_string(),
             metric,
-        ];
-        let mut fields: Vec<String> = names.iter().map(|text| quoted(text)).collect();
-        fields.push(number(value));
-        text += &fields.join(",");
-        text += "\r\n";
+            &number(value),
+        ])?;
     }
-    text
+    table.into_inner().map_err(|error| error.into_error().into())
 }
 
 /// `ensemble.members=2;ensemble.split_epoch=1`.
@@ -37,14 +51,6 @@ fn keys(case: &Case) -> String {
 /// The shortest decimal that reads back as the same number; empty when there is none.
 fn number(value: f64) -> String {
     if value.is_finite() { value.to_string() } else { String::new() }
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]
@@ -66,11 +72,11 @@ mod tests {
         .with("nll", f64::NAN)
         .with("ensemble-accuracy", 1.0 / 3.0);
         let results = Results { paper: "p".into(), ensembles: vec![ensemble], ..Results::default() };
-        let text = rows(&results);
+        let text = String::from_utf8(rows(&results).unwrap()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let names = "p,,\"a,b\",\"say \"\"x\"\"\",a.b=1;c=2,,0,2";
         let expected = [
-            HEADER.trim_end().to_owned(),
+            HEADER.join(","),
             format!("{names},ensemble,ensemble-accuracy,0.3333333333333333"),
             format!("{names},member-2,member-accuracy,"),
             format!("{names},ensemble,nll,"),
@@ -80,6 +86,6 @@ mod tests {
 
     #[test]
     fn no_ensembles_still_name_the_columns() {
-        assert_eq!(rows(&Results::default()), HEADER);
+        assert_eq!(rows(&Results::default()).unwrap(), format!("{}\r\n", HEADER.join(",")).into_bytes());
     }
 }

@@ -95,6 +95,17 @@ pub enum ReportError {
         #[source]
         source: serde_json::Error,
     },
+    /// The numbers do not turn into a table of equal lines: a bug of this crate.
+    #[error(
+        "the results of run {run} cannot be written as CSV: {source}; this is a defect of basin-report, please report it"
+    )]
+    Csv {
+        /// Name of the run.
+        run: String,
+        /// What the writer said.
+        #[source]
+        source: csv::Error,
+    },
     /// A figure could not be turned into a PNG: a bug of this crate, please report the figure's name.
     #[error(
         "figure {figure} cannot be rasterised: {reason}; this is a defect of basin-report, please report it"
@@ -105,4 +116,89 @@ pub enum ReportError {
         /// What the rasteriser said.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken() -> serde_json::Error {
+        serde_json::from_str::<u8>("").expect_err("nothing is no number")
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ReportError) -> usize {
+        match error {
+            ReportError::DuplicateEnsemble { .. } => 0,
+            ReportError::OutOfRange { .. } => 1,
+            ReportError::LineLength { .. } => 2,
+            ReportError::LineGrid { .. } => 3,
+            ReportError::Published(_) => 4,
+            ReportError::Json { .. } => 5,
+            ReportError::Raster { .. } => 6,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                ReportError::DuplicateEnsemble {
+                    first: 0,
+                    second: 2,
+                    dataset: "d".into(),
+                    model: "m".into(),
+                    method: "deep".into(),
+                    seed: 1,
+                },
+                "ensemble 2 repeats ensemble 0 (dataset d, model m, method deep, seed 1); expected each once, remove one of them",
+            ),
+            (
+                ReportError::OutOfRange {
+                    ensemble: 1,
+                    method: "deep".into(),
+                    seed: 0,
+                    subject: "ensemble".into(),
+                    metric: "ensemble-accuracy",
+                    value: 94.5,
+                    low: 0.0,
+                    high: 1.0,
+                },
+                "ensemble 1 (deep, seed 0): ensemble-accuracy of ensemble is 94.5, expected 0 to 1; percentages must be divided by 100",
+            ),
+            (
+                ReportError::LineLength {
+                    method: "deep".into(),
+                    seed: 0,
+                    first: 0,
+                    second: 1,
+                    alphas: 3,
+                    values: 2,
+                },
+                "interpolation line of deep, seed 0, members 0 and 1: 3 positions but 2 values; expected one value per position, measure the line again",
+            ),
+            (
+                ReportError::LineGrid { method: "deep".into(), seed: 0, first: 0, second: 1 },
+                "interpolation line of deep, seed 0, members 0 and 1 stands on other positions than the method's first line; expected one grid of alphas per method, measure the lines on the same grid",
+            ),
+            (
+                ReportError::Published(PublishedError { file: "numbers.json", source: broken() }),
+                "numbers.json does not parse: EOF while parsing a value at line 1 column 0; repair the file and rebuild",
+            ),
+            (
+                ReportError::Json { run: "a".into(), source: broken() },
+                "the results of run a cannot be written as JSON: EOF while parsing a value at line 1 column 0; check config and environment",
+            ),
+            (
+                ReportError::Raster { figure: "f".into(), reason: "no size".into() },
+                "figure f cannot be rasterised: no size; this is a defect of basin-report, please report it",
+            ),
+        ];
+        let mut seen = [false; 7];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 7], "every variant is told");
+    }
 }

@@ -5,7 +5,7 @@
 
 use crate::claims::{judgement_in_words, setting_in_words};
 use crate::markdown::quality_cell;
-use crate::number::{duration, fixed, grouped};
+use crate::number::{fixed, grouped};
 use crate::render::Told;
 use crate::table::{Block, Described, Line, Section, compared_legend, described_legend};
 use std::ops::Range;
@@ -25,12 +25,7 @@ pub(crate) fn tables(told: &Told<'_>) -> String {
         text += &small(&[compared_legend(blocks), described_legend(blocks)]);
     }
     let cost = &results.cost;
-    let cost = format!(
-        "Cost: {} epochs, {} images, {}.",
-        fixed(cost.epochs, 1),
-        grouped(cost.images),
-        duration(cost.wall_seconds)
-    );
+    let cost = format!("Cost: {} epochs, {} images.", fixed(cost.epochs, 1), grouped(cost.images));
     text + &small(&[cost])
 }
 
@@ -169,7 +164,7 @@ fn escaped(text: &str) -> String {
             'θ' => safe += "$\\theta$",
             'λ' => safe += "$\\lambda$",
             'τ' => safe += "$\\tau$",
-            c if c.is_control() => safe.push(' '),
+            c if !basin_core::is_plain(c) => safe.push(' '),
             c => match "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|digit| digit == c) {
                 Some(digit) => safe += &format!("\\textsuperscript{{{digit}}}"),
                 None => safe.push(c),

@@ -6,6 +6,7 @@ mod compare;
 mod csv;
 mod earlier;
 mod ensemble;
+mod environments;
 mod error;
 mod figures;
 mod html;
@@ -21,6 +22,7 @@ mod subject;
 mod table;
 mod telling;
 mod terminal;
+mod timing;
 
 pub use check::check;
 pub use claims::{
@@ -29,8 +31,11 @@ pub use claims::{
 };
 pub use compare::{ComparedRow, Comparison, Estimate, KeyDifference, RowName, compare};
 pub use ensemble::{Ensemble, Scalars};
+pub use environments::environments_in_words;
 pub use error::ReportError;
+pub use markdown::escaped as markdown_escaped;
 pub use render::{Artifact, render};
 pub use results::{CaseConfig, Cost, PairwiseLine, Results, Row, TrainingCurve, TrainingPoint};
 pub use subject::Subject;
 pub use terminal::{terminal_comparison, terminal_table};
+pub use timing::{LastCheck, Timing};

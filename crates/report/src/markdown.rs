@@ -1,7 +1,8 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::claims::{judgement_in_words, setting_in_words};
-use crate::number::{duration, fixed, grouped};
+use crate::environments_in_words;
+use crate::number::{fixed, grouped};
 use crate::render::Told;
 use crate::table::{Block, Described, Section, compared_legend, described_legend};
 
@@ -9,6 +10,9 @@ use crate::table::{Block, Described, Section, compared_legend, described_legend}
 pub(crate) fn tables(told: &Told<'_>) -> String {
     let (results, blocks) = (told.telling.results, &told.blocks);
     let mut text = format!("# {}\n", escaped(&results.name));
+    if let Some(differ) = environments_in_words(results) {
+        text += &format!("\n{}\n", escaped(&differ));
+    }
     if blocks.is_empty() {
         text += "\nNo ensemble has been measured yet.\n";
     }
@@ -21,13 +25,7 @@ pub(crate) fn tables(told: &Told<'_>) -> String {
         text += &format!("{}\n", escaped(&described_legend(blocks)));
     }
     let cost = &results.cost;
-    text += &format!(
-        "\nCost: {} epochs, {} images, {}.\n",
-        fixed(cost.epochs, 1),
-        grouped(cost.images),
-        duration(cost.wall_seconds)
-    );
-    text
+    text + &format!("\nCost: {} epochs, {} images.\n", fixed(cost.epochs, 1), grouped(cost.images))
 }
 
 /// Each claim that the run can speak to, with its verdict.
@@ -51,7 +49,7 @@ fn answer(told: &Told<'_>) -> String {
 fn block_text(block: &Block) -> String {
     let mut text = format!("\n## {}\n\n{}\n", escaped(&block.title()), escaped(&block.setup));
     for section in &block.sections {
-        text += &format!("\n### {}\n\n{}", section.title, section_text(section));
+        text += &format!("\n### {}\n\n{}", escaped(&section.title), section_text(section));
     }
     text += &described_text(&block.described);
     text.push('\n');
@@ -109,13 +107,13 @@ fn row(cells: &[&str]) -> String {
 }
 
 /// Text that Markdown shows as it is, on one line.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' => safe.extend(['\\', c]),
             '&' => safe += "&amp;",
-            c if c.is_control() => safe.push(' '),
+            c if !basin_core::is_plain(c) => safe.push(' '),
             c => safe.push(c),
         }
     }

@@ -68,12 +68,16 @@ fn texts(told: &Told<'_>) -> Result<Vec<Artifact>, ReportError> {
     let file = |path: &str, text: String| Artifact { path: path.to_owned(), bytes: text.into_bytes() };
     Ok(vec![
         file("results.json", results_json(told)?),
-        file("results.csv", csv::rows(told.telling.results)),
+        Artifact { path: "results.csv".to_owned(), bytes: results_csv(told.telling.results)? },
         file("report/tables.md", markdown::tables(told)),
         file("report/tables.tex", latex::tables(told)),
         file("report/index.html", html::page(told)),
         file("report/references.bib", bibtex(&told.citations)),
     ])
+}
+
+fn results_csv(results: &Results) -> Result<Vec<u8>, ReportError> {
+    csv::rows(results).map_err(|source| ReportError::Csv { run: results.name.clone(), source })
 }
 
 /// The results with the paper's numbers and the keys of the works cited.

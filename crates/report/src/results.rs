@@ -110,7 +110,7 @@ pub struct PairwiseLine {
     pub q: Vec<f64>,
 }
 
-/// What a run cost.
+/// What a run cost. How long it took stands apart: see [`Timing`](crate::Timing).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Epochs trained, all nodes together.
@@ -118,9 +118,6 @@ pub struct Cost {
     pub epochs: f64,
     /// Training images seen.
     pub images: u64,
-    /// Wall-clock time in seconds, interruptions not counted.
-    #[serde(deserialize_with = "number_or_null")]
-    pub wall_seconds: f64,
 }
 
 /// One number with everything that names it: a row of `results.csv`.

@@ -137,9 +137,11 @@ fn results_json_has_the_agreed_shape() {
     assert_eq!(scalars["ensemble-accuracy"], 0.94);
     assert!(scalars["mean-member-accuracy"].is_null() && scalars.get("nll").is_none());
     assert!(value["published"]["rows"].as_array().is_some_and(|rows| !rows.is_empty()));
-    for key in ["epochs", "images", "wall_seconds"] {
+    for key in ["epochs", "images"] {
         assert!(value["cost"][key].is_number(), "{key}");
     }
+    // A time would be another one in the next run.
+    assert!(value["cost"].get("wall_seconds").is_none());
     assert_eq!(value["citations"], serde_json::json!(["lion2024basin"]));
 }
 

@@ -4,14 +4,23 @@ use crate::exit;
 use anyhow::{Context, Result};
 use basin_core::{Params, unexpanded_home};
 use basin_models::{ModelError, Network};
+use basin_store::{RealFs, check_seal};
 use std::path::Path;
 use weight_matching::files::{Checkpoint, FileError, Problem};
 
-/// The bytes of a file that begins like a network.
+/// The bytes of a file that begins like a network. A file of a finished node is held against what was written.
 ///
 /// # Errors
-/// When it cannot be read or is something else.
+/// When it cannot be read, is something else, or is no longer what the node was finished with.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let bytes = unsealed(path)?;
+    // The node is where the file is, not where a link to it is.
+    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    check_seal(&RealFs, &place, &bytes)?;
+    Ok(bytes)
+}
+
+fn unsealed(path: &Path) -> Result<Vec<u8>> {
     match Checkpoint::bytes(path) {
         Err(FileError { problem: Problem::Io(error), .. }) => Err(match unexpanded_home(path) {
             Some(home) => exit::Checkpoint::new(path, home),

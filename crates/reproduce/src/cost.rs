@@ -9,16 +9,16 @@ pub(crate) fn table(study: &Study, plan: &Plan) -> String {
     let mut out = line(&head.map(str::to_owned));
     let mut told: Vec<[String; 7]> = Vec::new();
     for (place, case) in study.cases.iter().enumerate() {
-        let int = |key: &str| case.config.int(key);
-        let (epochs, split) = (int("train.epochs"), int("ensemble.split_epoch"));
+        let config = &case.config;
+        let (epochs, split) = (config.train().epochs, config.ensemble().split_epoch);
         let row = [
-            case.config.text("data.dataset").to_owned(),
-            case.config.text("model.name").to_owned(),
+            config.data().dataset.to_string(),
+            config.model().name.clone(),
             study.label(place),
             epochs.to_string(),
             split.to_string(),
             epochs.saturating_sub(split).to_string(),
-            int("ensemble.members").to_string(),
+            config.ensemble().members.to_string(),
         ];
         if !told.contains(&row) {
             out += &line(&row);
@@ -29,7 +29,7 @@ pub(crate) fn table(study: &Study, plan: &Plan) -> String {
     let first = plan.ensembles.first().map_or(0, |ensemble| ensemble.seed);
     for PlannedEnsemble { case, method, epochs, .. } in plan.ensembles.iter().filter(|e| e.seed == first) {
         let config = &study.cases[*case].config;
-        let what = format!("{} {}", config.text("data.dataset"), config.text("model.name"));
+        let what = format!("{} {}", config.data().dataset, config.model().name);
         out += &format!("{what:<26} {method:<28} {epochs:>8}  {}\n", study.label(*case));
     }
     let (alone, shared) = (plan.epochs_unshared, plan.epochs());

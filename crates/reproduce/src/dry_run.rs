@@ -1,93 +1,156 @@
-//! The price of a run before anything is bought: nodes, epochs, time on this machine, disk.
+//! The price of a run before anything is bought: nodes, epochs, arithmetic, disk; time where it is asked to be measured.
 
 use crate::device::{self, OnDevice};
+use crate::exit::Damaged;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
+use crate::sizes::parameters;
 use crate::speed::seconds_per_image;
 use crate::{Experiment, Study};
 use anyhow::Result;
 use basin_core::DataRef;
-use basin_store::{NodeStatus, RealFs, RunDir};
+use basin_store::{NodeDir, NodeStatus, RealFs, RunDir};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Every node with its state and price, and the sums.
+/// Every node with its state and price, and the sums. With `measure`, times rest on a few steps taken here and now: without,
+/// the same run in the same state gives the same text.
 pub(crate) fn table(
     study: &Study,
     plan: &Plan,
     (runs, name): (&Path, &str),
-    device: Option<&OnDevice>,
+    measure: Option<Option<&OnDevice>>,
 ) -> Result<String> {
     let run = match runs.join(name).is_dir() {
         true => Some(RunDir::open_read_only(runs, name, Arc::new(RealFs))?),
         false => None,
     };
-    let backend = device::backend(device);
-    let speeds = seconds_per_image(study, &*backend)?;
-    let epoch = |node: &PlannedNode| images(&study.cases[node.case], node) * speeds[node.case];
-    let mut out = format!("{:<38} {:>4}  {:<24} {:>6} {:>9}\n", "node", "seed", "state", "epochs", "time");
-    let (mut left, mut measuring, mut epochs_left) = (0.0, 0.0, 0);
+    let backend = measure.map(device::backend);
+    let speeds = backend.as_ref().map(|backend| seconds_per_image(study, &**backend)).transpose()?;
+    let head = if speeds.is_some() { "time" } else { "FLOP" };
+    let mut out = line(["node", "seed", "state", "epochs", head].map(str::to_owned));
+    let (mut left, mut damaged) = (Left::default(), Vec::new());
     for node in &plan.nodes {
+        let case = &study.cases[node.case];
         let dir = match &run {
             Some(run) => Some(run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?),
             None => None,
         };
-        let status = match &dir {
-            Some(dir) => dir.status()?,
-            None => NodeStatus::ToDo { why: "not started".into() },
+        let (state, share) = state(case, node, dir, &mut damaged)?;
+        let images = images(case, node) * node.passes * (1.0 - share.unwrap_or(1.0));
+        let seconds = speeds.as_ref().map(|speeds| images * speeds[node.case]);
+        if share.is_some() {
+            left.add(node, flop(case) * images, seconds.unwrap_or(0.0));
+        }
+        let price = match seconds {
+            Some(seconds) => time(seconds),
+            None => scientific(flop(case) * images),
         };
-        let mut seconds = node.passes * epoch(node);
-        let state = match status {
-            NodeStatus::Done => "done".to_owned(),
-            NodeStatus::ToDo { why } => {
-                let kept =
-                    dir.and_then(|dir| dir.load_state().transpose()).transpose()?.map(|(step, ..)| step);
-                let share = kept.map_or(0.0, |step| share_done(&study.cases[node.case], node, step));
-                seconds *= 1.0 - share;
-                match node.work {
-                    PlannedWork::Probe { .. } => measuring += seconds,
-                    _ => left += seconds,
-                }
-                epochs_left += node.epochs();
-                match share > 0.0 {
-                    true => format!("to do: {:.0} % are done", 100.0 * share),
-                    false => format!("to do: {why}"),
-                }
-            }
-        };
-        out += &format!(
-            "{:<38} {:>4}  {:<24} {:>6} {:>9}\n",
+        out += &line([
             clip(&node.name, 38),
-            node.seed,
+            node.seed.to_string(),
             clip(&state, 24),
-            node.epochs(),
-            time(seconds)
-        );
+            node.epochs().to_string(),
+            price,
+        ]);
     }
-    let flop = |node: &PlannedNode| {
-        let case = &study.cases[node.case];
-        6.0 * case.network.macs() as f64 * node.passes * images(case, node)
-    };
+    if !damaged.is_empty() {
+        return Err(Damaged { run: runs.join(name), nodes: damaged }.into());
+    }
+    let whole: f64 = plan
+        .nodes
+        .iter()
+        .map(|node| flop(&study.cases[node.case]) * images(&study.cases[node.case], node) * node.passes)
+        .sum();
     let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
-    let place = backend.name();
-    let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
     out += &format!(
-        "\ntraining {} epochs, {epochs_left} to do ({} if each method trained alone), {:.2e} FLOP\n\
-         time on {place} about {} of training to do and at most {} of measuring, from {} images/s measured now\n\
-         disk about {:.0} MB in {}\n",
+        "\ntraining {} epochs, {} to do ({} if each method trained alone)\narithmetic {whole:.2e} FLOP, {:.2e} to do by \
+         training and at most {:.2e} by measuring\n",
         plan.epochs(),
+        left.epochs,
         plan.epochs_unshared,
-        plan.nodes.iter().map(flop).sum::<f64>(),
-        time(left),
-        time(measuring),
-        shown.join(", "),
-        disk / 1e6 + 1.0,
-        runs.join(name).display()
+        left.training.flop,
+        left.measuring.flop,
     );
+    if let (Some(speeds), Some(backend)) = (speeds, backend) {
+        let shown: Vec<String> = distinct(&speeds).iter().map(|s| format!("{:.0}", 1.0 / s)).collect();
+        out += &format!(
+            "time on {} about {} of training to do and at most {} of measuring, from {} images/s measured now\n",
+            backend.name(),
+            time(left.training.seconds),
+            time(left.measuring.seconds),
+            shown.join(", "),
+        );
+    } else {
+        out += "time depends on where it is done: --measure takes a few steps here and tells it\n";
+    }
+    out += &format!("disk about {:.0} MB in {}\n", disk / 1e6 + 1.0, runs.join(name).display());
     if study.outlined {
         out +=
             "without --data-dir: the official number of images, and what is finished already does not show\n";
     }
     Ok(out)
+}
+
+/// What is still to be done.
+#[derive(Default)]
+struct Left {
+    epochs: u64,
+    training: Work,
+    measuring: Work,
+}
+
+#[derive(Default)]
+struct Work {
+    flop: f64,
+    seconds: f64,
+}
+
+impl Left {
+    fn add(&mut self, node: &PlannedNode, flop: f64, seconds: f64) {
+        let work = match node.work {
+            PlannedWork::Probe { .. } => &mut self.measuring,
+            _ => &mut self.training,
+        };
+        work.flop += flop;
+        work.seconds += seconds;
+        self.epochs += node.epochs();
+    }
+}
+
+/// The state of a node in words, and the share of its work that is done; none where all of it is.
+fn state(
+    case: &Experiment,
+    node: &PlannedNode,
+    dir: Option<NodeDir>,
+    damaged: &mut Vec<String>,
+) -> Result<(String, Option<f64>)> {
+    let Some(dir) = dir else { return Ok(("to do: not started".to_owned(), Some(0.0))) };
+    let why = match dir.status()? {
+        NodeStatus::Done => return Ok(("done".to_owned(), None)),
+        NodeStatus::Damaged { why } => {
+            damaged.push(format!("{}: {why}", dir.name()));
+            return Ok(("damaged".to_owned(), Some(0.0)));
+        }
+        NodeStatus::ToDo { why } => why,
+    };
+    let share = dir.load_state()?.map_or(0.0, |(step, ..)| share_done(case, node, step));
+    Ok(match share > 0.0 {
+        true => (format!("to do: {:.0} % are done", 100.0 * share), Some(share)),
+        false => (format!("to do: {why}"), Some(share)),
+    })
+}
+
+fn line([name, seed, state, epochs, price]: [String; 5]) -> String {
+    format!("{name:<38} {seed:>4}  {state:<24} {epochs:>6} {price:>9}\n")
+}
+
+/// Floating-point operations of an image's forward and backward pass.
+fn flop(case: &Experiment) -> f64 {
+    6.0 * case.network.macs() as f64
+}
+
+fn scientific(flop: f64) -> String {
+    if flop > 0.0 { format!("{flop:.1e}") } else { "-".into() }
 }
 
 /// Images of one pass over what a node trains on; measurements are priced in passes over the training set.
@@ -114,8 +177,7 @@ fn share_done(case: &Experiment, node: &PlannedNode, step: u64) -> f64 {
 
 /// Bytes that a node leaves on disk: parameters, moments of a training, the record of a measurement.
 fn bytes(case: &Experiment, node: &PlannedNode) -> f64 {
-    let shapes = case.network.layout().shapes();
-    let scalars: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let scalars = parameters(case);
     match &node.work {
         PlannedWork::Train { .. } => 8.0 * scalars as f64,
         PlannedWork::Probe { probe, .. } => {

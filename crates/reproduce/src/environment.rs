@@ -2,7 +2,49 @@
 //! alone, in rounding.
 
 use crate::device::OnDevice;
-use basin_core::Isa;
+use basin_core::{Isa, digest};
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+/// What of it the bytes of a node may depend on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Maker {
+    /// The version.
+    basin: String,
+    /// The program: the beginning of the digest of its file.
+    build: String,
+    os: String,
+    arch: String,
+    instruction_set: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    precision: Option<String>,
+}
+
+impl Maker {
+    /// This program, where it computes.
+    pub(crate) fn here(device: Option<&OnDevice>) -> Self {
+        Self {
+            basin: env!("CARGO_PKG_VERSION").into(),
+            build: build().into(),
+            os: std::env::consts::OS.into(),
+            arch: std::env::consts::ARCH.into(),
+            instruction_set: Isa::detect().name().into(),
+            device: device.map(|device| device.queue.device()),
+            precision: device.map(|device| device.precision.name().into()),
+        }
+    }
+}
+
+/// Names the program that runs, also where another file has taken its place since.
+fn build() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        let own = std::fs::read("/proc/self/exe").or_else(|_| std::fs::read(std::env::current_exe()?));
+        own.map_or_else(|_| "unknown".into(), |bytes| digest([&bytes[..]]).to_string()[..16].to_owned())
+    })
+}
 
 /// Version, processor, threads and device as JSON.
 pub(crate) fn describe(device: Option<&OnDevice>) -> serde_json::Value {

@@ -22,7 +22,7 @@ pub const CHECKPOINT: u8 = 4;
 pub const NUMERICAL: u8 = 6;
 /// The device is not available.
 pub const DEVICE: u8 = 7;
-/// Storage failed: full, not permitted, or the run directory is in use.
+/// Storage failed: full, not permitted, the run directory in use, or the standard output not to be written.
 pub const STORAGE: u8 = 8;
 /// Interrupted; the same command continues.
 pub const INTERRUPTED: u8 = 75;
@@ -72,12 +72,16 @@ impl Checkpoint {
 
 /// Finished nodes of a run are no longer what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {nodes} finished nodes are damaged; basin verify --repair has them computed again", run.display())]
+#[error(
+    "{}: {} of the finished nodes are damaged:\n{}\nbasin verify {} --repair takes their seals off; the command of the run \
+     then computes them again, and nothing else",
+    run.display(), nodes.len(), nodes.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n"), run.display()
+)]
 pub struct Damaged {
     /// The run directory.
     pub run: std::path::PathBuf,
-    /// How many.
-    pub nodes: usize,
+    /// Their names, with what is wrong where that was not said yet.
+    pub nodes: Vec<String>,
 }
 
 /// A file of a run cannot be read as what it should be.
@@ -97,10 +101,41 @@ impl Unreadable {
     }
 }
 
+/// The standard output takes no more.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the standard output: {0}; free some space or send it elsewhere")]
+pub struct Print(pub std::io::Error);
+
 /// Bad usage that is found after the command line was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
+
+/// Several refusals at once, each on lines of its own.
+#[derive(Debug)]
+pub struct Several(Vec<anyhow::Error>);
+
+impl std::fmt::Display for Several {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} things stand in the way:", self.0.len())?;
+        // What follows a problem's first line belongs to it.
+        self.0.iter().try_for_each(|error| write!(f, "\n- {}", format!("{error:#}").replace('\n', "\n  ")))
+    }
+}
+
+impl std::error::Error for Several {}
+
+/// All problems as one error: that of a single one as it is.
+///
+/// # Errors
+/// Unless there are none.
+pub fn together(mut problems: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    match problems.len() {
+        0 => Ok(()),
+        1 => Err(problems.swap_remove(0)),
+        _ => Err(Several(problems).into()),
+    }
+}
 
 /// The code for an error: that of the first known kind in its chain of causes.
 pub fn code(error: &anyhow::Error) -> u8 {
@@ -110,6 +145,9 @@ pub fn code(error: &anyhow::Error) -> u8 {
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(code) = device(cause) {
         return Some(code);
+    }
+    if let Some(Several(errors)) = cause.downcast_ref() {
+        return errors.first().map(code);
     }
     // A kept checkpoint that failed to be written is a storage failure: its cause is further down the chain.
     if let Some(error) = cause.downcast_ref::<TrainError>() {
@@ -124,7 +162,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(of_fetch(error));
     }
     if let Some(error) = cause.downcast_ref::<OutputError>() {
-        return Some(if matches!(error, OutputError::Store(_)) { STORAGE } else { USAGE });
+        let storage = matches!(error, OutputError::Store(_) | OutputError::Unseen { .. });
+        return Some(if storage { STORAGE } else { USAGE });
     }
     let is = [
         (cause.is::<Interrupted>(), INTERRUPTED),
@@ -142,6 +181,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
                 Some(
                     ModelError::Unknown { .. }
                         | ModelError::Width { .. }
+                        | ModelError::ResidualScale { .. }
+                        | ModelError::CentredKernels { .. }
                         | ModelError::Side { .. }
                         | ModelError::Dropout { .. }
                         | ModelError::Sizes { .. }
@@ -156,7 +197,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
                 || cause.is::<basin_core::TensorFileError>(),
             CHECKPOINT,
         ),
-        (cause.is::<StoreError>(), STORAGE),
+        (cause.is::<StoreError>() || cause.is::<Print>(), STORAGE),
     ];
     is.iter().find(|(matches, _)| *matches).map(|(_, code)| *code)
 }
@@ -200,6 +241,74 @@ fn of_device<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e Gpu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_error_of_the_program_says_what_to_do_and_has_its_code() {
+        let path = std::path::Path::new("r/a");
+        let told: [(anyhow::Error, u8, &str); 8] = [
+            (Interrupted.into(), INTERRUPTED, "interrupted; the same command continues where it stopped"),
+            (
+                NoDevice { asked: "cuda".into(), reason: "no driver; use --device cpu".into() }.into(),
+                DEVICE,
+                "device cuda is not available: no driver; use --device cpu",
+            ),
+            (
+                WrongKernels { count: 2, first: "add in bf16".into() }.into(),
+                DEVICE,
+                "2 of the device's kernels do not compute what the processor does, first add in bf16; do not train on it. \
+                 Run `basin doctor` again, and report it with this output if it stays",
+            ),
+            (
+                Checkpoint::new(path, "it is empty; check the name".into()).into(),
+                CHECKPOINT,
+                "checkpoint r/a: it is empty; check the name",
+            ),
+            (
+                Damaged { run: path.into(), nodes: vec!["s0-a.01234567: DONE lists no files".into()] }.into(),
+                STORAGE,
+                "r/a: 1 of the finished nodes are damaged:\n  s0-a.01234567: DONE lists no files\nbasin verify r/a --repair \
+                 takes their seals off; the command of the run then computes them again, and nothing else",
+            ),
+            (
+                Unreadable::new(path, &"no JSON").into(),
+                DATA,
+                "r/a cannot be read: no JSON; basin verify checks the run, and its command computes again what is missing",
+            ),
+            (
+                Usage("--split both, expected train or test".into()).into(),
+                USAGE,
+                "--split both, expected train or test",
+            ),
+            (
+                together(vec![Usage("a\nb".into()).into(), Interrupted.into()]).unwrap_err(),
+                USAGE,
+                "2 things stand in the way:\n- a\n  b\n- interrupted; the same command continues where it stopped",
+            ),
+        ];
+        for (error, expected, text) in told {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(code(&error.context("node deep-1")), expected, "{text}");
+        }
+        together(Vec::new()).unwrap();
+        assert_eq!(together(vec![Interrupted.into()]).unwrap_err().to_string(), Interrupted.to_string());
+    }
+
+    /// What an architecture does not have is a matter of the configuration, whatever it is.
+    #[test]
+    fn every_error_about_an_architecture_is_one_of_usage() {
+        let (model, expected) = ("vit", "1");
+        for error in [
+            ModelError::Unknown { name: "lenet".into() },
+            ModelError::Width { width: 0.3, channels: 4.8, unit: 1 },
+            ModelError::Side { side: 33, expected },
+            ModelError::Sizes { sizes: "ResNet9".into(), expected },
+            ModelError::ResidualScale { scale: 0.5, model, expected },
+            ModelError::CentredKernels { model },
+            ModelError::Dropout { rate: 0.1, model, expected },
+        ] {
+            assert_eq!(code(&anyhow::Error::from(error)), USAGE);
+        }
+    }
 
     #[test]
     fn a_lost_device_has_its_code_however_deep_it_lies() {

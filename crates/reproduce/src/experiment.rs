@@ -1,7 +1,8 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
-use crate::config::Config;
+use crate::config::{self, Augment, Config, Data, Model, Train, UpdateRule};
 use crate::exit::Usage;
+use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
@@ -54,57 +55,35 @@ impl Experiment {
     /// Loads the data and builds the network.
     ///
     /// # Errors
-    /// With the file or key, what was expected and what was found.
-    pub fn load(config: Config, varied: Varied, datasets: &mut Datasets) -> Result<Self> {
-        let dataset: DatasetId = config.text("data.dataset").parse()?;
-        let Splits { train, train_digest, test, test_digest } = datasets.load(&config, dataset)?;
-        let probe = config.int("metrics.connectivity_images") as usize;
-        if probe > test.len() {
-            return Err(too_many("metrics.connectivity_images", probe, test.len()).into());
+    /// Everything that is wrong, with the file or key, what was expected and what was found.
+    pub(crate) fn attempt(
+        config: Config,
+        varied: Varied,
+        datasets: &mut Datasets,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let splits =
+            datasets.load(&config).map_err(|error| problems.push(Problem::new(&["data."], error))).ok();
+        if let Some(Splits { train, test, .. }) = &splits {
+            problems.extend(too_few_images(&config, train.len(), test.len()));
         }
-        let repair = config.int("metrics.repair_images") as usize;
-        if repair > train.len() {
-            let there = train.len();
-            let message = "metrics.repair_images is";
-            return Err(Usage(format!(
-                "{message} {repair}, expected at most {there}, the training images there are"
-            ))
-            .into());
-        }
-        let architecture = architecture(&config)?;
-        let network = architecture.build(train.size(), train.classes())?;
         let augment = augment(&config);
-        augment.check()?;
-        let mut identity =
-            format!("basin training 2\n{}train set {}\n", config.training_identity(), train_digest);
-        // A mechanism that is off leaves no mark, so that a new one does not rename earlier work.
-        let clip = config.float("train.clip_norm");
-        if clip > 0.0 {
-            identity += &format!("clip norm {clip:?}\n");
-        }
-        if config.text("train.optimiser") != "sgd" {
-            let float = |key| config.float(key);
-            let (b1, b2, epsilon) =
-                (float("train.adam_beta1"), float("train.adam_beta2"), float("train.adam_epsilon"));
-            identity += &format!("{} {b1:?} {b2:?} {epsilon:?}\n", config.text("train.optimiser"));
-        }
-        if network.residual_scale() != 1.0 {
-            identity += &format!("residual scale {:?}\n", network.residual_scale());
-        }
-        if network.centred_kernels() {
-            identity += "centred kernels\n";
-        }
-        if network.dropout() > 0.0 {
-            identity += &format!("dropout {:?}\n", network.dropout());
-        }
-        // More than rounding: such a network is another one.
-        if config.text("run.precision") != "f32" {
-            identity += &format!("precision {}\n", config.text("run.precision"));
-        }
-        let normalisation = normalisation(&config, dataset);
-        if normalisation != dataset.normalisation() {
-            identity += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
-        }
+        problems.extend(augment.check().err().map(|error| Problem::new(&["augment."], error)));
+        // Without its images a data set still has their size.
+        let (side, classes) = match &splits {
+            Some(Splits { train, .. }) => (train.size(), train.classes()),
+            None => (config.data().dataset.image_size(), config.data().dataset.classes()),
+        };
+        let network = architecture(&config).and_then(|architecture| architecture.build(side, classes));
+        let network = network.map_err(|error| {
+            let named = anyhow::Error::from(error).context("model");
+            problems.push(Problem::new(&["model.", "data."], named));
+        });
+        let (Some(splits), Ok(network), true) = (splits, network, problems.is_empty()) else {
+            return Err(problems);
+        };
+        let Splits { train, train_digest, test, test_digest } = splits;
+        let (identity, normalisation) = (config.training_identity(train_digest), config.normalisation());
         Ok(Self {
             config,
             varied,
@@ -130,13 +109,13 @@ impl Experiment {
         let measuring = format!(
             "basin measuring 1\nnetwork {} {:?}, {} classes of {} pixels\nnormalisation {:?} {:?}\nprecision {}\n\
              seed {seed}\n",
-            config.text("model.name"),
-            config.float("model.width"),
+            config.model().name,
+            config.model().width,
             set.classes(),
             set.size(),
             self.normalisation.mean,
             self.normalisation.std,
-            config.text("run.precision"),
+            config.run().precision.name(),
         );
         let images = Box::new(|data: &DataRef| {
             let whole = match data.split {
@@ -151,14 +130,29 @@ impl Experiment {
         Identity { training: self.setting(seed), measuring, images }
     }
 
+    /// Whether there are the images of a reference.
+    ///
+    /// # Errors
+    /// As [`Experiment::images`].
+    pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
+        if let Some(set) = &data.set {
+            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
+        }
+        let there = self.count(&DataRef { part: Part::Whole, ..data.clone() });
+        match data.part {
+            Part::First(n) if n == 0 || n > there => {
+                Err(Usage(format!("the first {n} of {there} images, expected 1 to {there}")).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The images of a reference.
     ///
     /// # Errors
     /// When there are not as many.
     pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
-        if let Some(set) = &data.set {
-            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
-        }
+        self.check_images(data)?;
         let whole = match data.split {
             Split::Train => &self.train,
             Split::Test => &self.test,
@@ -189,8 +183,8 @@ impl Experiment {
     }
 
     /// Ensemble seeds in the order given.
-    pub fn seed_list(&self) -> Vec<u64> {
-        self.config.list("ensemble.seeds").iter().filter_map(|s| s.parse().ok()).collect()
+    pub fn seed_list(&self) -> &[u64] {
+        &self.config.ensemble().seeds
     }
 
     /// What methods may know when they plan.
@@ -205,25 +199,24 @@ impl Experiment {
 
     /// Images per step.
     pub fn batch(&self) -> usize {
-        self.config.int("train.batch") as usize
+        self.config.train().batch
     }
 
     /// Update rule and clipping.
     pub fn optimiser(&self) -> Optimiser {
-        let float = |key| self.config.float(key);
-        let clip_norm = Some(float("train.clip_norm")).filter(|norm| *norm > 0.0);
-        let l2 = float("train.l2");
+        let train = self.config.train();
+        let clip_norm = Some(train.clip_norm).filter(|norm| *norm > 0.0);
         let adam = |l2, weight_decay| Rule::Adam {
-            beta1: float("train.adam_beta1"),
-            beta2: float("train.adam_beta2"),
-            epsilon: float("train.adam_epsilon"),
+            beta1: train.adam_beta1,
+            beta2: train.adam_beta2,
+            epsilon: train.adam_epsilon,
             l2,
             weight_decay,
         };
-        let rule = match self.config.text("train.optimiser") {
-            "adam" => adam(l2, 0.0),
-            "adamw" => adam(0.0, l2),
-            _ => Rule::Sgd { momentum: float("train.momentum"), l2 },
+        let rule = match train.optimiser {
+            UpdateRule::Adam => adam(train.l2, 0.0),
+            UpdateRule::AdamW => adam(0.0, train.l2),
+            UpdateRule::Sgd => Rule::Sgd { momentum: train.momentum, l2: train.l2 },
         };
         Optimiser { rule, clip_norm }
     }
@@ -231,15 +224,14 @@ impl Experiment {
 
 /// What methods may know of a configuration when they plan.
 pub(crate) fn plan_context(config: &Config) -> PlanContext {
-    let (epochs, peak, warmup) =
-        (config.int("train.epochs"), config.float("train.peak_lr"), config.float("train.warmup"));
+    let &Train { epochs, peak_lr: peak, warmup, .. } = config.train();
     PlanContext {
-        members: config.int("ensemble.members") as usize,
+        members: config.ensemble().members,
         epochs,
         schedule: Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
-        after_split: match config.text("ensemble.after_split") {
-            "restart" => AfterSplit::Restart { peak, warmup },
-            _ => AfterSplit::Continue,
+        after_split: match config.ensemble().after_split {
+            config::AfterSplit::Restart => AfterSplit::Restart { peak, warmup },
+            config::AfterSplit::Continue => AfterSplit::Continue,
         },
     }
 }
@@ -255,34 +247,37 @@ struct Splits {
 
 /// Data sets that were loaded, so that the cases of a study share them.
 #[derive(Debug, Default)]
-pub struct Datasets {
+pub(crate) struct Datasets {
     loaded: BTreeMap<String, Splits>,
     /// Whether blank images may stand in for a data set without a folder.
     may_be_blank: bool,
     /// Whether they did.
-    pub blank: bool,
+    pub(crate) blank: bool,
+    /// In what the loaded sets are not the published ones.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Datasets {
     /// Takes blank images of the official number for a data set without a folder.
-    pub fn or_blank() -> Self {
+    pub(crate) fn or_blank() -> Self {
         Self { may_be_blank: true, ..Self::default() }
     }
 
-    fn load(&mut self, config: &Config, dataset: DatasetId) -> Result<Splits> {
-        let source = source(config, dataset);
-        let (train, test) = (config.int("data.train_images"), config.int("data.test_images"));
-        let key = format!("{source:?} {train} {test} {}", config.text("data.halved"));
+    fn load(&mut self, config: &Config) -> Result<Splits> {
+        let (source, data) = (source(config), config.data());
+        let dataset = data.dataset;
+        let key = format!("{source:?} {} {} {}", data.train_images, data.test_images, data.halved);
         if let Some(splits) = self.loaded.get(&key) {
             return Ok(splits.clone());
         }
         let blank =
             self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
         self.blank |= blank;
-        let load = |split| -> Result<ImageSet> {
+        let notes = &mut self.notes;
+        let mut load = |split| -> Result<ImageSet> {
             match dataset.official_images(split).filter(|_| blank) {
                 Some(n) => limited(config, split, blank_images(dataset, n)?),
-                None => images(config, &source, split),
+                None => images(config, &source, split, &mut |note| notes.push(note.to_owned())),
             }
         };
         let (train, test) = (load(Split::Train)?, load(Split::Test)?);
@@ -300,15 +295,6 @@ fn blank_images(dataset: DatasetId, n: usize) -> Result<ImageSet> {
     Ok(ImageSet::new(size, dataset.classes(), vec![0; n * size * size * 3], vec![0; n])?)
 }
 
-/// The configured channel statistics.
-pub(crate) fn normalisation(config: &Config, dataset: DatasetId) -> Normalisation {
-    match config.text("data.normalisation") {
-        "imagenet" => Normalisation::IMAGENET,
-        "half" => Normalisation::HALF,
-        _ => dataset.normalisation(),
-    }
-}
-
 /// The key that limits the images of a split.
 pub(crate) fn limit(split: Split) -> &'static str {
     match split {
@@ -319,42 +305,71 @@ pub(crate) fn limit(split: Split) -> &'static str {
 
 /// As many of the first images as the configuration takes.
 fn limited(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
-    match config.int(limit(split)) as usize {
+    let Data { train_images, test_images, .. } = *config.data();
+    let images = match split {
+        Split::Train => train_images,
+        Split::Test => test_images,
+    };
+    match images {
         0 => Ok(set),
         n if n > set.len() => Err(too_many(limit(split), n, set.len()).into()),
         n => Ok(set.take(n)?),
     }
 }
 
-/// One part of the configured data set, as many images of it as configured, at the configured size.
-pub(crate) fn images(config: &Config, source: &Source, split: Split) -> Result<ImageSet> {
-    let set = limited(config, split, source.load(split)?)?;
-    Ok(if config.text("data.halved") == "yes" { set.halved()? } else { set })
+/// One part of the configured data set, as many images of it as configured, at the configured size. Where it is not the
+/// published set, that is said.
+pub(crate) fn images(
+    config: &Config,
+    source: &Source,
+    split: Split,
+    say: &mut dyn FnMut(&str),
+) -> Result<ImageSet> {
+    let set = limited(config, split, source.load_and_tell(split, say)?)?;
+    Ok(if config.data().halved { set.halved()? } else { set })
 }
 
 /// The configured architecture.
 pub(crate) fn architecture(config: &Config) -> Result<Architecture, basin_models::ModelError> {
-    let architecture = Architecture::from_name(config.text("model.name"), config.float("model.width"))?;
-    let scale = config.float("model.residual_scale");
-    let architecture =
-        architecture.with_dropout(config.float("model.dropout"))?.with_residual_scale(scale)?;
-    architecture.with_centred_kernels(config.text("model.centred_kernels") == "yes")
+    let Model { name, width, dropout, residual_scale, centred_kernels } = config.model();
+    let architecture = Architecture::from_name(name, *width)?.with_dropout(*dropout)?;
+    architecture.with_residual_scale(*residual_scale)?.with_centred_kernels(*centred_kernels)
 }
 
 /// Where the configured data set comes from.
-pub(crate) fn source(config: &Config, dataset: DatasetId) -> Source {
-    let standard = Source::synthetic(config.int("data.seed"));
-    let count = |key, standard| match config.int(key) as usize {
-        0 => standard,
-        n => n,
-    };
+pub(crate) fn source(config: &Config) -> Source {
+    let data = config.data();
+    let standard = Source::synthetic(data.seed);
+    let count = |asked, standard| if asked == 0 { standard } else { asked };
     Source {
-        dataset,
-        dir: Some(config.text("data.dir")).filter(|dir| !dir.is_empty()).map(Into::into),
-        train_images: count("data.train_images", standard.train_images),
-        test_images: count("data.test_images", standard.test_images),
+        dataset: data.dataset,
+        dir: Some(data.dir.as_str()).filter(|dir| !dir.is_empty()).map(Into::into),
+        train_images: count(data.train_images, standard.train_images),
+        test_images: count(data.test_images, standard.test_images),
         ..standard
     }
+}
+
+/// What asks for more images than there are.
+fn too_few_images(config: &Config, train: usize, test: usize) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (batch, metrics) = (config.train().batch, config.metrics());
+    if batch > train {
+        let error = basin_train::TrainError::Batch { batch, images: train };
+        problems.push(Problem::new(&["train.batch", "data."], error));
+    }
+    if metrics.connectivity_images > test {
+        let error = too_many("metrics.connectivity_images", metrics.connectivity_images, test);
+        problems.push(Problem::new(&["metrics.connectivity_images", "data."], error));
+    }
+    if metrics.repair_images > train {
+        let found = metrics.repair_images;
+        let text = format!(
+            "metrics.repair_images is {found}, expected at most {train}, the training images there are"
+        );
+        problems.push(Problem::new(&["metrics.repair_images", "data."], Usage(text)));
+    }
+    problems
 }
 
 fn too_many(key: &str, found: usize, there: usize) -> Usage {
@@ -362,18 +377,13 @@ fn too_many(key: &str, found: usize, there: usize) -> Usage {
 }
 
 fn augment(config: &Config) -> AugmentConfig {
-    let at = |name: &str| config.float(&format!("augment.{name}"));
-    let zoom = (at("zoom_low"), at("zoom_high"));
+    let &Augment { flip, crop_padding, brightness, contrast, saturation, hue, zoom_low, zoom_high, rotation } =
+        config.augment();
     AugmentConfig {
-        flip: at("flip"),
-        crop_padding: config.int("augment.crop_padding") as usize,
-        jitter: Jitter {
-            brightness: at("brightness"),
-            contrast: at("contrast"),
-            saturation: at("saturation"),
-            hue: at("hue"),
-        },
-        zoom: (zoom != (1.0, 1.0)).then_some(zoom),
-        rotation_degrees: at("rotation"),
+        flip,
+        crop_padding,
+        jitter: Jitter { brightness, contrast, saturation, hue },
+        zoom: Some((zoom_low, zoom_high)).filter(|zoom| *zoom != (1.0, 1.0)),
+        rotation_degrees: rotation,
     }
 }

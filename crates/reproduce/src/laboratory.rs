@@ -2,7 +2,7 @@
 
 use crate::Experiment;
 use crate::device::{self, OnDevice};
-use crate::execute::Executor;
+use crate::execute::{Executor, unfit_state};
 use crate::plan::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
@@ -48,11 +48,11 @@ impl Bench<'_> {
         let kept = match self.dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| (self.say)(note));
-                Some(Record::decode(&bytes).with_context(|| self.dir.path().display().to_string())?)
+                Some(Record::decode(&bytes).with_context(|| unfit_state(self.dir))?)
             }
             None => None,
         };
-        let checkpoint = Duration::from_secs_f64(self.experiment.config.float("run.checkpoint_seconds"));
+        let checkpoint = Duration::from_secs_f64(self.experiment.config.run().checkpoint_seconds);
         let mut laboratory = Laboratory {
             bench: self,
             images: &images,

@@ -1,12 +1,12 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
+use crate::exit::Usage;
 use crate::measuring::{self, SEEDS};
+use crate::merging::{Merging, Wanted, unshared};
 use crate::{Registry, Study};
 use anyhow::{Result, ensure};
 use basin_core::{Citation, DataRef, Digest};
-use basin_ensemble::{
-    EnsembleMethod, Objective, ParamOp, Probe, Recipe, Trajectory, Work, keys, probe_key, trajectory_keys,
-};
+use basin_ensemble::{Keys, Objective, ParamOp, Probe, Trajectory, probe_key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,21 +124,23 @@ impl Plan {
         let (mut wanted, mut known) = (Vec::new(), BTreeSet::new());
         for (case, experiment) in study.cases.iter().enumerate() {
             let (context, keys) = (experiment.plan_context(), study.case_keys(case));
-            for seed in experiment.seed_list() {
-                for id in experiment.config.list("ensemble.methods") {
+            for &seed in experiment.seed_list() {
+                for id in &experiment.config.ensemble().methods {
                     let method = registry.method(id, &experiment.config)?;
                     let mut recipe = method.plan(&context)?;
+                    let (planned, expected) = (recipe.members().len(), context.members);
                     ensure!(
-                        recipe.members().len() == context.members,
-                        "{id} planned {} members",
-                        recipe.members().len()
+                        planned == expected,
+                        Usage(format!(
+                            "method {id} planned {planned} members, expected ensemble.members, {expected}"
+                        ))
                     );
                     let setting = experiment.setting(seed);
                     // Experiments that are run together may name the same ensemble.
                     if !known.insert((seed, id.clone(), setting.clone(), keys.clone())) {
                         continue;
                     }
-                    let measured = measuring::add(&mut recipe, experiment, id)?;
+                    let measured = measuring::add(&mut recipe, experiment, id);
                     wanted.push(Wanted { case, seed, method, recipe, measured });
                 }
             }
@@ -148,15 +150,15 @@ impl Plan {
 
     fn merge(study: &Study, wanted: &[Wanted]) -> Self {
         let (mut plan, mut merging) = (Self::default(), Merging::new(study));
-        let keyed: Vec<Vec<Digest>> = wanted.iter().map(|wanted| merging.collect(wanted)).collect();
+        let keyed: Vec<Keys> = wanted.iter().map(|wanted| merging.collect(wanted)).collect();
         for (Wanted { case, seed, method, recipe, measured }, keys) in wanted.iter().zip(&keyed) {
             plan.citations.extend(method.citations());
-            let mut emit = |id: &basin_ensemble::NodeId| merging.emit(keys[id.index()], &mut plan.nodes);
+            let mut emit =
+                |id: &basin_ensemble::NodeId| merging.emit(keys.nodes[id.index()], &mut plan.nodes);
             let members: Vec<NodeIndex> = recipe.members().iter().map(&mut emit).collect();
             let logits = measured.logits.iter().map(&mut emit).collect();
             let records = measured.records.iter().map(&mut emit).collect();
-            let identity = study.cases[*case].identity(*seed);
-            let (epochs, passes) = unshared(recipe, &trajectory_keys(recipe, &identity.setting()));
+            let (epochs, passes) = unshared(recipe, &keys.trajectories);
             plan.epochs_unshared += epochs;
             let (case, method, seed) = (*case, method.id().to_owned(), *seed);
             let ensemble = PlannedEnsemble { case, method, seed, members, logits, records, epochs, passes };
@@ -180,15 +182,16 @@ impl Plan {
         let identities: Vec<_> =
             self.ensembles.iter().map(|e| study.cases[e.case].identity(e.seed)).collect();
         let mut placed: BTreeMap<Digest, NodeIndex> = BTreeMap::new();
+        // The first deep ensemble of each training, seed and size.
+        let mut deep_ones: BTreeMap<(&str, u64, usize), usize> = BTreeMap::new();
+        for (i, ensemble) in self.ensembles.iter().enumerate().filter(|(_, e)| e.method == "deep") {
+            let same = (identities[i].training.as_str(), ensemble.seed, ensemble.members.len());
+            deep_ones.entry(same).or_insert(i);
+        }
         for (i, identity) in identities.iter().enumerate() {
             let own = &self.ensembles[i];
-            let same = |(j, deep): &(usize, &PlannedEnsemble)| {
-                deep.method == "deep"
-                    && deep.members.len() == own.members.len()
-                    && deep.seed == own.seed
-                    && identities[*j].training == identity.training
-            };
-            let deep = self.ensembles.iter().enumerate().find(same).map(|(_, deep)| deep);
+            let same = (identity.training.as_str(), own.seed, own.members.len());
+            let deep = deep_ones.get(&same).map(|&place| &self.ensembles[place]);
             let Some(deep) = deep.filter(|deep| deep.members != own.members) else { continue };
             let (case, seed) = (own.case, own.seed);
             let probe = measuring::minus_deep(&study.cases[case]);
@@ -287,112 +290,4 @@ impl PlannedNode {
             _ => "",
         }
     }
-}
-
-/// One method of one case and seed, with what it asks for and how that is measured.
-struct Wanted {
-    case: usize,
-    seed: u64,
-    method: Box<dyn EnsembleMethod>,
-    recipe: Recipe,
-    measured: measuring::Measured,
-}
-
-/// The needed work of all, by digest, and what of it stands in the plan already.
-struct Merging<'a> {
-    study: &'a Study,
-    needed: BTreeMap<Digest, Needed>,
-    /// States of one trajectory, by epoch: each continues the one before it.
-    states: BTreeMap<Digest, BTreeMap<u64, Digest>>,
-    placed: BTreeMap<Digest, NodeIndex>,
-}
-
-struct Needed {
-    case: usize,
-    seed: u64,
-    work: Work,
-    trajectory: Option<Digest>,
-    inputs: Vec<Digest>,
-}
-
-impl<'a> Merging<'a> {
-    fn new(study: &'a Study) -> Self {
-        let (needed, states, placed) = Default::default();
-        Self { study, needed, states, placed }
-    }
-
-    /// Notes what a recipe's members and measurements need; returns the digest of each of its nodes.
-    fn collect(&mut self, wanted: &Wanted) -> Vec<Digest> {
-        let Wanted { case, seed, recipe, .. } = wanted;
-        let identity = self.study.cases[*case].identity(*seed);
-        let (keys, trajectories) =
-            (keys(recipe, &identity.setting()), trajectory_keys(recipe, &identity.setting()));
-        let needed = recipe.needed();
-        for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| needed[*i]) {
-            if let (Work::Train { epoch, .. }, Some(trajectory)) = (work, trajectories[i]) {
-                self.states.entry(trajectory).or_default().insert(*epoch, keys[i]);
-            }
-            let inputs = work.inputs().iter().map(|id| keys[id.index()]).collect();
-            let (case, seed, trajectory) = (*case, *seed, trajectories[i]);
-            let needed = || Needed { case, seed, work: work.clone(), trajectory, inputs };
-            self.needed.entry(keys[i]).or_insert_with(needed);
-        }
-        keys
-    }
-
-    /// Puts a node into the plan after everything it needs, once.
-    fn emit(&mut self, key: Digest, nodes: &mut Vec<PlannedNode>) -> NodeIndex {
-        if let Some(&at) = self.placed.get(&key) {
-            return at;
-        }
-        let Needed { case, seed, work, trajectory, inputs } = &self.needed[&key];
-        let (case, seed, work, inputs) = (*case, *seed, work.clone(), inputs.clone());
-        let states = trajectory.and_then(|t| self.states.get(&t)).cloned().unwrap_or_default();
-        let mut passes = 0.0;
-        let planned = match &work {
-            Work::Init { seed } => PlannedWork::Init { path: seed.clone() },
-            Work::Import { path, content, .. } => {
-                PlannedWork::Import { path: path.clone(), content: *content }
-            }
-            Work::Train { trajectory, epoch } => {
-                let earlier = states.range(..epoch).next_back().map(|(e, k)| (*e, *k));
-                let (start, from) = earlier.unwrap_or((trajectory.start_epoch, inputs[0]));
-                let from = self.emit(from, nodes);
-                let teachers = inputs[1..].iter().map(|&teacher| self.emit(teacher, nodes)).collect();
-                passes = trajectory.objective.passes(epoch - start);
-                PlannedWork::Train { trajectory: trajectory.clone(), from, teachers, start, end: *epoch }
-            }
-            Work::Transform { operation, seed, .. } => {
-                let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();
-                PlannedWork::Transform { operation: operation.clone(), inputs, path: seed.clone() }
-            }
-            Work::Probe { probe, seed, .. } => {
-                let with_params = |input: &Digest| self.needed[input].work.has_params();
-                let (networks, records): (Vec<_>, Vec<_>) = inputs.iter().partition(|i| with_params(i));
-                passes = self.study.cases[case].passes_of(&**probe, networks.len());
-                let mut emitted = |all: Vec<Digest>| all.into_iter().map(|i| self.emit(i, nodes)).collect();
-                let (networks, records) = (emitted(networks), emitted(records));
-                PlannedWork::Probe { probe: probe.clone(), networks, records, path: seed.clone() }
-            }
-        };
-        nodes.push(PlannedNode { name: work.name(), key, case, seed, work: planned, passes });
-        self.placed.insert(key, nodes.len() - 1);
-        nodes.len() - 1
-    }
-}
-
-/// Epochs and passes if one method trained everything it uses by itself, each trajectory once.
-fn unshared(recipe: &Recipe, trajectories: &[Option<Digest>]) -> (u64, f64) {
-    let mut longest: BTreeMap<Digest, (u64, &Objective)> = BTreeMap::new();
-    for ((work, trajectory), _) in
-        recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n)
-    {
-        if let (Work::Train { trajectory: t, epoch }, Some(key)) = (work, trajectory) {
-            let epochs = epoch - t.start_epoch;
-            let known = longest.entry(*key).or_insert((epochs, &t.objective));
-            known.0 = known.0.max(epochs);
-        }
-    }
-    let passes = longest.values().map(|(epochs, objective)| objective.passes(*epochs)).sum();
-    (longest.values().map(|(epochs, _)| epochs).sum(), passes)
 }

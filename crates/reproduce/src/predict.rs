@@ -1,11 +1,11 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::experiment::{architecture, images, limit, normalisation, source};
+use crate::experiment::{architecture, images, limit, source};
 use crate::{checkpoint, device};
 use anyhow::Result;
 use basin_core::{Array, TensorFile};
-use basin_data::{DatasetId, Split};
+use basin_data::Split;
 use basin_store::{Outputs, RealFs};
 use std::path::Path;
 
@@ -38,24 +38,28 @@ pub struct Prediction<'a> {
 
 impl Prediction<'_> {
     /// Writes `logits` `[n, classes]` and `labels` `[n]` (as f32) to `out`, and returns n. Conversions of the checkpoint,
-    /// and settings that play no part, are said, a line each.
+    /// settings that play no part and data that is not the published set are said, a line each. A file that is there is
+    /// replaced only with `replace`.
     ///
     /// # Errors
     /// When the checkpoint does not fit the network (all problems at once), `out` may not be written, or the device, data
     /// or files fail.
-    pub fn write(&self, out: &Path, say: &mut dyn FnMut(&str)) -> Result<usize> {
+    pub fn write(&self, out: &Path, replace: bool, say: &mut dyn FnMut(&str)) -> Result<usize> {
         let Self { config, split, .. } = *self;
         let used = |key: &&str| !USED.contains(key) && *key != limit(split);
         config.asked().filter(used).for_each(|key| say(&format!("predictions do not depend on {key}")));
-        let mut outputs = Outputs::new([self.checkpoint], true);
+        let mut outputs = Outputs::new([self.checkpoint], replace);
+        let source = source(config);
+        if let Some(dir) = &source.dir {
+            outputs = outputs.reading(dir);
+        }
         outputs.add(out)?;
         let device = device::asked(config)?;
         let bytes = checkpoint::bytes(self.checkpoint)?;
-        let dataset: DatasetId = config.text("data.dataset").parse()?;
-        let images = images(config, &source(config, dataset), split)?;
+        let images = images(config, &source, split, say)?;
         let network = architecture(config)?.build(images.size(), images.classes())?;
         let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
-        let normalisation = normalisation(config, dataset);
+        let normalisation = config.normalisation();
         let backend = device::backend(device.as_ref());
         let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
         let mut file = TensorFile::default();
@@ -65,5 +69,16 @@ impl Prediction<'_> {
         file.params.insert("labels", Array::new(vec![images.len()], labels)?);
         outputs.write(&RealFs, out, &file.encode())?;
         Ok(images.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::USED;
+    use crate::config::KEYS;
+
+    #[test]
+    fn predictions_depend_on_keys_that_there_are() {
+        assert!(USED.iter().all(|used| KEYS.iter().any(|key| key.name == *used)));
     }
 }

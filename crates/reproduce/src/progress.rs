@@ -1,8 +1,9 @@
 //! What the user sees while a run works: a bar for the plan and one for each piece of work in hand on a terminal, plain
 //! lines elsewhere.
 
+use basin_core::{plain, warn};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ impl Progress {
         let bar = self.bars.as_ref().map(|(bars, _)| {
             let bar = bars.add(ProgressBar::new(steps));
             bar.set_style(style("{prefix:>18} {wide_bar} {pos}/{len}  {msg}"));
-            bar.set_prefix(name.to_owned());
+            bar.set_prefix(plain(name).into_owned());
             bar.set_position(at);
             bar
         });
@@ -75,8 +76,8 @@ impl Progress {
     pub fn line(&self, text: &str) {
         match &self.bars {
             // A terminal that went away is no reason to stop working.
-            Some((bars, _)) => drop(bars.println(text)),
-            None => drop(writeln!(std::io::stderr(), "{text}")),
+            Some((bars, _)) => drop(bars.println(plain(text))),
+            None => warn(text),
         }
     }
 

@@ -33,7 +33,7 @@ impl Default for Registry {
     fn default() -> Self {
         Self { entries: Vec::new(), papers: vec![&SingleBasin], keys: Vec::new() }
             .with("deep", |_| Ok(Box::new(Deep)))
-            .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.int("ensemble.split_epoch") })))
+            .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.ensemble().split_epoch })))
             .with("swe", |c| Ok(Box::new(swe(c))))
             .with("permuted", |c| Ok(Box::new(permuted(c)?)))
             .with("multi-pcd", |c| Ok(Box::new(jointly_permuted(JointMatching::MultiPcd, c)?)))
@@ -147,23 +147,23 @@ impl Registry {
 }
 
 fn imported(config: &Config) -> Result<Imported> {
-    let paths = config.text("ensemble.imports").split(',').map(str::trim).filter(|path| !path.is_empty());
+    let paths = config.ensemble().imports.split(',').map(str::trim).filter(|path| !path.is_empty());
     let file = |path: &str| Ok((path.into(), crate::import::content(path.as_ref())?));
     Ok(Imported { files: paths.map(file).collect::<Result<_>>()? })
 }
 
 fn swe(config: &Config) -> Swe {
-    let (peak, warmup) = (config.float("train.peak_lr"), config.float("train.warmup"));
-    Swe { peak, warmup, floor: config.float("ensemble.swe_floor") }
+    let train = config.train();
+    Swe { peak: train.peak_lr, warmup: train.warmup, floor: config.ensemble().swe_floor }
 }
 
 fn distillation(config: &Config) -> Distillation {
-    let label_weight = config.float("ensemble.label_weight");
-    Distillation { label_weight, temperature: config.float("ensemble.temperature") }
+    let ensemble = config.ensemble();
+    Distillation { label_weight: ensemble.label_weight, temperature: ensemble.temperature }
 }
 
 fn distilled(config: &Config) -> Distilled {
-    Distilled::new(config.int("ensemble.split_epoch"), distillation(config))
+    Distilled::new(config.ensemble().split_epoch, distillation(config))
 }
 
 fn cheaper(config: &Config, teachers: Teachers, shortcut: Shortcut) -> Distilled {
@@ -171,11 +171,11 @@ fn cheaper(config: &Config, teachers: Teachers, shortcut: Shortcut) -> Distilled
 }
 
 fn last(config: &Config) -> Shortcut {
-    Shortcut::Last(config.int("ensemble.distil_last"))
+    Shortcut::Last(config.ensemble().distil_last)
 }
 
 fn replay(config: &Config) -> Shortcut {
-    Shortcut::Replay(config.int("ensemble.replay_epochs"))
+    Shortcut::Replay(config.ensemble().replay_epochs)
 }
 
 fn permuted(config: &Config) -> Result<Permuted> {
@@ -190,13 +190,13 @@ fn jointly_permuted(matching: JointMatching, config: &Config) -> Result<JointlyP
 
 /// The permutation spec of the configured network, and its name.
 fn spec(config: &Config) -> Result<(PermutationSpec, String)> {
-    let name = config.text("model.name");
+    let name = &config.model().name;
     let spec = match architecture(config)?.family() {
         Family::ResNet { depth, .. } => PermutationSpec::resnet(depth),
         Family::Vit(vit) => PermutationSpec::vit(vit.layers, vit.heads),
     };
     let spec = spec.with_context(|| format!("permutation spec of {name}"))?;
-    Ok((spec, name.to_owned()))
+    Ok((spec, name.clone()))
 }
 
 #[cfg(test)]

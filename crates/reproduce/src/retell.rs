@@ -6,11 +6,14 @@ use crate::exit::{Unreadable, Usage};
 use anyhow::{Context, Result};
 use basin_core::Citation;
 use basin_papers::Paper;
-use basin_report::{Artifact, Results, check, render, terminal_table};
-use basin_store::{Fs, RealFs, write_atomic};
+use basin_report::{Artifact, Results, Timing, check, render, terminal_table};
+use basin_store::{RealFs, write_below};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
+
+/// More than any results have.
+pub(crate) const MOST_BYTES: u64 = 1 << 30;
 
 /// The report of one folder of results.
 #[derive(Clone, Debug)]
@@ -19,20 +22,19 @@ pub struct Retold {
     pub artifacts: Vec<Artifact>,
     /// The table for the terminal.
     pub table: String,
+    /// What of the run's history could not be read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Retold {
-    /// Writes every file below the folder, each as a whole.
+    /// Writes every file below the folder, each as a whole. They are the run's own, so that those of an earlier telling
+    /// are replaced; links, pipes and devices are not.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When what has one of the names is no regular file, or the disk refuses.
     pub fn write(&self, folder: &Path) -> Result<()> {
         for Artifact { path, bytes } in &self.artifacts {
-            let path = folder.join(path);
-            if let Some(parent) = path.parent() {
-                RealFs.create_dir_all(parent).with_context(|| parent.display().to_string())?;
-            }
-            write_atomic(&RealFs, &path, bytes)?;
+            write_below(&RealFs, folder, Path::new(path), bytes)?;
         }
         Ok(())
     }
@@ -43,9 +45,28 @@ impl Retold {
 /// # Errors
 /// When there is none, it does not parse, or its paper is unknown.
 pub fn retell(folder: &Path, registry: &Registry) -> Result<Retold> {
-    let Finding { results, paper, citations } = read(folder, registry)?;
-    let artifacts = render(&results, paper, &citations)?;
-    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)? })
+    let Finding { results, paper, citations, wall_seconds } = read(folder, registry)?;
+    let mut artifacts = render(&results, paper, &citations)?;
+    let mut notes = Vec::new();
+    let timing = timing(folder, wall_seconds, &mut notes);
+    artifacts.extend(timing.artifacts(&results.name)?);
+    Ok(Retold { artifacts, table: terminal_table(&results, paper, 80)?, notes })
+}
+
+/// The times that stand beside the results, or in results of earlier builds.
+fn timing(folder: &Path, earlier: Option<f64>, notes: &mut Vec<String>) -> Timing {
+    let file = folder.join(Timing::FILE);
+    let read = match std::fs::read(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Timing { wall_seconds: earlier, ..Timing::default() };
+        }
+        read => read.map_err(|error| error.to_string()),
+    };
+    let timing = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+    timing.unwrap_or_else(|error| {
+        notes.push(format!("{} passed over: {error}", file.display()));
+        Timing { wall_seconds: earlier, ..Timing::default() }
+    })
 }
 
 /// What a `results.json` holds.
@@ -55,6 +76,8 @@ pub(crate) struct Finding {
     pub(crate) paper: &'static dyn Paper,
     /// The works that it cites.
     pub(crate) citations: Vec<Citation>,
+    /// Seconds worked, where an earlier build noted them among the results.
+    wall_seconds: Option<f64>,
 }
 
 /// Reads the `results.json` of a folder, of this build or an earlier one.
@@ -63,7 +86,7 @@ pub(crate) struct Finding {
 /// When there is none, it does not parse or contradicts itself, or its paper is unknown.
 pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
     let file = folder.join("results.json");
-    let text = match std::fs::read_to_string(&file) {
+    let text = match basin_core::read_regular_text(&file, MOST_BYTES) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(Usage(format!(
                 "{} does not exist, expected the folder of a finished run",
@@ -72,7 +95,14 @@ pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
             .into());
         }
         // Bytes that are no text do not parse, either.
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(Unreadable::new(&file, &error))?,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::FileTooLarge
+            ) =>
+        {
+            Err(Unreadable::new(&file, &error))?
+        }
         read => read.with_context(|| file.display().to_string())?,
     };
     let mut results: Results = serde_json::from_str(&text).map_err(|error| Unreadable::new(&file, &error))?;
@@ -88,7 +118,8 @@ pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
         raw["citations"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let known = known(registry, paper)?;
     let citations = known.into_iter().filter(|citation| cited.contains(&citation.key)).collect();
-    Ok(Finding { results, paper, citations })
+    let wall_seconds = raw.pointer("/cost/wall_seconds").and_then(Value::as_f64);
+    Ok(Finding { results, paper, citations, wall_seconds })
 }
 
 /// Every work that a run can cite.

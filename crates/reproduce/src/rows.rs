@@ -35,8 +35,8 @@ fn row(executor: &Executor<'_>, ensemble: &PlannedEnsemble, records: &[Record]) 
     };
     let mut row = Ensemble {
         case: executor.study.case_keys(ensemble.case),
-        dataset: case.config.text("data.dataset").into(),
-        model: case.config.text("model.name").into(),
+        dataset: case.config.data().dataset.to_string(),
+        model: case.config.model().name.clone(),
         method: ensemble.method.clone(),
         seed: ensemble.seed,
         members: ensemble.members.len(),
@@ -59,7 +59,7 @@ fn lines_of(executor: &Executor<'_>, ensemble: &PlannedEnsemble, record: &Record
     let case = &executor.study.cases[ensemble.case];
     let line = |Line { pair, alphas, q }: Line| PairwiseLine {
         case: executor.study.case_keys(ensemble.case),
-        model: case.config.text("model.name").to_owned(),
+        model: case.config.model().name.clone(),
         method: ensemble.method.clone(),
         seed: ensemble.seed,
         pair,

@@ -1,7 +1,9 @@
 //! `basin status`: where a run stands, from its own files: also while another process works, and on a read-only disk.
 
-use crate::verify::split;
+use crate::history::{Event, History};
+use crate::verify::{folders, split};
 use anyhow::{Context, Result};
+use basin_report::LastCheck;
 use basin_store::{NodeStatus, RealFs, RunDir};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -46,19 +48,9 @@ impl Node {
     }
 }
 
-/// A line of the journal.
-#[derive(Debug, Deserialize)]
-struct Event {
-    event: String,
-    key: String,
-    seconds: f64,
-    #[serde(default)]
-    error: Option<String>,
-}
-
 /// What the journal tells of one node.
 #[derive(Clone, Debug, Default)]
-struct History {
+struct Past {
     seconds: f64,
     last: String,
     error: Option<String>,
@@ -76,16 +68,19 @@ pub fn status(path: &Path) -> Result<String> {
         let what = format!("{} holds no plan.json, expected a run that was started", path.display());
         return Err(crate::exit::Usage(what).into());
     }
-    let journal = run.journal().read::<Event>()?;
-    let mut histories: BTreeMap<String, History> = BTreeMap::new();
-    for Event { event, key, seconds, error } in journal.lines {
-        let history = histories.entry(key).or_default();
-        history.seconds += seconds;
-        history.error = if event == "stop" { error } else { None };
-        history.last = event;
-    }
+    let history = History::of(&run);
     let mut out = format!("run {}\n", path.display());
-    journal.notes.iter().for_each(|note| out += &format!("note: {note}\n"));
+    history.notes.iter().for_each(|note| out += &format!("note: {note}\n"));
+    if let Some(LastCheck { at, damaged, .. }) = history.verified() {
+        out += &format!("every file last checked {at}: {damaged} nodes damaged\n");
+    }
+    let mut histories: BTreeMap<String, Past> = BTreeMap::new();
+    for Event { event, key, seconds, error, .. } in history.events {
+        let past = histories.entry(key).or_default();
+        past.seconds += seconds;
+        past.error = if event == "stop" { error } else { None };
+        past.last = event;
+    }
     for plan in plans {
         out += &told(&run, &plan, &histories)?;
     }
@@ -94,30 +89,24 @@ pub fn status(path: &Path) -> Result<String> {
 
 /// The plans of a run: its own, and those of experiments in folders below it.
 fn plans(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    let below = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
-    let folders = below.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir());
-    let mut folders: Vec<PathBuf> = folders.collect();
-    folders.sort();
-    for folder in std::iter::once(path.to_owned()).chain(folders) {
-        let plan = folder.join("plan.json");
-        found.extend(plan.is_file().then_some(plan));
-    }
-    Ok(found)
+    let plans = folders(path)?.into_iter().map(|folder| folder.join("plan.json"));
+    Ok(plans.filter(|plan| plan.is_file()).collect())
 }
 
 /// Reads a `plan.json`.
 pub(crate) fn read_plan(plan: &Path) -> Result<Planned> {
-    let text = std::fs::read(plan).with_context(|| plan.display().to_string())?;
+    let text = basin_core::read_regular(plan, crate::retell::MOST_BYTES)
+        .with_context(|| plan.display().to_string())?;
     Ok(serde_json::from_slice(&text).map_err(|error| crate::exit::Unreadable::new(plan, &error))?)
 }
 
 /// One experiment: a line for each kind of work, then what is in hand or failed.
-fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, History>) -> Result<String> {
+fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, Past>) -> Result<String> {
     let Planned { nodes } = read_plan(plan)?;
     let mut out = format!("\n{}\n", plan.display());
     let mut kinds: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let (mut worked, mut done_passes, mut left_passes, mut other) = (0.0, 0.0, 0.0, String::new());
+    let mut damaged = false;
     for node in &nodes {
         let (id, digest) = node.name_in_run();
         let dir = run.node(&id, digest)?;
@@ -129,6 +118,11 @@ fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, History>) -> Res
             NodeStatus::Done => {
                 *done += 1;
                 done_passes += node.passes;
+            }
+            NodeStatus::Damaged { why } => {
+                left_passes += node.passes;
+                other += &format!("  {} of seed {}: damaged: {why}\n", node.name, node.seed);
+                damaged = true;
             }
             NodeStatus::ToDo { why } => {
                 left_passes += node.passes;
@@ -153,6 +147,10 @@ fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, History>) -> Res
         false => "no pace to tell what is left by".into(),
     };
     out += &format!("  worked {}, {left}\n", time(worked));
+    if damaged {
+        other +=
+            "  basin verify --repair takes the seals of damaged nodes off, so that they are computed again\n";
+    }
     Ok(out + &other)
 }
 

@@ -1,8 +1,9 @@
 //! What one run consists of: the cases of a paper's experiment, each a whole configuration with its data and network.
 
 use crate::Experiment;
-use crate::config::{Config, ConfigError, Keys};
+use crate::config::{Config, ConfigError, Keys, Settled};
 use crate::experiment::Datasets;
+use crate::problem::{self, Problem};
 use anyhow::Result;
 use basin_papers::{Case, CaseError, Paper, Preset, Settings, Varied, case, label};
 use std::collections::BTreeMap;
@@ -39,6 +40,19 @@ impl Asked {
     /// [`ConfigError`] lists everything wrong.
     pub fn case(&self, varied: &Varied) -> Result<Config, ConfigError> {
         Config::resolve_over(&self.keys, self.preset, &self.file, &self.settings, varied)
+    }
+
+    /// The configuration of one case as far as it makes one, with all that is wrong with it.
+    pub(crate) fn settle(&self, varied: &Varied) -> Settled {
+        Config::settle(&self.keys, self.preset, &self.file, &self.settings, varied)
+    }
+
+    /// Every case with its configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything wrong.
+    pub(crate) fn configs(&self) -> Result<Vec<(Varied, Config)>, ConfigError> {
+        self.cases()?.into_iter().map(|varied| Ok((varied.clone(), self.case(&varied)?))).collect()
     }
 
     /// What each case of the experiment varies.
@@ -87,6 +101,8 @@ pub struct Study {
     pub cases: Vec<Experiment>,
     /// Whether a data set that is not there was stood in for.
     pub outlined: bool,
+    /// In what the data sets are not the published ones, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Study {
@@ -106,10 +122,35 @@ impl Study {
         Self::with(asked, Datasets::or_blank())
     }
 
-    fn with(asked: &Asked, mut datasets: Datasets) -> Result<Self> {
-        let load = |varied: Varied| Experiment::load(asked.case(&varied)?, varied, &mut datasets);
-        let cases = asked.cases()?.into_iter().map(load).collect::<Result<Vec<_>>>()?;
-        Ok(Self { paper: asked.paper, experiment: asked.experiment, cases, outlined: datasets.blank })
+    fn with(asked: &Asked, datasets: Datasets) -> Result<Self> {
+        Self::attempt(asked, asked.configs()?, datasets).map_err(|problems| {
+            match problem::together(problems) {
+                Err(error) => error,
+                Ok(()) => anyhow::anyhow!("a study was refused for nothing"),
+            }
+        })
+    }
+
+    /// As [`Study::load`], of cases that are resolved, with everything that is wrong.
+    pub(crate) fn attempt(
+        asked: &Asked,
+        configs: Vec<(Varied, Config)>,
+        mut datasets: Datasets,
+    ) -> Result<Self, Vec<Problem>> {
+        let (mut cases, mut problems) = (Vec::new(), Vec::new());
+        for (varied, config) in configs {
+            match Experiment::attempt(config, varied, &mut datasets) {
+                Ok(case) => cases.push(case),
+                Err(more) => problems.extend(more),
+            }
+        }
+        match problems.is_empty() {
+            true => {
+                let (outlined, notes) = (datasets.blank, datasets.notes);
+                Ok(Self { paper: asked.paper, experiment: asked.experiment, cases, outlined, notes })
+            }
+            false => Err(problems),
+        }
     }
 
     /// The first case's configuration, and of every case what it varies and where else it differs from the first.
@@ -168,7 +209,7 @@ mod tests {
                         let asked = Asked { paper, experiment, preset, file, settings, keys };
                         for varied in asked.cases().unwrap() {
                             let config = asked.case(&varied).unwrap();
-                            for id in config.list("ensemble.methods") {
+                            for id in &config.ensemble().methods {
                                 let method = registry.method(id, &config).unwrap();
                                 let recipe = method.plan(&plan_context(&config)).unwrap_or_else(|e| {
                                     panic!(

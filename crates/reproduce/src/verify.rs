@@ -1,10 +1,13 @@
 //! `basin verify`: every byte of every finished node of a run against what was written.
 
+use crate::history::note_check;
 use anyhow::{Context, Result};
+use basin_report::{Artifact, LastCheck, Timing};
 use basin_store::{NodeCheck, RealFs, RunDir};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What a look at a run found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct Verified {
     pub damaged: Vec<(String, Vec<String>)>,
     /// Whether the damaged ones were unsealed, so that the next start computes them again.
     pub repaired: bool,
+    /// Why the look could not be noted in the run, for its report to tell.
+    pub unrecorded: Option<String>,
 }
 
 impl Verified {
@@ -27,7 +32,7 @@ impl Verified {
             out += &format!("damaged {node}\n");
             problems.iter().for_each(|problem| out += &format!("  {problem}\n"));
         }
-        let Self { whole, unfinished, damaged, repaired } = self;
+        let Self { whole, unfinished, damaged, repaired, unrecorded } = self;
         out += &format!("{whole} nodes are whole, {unfinished} unfinished, {} damaged", damaged.len());
         out += match (damaged.is_empty(), repaired) {
             (true, _) => "",
@@ -36,11 +41,15 @@ impl Verified {
                 "; --repair takes their seals off, and the command of the run computes them again"
             }
         };
+        if let Some(why) = unrecorded {
+            out += &format!("\nnote: the report will not tell of this look: {why}");
+        }
         out
     }
 }
 
-/// Checks a run at `path`. With `repair`, takes the seals of damaged nodes off; nothing else changes.
+/// Checks a run at `path`, and notes in its journal and beside its reports when that was and what was found. With `repair`,
+/// takes the seals of damaged nodes off. Of a run that is worked on, or that cannot be written, nothing changes.
 ///
 /// Cost: every file of every finished node is read once.
 ///
@@ -65,7 +74,41 @@ pub fn verify(path: &Path, repair: bool) -> Result<Verified> {
             }
         }
     }
+    drop(run);
+    found.unrecorded = record(root, name, &found).err().map(|error| format!("{error:#}"));
     Ok(found)
+}
+
+/// Notes a look at a run in its history and on its reports' pages of times.
+fn record(root: &Path, name: &str, found: &Verified) -> Result<()> {
+    let run = RunDir::open(root, name, Arc::new(RealFs))?;
+    let check = LastCheck {
+        at: basin_store::utc(SystemTime::now()),
+        whole: found.whole as u64,
+        unfinished: found.unfinished as u64,
+        damaged: found.damaged.len() as u64,
+    };
+    note_check(&run, &check)?;
+    for folder in folders(run.path())? {
+        let below = folder.strip_prefix(run.path()).unwrap_or(&folder);
+        let Some(bytes) = run.read(below.join(Timing::FILE))? else { continue };
+        let before: Timing = serde_json::from_slice(&bytes).unwrap_or_default();
+        let timing = Timing { verified: Some(check.clone()), ..before };
+        for Artifact { path, bytes } in timing.artifacts(name)? {
+            run.write(below.join(path), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// The folders of a run in which an experiment's report may stand: its own, and those below it.
+pub(crate) fn folders(run: &Path) -> Result<Vec<PathBuf>> {
+    let below = std::fs::read_dir(run).with_context(|| run.display().to_string())?;
+    let mut folders: Vec<PathBuf> =
+        below.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.insert(0, run.to_owned());
+    Ok(folders)
 }
 
 /// The folder of runs, and the name of a run in it.

@@ -1,9 +1,9 @@
 //! Writing a file so that a reader, or a crash at any moment, meets the old content or the new, never a part.
 
 use crate::fs::NewFile;
-use crate::{Fs, StoreError};
+use crate::{Fs, Kind, StoreError, names};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const TEMP_PREFIX: &str = ".basin-tmp-";
@@ -106,9 +106,44 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Creates the directory `base/below`, where `base` exists, and flushes every name on the way.
+/// Writes the file `base/relative` in one step ([`write_atomic`]), creating directories on the way. Below `base`, which
+/// exists, nothing is written through symbolic links, and only regular files are replaced.
+///
+/// # Errors
+/// [`StoreError::Escapes`], [`StoreError::BadName`], [`StoreError::Foreign`] for a link or a device, [`StoreError::Io`].
+pub fn write_below(fs: &dyn Fs, base: &Path, relative: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    names::check_relative(relative)?;
+    match relative.parent() {
+        Some(below) if !below.as_os_str().is_empty() => create_dirs(fs, base, below)?,
+        _ => {}
+    }
+    let path = base.join(relative);
+    check_own(fs, &path)?;
+    write_atomic(fs, &path, bytes)
+}
+
+/// Refuses what has a name of ours and is a link, a pipe or a device. That a directory or a file is in the way the system
+/// says.
+pub(crate) fn check_own(fs: &dyn Fs, path: &Path) -> Result<(), StoreError> {
+    let kind = match fs.kind(path).map_err(StoreError::io("look at", path))? {
+        None | Some(Kind::File | Kind::Directory) => return Ok(()),
+        Some(Kind::Link) => "a symbolic link",
+        Some(Kind::Other) => "a pipe or a device",
+    };
+    Err(StoreError::Foreign { path: path.to_owned(), kind })
+}
+
+/// Creates the directory `base/below`, where `base` exists, and flushes every name on the way. None of them may be a
+/// symbolic link.
 pub(crate) fn create_dirs(fs: &dyn Fs, base: &Path, below: &Path) -> Result<(), StoreError> {
     let full = base.join(below);
+    let mut here = base.to_owned();
+    for part in below.components() {
+        if let Component::Normal(part) = part {
+            here.push(part);
+        }
+        check_own(fs, &here)?;
+    }
     fs.create_dir_all(&full).map_err(StoreError::io("create the directory", &full))?;
     for level in full.ancestors().skip(1).take(below.components().count()) {
         fs.sync_dir(level).map_err(StoreError::io("flush", level))?;

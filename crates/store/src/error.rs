@@ -28,9 +28,17 @@ pub enum StoreError {
         /// The reason the operating system gave.
         cause: io::Error,
     },
+    /// What has the name of a file or directory of the run is a link or a device: remove it.
+    #[error("{} is {kind}, which is never written through; remove it and run the same command again", path.display())]
+    Foreign {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// A finished node's file changed on the disk: delete its node directory and run again.
     #[error("{} is not what was written: expected SHA-256 {expected}, found {found}; \
-        delete the directory {} and run the same command again", path.display(), node.display())]
+        delete the directory {} and start the run again to compute it anew", path.display(), node.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -42,7 +50,7 @@ pub enum StoreError {
         found: String,
     },
     /// A file that should be there is not: delete the node directory and run again.
-    #[error("{} is missing; delete the directory {} and run the same command again",
+    #[error("{} is missing; delete the directory {} and start the run again to compute it anew",
         path.display(), node.display())]
     Missing {
         /// The file.
@@ -50,9 +58,29 @@ pub enum StoreError {
         /// The node directory to delete.
         node: PathBuf,
     },
-    /// A line of a JSON-lines file cannot be read: repair or delete that line.
-    #[error("{} line {line} cannot be read: {reason}; delete the line and run the same command again",
-        path.display())]
+    /// The DONE of a finished node cannot be right: delete the node directory and run again.
+    #[error("node {} is damaged: {why}; delete the directory and start the run again to compute it anew",
+        node.display())]
+    Damaged {
+        /// The node directory.
+        node: PathBuf,
+        /// What is wrong with its DONE.
+        why: String,
+    },
+    /// The DONE of a node has a format that this build does not know: use the build that wrote it.
+    #[error("node {} was finished by another build: DONE has format {found}, expected {expected}; use the build \
+        that wrote it, or delete the directory and start the run again to compute it anew", node.display())]
+    UnknownFormat {
+        /// The node directory.
+        node: PathBuf,
+        /// The format that DONE tells.
+        found: u64,
+        /// The format that this build writes.
+        expected: u64,
+    },
+    /// A line of a JSON-lines file cannot be read, although its bytes are those that were written: another build wrote it.
+    #[error("{} line {line} cannot be read: {reason}; if another build wrote it, use that one, otherwise delete the \
+        directory of the file and start the run again to compute it anew", path.display())]
     Line {
         /// The file.
         path: PathBuf,
@@ -95,7 +123,7 @@ pub enum StoreError {
         node: PathBuf,
     },
     /// The node is not finished, so nothing can be taken from it: run it first.
-    #[error("node {} is not finished ({why}); run the same command again to compute it", node.display())]
+    #[error("node {} is not finished ({why}); start the run again to compute it", node.display())]
     NotFinished {
         /// The node directory.
         node: PathBuf,
@@ -127,8 +155,11 @@ fn holder(pid: Option<u32>) -> String {
 fn next_step(kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match kind {
-        StorageFull | QuotaExceeded | FileTooLarge => {
+        StorageFull | QuotaExceeded => {
             "free some space and run the same command again; nothing finished is lost"
+        }
+        FileTooLarge => {
+            "raise the limit on the size of files (ulimit -f) and run the same command again; nothing finished is lost"
         }
         PermissionDenied | ReadOnlyFilesystem => {
             "make the directory writable or choose another, then run the same command again"
@@ -158,5 +189,102 @@ mod tests {
             error.to_string(),
             "run directory runs/a is in use by process 7; wait for it to end or choose another run name"
         );
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &StoreError) -> usize {
+        match error {
+            StoreError::InUse { .. } => 0,
+            StoreError::Io { .. } => 1,
+            StoreError::Corrupt { .. } => 2,
+            StoreError::Missing { .. } => 3,
+            StoreError::Damaged { .. } => 4,
+            StoreError::UnknownFormat { .. } => 5,
+            StoreError::Line { .. } => 6,
+            StoreError::BadName { .. } => 7,
+            StoreError::Escapes { .. } => 8,
+            StoreError::NoSuchRun { .. } => 9,
+            StoreError::ReadOnly { .. } => 10,
+            StoreError::Finished { .. } => 11,
+            StoreError::NotFinished { .. } => 12,
+            StoreError::Encode { .. } => 13,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                StoreError::InUse { path: "r/a".into(), pid: None },
+                "run directory r/a is in use by another process; wait for it to end or choose another run name",
+            ),
+            (
+                StoreError::io("rename", Path::new("r/a/x"))(io::ErrorKind::PermissionDenied.into()),
+                "cannot rename r/a/x: permission denied; make the directory writable or choose another, then run the same command again",
+            ),
+            (
+                StoreError::io("read", Path::new("r/a/x"))(io::ErrorKind::TimedOut.into()),
+                "cannot read r/a/x: timed out; run the same command again and check the disk if it persists; nothing finished is lost",
+            ),
+            (
+                StoreError::Corrupt {
+                    path: "n/f".into(),
+                    node: "n".into(),
+                    expected: "aa".into(),
+                    found: "bb".into(),
+                },
+                "n/f is not what was written: expected SHA-256 aa, found bb; delete the directory n and start the run again to compute it anew",
+            ),
+            (
+                StoreError::Missing { path: "n/f".into(), node: "n".into() },
+                "n/f is missing; delete the directory n and start the run again to compute it anew",
+            ),
+            (
+                StoreError::Damaged { node: "n".into(), why: "DONE lists no files".into() },
+                "node n is damaged: DONE lists no files; delete the directory and start the run again to compute it anew",
+            ),
+            (
+                StoreError::UnknownFormat { node: "n".into(), found: 2, expected: 1 },
+                "node n was finished by another build: DONE has format 2, expected 1; use the build that wrote it, or delete the directory and start the run again to compute it anew",
+            ),
+            (
+                StoreError::Line { path: "n/m.jsonl".into(), line: 3, reason: "no number".into() },
+                "n/m.jsonl line 3 cannot be read: no number; if another build wrote it, use that one, otherwise delete the directory of the file and start the run again to compute it anew",
+            ),
+            (
+                StoreError::BadName { name: "a/b".into(), why: "contains a separator" },
+                "\"a/b\" cannot be used as a name: it contains a separator; choose another",
+            ),
+            (
+                StoreError::Escapes { path: "../x".into() },
+                "../x leads out of the run directory; give a relative path without `..`",
+            ),
+            (
+                StoreError::NoSuchRun { path: "r/a".into() },
+                "there is no run at r/a; check the name or start the run first",
+            ),
+            (
+                StoreError::ReadOnly { path: "r/a/x".into() },
+                "r/a/x was opened for reading; open the run for writing to change it",
+            ),
+            (
+                StoreError::Finished { node: "n".into() },
+                "node n is finished and does not change; delete the directory to compute it again",
+            ),
+            (
+                StoreError::NotFinished { node: "n".into(), why: "it has no DONE".into() },
+                "node n is not finished (it has no DONE); start the run again to compute it",
+            ),
+            (
+                StoreError::Encode { path: "r/a/x".into(), reason: "key must be a string".into() },
+                "a record for r/a/x has no JSON form: key must be a string; give it another type",
+            ),
+        ];
+        let mut seen = [false; 14];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 14], "every variant is told");
     }
 }

@@ -1,6 +1,6 @@
 //! The history of a run: one JSON object per line, only ever added to.
 
-use crate::atomic::{read_if_there, write_atomic};
+use crate::atomic::{check_own, read_if_there, write_atomic};
 use crate::run::Inner;
 use crate::{StoreError, names};
 use serde::Serialize;
@@ -80,6 +80,7 @@ impl Journal {
     }
 
     fn remove_torn_line(&self) -> Result<(), StoreError> {
+        check_own(&*self.run.fs, &self.path)?;
         let bytes = read_if_there(&*self.run.fs, &self.path)?.unwrap_or_default();
         match whole_lines(&bytes) {
             whole if whole < bytes.len() => write_atomic(&*self.run.fs, &self.path, &bytes[..whole]),

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic;
+mod clock;
 mod done;
 mod error;
 pub mod faulty;
 mod fs;
 mod journal;
+mod limit;
 mod lock;
 mod names;
 mod node;
@@ -14,11 +16,13 @@ mod run;
 mod sealed;
 mod states;
 
-pub use atomic::write_atomic;
-pub use done::NodeStatus;
+pub use atomic::{write_atomic, write_below};
+pub use clock::utc;
+pub use done::{NodeStatus, check_seal};
 pub use error::StoreError;
-pub use fs::{DirEntry, Fs, NewFile, RealFs};
+pub use fs::{DirEntry, Fs, Kind, NewFile, RealFs};
 pub use journal::{History, Journal};
+pub use limit::survive_file_size_limit;
 pub use node::{NodeCheck, NodeDir};
 pub use outputs::{OutputError, Outputs};
 pub use run::RunDir;

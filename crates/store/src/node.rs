@@ -61,7 +61,7 @@ impl NodeDir {
     /// Whether the node has to be computed, and why. Looks at DONE and at sizes, not at contents.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when the disk does not tell; a DONE that is missing or malformed is no error.
+    /// [`StoreError::Io`] when the disk does not tell; a DONE that is missing or does not hold is no error.
     pub fn status(&self) -> Result<NodeStatus, StoreError> {
         done::status(self.fs(), &self.path, &done::load(self.fs(), &self.path)?)
     }
@@ -77,7 +77,8 @@ impl NodeDir {
     /// Reads every file that DONE lists and checks its SHA-256.
     ///
     /// # Errors
-    /// [`StoreError::NotFinished`], [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
+    /// [`StoreError::NotFinished`], [`StoreError::Damaged`], [`StoreError::UnknownFormat`], [`StoreError::Missing`],
+    /// [`StoreError::Corrupt`], [`StoreError::Io`].
     pub fn verify(&self) -> Result<(), StoreError> {
         let (done, _) = self.listing()?;
         done.files.iter().try_for_each(|(file, content)| self.read_checked(file, content).map(|_| ()))
@@ -92,12 +93,12 @@ impl NodeDir {
         let done = match done::load(self.fs(), &self.path)? {
             Marker::Absent => return Ok(NodeCheck::Unfinished),
             Marker::Malformed(why) => return Ok(NodeCheck::Damaged { problems: vec![why] }),
+            Marker::Foreign { format } => {
+                return Ok(NodeCheck::Damaged { problems: vec![done::foreign(format)] });
+            }
             Marker::Listing { done, .. } => done,
         };
         let mut problems = Vec::new();
-        if done.files.is_empty() {
-            problems.push("DONE lists no files".to_owned());
-        }
         for (file, content) in &done.files {
             match self.read(file)? {
                 None => problems.push(format!("{file} is missing")),
@@ -203,12 +204,22 @@ impl NodeDir {
     /// The content of a file of a finished node, checked against the SHA-256 in DONE.
     ///
     /// # Errors
-    /// [`StoreError::NotFinished`], [`StoreError::BadName`] for a file DONE does not list,
-    /// [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
+    /// [`StoreError::NotFinished`], [`StoreError::Damaged`] also for a file that DONE does not list,
+    /// [`StoreError::UnknownFormat`], [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
     pub fn read_verified(&self, file: &str) -> Result<Vec<u8>, StoreError> {
         let (done, _) = self.listing()?;
-        let unlisted = || StoreError::BadName { name: file.to_owned(), why: "is not listed in DONE" };
+        let unlisted =
+            || StoreError::Damaged { node: self.path.clone(), why: format!("DONE does not list {file}") };
         self.read_checked(file, done.files.get(file).ok_or_else(unlisted)?)
+    }
+
+    /// As [`read_verified`](Self::read_verified); `None` for a file that DONE does not list, as one of a later build.
+    ///
+    /// # Errors
+    /// As [`read_verified`](Self::read_verified).
+    pub fn read_listed(&self, file: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (done, _) = self.listing()?;
+        done.files.get(file).map(|content| self.read_checked(file, content)).transpose()
     }
 
     /// Adds a file computed from a finished node, with a seal over its content and over DONE: torn,
@@ -220,8 +231,11 @@ impl NodeDir {
     pub fn write_derived(&self, file: &str, bytes: &[u8]) -> Result<(), StoreError> {
         names::check_node_file(file)?;
         self.run.check_writable(&self.path)?;
-        if let NodeStatus::ToDo { why } = self.status()? {
-            return Err(StoreError::NotFinished { node: self.path.clone(), why });
+        let node = self.path.clone();
+        match self.status()? {
+            NodeStatus::Done => {}
+            NodeStatus::ToDo { why } => return Err(StoreError::NotFinished { node, why }),
+            NodeStatus::Damaged { why } => return Err(StoreError::Damaged { node, why }),
         }
         let (done, sha256) = self.listing()?;
         if done.files.contains_key(file) {
@@ -258,6 +272,10 @@ impl NodeDir {
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         self.check_writable()?;
         let marker = done::load(self.fs(), &self.path)?;
+        if let Marker::Foreign { format } = marker {
+            // Of a newer build, perhaps: its work is not thrown away unasked.
+            return Err(done::refuse_format(&self.path, format));
+        }
         if !matches!(marker, Marker::Absent) {
             if done::status(self.fs(), &self.path, &marker)? == NodeStatus::Done {
                 return Err(StoreError::Finished { node: self.path.clone() });
@@ -274,25 +292,18 @@ impl NodeDir {
 
     /// DONE and its SHA-256.
     fn listing(&self) -> Result<(Done, String), StoreError> {
-        let why = match done::load(self.fs(), &self.path)? {
-            Marker::Listing { done, sha256 } => return Ok((done, sha256)),
-            Marker::Malformed(why) => why,
-            Marker::Absent => "it has no DONE".to_owned(),
-        };
-        Err(StoreError::NotFinished { node: self.path.clone(), why })
+        let node = self.path.clone();
+        match done::load(self.fs(), &self.path)? {
+            Marker::Listing { done, sha256 } => Ok((done, sha256)),
+            Marker::Malformed(why) => Err(StoreError::Damaged { node, why }),
+            Marker::Foreign { format } => Err(done::refuse_format(&node, format)),
+            Marker::Absent => Err(StoreError::NotFinished { node, why: "it has no DONE".to_owned() }),
+        }
     }
 
     fn read_checked(&self, file: &str, content: &Content) -> Result<Vec<u8>, StoreError> {
         let bytes = self.read(file)?.ok_or_else(|| self.missing(file))?;
-        let found = Content::of(&bytes);
-        if found != *content {
-            return Err(StoreError::Corrupt {
-                path: self.path.join(file),
-                node: self.path.clone(),
-                expected: content.sha256.clone(),
-                found: found.sha256,
-            });
-        }
+        content.check(&self.path.join(file), &bytes)?;
         Ok(bytes)
     }
 

@@ -85,6 +85,8 @@ pub enum OutputError {
 fn same(path: &Path, input: &Path) -> String {
     if path == input {
         "one of the files".to_owned()
+    } else if input.is_dir() {
+        format!("a file in {}", input.display())
     } else {
         format!("the same file as {}", input.display())
     }
@@ -98,6 +100,8 @@ fn also(path: &Path, other: &Path) -> String {
 #[derive(Debug)]
 pub struct Outputs {
     inputs: Vec<Known>,
+    /// Folders that are read.
+    folders: Vec<Known>,
     outputs: Vec<Known>,
     replace: bool,
 }
@@ -122,7 +126,16 @@ impl Outputs {
             place: resolved(path).unwrap_or_else(|_| path.to_owned()),
             id: path.metadata().ok().and_then(|metadata| id(&metadata)),
         };
-        Self { inputs: inputs.into_iter().map(known).collect(), outputs: Vec::new(), replace }
+        let inputs = inputs.into_iter().map(known).collect();
+        Self { inputs, folders: Vec::new(), outputs: Vec::new(), replace }
+    }
+
+    /// For a command that also reads what lies in this folder, or this file: no file in it is replaced.
+    #[must_use]
+    pub fn reading(mut self, folder: &Path) -> Self {
+        let place = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        self.folders.push(Known { given: folder.to_owned(), place, id: None });
+        self
     }
 
     /// Adds an output whose folder exists.
@@ -170,6 +183,9 @@ impl Outputs {
         };
         let known = Known { id: id(&metadata), ..known };
         let known = self.not_an_input(known)?;
+        if let Some(folder) = self.folders.iter().find(|folder| known.place.starts_with(&folder.place)) {
+            return Err(OutputError::Input { path: known.given, input: folder.given.clone() });
+        }
         if let Some((kind, advice)) = kind(&metadata) {
             return Err(OutputError::NotAFile { path: path.to_owned(), kind, advice });
         }
@@ -272,126 +288,4 @@ fn id(_: &Metadata) -> Option<Id> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::RealFs;
-    use crate::faulty::FaultyFs;
-    use std::fs;
-    use tempfile::{TempDir, tempdir};
-
-    fn folder() -> (TempDir, PathBuf) {
-        let folder = tempdir().unwrap();
-        let path = folder.path().to_owned();
-        fs::create_dir(path.join("sub")).unwrap();
-        fs::write(path.join("in"), "input").unwrap();
-        fs::write(path.join("old"), "old").unwrap();
-        (folder, path)
-    }
-
-    #[test]
-    fn a_file_that_exists_is_replaced_only_when_asked_for() {
-        let (_folder, dir) = folder();
-        let refused = Outputs::new([], false).add(&dir.join("old"));
-        assert!(matches!(refused, Err(OutputError::Exists { .. })), "{refused:?}");
-        let mut outputs = Outputs::new([], true);
-        outputs.add(&dir.join("old")).unwrap();
-        outputs.write(&RealFs, &dir.join("old"), b"new").unwrap();
-        assert_eq!(fs::read(dir.join("old")).unwrap(), b"new");
-    }
-
-    #[test]
-    fn an_input_is_never_an_output_however_it_is_spelled() {
-        let (_folder, dir) = folder();
-        fs::hard_link(dir.join("in"), dir.join("hard")).unwrap();
-        for name in ["in", "./in", "sub/../in", "hard"] {
-            let mut outputs = Outputs::new([&*dir.join("in")], true);
-            let refused = outputs.add(&dir.join(name));
-            assert!(matches!(refused, Err(OutputError::Input { .. })), "{name}: {refused:?}");
-        }
-        // An input that is read through a link is the file behind it.
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink("in", dir.join("link")).unwrap();
-            let refused = Outputs::new([&*dir.join("link")], true).add(&dir.join("in"));
-            assert!(matches!(refused, Err(OutputError::Input { .. })), "{refused:?}");
-        }
-        assert_eq!(fs::read(dir.join("in")).unwrap(), b"input");
-    }
-
-    #[test]
-    fn two_outputs_are_two_files() {
-        let (_folder, dir) = folder();
-        for (first, second) in [("q", "./q"), ("q", "sub/../q"), ("new/q", "new/../new/q"), ("old", "old")] {
-            let mut outputs = Outputs::new([], true);
-            outputs.add_below(&dir.join(first)).unwrap();
-            let refused = outputs.add_below(&dir.join(second));
-            assert!(matches!(refused, Err(OutputError::Twice { .. })), "{second}: {refused:?}");
-        }
-        let mut outputs = Outputs::new([], true);
-        outputs.add(&dir.join("q")).unwrap();
-        outputs.add(&dir.join("sub/q")).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn what_is_no_regular_file_is_never_replaced() {
-        let (_folder, dir) = folder();
-        std::os::unix::fs::symlink("old", dir.join("link")).unwrap();
-        std::os::unix::fs::symlink("nowhere", dir.join("dangling")).unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
-        for (path, word) in [
-            (dir.join("link"), "a symbolic link"),
-            (dir.join("dangling"), "a symbolic link"),
-            (dir.join("sub"), "a folder"),
-            (dir.join("socket"), "a pipe or a device"),
-            ("/dev/null".into(), "a pipe or a device"),
-        ] {
-            let refused = Outputs::new([], true).add(&path).unwrap_err();
-            assert!(refused.to_string().contains(word), "{refused}");
-        }
-        for path in [dir.join("sub/"), dir.join(".."), PathBuf::from("/")] {
-            let refused = Outputs::new([], true).add(&path).unwrap_err();
-            assert!(
-                matches!(refused, OutputError::NoName { .. } | OutputError::NotAFile { .. }),
-                "{refused}"
-            );
-        }
-    }
-
-    #[test]
-    fn nothing_is_written_into_a_finished_node_or_a_folder_that_is_not_there() {
-        let (_folder, dir) = folder();
-        fs::create_dir_all(dir.join("node/inner")).unwrap();
-        fs::write(dir.join("node/DONE"), "{}").unwrap();
-        for path in ["node/x", "node/inner/x", "sub/../node/x", "node/new/x"] {
-            let refused = Outputs::new([], true).add_below(&dir.join(path));
-            assert!(matches!(refused, Err(OutputError::Sealed { .. })), "{path}: {refused:?}");
-        }
-        let refused = Outputs::new([], true).add(&dir.join("none/x"));
-        assert!(matches!(refused, Err(OutputError::NoFolder { .. })), "{refused:?}");
-    }
-
-    #[test]
-    fn content_is_on_the_disk_before_it_takes_the_name() {
-        let (_folder, dir) = folder();
-        let mut outputs = Outputs::new([], false);
-        outputs.add(&dir.join("q")).unwrap();
-        let fs = FaultyFs::default();
-        let mut parts =
-            |to: &mut dyn Write| [b"two ", b"part"].iter().try_for_each(|part| to.write_all(*part));
-        outputs.write_with(&fs, &dir.join("q"), &mut parts).unwrap();
-        assert_eq!(fs.trace(), ["create_new", "write", "write", "sync", "size", "rename"]);
-        assert_eq!(fs::read(dir.join("q")).unwrap(), b"two part");
-    }
-
-    #[test]
-    fn a_name_that_was_taken_since_is_not_replaced() {
-        let (_folder, dir) = folder();
-        let mut outputs = Outputs::new([], false);
-        outputs.add(&dir.join("q")).unwrap();
-        fs::write(dir.join("q"), "another's").unwrap();
-        let refused = outputs.write(&RealFs, &dir.join("q"), b"mine");
-        assert!(matches!(refused, Err(OutputError::Exists { .. })), "{refused:?}");
-        assert_eq!(fs::read(dir.join("q")).unwrap(), b"another's");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! A run directory: one process writes it, anybody reads it, and it survives both being killed.
 
-use crate::atomic::{create_dirs, parent, read_if_there, remove_orphans, write_atomic};
+use crate::atomic::{parent, read_if_there, remove_orphans, write_below};
 use crate::lock::{self, Lock};
 use crate::{Fs, Journal, NodeDir, StoreError, names};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,14 @@ impl Inner {
 }
 
 impl RunDir {
+    /// Whether a run can have this name: one component of a path, the same on every system.
+    ///
+    /// # Errors
+    /// [`StoreError::BadName`].
+    pub fn check_name(name: &str) -> Result<(), StoreError> {
+        names::check_name(name)
+    }
+
     /// Opens the run `root/name` for writing, alone: creates it if need be, locks it, and removes the
     /// temporary files of writers that were killed. The lock is the operating system's and ends with the
     /// process. Cost: one listing per directory of the run.
@@ -71,23 +79,17 @@ impl RunDir {
         &self.inner.path
     }
 
-    /// Writes a file below the run in one step, creating directories on the way. See [`write_atomic`].
+    /// Writes a file below the run in one step, creating directories on the way. See [`write_below`].
     ///
     /// # Errors
     /// [`StoreError::Escapes`], [`StoreError::BadName`] for the store's own files,
-    /// [`StoreError::ReadOnly`], [`StoreError::Io`].
+    /// [`StoreError::ReadOnly`], [`StoreError::Foreign`], [`StoreError::Io`].
     pub fn write(&self, relative: impl AsRef<Path>, bytes: &[u8]) -> Result<(), StoreError> {
         let relative = relative.as_ref();
         names::check_relative_for_writing(relative)?;
         let path = self.inner.path.join(relative);
         self.inner.check_writable(&path)?;
-        match relative.parent() {
-            Some(below) if !below.as_os_str().is_empty() => {
-                create_dirs(&*self.inner.fs, &self.inner.path, below)?;
-            }
-            _ => {}
-        }
-        write_atomic(&*self.inner.fs, &path, bytes)
+        write_below(&*self.inner.fs, &self.inner.path, relative, bytes)
     }
 
     /// The content of a file below the run, `None` when there is none.

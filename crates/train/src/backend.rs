@@ -93,6 +93,16 @@ pub trait Evaluator {
     /// As [`Evaluator::logits`], or where λ has another number of weights.
     fn logits_between(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<Logits, EvaluateError>;
 
+    /// The network with its running statistics measured on these images, as they are in training, in order and without
+    /// augmentation: they belong to no network any more where weights were combined. Networks without any come back as they
+    /// are.
+    ///
+    /// # Errors
+    /// As [`Evaluator::logits`].
+    fn reestimated(&mut self, params: &Params) -> Result<Params, EvaluateError> {
+        Ok(params.clone())
+    }
+
     /// Statistics of every layer's channels, see [`Network::statistics`].
     ///
     /// # Errors

@@ -48,7 +48,7 @@ pub enum TrainError {
         cause: String,
     },
     /// The images do not fit the network.
-    #[error("training images of side {images}, the network takes {network}")]
+    #[error("training images of side {images}, the network takes {network}; build it for the images' side")]
     Side {
         /// Side of the images.
         images: usize,
@@ -65,7 +65,7 @@ pub enum TrainError {
         backend: String,
     },
     /// A checkpoint could not be kept.
-    #[error("checkpoint at step {step}")]
+    #[error("the checkpoint at step {step} could not be kept")]
     Checkpoint {
         /// Steps done.
         step: u64,
@@ -98,8 +98,16 @@ pub enum EvaluateError {
         /// Networks given.
         networks: usize,
     },
+    /// REPAIR on a backend that does not see a network's channels.
+    #[error(
+        "{backend} cannot set the statistics of a network's channels (REPAIR); set metrics.repair_images=0"
+    )]
+    NoRepair {
+        /// The backend.
+        backend: &'static str,
+    },
     /// The images do not fit the network.
-    #[error("images of side {images}, the network takes {network}")]
+    #[error("images of side {images}, the network takes {network}; build it for the images' side")]
     Side {
         /// Side of the images.
         images: usize,
@@ -128,5 +136,105 @@ impl From<candle_core::Error> for EvaluateError {
 impl From<PredictionError> for EvaluateError {
     fn from(error: PredictionError) -> Self {
         Self::Model(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place_in_training(error: &TrainError) -> usize {
+        match error {
+            TrainError::Batch { .. } => 0,
+            TrainError::Beyond { .. } => 1,
+            TrainError::NonFinite { .. } => 2,
+            TrainError::Assembly { .. } => 3,
+            TrainError::Side { .. } => 4,
+            TrainError::Coupled { .. } => 5,
+            TrainError::Checkpoint { .. } => 6,
+            TrainError::Device(_) => 7,
+            TrainError::Kernel(_) => 8,
+        }
+    }
+
+    #[test]
+    fn every_error_of_training_says_what_is_wrong() {
+        let told = [
+            (
+                TrainError::Batch { batch: 9, images: 8 },
+                "batch of 9 images from a training set of 8, expected 1 ≤ batch ≤ 8",
+            ),
+            (TrainError::Beyond { step: 9, end: 8 }, "the state is at step 9, the segment ends at step 8"),
+            (
+                TrainError::NonFinite { step: 7, epoch: 2, rate: 0.5 },
+                "loss, gradient or update is not finite at step 7 (epoch 2, learning rate 0.5). Lower the peak learning rate, lengthen the warm-up or clip the gradient; checkpoints from before are good",
+            ),
+            (
+                TrainError::Assembly { step: 3, cause: "it panicked".into() },
+                "no batch for step 3, the thread that assembles them ended early: it panicked",
+            ),
+            (
+                TrainError::Side { images: 64, network: 32 },
+                "training images of side 64, the network takes 32; build it for the images' side",
+            ),
+            (
+                TrainError::Coupled { backend: "this machine's CPU".into() },
+                "in this network the images of a batch depend on each other (its statistics are over the batch), and this machine's CPU computes them apart. Train it with a backend that takes whole batches",
+            ),
+            (
+                TrainError::Checkpoint { step: 3, source: "no space".into() },
+                "the checkpoint at step 3 could not be kept",
+            ),
+            (
+                TrainError::Device(GpuError::Launch { kernel: "add".into(), found: "700 threads".into() }),
+                "kernel add: 700 threads",
+            ),
+            (TrainError::Kernel(candle_core::Error::msg("sizes")), "sizes"),
+        ];
+        let mut seen = [false; 9];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place_in_training(error)] = true;
+        }
+        assert_eq!(seen, [true; 9], "every variant is told");
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place_in_evaluating(error: &EvaluateError) -> usize {
+        match error {
+            EvaluateError::Model(_) => 0,
+            EvaluateError::Device(_) => 1,
+            EvaluateError::Weights { .. } => 2,
+            EvaluateError::Side { .. } => 3,
+        }
+    }
+
+    #[test]
+    fn every_error_of_evaluating_says_what_is_wrong() {
+        let told = [
+            (
+                EvaluateError::Model(ModelError::CentredKernels { model: "vit" }),
+                "the network could not be evaluated",
+            ),
+            (
+                EvaluateError::Device(GpuError::Launch { kernel: "add".into(), found: "700 threads".into() }),
+                "the device could not evaluate the network",
+            ),
+            (
+                EvaluateError::Weights { weights: 3, networks: 2 },
+                "3 weights for a combination of 2 networks, expected one for each",
+            ),
+            (
+                EvaluateError::Side { images: 64, network: 32 },
+                "images of side 64, the network takes 32; build it for the images' side",
+            ),
+        ];
+        let mut seen = [false; 4];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place_in_evaluating(error)] = true;
+        }
+        assert_eq!(seen, [true; 4], "every variant is told");
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod batch;
 mod cpu;
 mod error;
 pub mod gpu;
@@ -13,12 +14,14 @@ mod state;
 mod teach;
 
 pub use backend::{Backend, Evaluator, StepSum, Trainer, Trial};
-pub use cpu::{Batch, Cpu, Stepper};
+pub use batch::{Batch, Batches, OwnedBatch};
+pub use cpu::{Cpu, Stepper};
 pub use error::{EvaluateError, TrainError};
 pub use gpu::Gpu;
-pub use optimiser::{Moments, Optimiser, Rule};
+pub use mixture::Mixture;
+pub use optimiser::{Moments, Optimiser, Rule, squared_length};
 pub use recipe::{Examples, Recipe};
-pub use segment::{Outcome, Segment, SegmentObserver, run};
+pub use segment::{Outcome, Segment, SegmentObserver, extent, run};
 pub use speed::{Steps, seconds_per_image, timed_steps};
 pub use state::{EpochRow, StateError, TrainState};
-pub use teach::{KeptTargets, Teacher, Teaching};
+pub use teach::{Ask, KeptTargets, Teacher, Teaching, learn};

@@ -7,11 +7,14 @@ use rayon::prelude::*;
 
 /// Room for the parameters of a combination, which stays from one to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Mixture(Vec<Vec<f32>>);
+pub struct Mixture(Vec<Vec<f32>>);
 
 impl Mixture {
     /// Σ λᵢ θᵢ, each parameter in PyTorch's order; the same bits for all backends.
-    pub(crate) fn of(
+    ///
+    /// # Errors
+    /// Where the networks are not of this layout, or λ has another number of weights.
+    pub fn of(
         &mut self,
         network: &Network,
         networks: &[&Params],

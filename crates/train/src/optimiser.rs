@@ -40,7 +40,10 @@ impl Rule {
     }
 
     /// Update number `update` (from 1) of one parameter. Returns whether all stayed finite.
-    pub(crate) fn update(
+    ///
+    /// # Panics
+    /// Where there are other moments than [`Rule::moments`] says.
+    pub fn update(
         &self,
         rate: f64,
         update: u64,
@@ -76,11 +79,29 @@ impl Optimiser {
         Self { rule: Rule::Sgd { momentum, l2 }, clip_norm: None }
     }
 
+    /// What gradients of this length over all parameters are multiplied by before the update; nothing where they are not
+    /// too long.
+    pub fn shrink(&self, norm: f64) -> Option<f32> {
+        self.clip_norm.filter(|longest| norm > *longest).map(|longest| (longest / norm) as f32)
+    }
+
     /// Adam with PyTorch's coefficients, without clipping.
     pub fn adam() -> Self {
         let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, l2: 0.0, weight_decay: 0.0 };
         Self { rule, clip_norm: None }
     }
+}
+
+/// Σ g² in sixteen sums of f64, so that it is vectorised and hardly rounds.
+pub fn squared_length(gradient: &[f32]) -> f64 {
+    let mut sums = [0.0f64; 16];
+    let (chunks, rest) = gradient.as_chunks::<16>();
+    for chunk in chunks {
+        for (sum, g) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(*g) * f64::from(*g);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>()
 }
 
 /// The moments of an optimiser between two steps.

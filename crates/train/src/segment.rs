@@ -80,11 +80,10 @@ pub fn run(
 }
 
 /// Steps of an epoch, and the segment's last; refuses what cannot be trained.
-pub(crate) fn extent(
-    network: &Network,
-    recipe: &Recipe,
-    segment: &Segment,
-) -> Result<(u64, u64), TrainError> {
+///
+/// # Errors
+/// [`TrainError::Batch`], [`TrainError::Side`], [`TrainError::Beyond`].
+pub fn extent(network: &Network, recipe: &Recipe, segment: &Segment) -> Result<(u64, u64), TrainError> {
     let (images, batch) = (recipe.examples.images.len(), recipe.batch);
     if batch == 0 || batch > images {
         return Err(TrainError::Batch { batch, images });

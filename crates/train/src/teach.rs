@@ -4,7 +4,7 @@ use crate::Batch;
 use basin_core::Params;
 use basin_ensemble::LogitObjective;
 use basin_kernels::loss::{LossSum, Target, loss};
-use basin_kernels::{Activation, CpuLayers, Inference, Role, Weights};
+use basin_kernels::{CpuLayers, Inference, Role, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ impl Teacher {
     }
 
     /// Values in the network's order, each in PyTorch's.
-    pub(crate) fn params(&self) -> &[Vec<f32>] {
+    pub fn params(&self) -> &[Vec<f32>] {
         &self.params
     }
 
@@ -85,18 +85,25 @@ impl Teaching {
     }
 }
 
-/// Loss and gradient of a few images' logits; the gradient is multiplied by `scale`.
-pub(crate) fn learn(
-    network: &Network,
+/// What gives a teacher's logits `[n, classes]` on images: how, is the backend's.
+pub type Ask<'a> = dyn Fn(&Teacher, &[f32]) -> Result<Vec<f32>> + 'a;
+
+/// Loss and gradient of a few images' logits `[n, classes]`; the gradient is multiplied by `scale`.
+///
+/// # Errors
+/// When a teacher cannot be asked.
+pub fn learn(
     teaching: &Teaching,
+    classes: usize,
     logits: &[f32],
     Batch { images, labels, slots, .. }: Batch<'_>,
     scale: f32,
+    ask: &Ask<'_>,
 ) -> Result<LossSum> {
     match teaching {
         Teaching::Labels => Ok(loss(logits, labels, Target::Labels, scale)),
         Teaching::Teachers { teachers, label_weight, temperature, kept } => {
-            let target = |images: &[f32]| target(network, teachers, *temperature as f32, images);
+            let target = |images: &[f32]| target(teachers, classes, *temperature as f32, images, ask);
             let target = match kept {
                 Some(kept) => kept.rows(images, slots, target)?,
                 None => target(images)?,
@@ -105,36 +112,38 @@ pub(crate) fn learn(
             Ok(loss(logits, labels, Target::Teacher { logits: &target, label_weight, temperature }, scale))
         }
         Teaching::Custom { objective, teacher } => {
-            let taught = teacher.as_ref().map(|teacher| forward(network, teacher, images)).transpose()?;
-            let taught = taught.as_ref().map(|t| &*t.data);
+            let taught = teacher.as_ref().map(|teacher| ask(teacher, images)).transpose()?;
             // For the count of correct images; loss and gradient are the objective's, which finds zeros.
             let mut sum = loss(logits, labels, Target::Labels, scale);
             sum.gradient.fill(0.0);
-            sum.loss = objective.loss(logits, labels, taught, &mut sum.gradient);
+            sum.loss = objective.loss(logits, labels, taught.as_deref(), &mut sum.gradient);
             sum.gradient.iter_mut().for_each(|g| *g *= scale);
             Ok(sum)
         }
     }
 }
 
-fn forward(network: &Network, teacher: &Teacher, images: &[f32]) -> Result<Rc<Activation>> {
-    network.forward(&mut Inference::new(CpuLayers::new(teacher.weights()?)), &Rc::new(network.input(images)?))
+/// A teacher's logits by the CPU's kernels, on the calling thread.
+pub(crate) fn forward(network: &Network, teacher: &Teacher, images: &[f32]) -> Result<Vec<f32>> {
+    let layers = CpuLayers::new(teacher.weights()?);
+    let taught = network.forward(&mut Inference::new(layers), &Rc::new(network.input(images)?))?;
+    Ok(taught.data.to_vec())
 }
 
 /// The logits that a student is trained towards, `[n, classes]`.
 fn target(
-    network: &Network,
     teachers: &[Arc<Teacher>],
+    classes: usize,
     temperature: f32,
     images: &[f32],
+    ask: &Ask<'_>,
 ) -> Result<Vec<f32>> {
-    let taught =
-        teachers.iter().map(|teacher| forward(network, teacher, images)).collect::<Result<Vec<_>>>()?;
-    let each: Vec<&[f32]> = taught.iter().map(|taught| &*taught.data).collect();
-    Ok(match each[..] {
-        [only] => only.to_vec(),
-        _ => together(&each, network.classes(), temperature),
-    })
+    let mut taught = teachers.iter().map(|teacher| ask(teacher, images)).collect::<Result<Vec<_>>>()?;
+    if taught.len() == 1 {
+        return Ok(taught.swap_remove(0));
+    }
+    let each: Vec<&[f32]> = taught.iter().map(Vec::as_slice).collect();
+    Ok(together(&each, classes, temperature))
 }
 
 /// The targets of every image in every repetition of its augmentation, each computed when it is first asked for. A row

@@ -35,7 +35,7 @@ pub(crate) enum Failure {
     File(#[from] FileError),
     /// Two networks are not of one architecture.
     #[error("{} and {} are not of one architecture:\n{}\ngive checkpoints of one network",
-        a.display(), b.display(), shown(problems))]
+        a.display(), b.display(), all(problems))]
     Architectures { a: PathBuf, b: PathBuf, problems: Vec<String> },
     /// Tensors that would be weights but for their type.
     #[error("{}: {problem}", path.display())]
@@ -96,6 +96,13 @@ impl Failure {
             Self::Store(_) | Self::Print(_) => 8,
         }
     }
+}
+
+/// Every problem on a line of its own: of two architectures nobody can guess the rest.
+fn all(problems: &[impl Display]) -> String {
+    let lines: Vec<String> =
+        problems.iter().map(|problem| format!("  {}", problem.to_string().trim_start())).collect();
+    lines.join("\n")
 }
 
 /// The first few problems.

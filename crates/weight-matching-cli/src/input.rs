@@ -98,8 +98,7 @@ pub(crate) fn choose(
 ) -> Result<Chosen, Failure> {
     let argument = asked.spec.as_str();
     if argument.ends_with(".toml")
-        && let Some(spec) =
-            std::fs::read_to_string(argument).ok().and_then(|t| PermutationSpec::from_toml(&t).ok())
+        && let Some(spec) = specs::read(argument).ok().and_then(|t| PermutationSpec::from_toml(&t).ok())
     {
         let names: Vec<&str> = spec.iter().map(|(name, _)| name).collect();
         networks.iter_mut().for_each(|network| network.count_as_weights(names.iter().copied()));

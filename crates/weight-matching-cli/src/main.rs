@@ -32,6 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Failure> {
+    basin_store::survive_file_size_limit()?;
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are results, the rest is bad usage.

@@ -142,6 +142,11 @@ fn running(name: &str, spec: &PermutationSpec, params: &Params, mut told: Told) 
     Some(Running { program: found.program, whole: true, exact })
 }
 
+/// The text of a spec's file.
+pub(crate) fn read(name: &str) -> std::io::Result<String> {
+    basin_core::read_regular_text(Path::new(name), 1 << 24)
+}
+
 fn is_file(name: &str) -> bool {
     name.ends_with(".toml")
 }
@@ -149,7 +154,7 @@ fn is_file(name: &str) -> bool {
 fn named_spec(name: &str) -> Result<PermutationSpec, Failure> {
     if is_file(name) {
         let refusal = |reason: String| Failure::Usage(format!("--spec {name}: {reason}"));
-        let text = std::fs::read_to_string(name).map_err(|error| refusal(error.to_string()))?;
+        let text = read(name).map_err(|error| refusal(error.to_string()))?;
         return PermutationSpec::from_toml(&text).map_err(|error| refusal(error.to_string()));
     }
     find(name)

@@ -39,7 +39,9 @@ pub use order::VisitingOrder;
 pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
 
 // The words of the interface, so that this crate is the only one a user has to name.
-pub use basin_core::{Array, Citation, Digest, Params, ParamsError, Rng, SeedTree, Simplex, SimplexError};
+pub use basin_core::{
+    Array, Citation, Difference, Digest, Params, ParamsError, Rng, SeedTree, Simplex, SimplexError,
+};
 /// Networks, permutations and activations in files.
 ///
 /// ```no_run

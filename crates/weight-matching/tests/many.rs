@@ -265,7 +265,8 @@ fn networks_that_cannot_be_matched_are_refused() {
     assert_eq!(refused(&[&good, &good, &broken]), MultiMatchingError::NonFinite { network: 2, parameter });
     assert_eq!(
         refused(&[&good, &wide]).to_string(),
-        "networks 0 and 1 cannot be matched: the networks differ at parameter 0.weight: [3, 2] against [4, 2]"
+        "networks 0 and 1 cannot be matched: the networks differ at 3 parameters:\n  0.weight: [3, 2] against [4, 2]\n  \
+         0.bias: [3] against [4]\n  1.weight: [2, 3] against [2, 4]"
     );
     let foreign = PermutationSpec::resnet(20).unwrap();
     let error = multi_pcd(&foreign, &[&good, &good], &options).unwrap_err();

@@ -203,7 +203,8 @@ fn networks_of_different_widths_and_foreign_specs_are_refused() {
     let error = weight_matching(&mlp(&["h"]), &narrow, &wide, &options).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "reference and target cannot be matched: the networks differ at parameter 0.weight: [3, 2] against [4, 2]"
+        "reference and target cannot be matched: the networks differ at 3 parameters:\n  0.weight: [3, 2] against [4, 2]\n  \
+         0.bias: [3] against [4]\n  1.weight: [2, 3] against [2, 4]"
     );
     let resnet = PermutationSpec::resnet(20).unwrap();
     let error = weight_matching(&resnet, &narrow, &narrow, &options).unwrap_err();

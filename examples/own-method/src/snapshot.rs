@@ -25,7 +25,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn new(config: &Config) -> Self {
-        Self { cycle: config.int(CYCLE.name), peak: config.float("train.peak_lr") }
+        Self { cycle: config.int(&CYCLE), peak: config.train().peak_lr }
     }
 }
 

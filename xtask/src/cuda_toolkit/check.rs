@@ -2,6 +2,7 @@
 
 use super::Kit;
 use super::compiler::{Compiler, run};
+use basin_core::{say, warn};
 use std::path::Path;
 use std::process::Command;
 
@@ -30,7 +31,7 @@ pub(super) fn kernels(kit: &Kit, compiler: &Compiler, target: &Path) -> Result<(
     let mut compile = Command::new(target.join("release/examples/compile_kernels"));
     compile.arg(&folder).args(TARGETS);
     compile.env("BASIN_CUDA_LIBRARIES", std::env::join_paths(kit.library_folders()).unwrap_or_default());
-    eprintln!("compiling the kernels");
+    warn("compiling the kernels");
     run(&mut build)?;
     let said = run(&mut compile)?;
     let mut count = 0;
@@ -42,13 +43,14 @@ pub(super) fn kernels(kit: &Kit, compiler: &Compiler, target: &Path) -> Result<(
         ptxas.args(["--warn-on-spills", "--gpu-name", &target, "--output-file"]).arg(output).arg(path);
         let said = run(&mut ptxas).map_err(|reason| format!("ptxas refuses {line}: {reason}"))?;
         if !said.is_empty() {
-            eprintln!("{}", said.trim());
+            warn(said.trim());
         }
         count += 1;
     }
     if count == 0 {
         return Err("no kernel was compiled: the example compile_kernels named no file".into());
     }
-    println!("kernels    {count} programs compiled and assembled in {}", folder.display());
+    say(&format!("kernels    {count} programs compiled and assembled in {}", folder.display()))
+        .map_err(|e| format!("cannot write the standard output: {e}"))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Where the CUDA compiler comes from: a toolkit that is installed, or NVIDIA's packages from the Python index.
 
 use super::{executable, write_if_changed};
+use basin_core::warn;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -83,7 +84,7 @@ impl Compiler {
         let mark = |package: &str| marks.join(package);
         let fresh: Vec<&str> = wanted.into_iter().filter(|package| !mark(package).exists()).collect();
         if !fresh.is_empty() {
-            eprintln!("taking {} from the Python index", fresh.join(", "));
+            warn(&format!("taking {} from the Python index", fresh.join(", ")));
             let mut pip = Command::new(&python);
             pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--no-input"]);
             pip.arg("--disable-pip-version-check").args(&fresh);

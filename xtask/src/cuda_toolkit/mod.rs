@@ -9,6 +9,7 @@ mod compiler;
 mod declarations;
 mod stand_ins;
 
+use basin_core::{say, warn};
 use compiler::{Compiler, Extent};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,20 +79,19 @@ struct Options {
 /// `cargo xtask cuda-toolkit`.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     if arguments.iter().any(|argument| argument == "-h" || argument == "--help") {
-        print!("{HELP}");
-        return ExitCode::SUCCESS;
+        return crate::told(HELP);
     }
     let options = match parse(arguments) {
         Ok(options) => options,
         Err(reason) => {
-            eprint!("error: {reason}\n\n{HELP}");
+            warn(&format!("error: {reason}\n\n{}", HELP.trim_end()));
             return ExitCode::from(2);
         }
     };
     match make(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("error: {reason}");
+            warn(&format!("error: {reason}"));
             ExitCode::from(1)
         }
     }
@@ -148,15 +148,15 @@ fn make(options: &Options) -> Result<(), String> {
     write_if_changed(&dir.join(VARIABLES), &variables(&dir, &compiler))?;
     let kit = Kit::read(&dir).ok_or_else(|| format!("{} cannot be read again", dir.display()))?;
     let (major, minor) = compiler.version;
-    println!("compiler   CUDA {major}.{minor} in {}", compiler.home.display());
-    println!("stand-ins  {functions} functions in {}", dir.join("lib").display());
+    let told = |text: String| say(&text).map_err(|e| format!("cannot write the standard output: {e}"));
+    told(format!("compiler   CUDA {major}.{minor} in {}", compiler.home.display()))?;
+    told(format!("stand-ins  {functions} functions in {}", dir.join("lib").display()))?;
     if options.check {
         check::kernels(&kit, &compiler, &target)?;
     }
-    println!("\nBuild with CUDA, by hand or as part of `cargo xtask reproduce --device cuda`:\n");
-    println!("  . {}", dir.join(VARIABLES).display());
-    println!("  cargo build --release --package basin-cli --features cuda");
-    Ok(())
+    told("\nBuild with CUDA, by hand or as part of `cargo xtask reproduce --device cuda`:\n".to_owned())?;
+    told(format!("  . {}", dir.join(VARIABLES).display()))?;
+    told("  cargo build --release --package basin-cli --features cuda".to_owned())
 }
 
 /// The variables in the shell's words.
@@ -177,6 +177,12 @@ fn variables(dir: &Path, compiler: &Compiler) -> String {
 
 /// Writes a text where it is not there already, so that nothing looks newer than it is; says whether it wrote.
 fn write_if_changed(path: &Path, text: &str) -> Result<bool, String> {
+    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(format!(
+            "{} is a link, a folder or a device, expected a regular file; remove it",
+            path.display()
+        ));
+    }
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(false);
     }

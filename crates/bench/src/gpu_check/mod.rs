@@ -80,7 +80,7 @@ fn run_on(
     let mut answers = Answers::new(queue.device(), trainer.images(), left_out);
     let folder = options.out.join(report::folder(&queue.device()));
     // Made first: an hour's work is not lost to a folder that cannot be written.
-    let mut report = Report::begin(&folder, deadline, &mut answers, say)?;
+    let mut report = Report::begin(&folder, options.force, deadline, &mut answers, say)?;
     for check in checks() {
         let found = check.run(queue);
         report.checked(&check, found)?;

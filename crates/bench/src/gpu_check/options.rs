@@ -2,7 +2,6 @@
 
 use super::networks::{self, Measured};
 use basin_gpu::Precision;
-use basin_reproduce::device::precision;
 use basin_reproduce::exit::Usage;
 use clap::Args;
 use std::path::PathBuf;
@@ -22,6 +21,9 @@ pub struct Options {
     /// Folder in which to make the folder DATE-GPU with gpu-check.json
     #[arg(long, value_name = "DIR", default_value = "benches/runs")]
     pub out: PathBuf,
+    /// Replace the file of an earlier check of the same day
+    #[arg(long)]
+    pub force: bool,
     /// Images per step
     #[arg(long, default_value_t = 128)]
     pub batch: usize,
@@ -61,7 +63,7 @@ impl Options {
         }
         let by_name = |name: &str| {
             let unknown = || Usage(format!("--precisions: {name:?}, expected some of f32,tf32,bf16"));
-            precision(name).ok_or_else(unknown)
+            Precision::named(name).ok_or_else(unknown)
         };
         let precisions = self.precisions.split(',').map(by_name).collect::<Result<_, _>>()?;
         Ok((networks::parse(&self.networks)?, precisions))

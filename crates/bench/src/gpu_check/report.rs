@@ -7,10 +7,10 @@ use anyhow::Result;
 use basin_gpu::GpuError;
 use basin_gpu::check::{Check, Found};
 use basin_reproduce::exit::WrongKernels;
-use basin_store::{Fs, RealFs, StoreError, write_atomic};
+use basin_store::{Fs, Outputs, RealFs, StoreError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The file of the answers.
 pub(super) const FILE: &str = "gpu-check.json";
@@ -69,6 +69,7 @@ struct Failed {
 pub(super) struct Report<'a> {
     pub(super) answers: &'a mut Answers,
     folder: &'a Path,
+    outputs: Outputs,
     deadline: Deadline,
     say: &'a mut dyn FnMut(&str) -> Result<()>,
     /// Of the first failure.
@@ -76,22 +77,28 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Makes the folder.
+    /// Makes the folder. A file of answers that is there is replaced only with `replace`.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`basin_store::OutputError`].
     pub(super) fn begin(
         folder: &'a Path,
+        replace: bool,
         deadline: Deadline,
         answers: &'a mut Answers,
         say: &'a mut dyn FnMut(&str) -> Result<()>,
     ) -> Result<Self> {
+        let file = folder.join(FILE);
+        Outputs::new([], replace).add_below(&file)?;
+        // From here on it is ours, and written anew after every answer.
+        let mut outputs = Outputs::new([], true);
+        outputs.add_below(&file)?;
         RealFs.create_dir_all(folder).map_err(|cause| StoreError::Io {
             operation: "create the directory",
             path: folder.to_owned(),
             cause,
         })?;
-        Ok(Self { answers, folder, deadline, say, error: None })
+        Ok(Self { answers, folder, outputs, deadline, say, error: None })
     }
 
     /// A kernel's check. A failure is an answer, too.
@@ -198,7 +205,7 @@ impl<'a> Report<'a> {
         self.answers.seconds = self.deadline.passed();
         let mut text = serde_json::to_vec_pretty(&self.answers)?;
         text.push(b'\n');
-        Ok(write_atomic(&RealFs, &self.folder.join(FILE), &text)?)
+        Ok(self.outputs.write(&RealFs, &self.folder.join(FILE), &text)?)
     }
 }
 
@@ -215,15 +222,5 @@ pub(super) fn slug(device: &str) -> String {
 
 /// The day in UTC, as in 2026-11-21.
 pub(super) fn date(time: SystemTime) -> String {
-    let days = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
-    // Years that begin in March have their leap day last: 400 of them are 146 097 days, and months from March on are
-    // 153 days per five. Day 0 is 719 468 days after the first of March of year 0.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", 400 * era + year + next)
+    basin_store::utc(time)[..10].to_owned()
 }

@@ -11,6 +11,7 @@ fn options(out: &Path) -> Options {
     Options {
         peer: None,
         out: out.to_owned(),
+        force: false,
         batch: 2,
         networks: networks::DEFAULT.into(),
         precisions: "f32,bf16".into(),

@@ -1,7 +1,7 @@
 //! What can be asked of `basin bench`, and the ranges of it.
 
 use basin_gpu::Precision;
-use basin_reproduce::device::{CUDA, precision};
+use basin_reproduce::device::CUDA;
 use basin_reproduce::exit::Usage;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -131,7 +131,7 @@ impl Options {
     /// # Errors
     /// [`Usage`] for an unknown device or precision, and for what a device does not measure.
     pub(crate) fn on_device(&self) -> Result<Option<Precision>, Usage> {
-        let Some(precision) = precision(&self.precision) else {
+        let Some(precision) = Precision::named(&self.precision) else {
             return Err(Usage(format!("--precision {}, expected f32, tf32 or bf16", self.precision)));
         };
         match self.device.as_str() {

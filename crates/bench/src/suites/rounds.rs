@@ -7,9 +7,10 @@ use super::spread::{Spread, rounded};
 use super::{Options, machine};
 use anyhow::{Context, Result};
 use basin_reproduce::exit::Usage;
-use basin_store::{Fs, RealFs, StoreError};
+use basin_store::{Fs, OutputError, Outputs, RealFs, StoreError};
 use serde::Serialize;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Steps before anything is measured: caches, page tables and thread pools fill.
@@ -151,18 +152,24 @@ impl<'a> Bench<'a> {
         let line = serde_json::to_string(line)?;
         (self.say)(&line)?;
         let Some(folder) = &self.options.out else { return Ok(()) };
-        let path = folder.join(self.options.suite.name()).with_extension("jsonl");
+        let path = file(self.options, folder);
         let written = RealFs.append(&path, format!("{line}\n").as_bytes());
         written.map_err(|cause| StoreError::Io { operation: "append to", path, cause })?;
         Ok(())
     }
 }
 
-/// Makes the folder of the lines, before any time is spent on them.
-fn create_folder(options: &Options) -> Result<(), StoreError> {
+/// The file of a suite's lines.
+fn file(options: &Options, folder: &Path) -> PathBuf {
+    folder.join(options.suite.name()).with_extension("jsonl")
+}
+
+/// Makes the folder of the lines, before any time is spent on them. Their file may be there, as lines are added to it.
+fn create_folder(options: &Options) -> Result<(), OutputError> {
     let Some(path) = options.out.clone() else { return Ok(()) };
+    Outputs::new([], true).add_below(&file(options, &path))?;
     let created = RealFs.create_dir_all(&path);
-    created.map_err(|cause| StoreError::Io { operation: "create the directory", path, cause })
+    Ok(created.map_err(|cause| StoreError::Io { operation: "create the directory", path, cause })?)
 }
 
 /// Seconds of each of `steps` steps, after one that brings our data back into the caches.

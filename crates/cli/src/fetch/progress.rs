@@ -2,7 +2,7 @@
 
 use basin_fetch::Event;
 use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Plain lines about the same stage come at most this often.
@@ -88,8 +88,8 @@ impl Progress {
     fn say(&mut self, text: &str) {
         self.line = Instant::now();
         match &self.bar {
-            Some(bar) => bar.suspend(|| drop(writeln!(std::io::stderr(), "{text}"))),
-            None => drop(writeln!(std::io::stderr(), "{text}")),
+            Some(bar) => bar.suspend(|| basin_core::warn(text)),
+            None => basin_core::warn(text),
         }
     }
 }

@@ -25,7 +25,10 @@ pub(crate) struct Format {
     subsets: bool,
     folder: &'static str,
     archive: &'static str,
-    md5: &'static str,
+    /// The archive's size in bytes, and its MD5.
+    published: (u64, &'static str),
+    /// MD5 of the training files and of the test files, as far as they are known.
+    contents: (&'static [&'static str], &'static [&'static str]),
     /// The versions that are published beside it.
     versions: [Version; 2],
 }
@@ -52,7 +55,17 @@ pub(crate) const CIFAR10: Format = Format {
     subsets: false,
     folder: "cifar-10-batches-bin",
     archive: "cifar-10-binary.tar.gz",
-    md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    published: (170_052_171, "c32a1d4ab5d03f1284b67883e8d87530"),
+    contents: (
+        &[
+            "5dd7e06a14cb22eb9f671a540d1b7c25",
+            "5ea93a67294ea407fff1d09f752e9692",
+            "942cd6a4bcdd0dd3c604fbe906cb4421",
+            "ae636b3ba5c66a11e91e8cb52e771fcb",
+            "53f37980c15c3d472c316c40844f3f0d",
+        ],
+        &["803d5f7f4d78ea53de84dbe85f74fb6d"],
+    ),
     versions: [
         Version {
             program: "Python",
@@ -80,7 +93,8 @@ pub(crate) const CIFAR100: Format = Format {
     subsets: true,
     folder: "cifar-100-binary",
     archive: "cifar-100-binary.tar.gz",
-    md5: "03b5dce01913d631647c71ecec9e9cb8",
+    published: (168_513_733, "03b5dce01913d631647c71ecec9e9cb8"),
+    contents: (&[], &[]),
     versions: [
         Version {
             program: "Python",
@@ -109,6 +123,15 @@ impl Format {
         }
     }
 
+    /// In what the content of a file is not the published one.
+    fn difference(&self, split: Split, place: usize, bytes: &[u8]) -> Option<String> {
+        let contents = if split == Split::Train { self.contents.0 } else { self.contents.1 };
+        let (expected, found) = (*contents.get(place)?, archive::md5(bytes));
+        let what = "a pixel or a label is another";
+        (found != expected)
+            .then(|| format!("is not the published file: md5 {found}, expected {expected}; {what}"))
+    }
+
     fn other(&self) -> &'static Format {
         if self.dataset == DatasetId::Cifar10 { &CIFAR100 } else { &CIFAR10 }
     }
@@ -118,18 +141,26 @@ impl Format {
     }
 }
 
-/// Loads one part of a CIFAR set.
-pub(crate) fn load(format: &Format, dir: &Path, split: Split) -> Result<ImageSet, DataError> {
+/// Loads one part of a CIFAR set. A file with another content than the published one is told.
+pub(crate) fn load(
+    format: &Format,
+    dir: &Path,
+    split: Split,
+    tell: &mut dyn FnMut(&str),
+) -> Result<ImageSet, DataError> {
     let (files, records) = format.files(split);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     match locate(format, dir, split)? {
         Place::Folder(folder) => {
-            for file in files {
+            for (place, file) in files.iter().enumerate() {
                 let path = folder::file(&folder, file)?.ok_or_else(|| {
                     folder::missing(folder.join(file), format!("restore it from {}", format.archive))
                 })?;
                 let bytes = read_file(format, &path, records)?;
                 append(format, &path, &bytes, &mut pixels, &mut labels)?;
+                if let Some(difference) = format.difference(split, place, &bytes) {
+                    tell(&format!("{} {difference}", path.display()));
+                }
             }
             if format.subsets {
                 check_balance(format, &folder.join(files[0]), &labels)?;
@@ -138,7 +169,9 @@ pub(crate) fn load(format: &Format, dir: &Path, split: Split) -> Result<ImageSet
         Place::Archive(path) => {
             let names: Vec<String> = files.iter().map(|file| format!("{}/{file}", format.folder)).collect();
             let length = records * format.record() as u64;
-            for (bytes, name) in archive::read_files(&path, format.md5, &names, length)?.iter().zip(&names) {
+            for (bytes, name) in
+                archive::read_files(&path, format.published, &names, length)?.iter().zip(&names)
+            {
                 append(format, &path.join(name), bytes, &mut pixels, &mut labels)?;
             }
         }

@@ -3,9 +3,12 @@
 
 use crate::folder::unreadable;
 use crate::{DataError, DatasetId};
+use basin_core::read_regular;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+
+/// Far above any of the lists: the longest has half a megabyte.
+const MOST_BYTES: u64 = 1 << 26;
 
 /// A line of `val_annotations.txt`.
 pub(super) struct Annotation {
@@ -74,7 +77,7 @@ pub(super) fn wrong(path: &Path, line: usize, expected: String, text: &str) -> D
 
 /// The lines that are not blank, with their numbers from 1.
 fn lines(path: &Path) -> Result<Vec<(usize, String)>, DataError> {
-    let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
+    let bytes = read_regular(path, MOST_BYTES).map_err(|source| unreadable(path, source))?;
     let text = match std::str::from_utf8(&bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {

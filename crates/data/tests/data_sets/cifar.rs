@@ -150,11 +150,37 @@ fn an_archive_that_is_not_the_published_one_is_refused() {
     fs::write(&path, b"half a download").unwrap();
     for place in [dir.path(), &path] {
         let error = error(DatasetId::Cifar10, place);
-        assert!(
-            matches!(&error, DataError::Checksum { expected, .. } if expected == "c32a1d4ab5d03f1284b67883e8d87530"),
-            "{error}"
-        );
+        assert!(matches!(&error, DataError::Length { least: 170_052_171, found: 15, .. }), "{error}");
     }
+    sparse(&path, 170_052_171, &[]);
+    let error = error(DatasetId::Cifar10, dir.path());
+    assert!(
+        matches!(&error, DataError::Checksum { expected, .. } if expected == "c32a1d4ab5d03f1284b67883e8d87530"),
+        "{error}"
+    );
+}
+
+/// What is told of a set that can be read.
+fn told(source: &Source, split: Split) -> Vec<String> {
+    let mut notes = Vec::new();
+    source.load_and_tell(split, &mut |note| notes.push(note.to_owned())).unwrap();
+    notes
+}
+
+#[test]
+fn a_file_with_another_content_and_a_subset_are_told() {
+    let dir = folder();
+    sparse(&dir.path().join("test_batch.bin"), BATCH, &[(7, 1)]);
+    let notes = told(&Source::folder(DatasetId::Cifar10, dir.path()), Split::Test);
+    let [note] = &notes[..] else { panic!("{notes:?}") };
+    for word in ["test_batch.bin is not the published file", "803d5f7f4d78ea53de84dbe85f74fb6d"] {
+        assert!(note.contains(word), "{word} in {note}");
+    }
+    fs::write(dir.path().join("test.bin"), cifar100_records(2)).unwrap();
+    let notes = told(&Source::folder(DatasetId::Cifar100, dir.path()), Split::Test);
+    assert_eq!(notes, ["cifar100 is a subset: 200 of 10000 test images"]);
+    let synthetic = Source { train_images: 20, ..Source::synthetic(0) };
+    assert_eq!(told(&synthetic, Split::Train), Vec::<String>::new());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tiny ImageNet folders, right and wrong, from three small JPEGs made with Pillow (`fixtures/jpegs.py`).
 
 use crate::tiny::{RED, WNIDS, load, official};
-use basin_data::{DataError, Split};
+use basin_data::{DataError, DatasetId, Source, Split};
 use std::fs;
 
 const SMALL: &[u8] = include_bytes!("../fixtures/small.JPEG");
@@ -109,4 +109,18 @@ fn torn_foreign_and_misfitting_images_are_named() {
     let error = load(dir.path(), Split::Train).unwrap_err();
     assert!(matches!(error, DataError::Extent { expected: 64, found: (48, 32), .. }), "{error}");
     named(&error);
+}
+
+#[test]
+fn fewer_classes_than_published_are_told_and_a_list_out_of_reason_is_not_read() {
+    let dir = official();
+    let mut notes = Vec::new();
+    let source = Source::folder(DatasetId::TinyImagenet, dir.path());
+    source.load_and_tell(Split::Train, &mut |note| notes.push(note.to_owned())).unwrap();
+    assert_eq!(notes, ["tiny-imagenet is a subset: 2 of 200 classes, 4 of 100000 training images"]);
+    let list = fs::File::options().write(true).open(dir.path().join("wnids.txt")).unwrap();
+    list.set_len(100 << 30).unwrap();
+    let start = std::time::Instant::now();
+    assert!(matches!(source.load(Split::Train), Err(DataError::Read { .. })));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }

@@ -158,10 +158,11 @@ fn an_archive_that_lacks_a_file_is_refused_with_its_name() {
 #[test]
 fn a_page_under_the_archives_name_is_refused_by_its_checksum() {
     let ((archive, _), dir) = (samples::sample(), tempfile::tempdir().unwrap());
-    fs::write(dir.path().join("set.tar.gz"), "<html>").unwrap();
+    let page = vec![b'<'; archive.bytes as usize];
+    fs::write(dir.path().join("set.tar.gz"), &page).unwrap();
     let error = get(&archive, dir.path(), &[]).unwrap_err();
     assert!(matches!(&error, FetchError::Checksum { expected, .. } if expected == archive.md5), "{error}");
-    assert_eq!(fs::read(dir.path().join("set.tar.gz")).unwrap(), b"<html>", "what the user has stays");
+    assert_eq!(fs::read(dir.path().join("set.tar.gz")).unwrap(), page, "what the user has stays");
 }
 
 #[test]

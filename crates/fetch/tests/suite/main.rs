@@ -3,7 +3,7 @@
 //!
 //! `server`: a scripted HTTP server. `samples`: small archives. `honest`: the ways in which it works.
 //! `resumed`: downloads in pieces. `faulty_servers`, `hostile`, `disks`: what must be refused, and how it is
-//! said. `readers`: what was fetched is what `basin-data` reads.
+//! said. `waiting`: what is not waited for, and what is not written through or shown. `readers`: what was fetched is what `basin-data` reads.
 
 mod disks;
 mod faulty_servers;
@@ -13,6 +13,7 @@ mod readers;
 mod resumed;
 mod samples;
 mod server;
+mod waiting;
 
 use basin_fetch::{Archive, Event, FetchError, Fetched, Patience, Request, fetch};
 use basin_store::{Fs, RealFs};
@@ -23,6 +24,7 @@ use std::time::Duration;
 const QUICK: Patience = Patience {
     connect: Duration::from_secs(20),
     stall: Duration::from_secs(20),
+    rate: 1 << 10,
     retries: 1,
     pause: Duration::from_millis(1),
 };

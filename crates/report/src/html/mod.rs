@@ -4,8 +4,9 @@ mod answer;
 pub(crate) mod escape;
 mod tables;
 
+use crate::environments_in_words;
 use crate::figures::Figure;
-use crate::number::{MISSING, duration, fixed, grouped};
+use crate::number::{MISSING, fixed, grouped};
 use crate::plot::{Reader, custom_properties, svg};
 use crate::render::Told;
 use crate::results::Results;
@@ -21,15 +22,11 @@ const STYLE: &str = include_str!("page.css");
 pub(crate) fn page(told: &Told<'_>) -> String {
     let results = told.telling.results;
     let name = escaped(&results.name);
-    let (light, dark) = (custom_properties(false), custom_properties(true));
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}</title>\n<style>\n\
-         :root{{color-scheme:light dark;{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n\
-         {STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{name}</h1>\n<p class=\"lede\">{}</p>\n",
-        escaped(&lede(&told.telling))
-    );
+    let lede = escaped(&lede(&told.telling));
+    let mut html = format!("{}<h1>{name}</h1>\n<p class=\"lede\">{lede}</p>\n", head(&name));
+    if let Some(differ) = environments_in_words(results) {
+        html += &format!("<p class=\"setup\">{}</p>\n", escaped(&differ));
+    }
     let (main, others) = match told.figures.split_first() {
         Some((main, others)) if main.is_main => (Some(main), others),
         _ => (None, &told.figures[..]),
@@ -44,6 +41,18 @@ pub(crate) fn page(told: &Told<'_>) -> String {
     html += &keys("Environment", &results.environment);
     html += &references(&told.citations);
     html + "</main>\n</body>\n</html>\n"
+}
+
+/// The beginning of a page, up to its content. The title is markup already.
+pub(crate) fn head(title: &str) -> String {
+    let (light, dark) = (custom_properties(false), custom_properties(true));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n\
+         :root{{color-scheme:light dark;{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n\
+         {STYLE}</style>\n</head>\n<body>\n<main>\n"
+    )
 }
 
 /// What columns mean, once for all tables.
@@ -114,7 +123,7 @@ fn cost(results: &Results) -> String {
     let entries = [
         ("Epochs trained", fixed(cost.epochs, 1)),
         ("Images seen", grouped(cost.images)),
-        ("Wall-clock time", duration(cost.wall_seconds)),
+        ("Time, last check of the files", "<a href=\"timing.html\">on their own page</a>".to_owned()),
     ];
     let entries: String =
         entries.iter().map(|(term, value)| format!("<div><dt>{term}</dt><dd>{value}</dd></div>\n")).collect();

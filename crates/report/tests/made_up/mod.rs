@@ -26,7 +26,7 @@ pub(crate) fn results(name: &str, dataset: &str, seeds: u64) -> Results {
             "train": {"epochs": 20, "batch": 128, "peak_lr": 0.1, "momentum": 0.9},
             "ensemble": {"methods": METHODS.map(|m| m.0), "members": 5},
         }),
-        cost: Cost { epochs: 390.0, images: 19_500_000, wall_seconds: 6_432.5 },
+        cost: Cost { epochs: 390.0, images: 19_500_000 },
         environment: json!({"cpu": "two Zen 3 cores", "threads": 2, "basin": "0.1.0", "os": "linux x86_64"}),
         ..Results::default()
     };

@@ -1,7 +1,7 @@
 //! A configuration file as a run writes it, `config.resolved.toml`, read back as settings.
 
 use super::preset::plain;
-use super::{ConfigError, FORMAT, Keys};
+use super::{ConfigError, FORMAT, Given, Keys};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -25,7 +25,8 @@ impl ConfigFile {
     pub fn read(path: &Path, known: &Keys) -> Result<Self, ConfigError> {
         let refused = |problems: Vec<String>| ConfigError { problems };
         let told = |what: String| vec![format!("  {}: {what}", path.display())];
-        let text = std::fs::read_to_string(path).map_err(|error| refused(told(error.to_string())))?;
+        let text =
+            basin_core::read_regular_text(path, 1 << 24).map_err(|error| refused(told(error.to_string())))?;
         let read =
             Self::parse(&text, known).map_err(|whats| refused(whats.into_iter().flat_map(told).collect()))?;
         Ok(Self { path: path.to_owned(), ..read })
@@ -65,6 +66,9 @@ impl ConfigFile {
             let checked = known.find(name).and_then(|key| key.parse(text));
             problems.extend(checked.err().map(|problem| problem.trim_start().to_owned()));
         }
+        let given: Vec<Given> =
+            settings.iter().map(|(key, _)| Given { place: key.clone(), key: key.clone() }).collect();
+        problems.extend(known.twice(&given).into_iter().map(|(_, problem)| problem.trim_start().to_owned()));
         if problems.is_empty() { Ok(Self { path: PathBuf::new(), settings, cases }) } else { Err(problems) }
     }
 }
@@ -88,10 +92,7 @@ mod tests {
         assert_eq!(read.to_json(), written.to_json());
         let over =
             Config::resolve_over(&Keys::default(), small, &file.settings, &[set("lr", "0.5")], &[]).unwrap();
-        assert_eq!(
-            (over.float("train.peak_lr"), over.int("train.epochs")),
-            (0.5, written.int("train.epochs"))
-        );
+        assert_eq!((over.train().peak_lr, over.train().epochs), (0.5, written.train().epochs));
     }
 
     #[test]
@@ -99,7 +100,7 @@ mod tests {
         let file = ConfigFile::parse("[data]\ndataset = \"cifar100\"\n", &Keys::default()).unwrap();
         let paper = SingleBasin.preset("paper").unwrap();
         let config = Config::resolve_over(&Keys::default(), paper, &file.settings, &[], &[]).unwrap();
-        assert_eq!(config.int("train.epochs"), 190);
+        assert_eq!(config.train().epochs, 190);
     }
 
     #[test]
@@ -116,6 +117,17 @@ mod tests {
         for one in expected {
             assert!(problems.iter().any(|problem| problem == one), "{one} in {problems:?}");
         }
+    }
+
+    #[test]
+    fn a_key_under_two_names_is_no_choice_of_one() {
+        let text = "tau = 1\n[ensemble]\ntemperature = 2\n";
+        let problems = ConfigFile::parse(text, &Keys::default()).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].contains("by tau") && problems[0].contains("by ensemble.temperature"),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! What a key is, and the table of the built-in ones. Adding a line here is all it takes to add a key.
+//! What a key is: its spellings, its default, what it accepts, and its words.
 
 use super::Value;
 use super::value::Range;
-use basin_models::Architecture;
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,18 +16,6 @@ pub struct Key {
     pub unit: &'static str,
     /// What it does.
     pub doc: &'static str,
-    /// Whether trained parameters depend on it (methods' own parameters enter through their recipes).
-    pub(super) identity: bool,
-}
-
-const fn key(
-    name: &'static str,
-    default: &'static str,
-    range: Range,
-    unit: &'static str,
-    doc: &'static str,
-) -> Key {
-    Key::new(name, default, range, unit, doc)
 }
 
 impl Key {
@@ -40,17 +27,13 @@ impl Key {
         unit: &'static str,
         doc: &'static str,
     ) -> Self {
-        Self { name, alias: None, default, range, unit, doc, identity: false }
+        Self { name, alias: None, default, range, unit, doc }
     }
 
     /// With another accepted spelling.
     #[must_use]
     pub const fn alias(self, alias: &'static str) -> Self {
         Self { alias: Some(alias), ..self }
-    }
-
-    const fn trains(self) -> Self {
-        Self { identity: true, ..self }
     }
 
     /// The default value.
@@ -86,6 +69,21 @@ impl Key {
         spellings.map(|known| strsim::levenshtein(known, name)).min().unwrap_or(0)
     }
 
+    /// Values at the ends of what it accepts, as one types them.
+    #[cfg(test)]
+    pub(super) fn extremes(&self) -> Vec<String> {
+        match self.range {
+            Range::Int(low, high) => vec![low.to_string(), high.to_string()],
+            Range::Float(low, low_in, high, high_in) => {
+                let within = if high.is_finite() { 0.5 * (low + high) } else { low + 1.0 };
+                let ends = [(low, low_in), (high, high_in), (within, true)];
+                ends.iter().filter(|(_, inside)| *inside).map(|(x, _)| format!("{x:?}")).collect()
+            }
+            Range::OneOf(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            _ => vec![self.default.to_owned()],
+        }
+    }
+
     /// What is wrong with the key itself, if anything.
     pub(super) fn fault(&self) -> Option<String> {
         let plain = |part: &str| {
@@ -108,221 +106,3 @@ impl Key {
         })
     }
 }
-
-const DATASETS: &[&str] = &["synthetic", "synthetic-100", "cifar10", "cifar100", "tiny-imagenet"];
-const UNIT: Range = Range::Float(0.0, true, 1.0, true);
-const POSITIVE: Range = Range::Float(0.0, false, f64::INFINITY, false);
-const STRENGTH: Range = Range::Float(0.0, true, 10.0, true);
-const COUNT: Range = Range::Int(1, u64::MAX);
-
-/// The built-in keys.
-pub const KEYS: &[Key] = &[
-    key("data.dataset", "synthetic", Range::OneOf(DATASETS), "name", "data set").trains(),
-    key("data.dir", "", Range::Path, "path", "folder with the official files; synthetic sets need none"),
-    key(
-        "data.train_images",
-        "0",
-        Range::Int(0, 1_000_000),
-        "images",
-        "use the first n training images; 0 = all",
-    )
-    .trains(),
-    key("data.test_images", "0", Range::Int(0, 1_000_000), "images", "use the first n test images; 0 = all"),
-    key("data.seed", "0", Range::Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set").trains(),
-    key(
-        "data.normalisation",
-        "dataset",
-        Range::OneOf(&["dataset", "imagenet", "half"]),
-        "name",
-        "channel statistics: the data set's own, ImageNet's, or 0.5 and 0.5",
-    ),
-    key(
-        "data.halved",
-        "no",
-        Range::OneOf(&["no", "yes"]),
-        "yes or no",
-        "images at half their height and width",
-    ),
-    key("model.name", "resnet20", Range::OneOf(&Architecture::NAMES), "name", "architecture").trains(),
-    key("model.width", "4", Range::Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier")
-        .trains(),
-    key(
-        "model.dropout",
-        "0",
-        Range::Float(0.0, true, 1.0, false),
-        "probability",
-        "dropout of the transformer; ResNets have none",
-    ),
-    key(
-        "model.residual_scale",
-        "1",
-        Range::Float(-10.0, true, 10.0, true),
-        "factor",
-        "initial scale of the last normalisation of every residual branch of a ResNet; at 0 a fresh network is its shortcuts",
-    ),
-    key(
-        "model.centred_kernels",
-        "no",
-        Range::OneOf(&["no", "yes"]),
-        "yes or no",
-        "initial kernels of a ResNet behind the stem sum to 0 for every output channel",
-    ),
-    key("train.epochs", "110", Range::Int(2, 1_000_000), "epochs", "length T of one member's training"),
-    key("train.batch", "128", Range::Int(1, 65_536), "images", "images per step").trains(),
-    key("train.peak_lr", "0.1", POSITIVE, "learning rate", "highest learning rate").alias("lr"),
-    key("train.warmup", "0.1", Range::Float(0.0, true, 1.0, false), "share of T", "linear warm-up"),
-    key("train.optimiser", "sgd", Range::OneOf(&["sgd", "adam", "adamw"]), "name", "update rule"),
-    key("train.momentum", "0.9", Range::Float(0.0, true, 1.0, false), "factor", "momentum of SGD").trains(),
-    key(
-        "train.l2",
-        "0.0001",
-        Range::Float(0.0, true, 1.0, false),
-        "per step",
-        "L2 coefficient on all parameters; with adamw the decoupled weight decay",
-    )
-    .alias("weight_decay")
-    .trains(),
-    key("train.adam_beta1", "0.9", Range::Float(0.0, true, 1.0, false), "factor", "decay of Adam's mean"),
-    key("train.adam_beta2", "0.999", Range::Float(0.0, true, 1.0, false), "factor", "decay of Adam's square"),
-    key(
-        "train.adam_epsilon",
-        "1e-8",
-        Range::Float(1e-30, true, 1.0, true),
-        "gradient",
-        "added to the root of Adam's square",
-    ),
-    key(
-        "train.clip_norm",
-        "0",
-        Range::Float(0.0, true, f64::INFINITY, false),
-        "norm",
-        "longest gradient; 0 = no clipping",
-    ),
-    key("augment.flip", "0.5", UNIT, "probability", "horizontal flip").trains(),
-    key("augment.crop_padding", "4", Range::Int(0, 32), "pixels", "zero padding before a random crop")
-        .trains(),
-    key("augment.brightness", "0.1", STRENGTH, "strength", "colour jitter, factor in 1 ± x").trains(),
-    key("augment.contrast", "0.1", STRENGTH, "strength", "colour jitter, factor in 1 ± x").trains(),
-    key("augment.saturation", "0.1", STRENGTH, "strength", "colour jitter, factor in 1 ± x").trains(),
-    key("augment.hue", "0.1", Range::Float(0.0, true, 0.5, true), "turns", "colour jitter, shift in ± x")
-        .trains(),
-    key("augment.zoom_low", "1", Range::Float(0.1, true, 10.0, true), "factor", "smallest random zoom")
-        .trains(),
-    key("augment.zoom_high", "1", Range::Float(0.1, true, 10.0, true), "factor", "largest random zoom")
-        .trains(),
-    key(
-        "augment.rotation",
-        "0",
-        Range::Float(0.0, true, 180.0, true),
-        "degrees",
-        "random rotation within ± x",
-    )
-    .trains(),
-    key(
-        "ensemble.methods",
-        "deep,constrained,swe,permuted,distilled,distilled-deep",
-        Range::Words,
-        "names",
-        "ensembles to build",
-    ),
-    key("ensemble.members", "5", Range::Int(2, 1000), "members", "ensemble size M").alias("M"),
-    key("ensemble.seeds", "0", Range::Seeds, "seeds", "one whole repetition per seed"),
-    key(
-        "ensemble.split_epoch",
-        "10",
-        COUNT,
-        "epochs",
-        "epoch t after which constrained and distilled runs split",
-    )
-    .alias("t"),
-    key(
-        "ensemble.after_split",
-        "continue",
-        Range::OneOf(&["continue", "restart"]),
-        "name",
-        "the schedule of constrained and distilled runs: the trunk's goes on, or a new one over T − t epochs",
-    ),
-    key("ensemble.swe_floor", "0.01", POSITIVE, "learning rate", "rate that SWE holds once reached"),
-    key("ensemble.label_weight", "0.2", UNIT, "share", "weight of the labels in the distillation loss")
-        .alias("beta"),
-    key("ensemble.temperature", "3", POSITIVE, "divisor of logits", "temperature of the distillation loss")
-        .alias("tau"),
-    key("ensemble.distil_last", "10", COUNT, "epochs", "last epochs distilled by the methods …-last"),
-    key(
-        "ensemble.replay_epochs",
-        "4",
-        Range::Int(1, 1000),
-        "epochs",
-        "after which the methods …-replayed repeat all augmentation, so that teachers' logits are kept",
-    ),
-    key(
-        "ensemble.imports",
-        "",
-        Range::Path,
-        "paths, with commas",
-        "files of the method imported: a safetensors file or PyTorch state dict for each member",
-    ),
-    key(
-        "metrics.combine",
-        "mean-probs",
-        Range::OneOf(&["mean-probs", "mean-logits"]),
-        "name",
-        "how members are averaged",
-    ),
-    key(
-        "metrics.draws",
-        "50",
-        Range::Int(2, 100_000),
-        "draws",
-        "Dirichlet draws N of the joint connectivity",
-    ),
-    key(
-        "metrics.connectivity_images",
-        "0",
-        Range::Int(0, 1_000_000),
-        "images",
-        "test images for connectivity; 0 = all",
-    ),
-    key(
-        "metrics.repair_images",
-        "0",
-        Range::Int(0, 1_000_000),
-        "images",
-        "training images on which networks between members get channel statistics in between (REPAIR), in memory at once; 0 = no repair",
-    ),
-    key("metrics.pairs", "5", COUNT, "pairs", "random pairs of members to interpolate between"),
-    key("metrics.line_points", "11", Range::Int(3, 1001), "points", "points on each line, ends included"),
-    key("metrics.ece_bins", "15", Range::Int(1, 10_000), "bins", "bins of the calibration error"),
-    key("run.device", "cpu", Range::OneOf(&["cpu", "cuda"]), "name", "where to train and evaluate")
-        .alias("device"),
-    key(
-        "run.precision",
-        "f32",
-        Range::OneOf(&["f32", "tf32", "bf16"]),
-        "name",
-        "arithmetic of products on cuda; parameters and sums are f32 in all",
-    )
-    .alias("precision"),
-    key(
-        "run.concurrent",
-        "1",
-        Range::Int(1, 64),
-        "networks",
-        "networks trained side by side, each as it would be alone; for small networks on a large device",
-    )
-    .alias("concurrent"),
-    key(
-        "run.threads",
-        "0",
-        Range::Int(0, 4096),
-        "threads",
-        "worker threads; 0 = all cores. Results do not depend on it",
-    ),
-    key(
-        "run.checkpoint_seconds",
-        "60",
-        Range::Float(0.0, true, 86_400.0, true),
-        "seconds",
-        "time between checkpoints",
-    ),
-];

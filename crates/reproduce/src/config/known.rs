@@ -5,6 +5,7 @@
 //! nodes as it does for built-in methods: through the recipe, so that nodes which do not depend on a value share work.
 
 use super::{KEYS, Key};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All keys of a run, each name once, keys of one section side by side.
@@ -16,7 +17,7 @@ pub struct Keys {
 impl Default for Keys {
     /// The built-in ones.
     fn default() -> Self {
-        Self { all: KEYS.into() }
+        Self { all: KEYS.as_slice().into() }
     }
 }
 
@@ -68,6 +69,20 @@ impl Keys {
         self.find(typed).is_ok_and(|key| key.name == name)
     }
 
+    /// Keys that were given more than once, each with a line that names all places; places of one key say how it was spelled.
+    pub fn twice(&self, given: &[Given]) -> Vec<(&'static str, String)> {
+        let mut places: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
+        for Given { place, key } in given {
+            if let Ok(known) = self.find(key) {
+                places.entry(known.name).or_default().push(place);
+            }
+        }
+        let several = places.into_iter().filter(|(_, places)| places.len() > 1);
+        several
+            .map(|(key, places)| (key, format!("  {key} is given {}; give it once", in_words(&places))))
+            .collect()
+    }
+
     /// As a table: name, default, allowed values, unit, doc.
     pub fn describe(&self) -> String {
         let line = |key: &Key| {
@@ -77,6 +92,23 @@ impl Keys {
         };
         self.iter().map(line).collect()
     }
+}
+
+/// A key that was given, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// As it was typed, with its value: `--set train.batch=8`, `--width 1`.
+    pub place: String,
+    /// The key as it was spelled there.
+    pub key: String,
+}
+
+/// `twice, by a and by b`, `3 times, by a, by b and by c`.
+fn in_words(places: &[&str]) -> String {
+    let (last, others) = places.split_last().unwrap_or((&"", &[]));
+    let times = if places.len() == 2 { "twice".to_owned() } else { format!("{} times", places.len()) };
+    let others: Vec<String> = others.iter().map(|place| format!("by {place}")).collect();
+    format!("{times}, {} and by {last}", others.join(", "))
 }
 
 /// The only one, if there is exactly one.
@@ -100,7 +132,7 @@ mod tests {
     fn keys_of_entries_are_set_checked_and_shown_like_others() {
         let keys = Keys::with(&[CYCLE, FLOOR]).unwrap();
         let config = Config::plain(&keys, &settings(&[("snapshot.epochs", "7"), ("floor", "0.5")])).unwrap();
-        assert_eq!((config.int(CYCLE.name), config.float(FLOOR.name)), (7, 0.5));
+        assert_eq!((config.int(&CYCLE), config.float(&FLOOR)), (7, 0.5));
         // One table per section, or it would not parse.
         let parsed: toml::Table = config.to_toml().parse().unwrap();
         assert_eq!(parsed["snapshot"]["epochs"].as_integer(), Some(7));
@@ -120,17 +152,52 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_given_more_than_once_is_told_with_every_place() {
+        let given = |pairs: &[(&str, &str)]| -> Vec<Given> {
+            pairs.iter().map(|(place, key)| Given { place: (*place).into(), key: (*key).into() }).collect()
+        };
+        let keys = Keys::default();
+        assert_eq!(
+            keys.twice(&given(&[("--set lr=1", "lr"), ("--width 1", "model.width"), ("--set x=1", "x")])),
+            []
+        );
+        let twice = keys.twice(&given(&[
+            ("--set train.batch=8", "train.batch"),
+            ("--set train.batch=9", "train.batch"),
+            ("--width 1", "model.width"),
+            ("--set batch=4", "batch"),
+            ("--set model.width=1", "model.width"),
+            // The same name in vain is no key.
+            ("--set x=1", "x"),
+            ("--set x=2", "x"),
+        ]));
+        let expected = [
+            (
+                "model.width",
+                "  model.width is given twice, by --width 1 and by --set model.width=1; give it once",
+            ),
+            (
+                "train.batch",
+                "  train.batch is given 3 times, by --set train.batch=8, by --set train.batch=9 and by --set batch=4; give \
+                 it once",
+            ),
+        ];
+        assert_eq!(twice, expected.map(|(key, text)| (key, text.to_owned())));
+    }
+
+    #[test]
     fn a_short_name_of_a_built_in_key_stays_its_own() {
         let keys = Keys::with(&[CYCLE]).unwrap();
         let config = Config::plain(&keys, &settings(&[("epochs", "9")])).unwrap();
-        assert_eq!((config.int("train.epochs"), config.int(CYCLE.name)), (9, 40));
+        assert_eq!((config.train().epochs, config.int(&CYCLE)), (9, 40));
     }
 
     #[test]
     fn the_keys_of_an_entry_name_no_nodes_of_others() {
         let (keys, without) = (Keys::with(&[CYCLE]).unwrap(), Config::plain(&Keys::default(), &[]).unwrap());
         let with = Config::plain(&keys, &settings(&[("snapshot.epochs", "7")])).unwrap();
-        assert_eq!(with.training_identity(), without.training_identity());
+        let images = basin_core::digest([&b"images"[..]]);
+        assert_eq!(with.training_identity(images), without.training_identity(images));
     }
 
     #[test]

@@ -2,23 +2,30 @@
 //!
 //! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network, a file,
 //! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit: the
-//! built-in ones ([`KEYS`]) and those that entries of the registry bring ([`Keys`]);
+//! built-in ones ([`KEYS`], read as typed sections) and those that entries of the registry bring ([`Keys`]);
 //! unknown keys are refused with the nearest known one; all problems are reported at once.
 
 mod file;
+mod identity;
 mod keys;
 mod known;
 mod preset;
+mod sections;
+mod typed;
 mod value;
 
 pub use file::ConfigFile;
-pub use keys::{KEYS, Key};
-pub use known::Keys;
+pub use keys::Key;
+pub use known::{Given, Keys};
 pub use preset::run_name;
+pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
+pub use typed::{AfterSplit, DeviceName, Statistics, UpdateRule};
 pub use value::{Range, Value};
 
+use basin_data::Normalisation;
 use basin_papers::Preset;
-use std::collections::BTreeMap;
+use sections::Sections;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
 
@@ -33,6 +40,17 @@ const DATA_DIR: &str = "data.dir";
 pub struct ConfigError {
     /// The problems.
     pub problems: Vec<String>,
+}
+
+/// A configuration as far as what was asked for makes one.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    /// Keys whose values were refused have those that they would have had without.
+    pub(crate) config: Config,
+    /// What was refused, a line each.
+    pub(crate) problems: Vec<String>,
+    /// The keys of refused values.
+    pub(crate) refused: BTreeSet<&'static str>,
 }
 
 /// Where a value came from.
@@ -67,6 +85,7 @@ impl fmt::Display for Origin {
 pub struct Config {
     keys: Keys,
     values: BTreeMap<&'static str, (Value, Origin)>,
+    sections: Sections,
 }
 
 impl Config {
@@ -94,13 +113,28 @@ impl Config {
         settings: &[(String, String)],
         varied: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
-        let mut problems = Vec::new();
+        let Settled { config, problems, .. } = Self::settle(keys, preset, file, settings, varied);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+
+    /// As [`Config::resolve_over`], with everything that is wrong beside what it comes to without that.
+    pub(crate) fn settle(
+        keys: &Keys,
+        preset: &Preset,
+        file: &[(String, String)],
+        settings: &[(String, String)],
+        varied: &[(&str, String)],
+    ) -> Settled {
+        let (mut problems, mut refused) = (Vec::new(), BTreeSet::new());
         let defaults = keys.iter().map(|key| (key.name, (key.default(), Origin::Default)));
         let mut values: BTreeMap<_, _> = defaults.collect();
         let mut put = |name: &str, text: &str, origin: Origin| match keys.find(name) {
             Ok(key) => match key.parse(text) {
                 Ok(value) => drop(values.insert(key.name, (value, origin))),
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    refused.insert(key.name);
+                    problems.push(problem);
+                }
             },
             Err(problem) => problems.push(problem),
         };
@@ -121,20 +155,13 @@ impl Config {
         file.iter().for_each(|(key, text)| put(key, text, Origin::File));
         settings.iter().for_each(|(key, text)| put(key, text, Origin::CommandLine));
         varied.iter().for_each(|(key, text)| put(key, text, Origin::Experiment));
-        let number = |name: &str| match &values[name].0 {
-            Value::Float(x) => *x,
-            other => panic!("{name} is {other:?}"),
-        };
-        let (low, high) = (number("augment.zoom_low"), number("augment.zoom_high"));
+        let sections = Sections::read(&values.iter().map(|(name, (value, _))| (*name, value)).collect());
+        let (low, high) = (sections.augment.zoom_low, sections.augment.zoom_high);
         if low > high {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
-        if problems.is_empty() {
-            Ok(Self { keys: keys.clone(), values })
-        } else {
-            Err(ConfigError { problems })
-        }
+        Settled { config: Self { keys: keys.clone(), values, sections }, problems, refused }
     }
 
     /// Resolves defaults and settings of the form `(key, text)`, without a preset.
@@ -151,47 +178,103 @@ impl Config {
         asked.map(|(key, _)| *key)
     }
 
-    /// A whole number. Panics when the key is unknown or of another type: a bug, not an input.
+    /// The images.
+    pub fn data(&self) -> &Data {
+        &self.sections.data
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Model {
+        &self.sections.model
+    }
+
+    /// Training of one network.
+    pub fn train(&self) -> &Train {
+        &self.sections.train
+    }
+
+    /// Augmentation of training images.
+    pub fn augment(&self) -> &Augment {
+        &self.sections.augment
+    }
+
+    /// Which ensembles, and what their methods take.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.sections.ensemble
+    }
+
+    /// What is measured, and how finely.
+    pub fn metrics(&self) -> &Metrics {
+        &self.sections.metrics
+    }
+
+    /// Where and how to run.
+    pub fn run(&self) -> &Run {
+        &self.sections.run
+    }
+
+    /// The channel statistics that normalise pixels.
+    pub fn normalisation(&self) -> Normalisation {
+        match self.data().normalisation {
+            Statistics::Dataset => self.data().dataset.normalisation(),
+            Statistics::ImageNet => Normalisation::IMAGENET,
+            Statistics::Half => Normalisation::HALF,
+        }
+    }
+
+    /// The whole number of a key that an entry of the registry brought.
+    ///
+    /// # Panics
+    /// When the key was not registered, or is of another type: a bug, not an input.
     #[track_caller]
-    pub fn int(&self, key: &str) -> u64 {
-        match self.value(key) {
+    pub fn int(&self, key: &Key) -> u64 {
+        match self.own(key) {
             Value::Int(x) => *x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
-    /// A number.
+    /// The number of such a key.
+    ///
+    /// # Panics
+    /// As [`Config::int`].
     #[track_caller]
-    pub fn float(&self, key: &str) -> f64 {
-        match self.value(key) {
+    pub fn float(&self, key: &Key) -> f64 {
+        match self.own(key) {
             Value::Float(x) => *x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
-    /// A word.
+    /// The word or path of such a key.
+    ///
+    /// # Panics
+    /// As [`Config::int`].
     #[track_caller]
-    pub fn text(&self, key: &str) -> &str {
-        match self.value(key) {
+    pub fn text(&self, key: &Key) -> &str {
+        match self.own(key) {
             Value::Text(x) => x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
-    /// A list of words.
+    /// The list of words of such a key.
+    ///
+    /// # Panics
+    /// As [`Config::int`].
     #[track_caller]
-    pub fn list(&self, key: &str) -> &[String] {
-        match self.value(key) {
+    pub fn list(&self, key: &Key) -> &[String] {
+        match self.own(key) {
             Value::List(x) => x,
-            other => panic!("{key} is {other:?}"),
+            other => panic!("{} is {other:?}", key.name),
         }
     }
 
     #[track_caller]
-    fn value(&self, key: &str) -> &Value {
-        match self.values.get(key) {
+    fn own(&self, key: &Key) -> &Value {
+        match self.values.get(key.name) {
             Some((value, _)) => value,
-            None => panic!("no key {key}: an entry's own keys are registered with it"),
+            None => panic!("no key {}: an entry's own keys are registered with it", key.name),
         }
     }
 
@@ -231,94 +314,7 @@ impl Config {
         }
         root.into()
     }
-
-    /// The part of the configuration that determines trained parameters, as text.
-    pub(crate) fn training_identity(&self) -> String {
-        let shapes_training = |name: &str| self.keys.iter().any(|key| key.name == name && key.identity);
-        let entry = |(name, (value, _)): (&&str, &(Value, Origin))| format!("{name}={}\n", value.toml());
-        self.values.iter().filter(|(name, _)| shapes_training(name)).map(entry).collect()
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use basin_paper_single_basin::SingleBasin;
-    use basin_papers::Paper;
-
-    fn resolve(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::resolve(&Keys::default(), SingleBasin.preset("quick").unwrap(), &settings, &[])
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_the_nearest() {
-        let error = resolve(&[("ensemble.temprature", "3")]).unwrap_err();
-        assert_eq!(error.problems, ["  unknown key ensemble.temprature; did you mean ensemble.temperature?"]);
-    }
-
-    #[test]
-    fn all_problems_are_reported_at_once() {
-        let error =
-            resolve(&[("beta", "1.5"), ("tau", "0"), ("members", "1"), ("train.batch", "many")]).unwrap_err();
-        assert_eq!(error.problems.len(), 4, "{error}");
-        assert!(
-            error.to_string().contains("ensemble.label_weight is 1.5, expected a number in 0 ≤ x ≤ 1"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_data_sets_own_section_applies_however_the_data_set_is_named() {
-        for key in ["data.dataset", "dataset"] {
-            let preset = SingleBasin.preset("paper").unwrap();
-            let config =
-                Config::resolve(&Keys::default(), preset, &[(key.into(), "cifar100".into())], &[]).unwrap();
-            assert_eq!((config.int("train.epochs"), config.int("ensemble.split_epoch")), (190, 40));
-        }
-    }
-
-    #[test]
-    fn short_misspellings_find_their_key() {
-        for (typed, meant) in
-            [("bach", "train.batch"), ("temprature", "ensemble.temperature"), ("epoch", "train.epochs")]
-        {
-            let error = resolve(&[(typed, "3")]).unwrap_err();
-            assert_eq!(error.problems, [format!("  unknown key {typed}; did you mean {meant}?")]);
-        }
-    }
-
-    #[test]
-    fn data_sets_are_those_that_can_be_loaded() {
-        let known: Vec<String> = basin_data::DatasetId::ALL.iter().map(ToString::to_string).collect();
-        let keys = Keys::default();
-        let key = keys.find("data.dataset").unwrap();
-        assert_eq!(key.allowed(), format!("one of {}", known.join(", ")));
-    }
-
-    #[test]
-    fn every_preset_resolves_and_every_key_is_documented() {
-        for preset in SingleBasin.presets() {
-            for dataset in ["synthetic", "cifar10", "cifar100", "tiny-imagenet"] {
-                for model in ["resnet20", "vit"] {
-                    let varied = [("data.dataset", dataset.into()), ("model.name", model.into())];
-                    Config::resolve(&Keys::default(), preset, &[], &varied).unwrap();
-                }
-            }
-        }
-        for key in KEYS {
-            assert!(
-                !key.doc.is_empty() && !key.unit.is_empty() && key.parse(&key.default().plain()).is_ok(),
-                "{key:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_resolved_toml_reads_back_to_the_same_values() {
-        let config = resolve(&[("seeds", "3,1")]).unwrap();
-        let parsed: toml::Table = config.to_toml().parse().unwrap();
-        assert_eq!(parsed["ensemble"]["seeds"].as_array().unwrap().len(), 2);
-        assert_eq!(config.list("ensemble.seeds"), ["3", "1"]);
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ mod programs;
 
 pub use programs::ProgramFolder;
 
-use crate::config::Config;
+use crate::config::{Config, DeviceName};
 use crate::exit::{NoDevice, Usage};
 use anyhow::Result;
 use basin_gpu::{Precision, Queue};
@@ -31,27 +31,20 @@ pub(crate) fn backend(device: Option<&OnDevice>) -> Box<dyn Backend> {
     }
 }
 
-/// The precision of that name.
-pub fn precision(name: &str) -> Option<Precision> {
-    [Precision::F32, Precision::Tf32, Precision::Bf16].into_iter().find(|precision| precision.name() == name)
-}
-
-/// The device that a configuration asks for, opened; none for the processor.
+/// The device that a configuration asks for, opened; none for the CPU.
 ///
 /// # Errors
 /// [`Usage`] for a precision that only devices have; those of [`open_cuda`].
 pub fn asked(config: &Config) -> Result<Option<OnDevice>> {
-    let name = config.text("run.precision");
-    let precision = precision(name).ok_or_else(|| Usage(format!("unknown precision {name}")))?;
-    if config.text("run.device") == CUDA {
-        return Ok(Some(OnDevice { queue: open_cuda()?, precision }));
-    }
-    match precision {
-        Precision::F32 => Ok(None),
-        _ => Err(Usage(format!(
-            "run.precision is {name}, which the processor does not have; add --device cuda"
-        ))
-        .into()),
+    let (device, precision) = (config.run().device, config.run().precision);
+    match (device, precision) {
+        (DeviceName::Cuda, _) => Ok(Some(OnDevice { queue: open_cuda()?, precision })),
+        (DeviceName::Cpu, Precision::F32) => Ok(None),
+        (DeviceName::Cpu, _) => {
+            let name = precision.name();
+            Err(Usage(format!("run.precision is {name}, which the CPU does not have; add --device cuda"))
+                .into())
+        }
     }
 }
 

@@ -51,7 +51,7 @@ fn folder(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
 
 impl ProgramStore for ProgramFolder {
     fn load(&self, key: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.file(key)?).ok()
+        RealFs.read(&self.file(key)?).ok()
     }
 
     fn keep(&self, key: &str, program: &[u8]) {

@@ -6,7 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// What is to be done, in hand, and done.
 #[derive(Debug)]
 pub(super) struct Handout {
-    inputs: Vec<Vec<NodeIndex>>,
+    /// Nodes that need a node.
+    dependents: Vec<Vec<NodeIndex>>,
     /// Passes of the longest chain of work that begins with a node.
     waiting: Vec<f64>,
     state: Mutex<State>,
@@ -16,6 +17,8 @@ pub(super) struct Handout {
 #[derive(Debug)]
 struct State {
     stages: Vec<Stage>,
+    /// Inputs of each node that are not done.
+    missing: Vec<usize>,
     stopped: bool,
 }
 
@@ -41,9 +44,17 @@ impl Handout {
                 waiting[input] = waiting[input].max(work[input] + waiting[node]);
             }
         }
+        let mut dependents = vec![Vec::new(); inputs.len()];
+        let mut missing = vec![0; inputs.len()];
+        for (node, inputs) in inputs.iter().enumerate() {
+            for &input in inputs {
+                dependents[input].push(node);
+                missing[node] += usize::from(!done[input]);
+            }
+        }
         let stages = done.iter().map(|&done| if done { Stage::Done } else { Stage::ToDo }).collect();
-        let state = Mutex::new(State { stages, stopped: false });
-        Self { inputs, waiting, state, changed: Condvar::new() }
+        let state = Mutex::new(State { stages, missing, stopped: false });
+        Self { dependents, waiting, state, changed: Condvar::new() }
     }
 
     /// The next node to work on, its inputs done; none when all are done or work is stopped. Waits while others work, also
@@ -54,9 +65,8 @@ impl Handout {
             if state.stopped || state.stages.iter().all(|&stage| stage == Stage::Done) {
                 return None;
             }
-            let to_do = (0..state.stages.len()).filter(|&i| state.stages[i] == Stage::ToDo);
-            let done = |&input: &NodeIndex| state.stages[input] == Stage::Done;
-            let ready = to_do.filter(|&i| self.inputs[i].iter().all(done));
+            let ready =
+                (0..state.stages.len()).filter(|&i| state.stages[i] == Stage::ToDo && state.missing[i] == 0);
             // The first of equals, in the plan's order.
             let next = ready.rev().max_by(|&a, &b| self.waiting[a].total_cmp(&self.waiting[b]));
             match next {
@@ -71,7 +81,10 @@ impl Handout {
 
     /// A node that was taken is done.
     pub(super) fn done(&self, node: NodeIndex) {
-        self.state().stages[node] = Stage::Done;
+        let mut state = self.state();
+        state.stages[node] = Stage::Done;
+        self.dependents[node].iter().for_each(|&dependent| state.missing[dependent] -= 1);
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -152,7 +165,7 @@ mod tests {
                 scope.spawn(|| {
                     while let Some(node) = handout.take() {
                         let before = finished.lock().unwrap().clone();
-                        assert!(handout.inputs[node].iter().all(|input| before.contains(input)), "{node}");
+                        assert!(graph().1[node].iter().all(|input| before.contains(input)), "{node}");
                         // Others come to wait meanwhile.
                         std::thread::sleep(std::time::Duration::from_millis(2));
                         finished.lock().unwrap().push(node);

@@ -5,18 +5,19 @@ mod node;
 mod observer;
 
 pub use node::FINAL;
-pub(crate) use node::RECORD;
+pub(crate) use node::{ENVIRONMENT, RECORD, unfit_state};
 pub use observer::EpochLine;
 pub(crate) use observer::METRICS;
 
 use crate::device::{self, OnDevice};
+use crate::history::Event;
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode};
 use crate::progress::Progress;
 use crate::{Experiment, Study, exit};
 use anyhow::{Context, Result};
 use basin_core::{Digest, Params, Record, TensorFile};
-use basin_store::{NodeDir, RunDir, StoreError};
+use basin_store::{NodeDir, NodeStatus, RunDir, StoreError};
 use handout::Handout;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -55,22 +56,38 @@ impl<'a> Executor<'a> {
         Ok(self.run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?)
     }
 
+    /// Which nodes are done, in the plan's order, as far as their seals and the sizes of their files tell. What the files hold
+    /// is checked whenever one is read.
+    ///
+    /// # Errors
+    /// [`exit::Damaged`] with every node that was finished and is no longer what it was: it is not computed again unasked.
+    pub fn done(&self) -> Result<Vec<bool>> {
+        let (mut done, mut nodes) = (Vec::with_capacity(self.plan.nodes.len()), Vec::new());
+        for node in &self.plan.nodes {
+            let dir = self.dir(node)?;
+            let status = dir.status()?;
+            done.push(status == NodeStatus::Done);
+            if let NodeStatus::Damaged { why } = status {
+                nodes.push(format!("{}: {why}", dir.name()));
+            }
+        }
+        match nodes.is_empty() {
+            true => Ok(done),
+            false => Err(exit::Damaged { run: self.run.path().to_owned(), nodes }.into()),
+        }
+    }
+
     /// Carries out every node that is not done, inputs first, up to `concurrent` of them side by side; on a device each
     /// of these on a queue of its own. What a node's files hold does not depend on what is worked on beside it.
     ///
     /// # Errors
     /// The first failure; the others then keep what they have and stop. What was finished stays finished.
     pub fn run(&self, device: Option<&OnDevice>, concurrent: usize, progress: &Progress) -> Result<()> {
-        let done = |node| -> Result<bool> {
-            let dir = self.dir(node)?;
-            let done = dir.is_done()?;
-            if done {
-                // A kill between the seal and the end of the clearing leaves some.
-                dir.clear_states()?;
-            }
-            Ok(done)
-        };
-        let done = self.plan.nodes.iter().map(done).collect::<Result<Vec<_>>>()?;
+        let done = self.done()?;
+        for (node, _) in self.plan.nodes.iter().zip(&done).filter(|(_, done)| **done) {
+            // A kill between the seal and the end of the clearing leaves some.
+            self.dir(node)?.clear_states()?;
+        }
         let handout = Handout::of(self.plan, &done);
         match concurrent.min(handout.left()) {
             0 => Ok(()),
@@ -142,12 +159,8 @@ impl<'a> Executor<'a> {
         let mut last = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let seconds = now.duration_since(std::mem::replace(&mut *last, now)).as_secs_f64();
-        let mut line =
-            serde_json::json!({ "event": event, "name": name, "key": key.to_string(), "seconds": seconds });
-        if let Some(error) = error {
-            line["error"] = error.into();
-        }
-        self.run.journal().append(&line)
+        let (event, name, key) = (event.to_owned(), name.to_owned(), key.to_string());
+        self.run.journal().append(&Event { event, name, key, seconds, error, verified: None })
     }
 
     /// The parameters of a finished node, in the network's order.

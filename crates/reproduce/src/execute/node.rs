@@ -3,6 +3,7 @@
 use super::Executor;
 use super::observer::{EpochLine, METRICS, Observer, write_rows};
 use crate::device::{self, OnDevice};
+use crate::environment::Maker;
 use crate::laboratory::Bench;
 use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
@@ -24,6 +25,8 @@ const MOMENTS: &str = "moments.safetensors";
 pub(crate) const RECORD: &str = "record.safetensors";
 /// What the node is.
 const NODE: &str = "node.toml";
+/// Where it was computed: one environment, or several in turn where an attempt went on from another's state.
+pub(crate) const ENVIRONMENT: &str = "environment.json";
 /// Images of the batch on which a transformed network must compute the same function.
 const PROBE: usize = 64;
 
@@ -38,6 +41,7 @@ impl Executor<'_> {
         stopped: &dyn Fn() -> bool,
     ) -> Result<()> {
         dir.write(NODE, self.describe(node).as_bytes())?;
+        note_maker(dir, device)?;
         let experiment = self.experiment(node);
         match &node.work {
             PlannedWork::Init { path } => {
@@ -66,7 +70,7 @@ impl Executor<'_> {
                 };
                 let record = bench.measure(&**probe)?;
                 dir.write(RECORD, &record.encode())?;
-                dir.finish(&[NODE, RECORD])?;
+                dir.finish(&[NODE, ENVIRONMENT, RECORD])?;
                 Ok(dir.clear_states()?)
             }
             PlannedWork::Transform { operation, inputs, path } => {
@@ -88,7 +92,7 @@ impl Executor<'_> {
                 let state = self.start(node, dir, &from, first, progress)?;
                 let per_epoch = experiment.steps_per_epoch(&trajectory.data);
                 let steps = (end - start) * per_epoch;
-                let checkpoint = Duration::from_secs_f64(experiment.config.float("run.checkpoint_seconds"));
+                let checkpoint = Duration::from_secs_f64(experiment.config.run().checkpoint_seconds);
                 let task = progress.begin(&node.name, node.passes, steps, state.step - first);
                 let kept = Instant::now();
                 let mut observer =
@@ -111,7 +115,7 @@ impl Executor<'_> {
 
     fn finish(&self, dir: &NodeDir, params: Params, others: &[&str]) -> Result<()> {
         dir.write(FINAL, &TensorFile { params, ..Default::default() }.encode())?;
-        let files: Vec<&str> = [NODE, FINAL].into_iter().chain(others.iter().copied()).collect();
+        let files: Vec<&str> = [NODE, ENVIRONMENT, FINAL].into_iter().chain(others.iter().copied()).collect();
         dir.finish(&files)?;
         Ok(dir.clear_states()?)
     }
@@ -131,8 +135,7 @@ impl Executor<'_> {
         match dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| progress.line(note));
-                let state =
-                    TrainState::decode(&bytes, &layout).with_context(|| dir.path().display().to_string())?;
+                let state = TrainState::decode(&bytes, &layout).with_context(|| unfit_state(dir))?;
                 // A state from before a later plan split this trajectory may lie behind the split.
                 if state.step >= first {
                     return Ok(state);
@@ -225,6 +228,29 @@ impl Executor<'_> {
             node.name, node.key
         )
     }
+}
+
+/// Notes where a node is computed, beside where the state was that its computation goes on from.
+fn note_maker(dir: &NodeDir, device: Option<&OnDevice>) -> Result<()> {
+    let own = Maker::here(device);
+    let before = dir.read(ENVIRONMENT)?.unwrap_or_default();
+    let before: Vec<Maker> = serde_json::from_slice(&before).unwrap_or_default();
+    let goes_on = before.iter().any(|maker| *maker != own) && dir.load_state()?.is_some();
+    let mut makers = if goes_on { before } else { Vec::new() };
+    if makers.last() != Some(&own) {
+        makers.push(own);
+    }
+    let text = serde_json::to_string_pretty(&makers)? + "\n";
+    Ok(dir.write(ENVIRONMENT, text.as_bytes())?)
+}
+
+/// Where a state that was kept whole does not fit: what to do about it.
+pub(crate) fn unfit_state(dir: &NodeDir) -> String {
+    format!(
+        "the state kept in {} is not one that this build can go on from; use the build that kept it, or delete its state-* \
+         files to compute the node from its beginning",
+        dir.path().display()
+    )
 }
 
 /// What a training goes on from.

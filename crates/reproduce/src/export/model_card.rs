@@ -4,8 +4,8 @@ use crate::exit::Usage;
 use crate::retell::Finding;
 use crate::status::{Node, read_plan};
 use anyhow::Result;
-use basin_core::bibtex;
-use basin_report::{Artifact, Ensemble, Results, Subject, TrainingCurve};
+use basin_core::{bibtex, is_plain};
+use basin_report::{Artifact, Ensemble, Results, Subject, TrainingCurve, markdown_escaped as escaped};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,9 +45,14 @@ fn card(finding: &Finding, node: &Node, source: &str, memberships: &Memberships<
     let objective = if node.objective.is_empty() { "cross-entropy" } else { &node.objective };
     let mut text = front_matter(node, dataset, accuracy);
     text += &format!(
-        "\n# {} of seed {seed}, {model} on {dataset}\n\nTrained by {objective} in the run `{}` of Basin. Parameters: \
-         `{source}/final.safetensors`, from the folder of the run's `results.json`.\n",
-        node.name, results.name
+        "\n# {} of seed {seed}, {} on {}\n\nTrained by {} in the run `{}` of Basin. Parameters: \
+         `{}/final.safetensors`, from the folder of the run's `results.json`.\n",
+        escaped(&node.name),
+        escaped(model),
+        escaped(dataset),
+        escaped(objective),
+        code(&results.name),
+        code(source)
     );
     text += "\n## Accuracy on the test images\n\n| ensemble | place in it | this network, % | whole ensemble, % |\n";
     text += "| :-- | --: | --: | --: |\n";
@@ -56,7 +61,8 @@ fn card(finding: &Finding, node: &Node, source: &str, memberships: &Memberships<
         let own = percent(ensemble.get_of(&Subject::Member(*place), "member-accuracy"));
         let whole = percent(ensemble.get("ensemble-accuracy"));
         let Ensemble { method, members, .. } = ensemble;
-        text += &format!("| {method}{case} | {place} of {members} | {own} | {whole} |\n");
+        let name = escaped(&format!("{method}{case}"));
+        text += &format!("| {name} | {place} of {members} | {own} | {whole} |\n");
     }
     if let Some(last) = curve(results, node).and_then(|curve| curve.points.last()) {
         text += &format!(
@@ -67,8 +73,29 @@ fn card(finding: &Finding, node: &Node, source: &str, memberships: &Memberships<
         );
     }
     text += &data(results.config_of(ensemble), dataset);
-    text += &format!("\n## Configuration\n\n```toml\n{}```\n", configuration(results.config_of(ensemble)));
-    text + &format!("\n## Citations\n\n```bibtex\n{}```\n", bibtex(&finding.citations))
+    text += &format!("\n## Configuration\n\n{}", fenced("toml", &configuration(results.config_of(ensemble))));
+    text + &format!("\n## Citations\n\n{}", fenced("bibtex", &bibtex(&finding.citations)))
+}
+
+/// Text inside of a span of code, which ends at the next mark.
+fn code(text: &str) -> String {
+    let shown = |c: char| {
+        if c == '`' {
+            '\''
+        } else if is_plain(c) {
+            c
+        } else {
+            ' '
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// A block of code, fenced by more marks than stand in it.
+fn fenced(language: &str, code: &str) -> String {
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{code}{fence}\n")
 }
 
 /// What model hubs read.
@@ -97,7 +124,8 @@ fn data(config: &Value, dataset: &str) -> String {
         Some(n) => format!("the first {n}"),
     };
     format!(
-        "\n## Data\n\n{dataset}: {} training images, {} test images. Test images took no part in training.\n",
+        "\n## Data\n\n{}: {} training images, {} test images. Test images took no part in training.\n",
+        escaped(dataset),
         images("train_images"),
         images("test_images")
     )
@@ -107,7 +135,9 @@ fn data(config: &Value, dataset: &str) -> String {
 fn configuration(config: &Value) -> String {
     let section = |name: &&str| {
         let keys = config[*name].as_object().into_iter().flatten();
-        let lines = keys.filter_map(|(key, value)| Some(format!("{key} = {}\n", toml_value(value)?)));
+        let bare = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        let named = keys.filter(|(key, _)| bare(key));
+        let lines = named.filter_map(|(key, value)| Some(format!("{key} = {}\n", toml_value(value)?)));
         format!("[{name}]\n{}", lines.collect::<String>())
     };
     ["data", "model", "train", "augment", "ensemble"].iter().map(section).collect::<Vec<_>>().join("\n")
@@ -126,4 +156,23 @@ fn curve<'a>(results: &'a Results, node: &Node) -> Option<&'a TrainingCurve> {
 
 fn percent(share: Option<f64>) -> String {
     share.filter(|share| share.is_finite()).map_or("–".to_owned(), |share| format!("{:.2}", 100.0 * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_does_not_end_where_it_says_so() {
+        assert_eq!(code("a`b\n\u{1b}c"), "a'b  c");
+        assert_eq!(fenced("toml", "x = 1\n"), "```toml\nx = 1\n```\n");
+        assert_eq!(fenced("toml", "x = \"````\"\n"), "`````toml\nx = \"````\"\n`````\n");
+    }
+
+    #[test]
+    fn only_plain_keys_are_configuration() {
+        let config = serde_json::json!({ "train": { "epochs": 3, "a = 1\n[b]": 2 } });
+        let told = configuration(&config);
+        assert!(told.contains("epochs = 3\n") && !told.contains("[b]"), "{told}");
+    }
 }

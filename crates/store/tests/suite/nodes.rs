@@ -1,7 +1,7 @@
 //! Nodes: unfinished until DONE holds, unchanged from then on.
 
 use crate::{node_of, open};
-use basin_store::{NodeCheck, NodeDir, NodeStatus, StoreError};
+use basin_store::{NodeCheck, NodeDir, NodeStatus, RealFs, StoreError, check_seal};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -15,7 +15,14 @@ fn finished(root: &Path) -> NodeDir {
 fn why(node: &NodeDir) -> String {
     match node.status().unwrap() {
         NodeStatus::ToDo { why } => why,
-        NodeStatus::Done => panic!("{node:?} is done"),
+        other => panic!("{node:?} is {other:?}"),
+    }
+}
+
+fn damage(node: &NodeDir) -> String {
+    match node.status().unwrap() {
+        NodeStatus::Damaged { why } => why,
+        other => panic!("{node:?} is {other:?}"),
     }
 }
 
@@ -31,11 +38,11 @@ fn a_node_is_to_do_until_done_and_the_reason_is_told() {
     node.finish(&["final"]).unwrap();
     assert!(node.is_done().unwrap());
     std::fs::write(node.path().join("final"), b"weigh").unwrap();
-    assert_eq!(why(&node), "final has 5 bytes, DONE says 7");
+    assert_eq!(damage(&node), "final has 5 bytes, DONE says 7");
     std::fs::remove_file(node.path().join("final")).unwrap();
-    assert_eq!(why(&node), "final is missing");
+    assert_eq!(damage(&node), "final is missing");
     std::fs::write(node.path().join("DONE"), b"").unwrap();
-    assert!(why(&node).starts_with("DONE cannot be read: "));
+    assert!(damage(&node).starts_with("DONE cannot be read: "));
 }
 
 #[test]
@@ -62,7 +69,10 @@ fn a_flipped_bit_in_a_result_is_told_with_both_hashes_and_the_directory_to_delet
         };
         assert_eq!((path.clone(), directory.as_path()), (node.path().join("final"), node.path()));
         assert!(expected.len() == 64 && found.len() == 64 && expected != found);
-        let action = format!("delete the directory {} and run the same command again", node.path().display());
+        let action = format!(
+            "delete the directory {} and start the run again to compute it anew",
+            node.path().display()
+        );
         assert!(error.to_string().ends_with(&action), "{error}");
     }
 }
@@ -203,8 +213,52 @@ fn a_marker_that_lists_nothing_or_cannot_be_read_is_damage() {
         std::fs::write(node.path().join("DONE"), done).unwrap();
         let NodeCheck::Damaged { problems } = node.check().unwrap() else { panic!("{done}") };
         assert!(problems[0].starts_with(words), "{problems:?}");
-        assert!(why(&node).starts_with(words), "{}", why(&node));
+        assert!(damage(&node).starts_with(words), "{}", damage(&node));
+        // Whoever reads from such a node is told of its damage, not of a file's name.
+        for refused in [node.read_verified("final").unwrap_err(), node.verify().unwrap_err()] {
+            let told =
+                matches!(refused, StoreError::Damaged { .. } | StoreError::UnknownFormat { found: 9, .. });
+            assert!(told, "{done:?}: {refused}");
+        }
     }
+    // What a newer build finished is not written over.
+    std::fs::write(node.path().join("DONE"), "{\"format\":9,\"tree\":[]}").unwrap();
+    assert!(matches!(
+        node.write("final", b"x"),
+        Err(StoreError::UnknownFormat { found: 9, expected: 1, .. })
+    ));
+    node.unseal().unwrap();
+    node.write("final", b"x").unwrap();
+}
+
+#[test]
+fn a_file_that_done_does_not_list_is_damage_and_not_a_bad_name() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    let error = node.read_verified("moments").unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("DONE does not list moments"), "{error}");
+    assert_eq!(node.read_listed("moments").unwrap(), None);
+    assert_eq!(node.read_listed("final").unwrap().unwrap(), b"weights");
+    std::fs::write(node.path().join("final"), b"weightr").unwrap();
+    assert!(matches!(node.read_listed("final"), Err(StoreError::Corrupt { .. })));
+}
+
+#[test]
+fn a_file_that_is_read_by_its_path_is_held_against_the_done_beside_it() {
+    let root = tempfile::tempdir().unwrap();
+    let node = finished(root.path());
+    let check = |name: &str, bytes: &[u8]| check_seal(&RealFs, &node.path().join(name), bytes);
+    check("final", b"weights").unwrap();
+    assert!(matches!(check("final", b"weightr"), Err(StoreError::Corrupt { .. })));
+    // Of a file of the user's own, DONE says nothing.
+    check("mine", b"anything").unwrap();
+    std::fs::write(node.path().join("DONE"), "{").unwrap();
+    assert!(matches!(check("final", b"weights"), Err(StoreError::Damaged { .. })));
+    // Nor does a file that happens to have its name.
+    std::fs::write(root.path().join("DONE"), "see you tomorrow").unwrap();
+    check_seal(&RealFs, &root.path().join("final"), b"weights").unwrap();
+    check_seal(&RealFs, &root.path().join("absent/final"), b"weights").unwrap();
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_root_that_cannot_hold_directories_is_told_by_path() {
 }
 
 #[test]
-fn a_directory_in_the_place_of_a_file_is_told_and_leaves_nothing_behind() {
+fn a_directory_in_the_place_file_is_told_and_leaves_nothing_behind() {
     let root = tempfile::tempdir().unwrap();
     let run = open(root.path());
     run.write("report/index.html", b"<p>").unwrap();
@@ -140,4 +140,43 @@ fn a_name_too_long_for_the_disk_is_an_error_and_not_a_panic() {
     let run = open(root.path());
     assert!(matches!(run.write("x".repeat(300), b"x"), Err(StoreError::Io { .. })));
     run.write(Path::new(&"x".repeat(255)), b"x").unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_links_in_a_run() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().unwrap();
+    let (run, victim) = (root.path().join("run"), root.path().join("victim"));
+    let elsewhere = root.path().join("elsewhere");
+    std::fs::create_dir_all(&run).unwrap();
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::write(&victim, "mine").unwrap();
+    let open = || RunDir::open(root.path(), "run", Arc::new(RealFs));
+
+    symlink(&victim, run.join(".lock")).unwrap();
+    let refused = open().unwrap_err();
+    assert!(refused.to_string().contains("symbolic link"), "{refused}");
+    std::fs::remove_file(run.join(".lock")).unwrap();
+
+    for target in [&victim, &root.path().join("absent")] {
+        symlink(target, run.join("journal.jsonl")).unwrap();
+        let refused = open().unwrap().journal().append(&1).unwrap_err();
+        assert!(refused.to_string().contains("symbolic link"), "{refused}");
+        std::fs::remove_file(run.join("journal.jsonl")).unwrap();
+    }
+    assert!(!root.path().join("absent").exists());
+
+    symlink(&elsewhere, run.join("report")).unwrap();
+    symlink(&victim, run.join("results.csv")).unwrap();
+    symlink(&elsewhere, run.join("nodes")).unwrap();
+    let open = open().unwrap();
+    for path in ["report/index.html", "report/deep/er.html", "results.csv"] {
+        let refused = open.write(path, b"x").unwrap_err();
+        assert!(matches!(refused, StoreError::Foreign { .. }), "{path}: {refused}");
+    }
+    let refused = open.node("deep-1", "00000000").unwrap().write("final", b"x").unwrap_err();
+    assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
+    assert!(std::fs::read_dir(&elsewhere).unwrap().next().is_none());
+    assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
 }

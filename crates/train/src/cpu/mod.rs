@@ -2,12 +2,10 @@
 //!
 //! A thread of its own assembles batches, a few ahead of the step that uses them; a step runs on all cores.
 
-mod batch;
 mod evaluate;
 mod step;
 mod trainer;
 
-pub use batch::Batch;
 pub use step::Stepper;
 
 use crate::segment::apart;

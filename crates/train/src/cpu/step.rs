@@ -4,8 +4,8 @@
 //! of shards; a shard runs forward and backward on a few images at a time, so that activations stay in cache;
 //! shard gradients are added in shard order. The result does not depend on the number of threads.
 
-use crate::teach::{Teaching, learn};
-use crate::{Batch, Moments, Optimiser, StepSum};
+use crate::teach::{Teaching, forward, learn};
+use crate::{Batch, Moments, Optimiser, StepSum, squared_length};
 use basin_core::{Array, Params};
 use basin_kernels::{Accumulators, Buffer, CpuLayers, Role, Tape, Weights};
 use basin_models::Network;
@@ -142,7 +142,9 @@ impl<'a> Stepper<'a> {
                 let output = network.forward(&mut tape, &input)?;
                 let logits = &tape.value(output)?.data;
                 let examples = Batch { images, labels: &batch.labels[range], dropout_seeds: &[], slots };
-                let part = learn(network, teaching, logits, examples, 1.0 / n as f32)?;
+                let (classes, ask) =
+                    (network.classes(), |teacher: &_, images: &_| forward(network, teacher, images));
+                let part = learn(teaching, classes, logits, examples, 1.0 / n as f32, &ask)?;
                 tape.backward(output, Buffer::copied(&part.gradient), gradients)?;
                 sum.loss += part.loss;
                 sum.correct += part.correct as u64;
@@ -177,7 +179,7 @@ impl<'a> Stepper<'a> {
     fn update(&mut self, rate: f64, norm: f64) -> bool {
         self.updates += 1;
         let (rule, update) = (self.optimiser.rule, self.updates);
-        let shrink = self.optimiser.clip_norm.filter(|longest| norm > *longest).map(|l| (l / norm) as f32);
+        let shrink = self.optimiser.shrink(norm);
         let usable = AtomicBool::new(true);
         let arrays = self.params.par_iter_mut().zip(&mut self.moments).zip(&mut self.gradients);
         let arrays = arrays.zip(&self.network.layout().params);
@@ -192,16 +194,4 @@ impl<'a> Stepper<'a> {
         });
         usable.into_inner()
     }
-}
-
-/// Σ g² in sixteen sums of f64, so that it is vectorised and hardly rounds.
-fn squared_length(gradient: &[f32]) -> f64 {
-    let mut sums = [0.0f64; 16];
-    let (chunks, rest) = gradient.as_chunks::<16>();
-    for chunk in chunks {
-        for (sum, g) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(*g) * f64::from(*g);
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>()
 }

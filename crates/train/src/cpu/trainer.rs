@@ -1,9 +1,8 @@
 //! The steps of a segment on the CPU, each done when it is begun.
 
 use super::Stepper;
-use super::batch::Supply;
 use crate::segment::extent;
-use crate::{Moments, Recipe, Segment, StepSum, TrainError, Trainer};
+use crate::{Batches, Moments, Recipe, Segment, StepSum, TrainError, Trainer};
 use basin_core::Params;
 use basin_models::Network;
 
@@ -11,7 +10,7 @@ use basin_models::Network;
 pub(super) struct CpuTrainer<'a> {
     recipe: &'a Recipe,
     stepper: Stepper<'a>,
-    supply: Supply,
+    batches: Batches,
     per_epoch: u64,
     step: u64,
     end: u64,
@@ -26,8 +25,8 @@ impl<'a> CpuTrainer<'a> {
         let (per_epoch, end) = extent(network, recipe, segment)?;
         let state = &segment.state;
         let stepper = Stepper::new(network, &state.params, &state.moments, recipe.optimiser)?;
-        let supply = Supply::new(recipe, state.step..end, network.dropout() > 0.0);
-        Ok(Self { recipe, stepper, supply, per_epoch, step: state.step, end })
+        let batches = Batches::new(recipe, state.step..end, network.dropout() > 0.0);
+        Ok(Self { recipe, stepper, batches, per_epoch, step: state.step, end })
     }
 }
 
@@ -38,12 +37,12 @@ impl Trainer for CpuTrainer<'_> {
             return Err(TrainError::Beyond { step: step + 1, end });
         }
         let rate = self.recipe.schedule.rate(step, self.per_epoch);
-        let Some(assembled) = self.supply.next() else {
-            let cause = self.supply.end().unwrap_or_default();
+        let Some(assembled) = self.batches.next() else {
+            let cause = self.batches.end().unwrap_or_default();
             return Err(TrainError::Assembly { step, cause });
         };
         let sum = self.stepper.step(assembled.batch(), &self.recipe.teaching, rate)?;
-        self.supply.give_back(assembled);
+        self.batches.give_back(assembled);
         self.step += 1;
         Ok(vec![sum])
     }

@@ -97,6 +97,17 @@ fn networks_that_do_not_go_together_are_refused() {
     refuse(dir, &ALIGN, 4, &["not of one architecture", "conv1.weight", "[2, 2, 3, 3] against [3, 3, 3, 3]"]);
     save(dir, "b.safetensors", &network(32, 2, 1));
     refuse(dir, &ALIGN, 4, &["not of one architecture", "absent"]);
+    // All that is missing, unexpected or misshaped, however much it is.
+    let (_, text) = fail(dir, &ALIGN);
+    let (short, long) = (network(20, 2, 1), network(32, 2, 1));
+    let differing = long.iter().filter(|(name, _)| short.get(name).is_none());
+    assert_eq!(
+        text.lines().filter(|line| line.contains(" against ")).count(),
+        differing.clone().count(),
+        "{text}"
+    );
+    differing
+        .for_each(|(name, _)| assert!(text.contains(&format!("{name}: absent against")), "{name} in {text}"));
     let mut poisoned = network(20, 2, 1);
     poisoned.iter_mut().nth(4).unwrap().1.data_mut()[0] = f32::NAN;
     let name = poisoned.iter().nth(4).unwrap().0.to_owned();

@@ -67,3 +67,28 @@ fn a_reader_who_went_away_is_no_error() {
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_the_size_of_files_is_an_output_that_failed() {
+    let folder = folder();
+    let dir = folder.path();
+    let align = "WM align a.safetensors b.safetensors --out limited.safetensors";
+    // Half a kilobyte, or a whole one.
+    assert_eq!(code(dir, &format!("ulimit -f 1; {align}")), Some(8));
+    assert!(!dir.join("limited.safetensors").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_spec_is_not_waited_for() {
+    let folder = folder();
+    let dir = folder.path();
+    for command in [
+        "mkfifo spec.toml; WM align a.safetensors b.safetensors --out c.safetensors --spec spec.toml",
+        "WM inspect a.safetensors --spec spec.toml",
+        "ln -s /dev/zero zero.toml; WM inspect a.safetensors --spec zero.toml",
+    ] {
+        assert_eq!(code(dir, command), Some(2), "{command}");
+    }
+}

@@ -29,17 +29,18 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Owned values of a batch; buffers go round between assembly and steps.
+/// A batch with its values; buffers go round between assembly and steps.
 #[derive(Debug, Default)]
-pub(super) struct Assembled {
+pub struct OwnedBatch {
     images: Vec<f32>,
     labels: Vec<u32>,
     dropout_seeds: Vec<u64>,
     slots: Vec<usize>,
 }
 
-impl Assembled {
-    pub(super) fn batch(&self) -> Batch<'_> {
+impl OwnedBatch {
+    /// The batch, borrowed.
+    pub fn batch(&self) -> Batch<'_> {
         let Self { images, labels, dropout_seeds, slots } = self;
         Batch { images, labels, dropout_seeds, slots }
     }
@@ -48,36 +49,36 @@ impl Assembled {
 /// Batches in the order of their steps, assembled on a thread of its own, a few ahead, and the way back for used ones.
 /// What a batch holds is a function of its step alone.
 #[derive(Debug)]
-pub(super) struct Supply {
+pub struct Batches {
     /// None once the supply has ended.
-    ready: Option<Receiver<Assembled>>,
-    used: SyncSender<Assembled>,
+    ready: Option<Receiver<OwnedBatch>>,
+    used: SyncSender<OwnedBatch>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Supply {
+impl Batches {
     /// Begins with the batches of some steps.
-    pub(super) fn new(recipe: &Recipe, steps: Range<u64>, dropout: bool) -> Self {
-        let (send, ready) = sync_channel::<Assembled>(AHEAD);
-        let (used, back) = sync_channel::<Assembled>(AHEAD + 2);
+    pub fn new(recipe: &Recipe, steps: Range<u64>, dropout: bool) -> Self {
+        let (send, ready) = sync_channel::<OwnedBatch>(AHEAD);
+        let (used, back) = sync_channel::<OwnedBatch>(AHEAD + 2);
         let recipe = recipe.clone();
         let thread = std::thread::spawn(move || assemble(&recipe, steps, dropout, &send, &back));
         Self { ready: Some(ready), used, thread: Some(thread) }
     }
 
     /// The next batch.
-    pub(super) fn next(&self) -> Option<Assembled> {
+    pub fn next(&self) -> Option<OwnedBatch> {
         self.ready.as_ref()?.recv().ok()
     }
 
     /// Gives the buffers of a used batch back.
-    pub(super) fn give_back(&self, batch: Assembled) {
+    pub fn give_back(&self, batch: OwnedBatch) {
         // The thread may have ended with its work; then the buffers are simply freed.
         let _ = self.used.try_send(batch);
     }
 
     /// Waits for the thread's end; the message of its panic, if that is how it ended.
-    pub(super) fn end(&mut self) -> Option<String> {
+    pub fn end(&mut self) -> Option<String> {
         // It ends with its work, or when nobody takes it any more.
         self.ready = None;
         let panic = self.thread.take()?.join().err()?;
@@ -86,7 +87,7 @@ impl Supply {
     }
 }
 
-impl Drop for Supply {
+impl Drop for Batches {
     fn drop(&mut self) {
         self.end();
     }
@@ -96,8 +97,8 @@ fn assemble(
     recipe: &Recipe,
     steps: Range<u64>,
     dropout: bool,
-    send: &SyncSender<Assembled>,
-    back: &Receiver<Assembled>,
+    send: &SyncSender<OwnedBatch>,
+    back: &Receiver<OwnedBatch>,
 ) {
     let Examples { images, augment, normalisation } = &recipe.examples;
     let per_epoch = (images.len() / recipe.batch) as u64;

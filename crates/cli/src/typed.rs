@@ -1,0 +1,35 @@
+//! What was typed of the configuration: flags and --set, with the place of each key.
+
+use basin_reproduce::config::Given;
+
+/// The configuration's keys as they were typed.
+pub(crate) struct Typed {
+    /// Key and value.
+    pub(crate) settings: Vec<(String, String)>,
+    /// Where each key was given.
+    pub(crate) given: Vec<Given>,
+    /// What was given after --set and is no `KEY=VALUE`, a line each.
+    pub(crate) malformed: Vec<String>,
+}
+
+impl Typed {
+    pub(crate) fn new<const N: usize>(set: &[String], flags: [(&str, &str, Option<String>); N]) -> Self {
+        let (mut settings, mut given, mut malformed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut take = |place: String, key: &str, value: &str| {
+            settings.push((key.to_owned(), value.to_owned()));
+            given.push(Given { place, key: key.to_owned() });
+        };
+        for (flag, key, value) in flags {
+            if let Some(value) = value {
+                take(format!("{flag} {value}"), key, &value);
+            }
+        }
+        for setting in set {
+            match setting.split_once('=') {
+                Some((key, value)) => take(format!("--set {setting}"), key.trim(), value.trim()),
+                None => malformed.push(format!("  --set {setting}, expected KEY=VALUE")),
+            }
+        }
+        Self { settings, given, malformed }
+    }
+}

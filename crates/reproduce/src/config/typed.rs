@@ -1,0 +1,164 @@
+//! Values of keys as the types that the program works with.
+
+use super::Value;
+use basin_data::DatasetId;
+use basin_gpu::Precision;
+use basin_metrics::Combine;
+
+/// A type that values of a key are read as.
+pub(super) trait Typed: Sized {
+    /// The value, if it is one of this type. [`None`] means that a key's range and type contradict each other.
+    fn of(value: &Value) -> Option<Self>;
+}
+
+impl Typed for u64 {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Int(x) => Some(*x),
+            _ => None,
+        }
+    }
+}
+
+impl Typed for usize {
+    fn of(value: &Value) -> Option<Self> {
+        u64::of(value)?.try_into().ok()
+    }
+}
+
+impl Typed for f64 {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Float(x) => Some(*x),
+            _ => None,
+        }
+    }
+}
+
+impl Typed for String {
+    fn of(value: &Value) -> Option<Self> {
+        word(value).map(str::to_owned)
+    }
+}
+
+impl Typed for bool {
+    fn of(value: &Value) -> Option<Self> {
+        match word(value)? {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl Typed for Vec<String> {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(words) => Some(words.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Typed for Vec<u64> {
+    fn of(value: &Value) -> Option<Self> {
+        Vec::<String>::of(value)?.iter().map(|number| number.parse().ok()).collect()
+    }
+}
+
+impl Typed for DatasetId {
+    fn of(value: &Value) -> Option<Self> {
+        word(value)?.parse().ok()
+    }
+}
+
+impl Typed for Combine {
+    fn of(value: &Value) -> Option<Self> {
+        word(value)?.parse().ok()
+    }
+}
+
+impl Typed for Precision {
+    fn of(value: &Value) -> Option<Self> {
+        Self::named(word(value)?)
+    }
+}
+
+fn word(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// An enumeration whose variants are the words that a key accepts.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// The words, in the order of the variants.
+            pub const WORDS: &[&str] = &[$($word),+];
+
+            /// The word of this variant.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl Typed for $name {
+            fn of(value: &Value) -> Option<Self> {
+                match word(value)? {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Whose channel statistics normalise the pixels.
+    Statistics {
+        /// The data set's own.
+        Dataset = "dataset",
+        /// ImageNet's.
+        ImageNet = "imagenet",
+        /// 0.5 and 0.5.
+        Half = "half",
+    }
+}
+
+words! {
+    /// The rule of an update.
+    UpdateRule {
+        /// Stochastic gradient descent with momentum.
+        Sgd = "sgd",
+        /// Adam, weight decay as a part of the gradient.
+        Adam = "adam",
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw",
+    }
+}
+
+words! {
+    /// The schedule after the split of constrained and distilled runs.
+    AfterSplit {
+        /// The trunk's goes on.
+        Continue = "continue",
+        /// A new one over the epochs that are left.
+        Restart = "restart",
+    }
+}
+
+words! {
+    /// Where to train and evaluate.
+    DeviceName {
+        /// The CPU.
+        Cpu = "cpu",
+        /// The first CUDA device.
+        Cuda = "cuda",
+    }
+}

@@ -1,0 +1,249 @@
+//! What a run would be refused for in its middle is refused before it begins: by its plan, all at once.
+
+use crate::plan::{Plan, PlannedNode, PlannedWork};
+use crate::{Experiment, Study, exit, import, sizes};
+use anyhow::{Context, Result, anyhow};
+use basin_core::{Array, DataRef, Params};
+use basin_store::RunDir;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Checks that a plan can be carried out. `on_device`: not on this machine's processor.
+///
+/// # Errors
+/// Everything that stands in the way; of several things, [`exit::Several`].
+pub(crate) fn check(study: &Study, plan: &Plan, on_device: bool) -> Result<()> {
+    let mut problems: Vec<_> =
+        sizes::check(study, on_device).err().map(anyhow::Error::from).into_iter().collect();
+    problems.extend(plan.nodes.iter().filter_map(name));
+    problems.extend(ensembles(study, plan));
+    problems.extend(images(study, plan));
+    problems.extend(operations(study, plan));
+    problems.extend(imports(study, plan));
+    exit::together(problems)
+}
+
+/// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.
+fn name(node: &PlannedNode) -> Option<anyhow::Error> {
+    let folder = format!("s{}-{}.{}", node.seed, node.name, node.key.short());
+    let refused = match RunDir::check_name(&folder) {
+        Err(error) => error.to_string(),
+        // What file systems take.
+        Ok(()) if folder.len() > 255 => {
+            format!("{folder:?} has {} bytes, expected at most 255", folder.len())
+        }
+        Ok(()) => return None,
+    };
+    Some(exit::Usage(format!("the name of a node of a method: {refused}")).into())
+}
+
+/// Ensembles that a report could not tell apart.
+fn ensembles(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
+    let mut known = BTreeSet::new();
+    let mut twice = Vec::new();
+    for ensemble in &plan.ensembles {
+        let config = &study.cases[ensemble.case].config;
+        let (dataset, model) = (config.data().dataset, &config.model().name);
+        let keys = study.case_keys(ensemble.case);
+        let members = ensemble.members.len();
+        if !known.insert((dataset, model, format!("{keys:?}"), members, &ensemble.method, ensemble.seed)) {
+            twice.push(anyhow!(exit::Usage(format!(
+                "two cases of the experiment have an ensemble {} of {members} members, seed {}, on {dataset} with {model}, and \
+                 vary nothing that a report could tell them apart by",
+                ensemble.method, ensemble.seed
+            ))));
+        }
+    }
+    twice
+}
+
+/// Images that there are not.
+fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
+    let mut known = BTreeSet::new();
+    let mut refused = Vec::new();
+    for node in &plan.nodes {
+        let wanted: Vec<DataRef> = match &node.work {
+            PlannedWork::Train { trajectory, .. } => vec![trajectory.data.clone()],
+            PlannedWork::Probe { probe, .. } => probe.data(),
+            _ => continue,
+        };
+        for data in wanted {
+            if known.insert((node.case, data.id())) {
+                refused.extend(
+                    study.cases[node.case].check_images(&data).err().map(|e| e.context(node.name.clone())),
+                );
+            }
+        }
+    }
+    refused
+}
+
+/// Operations and measurements that would not take what they are given.
+fn operations(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
+    let mut layouts: BTreeMap<usize, Result<Params>> = BTreeMap::new();
+    let mut known = BTreeSet::new();
+    let mut refused = Vec::new();
+    for node in &plan.nodes {
+        let case = &study.cases[node.case];
+        let answer = match &node.work {
+            PlannedWork::Transform { operation, inputs, .. } => {
+                if !known.insert((node.case, inputs.len(), operation.id())) {
+                    continue;
+                }
+                match layouts.entry(node.case).or_insert_with(|| layout(case)) {
+                    Ok(layout) => operation.check(inputs.len(), layout).map_err(|error| error.to_string()),
+                    Err(error) => Err(format!("{error:#}")),
+                }
+            }
+            PlannedWork::Probe { probe, networks, records, .. } => {
+                probe.check(networks.len(), records.len()).map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        };
+        refused.extend(answer.err().map(|reason| anyhow!(exit::Usage(format!("{}: {reason}", node.name)))));
+    }
+    refused
+}
+
+/// Parameters of the shapes of a network, all zero: pages of zeros that nobody writes to take no memory.
+fn layout(case: &Experiment) -> Result<Params> {
+    let mut params = Params::new();
+    for (name, shape) in case.network.layout().shapes() {
+        let zeros = vec![0.0; shape.iter().product()];
+        params.insert(&name, Array::new(shape, zeros)?);
+    }
+    Ok(params)
+}
+
+/// Files that do not hold the network that they are imported as.
+fn imports(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
+    let mut known = BTreeSet::new();
+    let mut refused = Vec::new();
+    for node in &plan.nodes {
+        if let PlannedWork::Import { path, content } = &node.work
+            && known.insert((node.case, path))
+        {
+            let params = import::params(path, *content, &study.cases[node.case].network, &mut |_| {});
+            refused.extend(params.with_context(|| node.name.clone()).err());
+        }
+    }
+    refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Asked, Registry};
+    use basin_core::{Citation, SeedTree};
+    use basin_ensemble::{
+        AtStart, EnsembleMethod, Objective, ParamOp, ParamOpError, PlanContext, Recipe, RecipeError,
+        Trajectory,
+    };
+    use std::sync::Arc;
+
+    /// A method of somebody's own whose work cannot be done.
+    #[derive(Debug)]
+    struct Hopeless;
+
+    #[derive(Debug)]
+    struct Choosy;
+
+    impl ParamOp for Choosy {
+        fn id(&self) -> String {
+            "choosy 1".into()
+        }
+
+        fn apply(&self, _: &[&Params], _: &SeedTree) -> Result<Params, ParamOpError> {
+            unreachable!("it was refused before")
+        }
+
+        fn check(&self, networks: usize, layout: &Params) -> Result<(), ParamOpError> {
+            let reason =
+                format!("{networks} networks of {} parameters, expected another", layout.iter().count());
+            Err(ParamOpError { operation: self.id(), reason })
+        }
+    }
+
+    impl EnsembleMethod for Hopeless {
+        fn id(&self) -> &'static str {
+            "hopeless"
+        }
+
+        fn citations(&self) -> Vec<Citation> {
+            Vec::new()
+        }
+
+        fn plan(&self, cx: &PlanContext) -> Result<Recipe, RecipeError> {
+            let mut recipe = Recipe::new();
+            for i in 1..=cx.members {
+                let from = recipe.init(format!("member/{i}/init"));
+                let trajectory = Trajectory {
+                    name: format!("too many/{i}"),
+                    method: self.id().to_owned(),
+                    from,
+                    start_epoch: 0,
+                    order: format!("{i}"),
+                    schedule: cx.schedule.clone(),
+                    objective: Objective::CrossEntropy,
+                    data: DataRef::train().first(1_000_000),
+                    moments: AtStart::Continue,
+                };
+                let trained = recipe.train(trajectory, cx.epochs)?;
+                let member = recipe.transform(format!("choosy-{i}"), Arc::new(Choosy), vec![trained], "seed");
+                recipe.member(member);
+            }
+            Ok(recipe)
+        }
+    }
+
+    fn asked(registry: &Registry, settings: &[(&str, &str)]) -> Asked {
+        let paper = registry.papers()[0];
+        let small = [
+            ("data.train_images", "64"),
+            ("data.test_images", "32"),
+            ("metrics.connectivity_images", "0"),
+            ("model.width", "0.25"),
+            ("ensemble.members", "2"),
+        ];
+        let settings =
+            small.iter().chain(settings).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (preset, experiment) = (&paper.presets()[0], &paper.experiments()[0]);
+        Asked { paper, experiment, preset, file: Vec::new(), settings, keys: registry.keys().unwrap() }
+    }
+
+    #[test]
+    fn all_that_a_run_would_be_refused_for_is_told_at_once() {
+        let registry = Registry::default().with("hopeless", |_| Ok(Box::new(Hopeless)));
+        let study = Study::load(&asked(&registry, &[("ensemble.methods", "deep,hopeless")])).unwrap();
+        let plan = Plan::new(&study, &registry).unwrap();
+        let error = check(&study, &plan, false).unwrap_err();
+        assert_eq!(exit::code(&error), exit::USAGE);
+        let text = error.to_string();
+        for words in [
+            "things stand in the way:",
+            "too many/1",
+            "too many/2",
+            "it contains a separator",
+            "the first 1000000 of 64 images",
+            "- choosy-1: choosy 1: 1 networks of ",
+        ] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn what_the_built_in_methods_plan_is_accepted_for_every_network() {
+        let registry = Registry::default();
+        for model in ["resnet8", "resnet20", "vit"] {
+            let methods: Vec<&str> = registry.methods().filter(|id| *id != "imported").collect();
+            let settings = [
+                ("ensemble.methods", &*methods.join(",")),
+                ("model.name", model),
+                ("model.width", "0.25"),
+                ("metrics.repair_images", "8"),
+            ];
+            let study = Study::load(&asked(&registry, &settings)).unwrap();
+            let plan = Plan::new(&study, &registry).unwrap();
+            check(&study, &plan, false).unwrap();
+        }
+    }
+}

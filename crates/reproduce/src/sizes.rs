@@ -1,0 +1,122 @@
+//! Refuses networks that do not fit into this machine's memory, before anything is begun: the system would end the process
+//! without a word, hours later.
+
+use crate::config::UpdateRule;
+use crate::exit::Usage;
+use crate::{Experiment, Study};
+
+/// Refuses the first case whose training or measuring takes more memory than there is. `on_device`: steps are taken elsewhere.
+///
+/// # Errors
+/// With what it would take and what there is.
+pub(crate) fn check(study: &Study, on_device: bool) -> Result<(), Usage> {
+    match memory() {
+        Some(there) => study.cases.iter().try_for_each(|case| fits(case, on_device, there)),
+        None => Ok(()),
+    }
+}
+
+fn fits(case: &Experiment, on_device: bool, there: u64) -> Result<(), Usage> {
+    let config = &case.config;
+    let (name, width) = (&config.model().name, config.model().width);
+    let members = config.ensemble().members as u64;
+    let parameters = parameters(case);
+    let million = parameters as f64 / 1e6;
+    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    let step = step(case, parameters, on_device);
+    if step > there {
+        return Err(Usage(format!(
+            "model.width is {width}: a training step of {name}, of {million:.0} million parameters then, takes {} of memory or \
+             more, this machine has {}; choose a smaller model.width",
+            gigabytes(step),
+            gigabytes(there)
+        )));
+    }
+    let measuring = 4 * parameters * members;
+    if measuring > there {
+        return Err(Usage(format!(
+            "ensemble.members is {members}: to measure as many networks of {million:.1} million parameters together takes {} of \
+             memory or more, this machine has {}; choose fewer members or a smaller model.width",
+            gigabytes(measuring),
+            gigabytes(there)
+        )));
+    }
+    Ok(())
+}
+
+/// Scalars of one network.
+pub(crate) fn parameters(case: &Experiment) -> u64 {
+    let shapes = case.network.layout().shapes();
+    shapes.iter().map(|(_, shape)| shape.iter().map(|side| *side as u64).product::<u64>()).sum()
+}
+
+/// Bytes that a step takes at least: weights, moments, gradients of each shard of a batch, and weights packed for both
+/// passes. Activations and batches come on top. On a device the host keeps weights, moments and what is written of them.
+fn step(case: &Experiment, parameters: u64, on_device: bool) -> u64 {
+    let moments = if case.config.train().optimiser == UpdateRule::Sgd { 1 } else { 2 };
+    let copies = match on_device {
+        true => 1 + 2 * moments,
+        false => 1 + moments + (case.batch() as u64).min(8) + 3,
+    };
+    4 * parameters * copies
+}
+
+/// Bytes of memory that this process may have, where the system tells.
+fn memory() -> Option<u64> {
+    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let limit =
+        number("/sys/fs/cgroup/memory.max").or_else(|| number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+    let whole = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
+    whole.into_iter().chain(limit).min()
+}
+
+fn total(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Registry;
+    use crate::study::Asked;
+
+    fn case(width: &str, more: &[(&str, &str)]) -> Experiment {
+        let registry = Registry::default();
+        let paper = registry.papers()[0];
+        let mut settings =
+            vec![("model.width".to_owned(), width.to_owned()), ("data.train_images".into(), "64".into())];
+        settings.extend([
+            ("data.test_images".to_owned(), "8".to_owned()),
+            ("connectivity_images".into(), "8".into()),
+        ]);
+        settings.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let (preset, experiment) = (&paper.presets()[0], &paper.experiments()[0]);
+        let asked =
+            Asked { paper, experiment, preset, file: Vec::new(), settings, keys: registry.keys().unwrap() };
+        Study::load(&asked).unwrap().cases.swap_remove(0)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_it_would_take() {
+        let wide = case("64", &[("train.batch", "32")]);
+        let error = fits(&wide, false, 16_000_000_000).unwrap_err().to_string();
+        for words in
+            ["model.width is 64", "resnet20", "million parameters", "58.", "this machine has 16.0 GB"]
+        {
+            assert!(error.contains(words), "{words} in {error}");
+        }
+        assert!(fits(&wide, false, 64_000_000_000).is_ok() && fits(&wide, true, 16_000_000_000).is_ok());
+        let many = case("4", &[("ensemble.members", "1000")]);
+        let error = fits(&many, false, 16_000_000_000).unwrap_err().to_string();
+        assert!(error.contains("ensemble.members is 1000") && error.contains("17."), "{error}");
+        assert!(fits(&many, false, 32_000_000_000).is_ok());
+    }
+
+    #[test]
+    fn the_memory_of_a_machine_is_read_where_it_is_told() {
+        assert_eq!(total("MemTotal:       24577868 kB\nMemFree: 1 kB\n"), Some(24_577_868 * 1024));
+        assert_eq!(total("MemTotal: much\n"), None);
+        assert_eq!(total(""), None);
+    }
+}
