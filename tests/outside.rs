@@ -1,6 +1,7 @@
-//! A crate outside of this workspace, with a method and a config key of its own, as a stranger builds and runs it.
+//! Crates outside of this workspace, one with a method and a config key of its own, one with a network in plain candle, as
+//! a stranger builds and runs them.
 //!
-//! It is compiled into this workspace's folder, with its profile and the versions of its lock file, so that only Basin's
+//! They are compiled into this workspace's folder, with its profile and the versions of its lock file, so that only Basin's
 //! own crates are compiled again (cargo keeps those of another workspace apart).
 
 use basin_tests::{TINY, artefacts, basin, expect_code, over, stderr};
@@ -10,12 +11,17 @@ use std::time::{Duration, Instant};
 
 const RUN: &[&str] = &["--methods", "deep,snapshot", "--set", "run.checkpoint_seconds=0"];
 
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-method")
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
 }
 
-/// `cargo run` of the example.
+/// `cargo run` of the example with a method.
 fn cargo_run(arguments: &[&str]) -> Command {
+    cargo_run_of("own-method", arguments)
+}
+
+/// `cargo run` of an example.
+fn cargo_run_of(name: &str, arguments: &[&str]) -> Command {
     let target = basin().parent().and_then(Path::parent).unwrap().to_owned();
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What cargo tells a test about its package: build scripts that look at it would run again.
@@ -27,7 +33,7 @@ fn cargo_run(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.args(["run", "--release", "--quiet", "--locked", "--manifest-path"]);
-    command.arg(example().join("Cargo.toml")).env("CARGO_TARGET_DIR", target).arg("--").args(arguments);
+    command.arg(example(name).join("Cargo.toml")).env("CARGO_TARGET_DIR", target).arg("--").args(arguments);
     command
 }
 
@@ -55,7 +61,7 @@ fn nodes(run: &Path, prefix: &str) -> Vec<String> {
 
 #[test]
 fn its_main_is_short_and_its_key_is_a_key_like_others() {
-    let main = std::fs::read_to_string(example().join("src/main.rs")).unwrap();
+    let main = std::fs::read_to_string(example("own-method").join("src/main.rs")).unwrap();
     assert!(main.lines().count() <= 15, "{main}");
     let keys = run(&["keys"]);
     expect_code(&keys, 0);
@@ -140,4 +146,52 @@ fn its_run_is_resumed_reported_and_named_by_its_key() {
     expect_code(&run(&tiny(whole.path(), "snapshot.cycle=1", &[])), 0);
     assert_eq!(nodes(&dir, "s0-deep-"), deep);
     assert_eq!((snapshots.len(), nodes(&dir, "s0-snapshot-").len()), (2, 4));
+}
+
+/// Methods of every kind: trained alone, from a common start, permuted, averaged over the run, taught.
+const OF_ALL_KINDS: &str = "deep,constrained,permuted,swe,distilled";
+
+#[test]
+fn a_network_in_plain_candle_gets_the_table_of_all_methods() {
+    let main = std::fs::read_to_string(example("own-network").join("src/main.rs")).unwrap();
+    assert!(main.lines().count() <= 15, "{main}");
+    let (whole, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let arguments = |runs: &Path| -> Vec<String> {
+        let place = ["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run", "--model", "own"];
+        let methods = ["--methods", OF_ALL_KINDS, "--set", "run.checkpoint_seconds=0"];
+        let all = [&place[..], &over(TINY, &methods)].concat();
+        all.into_iter().map(str::to_owned).collect()
+    };
+    let own = |runs: &Path, more: &[&str]| {
+        let arguments = arguments(runs);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        cargo_run_of("own-network", &arguments)
+    };
+    let output = own(whole.path(), &[]).output().unwrap();
+    expect_code(&output, 0);
+    for name in ["Deep Ens.", "Con. Ens.", "Perm. Ens.", "Dist. Ens."] {
+        assert!(stdout(&output).contains(name), "{name} in {}", stdout(&output));
+    }
+    // Killed at some moment, and started again: the same files.
+    let mut child = own(killed.path(), &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let nodes = killed.path().join("run/nodes");
+    let begun = Instant::now();
+    while std::fs::read_dir(&nodes).map_or(0, Iterator::count) < 3 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing begins");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    expect_code(&own(killed.path(), &[]).output().unwrap(), 0);
+    let (a, b) = (artefacts(&whole.path().join("run")), artefacts(&killed.path().join("run")));
+    assert_eq!(a.len(), b.len());
+    for (x, y) in a.iter().zip(&b) {
+        assert!(x == y, "{} and {}", x.0.display(), y.0.display());
+    }
+    // What candle does not do is refused before anything is trained.
+    let refused = own(whole.path(), &["--set", "metrics.repair_images=20", "--dry-run"]).output().unwrap();
+    expect_code(&refused, 2);
+    assert!(stderr(&refused).contains("not seen by REPAIR"), "{}", stderr(&refused));
+    let unknown = Command::new(basin()).args(["reproduce", "--model", "own", "--dry-run"]).output().unwrap();
+    expect_code(&unknown, 2);
 }

@@ -1,4 +1,4 @@
-//! All six ensembles on the device, against the processor; interrupted, killed, and moved from one to the other.
+//! All six ensembles on the device, against the CPU; interrupted, killed, and moved from one to the other.
 
 use crate::{command, run, same, started, states, tiny};
 use basin_core::{Params, TensorFile};
@@ -85,7 +85,7 @@ fn rows_agree(a: &Value, b: &Value, tolerance: f64) {
 }
 
 #[test]
-fn all_six_ensembles_agree_with_the_processors_from_training_to_the_report() {
+fn all_six_ensembles_agree_with_the_cpus_from_training_to_the_report() {
     let folders = [0; 2].map(|_| tempfile::tempdir().unwrap());
     let [cpu, cuda] = folders.each_ref().map(tempfile::TempDir::path);
     finished(cpu, &[]);
@@ -129,7 +129,8 @@ fn transformers_train_with_adam_and_dropout_and_predict_as_in_the_run() {
         let files = ["--checkpoint", checkpoint.to_str().unwrap(), "--out", out.to_str().unwrap()];
         let network = ["--model", "vit", "--width", "0.125", "--dataset", "synthetic"];
         let data = ["--set=data.halved=yes", "--set=data.test_images=8", "--device", "cuda"];
-        let all = [&["predict"], &files[..], &network, &data, &["--precision", precision]].concat();
+        let all =
+            [&["predict", "--force"], &files[..], &network, &data, &["--precision", precision]].concat();
         expect_code(&run(&all, &[]), 0);
         params(&out)
     };
@@ -166,7 +167,7 @@ fn killed_and_interrupted_on_the_device_a_run_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn a_run_begun_on_the_processor_goes_on_on_the_device_and_the_other_way_round() {
+fn checkpoints_move_freely_between_cpu_and_gpu() {
     let [cpu, moved, back] = [0; 3].map(|_| tempfile::tempdir().unwrap());
     let on = |device: &'static str| ["--methods", "deep,distilled", "--device", device];
     finished(cpu.path(), &on("cpu"));

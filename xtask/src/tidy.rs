@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "basin-reproduce",
         &[
+            "basin-candle",
             "basin-core",
             "basin-cuda",
             "basin-data",
@@ -113,7 +114,7 @@ pub(crate) fn run() -> ExitCode {
     let mut broken = Vec::new();
     arrows(&root, &mut broken);
     sources(&root, &mut broken);
-    lock_of_example(&root, &mut broken);
+    lock_of_examples(&root, &mut broken);
     broken.extend(crate::readme::check().err().map(|problem| format!("README.md: {problem}")));
     broken.extend(crate::claims::check().err().map(|problem| format!("docs/claims.md: {problem}")));
     for problem in &broken {
@@ -174,23 +175,28 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
     }
 }
 
-/// The example outside of the workspace has a lock file, so that it is the same program tomorrow; its versions are the
-/// workspace's, so that nothing compiles twice.
-fn lock_of_example(root: &Path, broken: &mut Vec<String>) {
+/// The examples' workspace has a lock file, so that they are the same programs tomorrow: up to date, and with this workspace's
+/// versions, so that nothing compiles twice.
+fn lock_of_examples(root: &Path, broken: &mut Vec<String>) {
     let packages = |file: &str| -> Vec<String> {
         let text = fs::read_to_string(root.join(file)).unwrap_or_default();
         let packages = text.split("[[package]]").skip(1).filter(|package| package.contains("source = "));
         packages.map(|p| p.lines().skip(1).take(2).collect::<Vec<_>>().join(" ")).collect()
     };
-    let (ours, locked) = (packages("Cargo.lock"), packages("examples/own-method/Cargo.lock"));
+    let again = "`cargo metadata --offline --manifest-path examples/Cargo.toml`";
+    let (ours, locked) = (packages("Cargo.lock"), packages("examples/Cargo.lock"));
     for package in locked.iter().filter(|package| !ours.contains(package)) {
         broken.push(format!(
-            "examples/own-method/Cargo.lock has {package}, which Cargo.lock has not: copy Cargo.lock over it, then \
-             `cargo metadata --offline --manifest-path examples/own-method/Cargo.toml`"
+            "examples/Cargo.lock has {package}, which Cargo.lock has not: copy Cargo.lock over it, then {again}"
         ));
     }
-    if locked.is_empty() {
-        broken.push("examples/own-method/Cargo.lock is missing".into());
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let read = Command::new(program)
+        .args(["metadata", "--locked", "--format-version=1", "--manifest-path"])
+        .arg(root.join("examples/Cargo.toml"))
+        .output();
+    if locked.is_empty() || !read.is_ok_and(|output| output.status.success()) {
+        broken.push(format!("examples/Cargo.lock is missing or not up to date: {again}"));
     }
 }
 

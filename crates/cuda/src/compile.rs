@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Besides the architecture: fused multiply-adds, as the processor's kernels use them; nothing else is relaxed, so
+/// Besides the architecture: fused multiply-adds, as the CPU's kernels use them; nothing else is relaxed, so
 /// division and roots are rounded correctly.
 const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=true"];
 

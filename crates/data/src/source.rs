@@ -58,6 +58,20 @@ impl Source {
         Ok(set)
     }
 
+    /// Whether a file of that name may be one of the set's: nothing else in its folder is read.
+    pub fn reads(&self, path: &Path) -> bool {
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        match self.dataset {
+            DatasetId::Synthetic10 | DatasetId::Synthetic100 => false,
+            DatasetId::Cifar10 | DatasetId::Cifar100 => ends(&[".bin", ".tar.gz", ".tgz"]),
+            DatasetId::TinyImagenet => {
+                ends(&[".jpeg", ".jpg", ".png"]) || ["wnids.txt", "val_annotations.txt"].contains(&&*name)
+            }
+        }
+    }
+
     fn load_as_it_is(&self, split: Split, tell: &mut dyn FnMut(&str)) -> Result<ImageSet, DataError> {
         match self.dataset {
             DatasetId::Synthetic10 | DatasetId::Synthetic100 => {
@@ -89,5 +103,23 @@ impl Source {
 
     fn folder_of(&self, wanted: &'static str) -> Result<&Path, DataError> {
         self.dir.as_deref().ok_or(DataError::NoFolder { dataset: self.dataset, wanted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_set_are_known_by_their_names() {
+        let reads =
+            |dataset, name: &str| Source::folder(dataset, "data").reads(&Path::new("data").join(name));
+        for name in ["test_batch.bin", "x/DATA_BATCH_1.BIN", "cifar-10-binary (1).tar.gz"] {
+            assert!(reads(DatasetId::Cifar10, name) && !reads(DatasetId::TinyImagenet, name), "{name}");
+        }
+        for name in ["wnids.txt", "train/n01443537/images/n01443537_0.JPEG", "val/val_annotations.txt"] {
+            assert!(reads(DatasetId::TinyImagenet, name) && !reads(DatasetId::Cifar100, name), "{name}");
+        }
+        assert!(!reads(DatasetId::Cifar10, "out.safetensors") && !reads(DatasetId::Synthetic10, "a.bin"));
     }
 }

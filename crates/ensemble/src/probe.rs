@@ -89,6 +89,22 @@ pub enum Mixing {
         /// The first so many.
         images: usize,
     },
+    /// For networks with running statistics (BatchNorm): those of the combination are measured again, on so many training
+    /// images in order and without augmentation, at least 2. A network by itself keeps its own.
+    Reestimated {
+        /// The first so many.
+        images: usize,
+    },
+}
+
+impl Mixing {
+    /// The first training images that it looks at; 0 for none.
+    pub fn training_images(self) -> usize {
+        match self {
+            Self::Plain => 0,
+            Self::Repair { images } | Self::Reestimated { images } => images,
+        }
+    }
 }
 
 /// Where a probe runs: networks, data, randomness and progress, on whatever backend. Inputs are numbered in the

@@ -135,7 +135,8 @@ fn answer(
     job: &Job<'_>,
 ) -> Result<Result<Response<Body>, ureq::Error>, Failure> {
     let (told, heard) = mpsc::channel();
-    let asking = thread::Builder::new().spawn(move || told.send(request.call()));
+    // Whoever stopped listening needs no answer.
+    let asking = thread::Builder::new().spawn(move || drop(told.send(request.call())));
     asking.map_err(|error| SourceError::Network(format!("no thread to ask from ({error})")))?;
     loop {
         job.check()?;

@@ -14,7 +14,7 @@ impl Entries {
     }
 }
 
-/// Most blocks of a kernel whose threads stride over their work: a few for each of a device's processors.
+/// Most blocks of a kernel whose threads stride over their work: a few for each of a device's multiprocessors.
 const MOST_BLOCKS: usize = 1056;
 
 /// Threads of such a block.

@@ -69,7 +69,7 @@ const BACKWARD: [Entries; 3] = [
     Entries(NORM, ["norm_backward_any_f32", "norm_backward_any_bf16"]),
 ];
 
-/// Most blocks of the reverse pass, three for each of a large device's processors: as many as run at once. Each leaves
+/// Most blocks of the reverse pass, three for each of a large device's multiprocessors: as many as run at once. Each leaves
 /// sums of γ's and β's gradients, to be added up.
 const MOST_SUMS: usize = 396;
 

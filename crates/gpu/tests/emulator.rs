@@ -1,4 +1,4 @@
-//! Every kernel on the emulated device against the processor's, with threads in rising, in falling and in drawn order.
+//! Every kernel on the emulated device against the CPU's, with threads in rising, in falling and in drawn order.
 #![cfg(feature = "emulator")]
 
 use basin_gpu::check::checks;
@@ -13,7 +13,7 @@ fn device(order: Order) -> Rc<dyn Queue> {
 }
 
 #[test]
-fn every_kernel_agrees_with_the_processor() {
+fn every_kernel_agrees_with_the_cpu() {
     let rising = device(Order::Rising);
     let others = [Order::Falling, Order::Drawn(1), Order::Drawn(2)].map(|order| (order, device(order)));
     let mut wrong = Vec::new();

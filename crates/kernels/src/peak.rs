@@ -13,7 +13,7 @@ const ROUNDS: usize = 16_384;
 /// GFLOP/s that the calling thread reaches with multiply-adds in registers (one is two operations), on the
 /// widest instruction set the kernels have here; an average over about `seconds`.
 ///
-/// With the portable set it is the peak of plain Rust's multiply-then-add, not that of the processor.
+/// With the portable set it is the peak of plain Rust's multiply-then-add, not that of the CPU.
 pub fn fma_peak(seconds: f64) -> f64 {
     peak_of(Isa::detect(), Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
@@ -21,7 +21,7 @@ pub fn fma_peak(seconds: f64) -> f64 {
 fn peak_of(isa: Isa, duration: Duration) -> f64 {
     let mut sum = 0.0f32;
     let mut turn = || {
-        // SAFETY: `sum` is one valid f32; `isa` exists only where the processor has its set.
+        // SAFETY: `sum` is one valid f32; `isa` exists only where the CPU has its set.
         unsafe { run(isa, ROUNDS, &raw mut sum) };
         black_box(sum);
     };
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_is_a_rate_that_a_processor_can_have() {
+    fn the_peak_is_a_rate_that_a_cpu_can_have() {
         let peak = fma_peak(0.01);
         assert!((0.05..10_000.0).contains(&peak), "{peak} GFLOP/s");
     }

@@ -1,4 +1,4 @@
-//! Attention against a float64 reference, on every instruction set of this processor.
+//! Attention against a float64 reference, on every instruction set of this CPU.
 
 use basin_fixtures::{array, close};
 use basin_kernels::{Isa, attention};

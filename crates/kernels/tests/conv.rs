@@ -1,4 +1,4 @@
-//! Both algorithms, all passes, every instruction set of this processor, against the definition in f64.
+//! Both algorithms, all passes, every instruction set of this CPU, against the definition in f64.
 
 use basin_kernels::Isa;
 use basin_kernels::conv::{

@@ -1,4 +1,4 @@
-//! Convolutions and norms against PyTorch's float64 values, on every instruction set of this processor.
+//! Convolutions and norms against PyTorch's float64 values, on every instruction set of this CPU.
 
 use basin_fixtures::{array, close, numbers, sizes};
 use basin_kernels::Isa;

@@ -1,4 +1,4 @@
-//! The transformer's layers against PyTorch's float64 values, on every instruction set of this processor.
+//! The transformer's layers against PyTorch's float64 values, on every instruction set of this CPU.
 
 use basin_fixtures::{array, close, numbers, sizes};
 use basin_kernels::norm::{self, NormShape};

@@ -1,5 +1,5 @@
 //! The vision transformer's kernels around attention against float64 references, on every instruction set
-//! of this processor.
+//! of this CPU.
 
 use basin_fixtures::{array, close};
 use basin_kernels::{Isa, bias, dropout, gelu, tokens};

@@ -83,16 +83,14 @@ pub(crate) fn mark(mixing: Mixing) -> String {
     match mixing {
         Mixing::Plain => String::new(),
         Mixing::Repair { images } => format!(", repaired on {images}"),
+        Mixing::Reestimated { images } => format!(", statistics of {images}"),
     }
 }
 
 /// The images that mixing looks at besides the probe's own.
 pub(crate) fn data(own: &DataRef, mixing: Mixing) -> Vec<DataRef> {
-    let repair = match mixing {
-        Mixing::Plain => None,
-        Mixing::Repair { images } => Some(DataRef::train().first(images)),
-    };
-    [own.clone()].into_iter().chain(repair).collect()
+    let trained = Some(mixing.training_images()).filter(|images| *images > 0);
+    [own.clone()].into_iter().chain(trained.map(|images| DataRef::train().first(images))).collect()
 }
 
 /// Images forward for so many networks between `members`.
@@ -103,11 +101,8 @@ pub(crate) fn cost(
     mixing: Mixing,
     images: &dyn Fn(&DataRef) -> usize,
 ) -> u64 {
-    let repair = match mixing {
-        Mixing::Plain => 0,
-        Mixing::Repair { images } => images,
-    };
-    (networks * (images(own) + repair) + members * repair) as u64
+    let looked_at = mixing.training_images();
+    (networks * (images(own) + looked_at) + members * looked_at) as u64
 }
 
 /// The laboratory's own error where it failed.

@@ -136,6 +136,7 @@ mod tests {
             ReportError::Published(_) => 4,
             ReportError::Json { .. } => 5,
             ReportError::Raster { .. } => 6,
+            ReportError::Csv { .. } => 7,
         }
     }
 
@@ -193,12 +194,16 @@ mod tests {
                 ReportError::Raster { figure: "f".into(), reason: "no size".into() },
                 "figure f cannot be rasterised: no size; this is a defect of basin-report, please report it",
             ),
+            (
+                ReportError::Csv { run: "a".into(), source: std::io::Error::other("no room").into() },
+                "the results of run a cannot be written as CSV: no room; this is a defect of basin-report, please report it",
+            ),
         ];
-        let mut seen = [false; 7];
+        let mut seen = [false; 8];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 7], "every variant is told");
+        assert_eq!(seen, [true; 8], "every variant is told");
     }
 }

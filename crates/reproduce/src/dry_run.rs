@@ -24,8 +24,9 @@ pub(crate) fn table(
         true => Some(RunDir::open_read_only(runs, name, Arc::new(RealFs))?),
         false => None,
     };
-    let backend = measure.map(device::backend);
-    let speeds = backend.as_ref().map(|backend| seconds_per_image(study, &**backend)).transpose()?;
+    // The networks of a study are of one kind: all have the backend of the first.
+    let backend = measure.map(|device| device::backend(&study.cases[0].network, device)).transpose()?;
+    let speeds = measure.map(|device| seconds_per_image(study, device)).transpose()?;
     let head = if speeds.is_some() { "time" } else { "FLOP" };
     let mut out = line(["node", "seed", "state", "epochs", head].map(str::to_owned));
     let (mut left, mut damaged) = (Left::default(), Vec::new());

@@ -42,10 +42,10 @@ pub struct NoDevice {
     pub reason: String,
 }
 
-/// A kernel that does not compute what the processor computes.
+/// A kernel that does not compute what the CPU computes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{count} of the device's kernels do not compute what the processor does, first {first}; do not train on it. Run \
+    "{count} of the device's kernels do not compute what the CPU does, first {first}; do not train on it. Run \
      `basin doctor` again, and report it with this output if it stays"
 )]
 pub struct WrongKernels {
@@ -73,9 +73,9 @@ impl Checkpoint {
 /// Finished nodes of a run are no longer what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{}: {} of the finished nodes are damaged:\n{}\nbasin verify {} --repair takes their seals off; the command of the run \
-     then computes them again, and nothing else",
-    run.display(), nodes.len(), nodes.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n"), run.display()
+    "{}: these finished nodes are no longer what was written:\n{}\nbasin verify {} --repair takes their seals off; the command \
+     of the run then computes them again, and nothing else",
+    run.display(), nodes.iter().map(|node| format!("  {node}")).collect::<Vec<_>>().join("\n"), run.display()
 )]
 pub struct Damaged {
     /// The run directory.
@@ -245,7 +245,12 @@ mod tests {
     #[test]
     fn every_error_of_the_program_says_what_to_do_and_has_its_code() {
         let path = std::path::Path::new("r/a");
-        let told: [(anyhow::Error, u8, &str); 8] = [
+        let told: [(anyhow::Error, u8, &str); 9] = [
+            (
+                Print(std::io::ErrorKind::StorageFull.into()).into(),
+                STORAGE,
+                "cannot write the standard output: no storage space; free some space or send it elsewhere",
+            ),
             (Interrupted.into(), INTERRUPTED, "interrupted; the same command continues where it stopped"),
             (
                 NoDevice { asked: "cuda".into(), reason: "no driver; use --device cpu".into() }.into(),
@@ -255,7 +260,7 @@ mod tests {
             (
                 WrongKernels { count: 2, first: "add in bf16".into() }.into(),
                 DEVICE,
-                "2 of the device's kernels do not compute what the processor does, first add in bf16; do not train on it. \
+                "2 of the device's kernels do not compute what the CPU does, first add in bf16; do not train on it. \
                  Run `basin doctor` again, and report it with this output if it stays",
             ),
             (
@@ -266,7 +271,7 @@ mod tests {
             (
                 Damaged { run: path.into(), nodes: vec!["s0-a.01234567: DONE lists no files".into()] }.into(),
                 STORAGE,
-                "r/a: 1 of the finished nodes are damaged:\n  s0-a.01234567: DONE lists no files\nbasin verify r/a --repair \
+                "r/a: these finished nodes are no longer what was written:\n  s0-a.01234567: DONE lists no files\nbasin verify r/a --repair \
                  takes their seals off; the command of the run then computes them again, and nothing else",
             ),
             (

@@ -1,13 +1,13 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
-use crate::config::{self, Augment, Config, Data, Model, Train, UpdateRule};
+use crate::config::{self, Augment, Config, Data, Train, UpdateRule};
 use crate::exit::Usage;
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
 use basin_ensemble::{AfterSplit, PlanContext, Probe, Setting, WarmupCosine};
-use basin_models::{Architecture, Network};
+use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
 use std::collections::BTreeMap;
@@ -74,16 +74,17 @@ impl Experiment {
             Some(Splits { train, .. }) => (train.size(), train.classes()),
             None => (config.data().dataset.image_size(), config.data().dataset.classes()),
         };
-        let network = architecture(&config).and_then(|architecture| architecture.build(side, classes));
+        let network = config.network(side, classes);
         let network = network.map_err(|error| {
-            let named = anyhow::Error::from(error).context("model");
+            let named = error.context("model");
             problems.push(Problem::new(&["model.", "data."], named));
         });
         let (Some(splits), Ok(network), true) = (splits, network, problems.is_empty()) else {
             return Err(problems);
         };
         let Splits { train, train_digest, test, test_digest } = splits;
-        let (identity, normalisation) = (config.training_identity(train_digest), config.normalisation());
+        let (identity, normalisation) =
+            (config.training_identity(train_digest) + &foreign(&network), config.normalisation());
         Ok(Self {
             config,
             varied,
@@ -116,7 +117,7 @@ impl Experiment {
             self.normalisation.mean,
             self.normalisation.std,
             config.run().precision.name(),
-        );
+        ) + &foreign(&self.network);
         let images = Box::new(|data: &DataRef| {
             let whole = match data.split {
                 Split::Train => self.train_digest,
@@ -236,6 +237,17 @@ pub(crate) fn plan_context(config: &Config) -> PlanContext {
     }
 }
 
+/// What names a network from elsewhere besides its name: what can be seen of it.
+fn foreign(network: &Network) -> String {
+    match network.program() {
+        None => String::new(),
+        Some(_) => {
+            let seen = digest([format!("{:?}", network.layout()).as_bytes()]);
+            format!("run by candle, layout {seen}\n")
+        }
+    }
+}
+
 /// The two splits of a data set.
 #[derive(Clone, Debug)]
 struct Splits {
@@ -327,13 +339,6 @@ pub(crate) fn images(
 ) -> Result<ImageSet> {
     let set = limited(config, split, source.load_and_tell(split, say)?)?;
     Ok(if config.data().halved { set.halved()? } else { set })
-}
-
-/// The configured architecture.
-pub(crate) fn architecture(config: &Config) -> Result<Architecture, basin_models::ModelError> {
-    let Model { name, width, dropout, residual_scale, centred_kernels } = config.model();
-    let architecture = Architecture::from_name(name, *width)?.with_dropout(*dropout)?;
-    architecture.with_residual_scale(*residual_scale)?.with_centred_kernels(*centred_kernels)
 }
 
 /// Where the configured data set comes from.

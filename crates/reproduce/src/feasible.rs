@@ -7,7 +7,7 @@ use basin_core::{Array, DataRef, Params};
 use basin_store::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks that a plan can be carried out. `on_device`: not on this machine's processor.
+/// Checks that a plan can be carried out. `on_device`: not on this machine's CPU.
 ///
 /// # Errors
 /// Everything that stands in the way; of several things, [`exit::Several`].
@@ -15,11 +15,38 @@ pub(crate) fn check(study: &Study, plan: &Plan, on_device: bool) -> Result<()> {
     let mut problems: Vec<_> =
         sizes::check(study, on_device).err().map(anyhow::Error::from).into_iter().collect();
     problems.extend(plan.nodes.iter().filter_map(name));
+    problems.extend(study.cases.iter().flat_map(|case| run_by_candle(case, on_device)));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
     problems.extend(operations(study, plan));
     problems.extend(imports(study, plan));
     exit::together(problems)
+}
+
+/// What candle does not do with a network that it runs.
+fn run_by_candle(case: &Experiment, on_device: bool) -> Vec<anyhow::Error> {
+    let (network, config) = (&case.network, &case.config);
+    if network.program().is_none() {
+        return Vec::new();
+    }
+    let name = &config.model().name;
+    let refused = [
+        (
+            on_device,
+            format!("run.device is cuda: {name}, which candle runs, is trained on the CPU alone so far"),
+        ),
+        (
+            config.metrics().repair_images > 0,
+            format!(
+                "metrics.repair_images is above 0: the channels of {name}, which candle runs, are not seen by REPAIR"
+            ),
+        ),
+        (
+            network.coupled() && case.batch() < 2,
+            format!("train.batch is 1: {name} has statistics over the batch, expected at least 2 images"),
+        ),
+    ];
+    refused.into_iter().filter(|(is, _)| *is).map(|(_, text)| exit::Usage(text).into()).collect()
 }
 
 /// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.
@@ -240,6 +267,8 @@ mod tests {
                 ("model.name", model),
                 ("model.width", "0.25"),
                 ("metrics.repair_images", "8"),
+                // Below the transformer's rate, too.
+                ("ensemble.swe_floor", "0.0001"),
             ];
             let study = Study::load(&asked(&registry, &settings)).unwrap();
             let plan = Plan::new(&study, &registry).unwrap();

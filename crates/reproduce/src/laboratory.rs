@@ -104,7 +104,7 @@ impl<'b> Laboratory<'b, '_> {
     fn evaluator(&mut self, data: &DataRef) -> Result<&mut (dyn Evaluator + 'b)> {
         if !self.evaluators.contains_key(data) {
             let Experiment { network, normalisation, .. } = self.bench.experiment;
-            let backend = device::backend(self.bench.device);
+            let backend = device::backend(network, self.bench.device)?;
             let evaluator = backend.evaluator(network, self.set(data)?, normalisation)?;
             self.evaluators.insert(data.clone(), evaluator);
         }
@@ -140,10 +140,24 @@ impl<'b> Laboratory<'b, '_> {
                 let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
                 Ok(evaluator.logits_between(&networks, weights)?)
             }
+            Mixing::Reestimated { images } => {
+                let merged = self.reestimated(who, weights, images)?;
+                Ok(self.evaluator(data)?.logits(&merged)?)
+            }
             Mixing::Repair { images } => {
                 let repaired = self.repaired(who, weights, images)?;
                 Ok(self.evaluator(data)?.logits(&repaired)?)
             }
+        }
+    }
+
+    /// The network between, with running statistics of its own unless it is one of them.
+    fn reestimated(&mut self, who: &[usize], weights: &Simplex, n: usize) -> Result<Params> {
+        let networks: Vec<&Params> = who.iter().map(|network| &self.params[network]).collect();
+        let merged = Params::convex_combination(&networks, weights)?;
+        match weights.weights().iter().filter(|weight| **weight != 0.0).count() {
+            0 | 1 => Ok(merged),
+            _ => Ok(self.evaluator(&DataRef::train().first(n))?.reestimated(&merged)?),
         }
     }
 

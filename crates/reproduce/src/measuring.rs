@@ -27,9 +27,10 @@ pub(crate) fn add(recipe: &mut Recipe, experiment: &Experiment, method: &str) ->
         logits.push(recipe.probe(name, Arc::new(LogitsOf { data: DataRef::test() }), vec![member], SEEDS));
     }
     let data = DataRef::test().first(metrics.connectivity_images);
-    let mixing = match metrics.repair_images {
-        0 => Mixing::Plain,
-        images => Mixing::Repair { images },
+    let mixing = match (metrics.repair_images, experiment.network.coupled()) {
+        (0, false) => Mixing::Plain,
+        (0, true) => Mixing::Reestimated { images: metrics.statistics_images.min(experiment.train.len()) },
+        (images, _) => Mixing::Repair { images },
     };
     let performance =
         Performance { data: DataRef::test(), combine: metrics.combine, ece_bins: metrics.ece_bins };

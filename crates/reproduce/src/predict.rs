@@ -1,7 +1,7 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::experiment::{architecture, images, limit, source};
+use crate::experiment::{images, limit, source};
 use crate::{checkpoint, device};
 use anyhow::Result;
 use basin_core::{Array, TensorFile};
@@ -50,17 +50,17 @@ impl Prediction<'_> {
         config.asked().filter(used).for_each(|key| say(&format!("predictions do not depend on {key}")));
         let mut outputs = Outputs::new([self.checkpoint], replace);
         let source = source(config);
-        if let Some(dir) = &source.dir {
+        if let Some(dir) = source.dir.as_ref().filter(|_| source.reads(out)) {
             outputs = outputs.reading(dir);
         }
         outputs.add(out)?;
         let device = device::asked(config)?;
         let bytes = checkpoint::bytes(self.checkpoint)?;
         let images = images(config, &source, split, say)?;
-        let network = architecture(config)?.build(images.size(), images.classes())?;
+        let network = config.network(images.size(), images.classes())?;
         let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
         let normalisation = config.normalisation();
-        let backend = device::backend(device.as_ref());
+        let backend = device::backend(&network, device.as_ref())?;
         let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
         let mut file = TensorFile::default();
         let shape = vec![logits.len(), logits.classes()];

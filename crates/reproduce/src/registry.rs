@@ -1,4 +1,4 @@
-//! The methods and papers that a run can name: one line each, and the config keys that they bring.
+//! The methods, networks and papers that a run can name: one line each, and the config keys that they bring.
 //!
 //! A crate outside of this workspace begins with the built-in ones, adds its own, and has the whole command line:
 //! `basin_cli::main(Registry::default().with("mine", make).with_key(KEY))`, as `examples/own-method` does. A method reads
@@ -6,14 +6,13 @@
 
 use crate::config::{Config, Key, Keys};
 use crate::exit::Usage;
-use crate::experiment::architecture;
-use anyhow::{Context, Result, ensure};
+use crate::networks::{self, NetworkEntry};
+use anyhow::{Result, ensure};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, Imported, JointMatching, JointlyPermuted,
     Permuted, Shortcut, Swe, Teachers,
 };
-use basin_models::Family;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::Paper;
 use std::fmt::Debug;
@@ -25,31 +24,37 @@ type Make = fn(&Config) -> Result<Box<dyn EnsembleMethod>>;
 #[derive(Clone, Debug)]
 pub struct Registry {
     entries: Vec<(&'static str, Make)>,
+    networks: Vec<NetworkEntry>,
     papers: Vec<&'static dyn Paper>,
     keys: Vec<Key>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { entries: Vec::new(), papers: vec![&SingleBasin], keys: Vec::new() }
-            .with("deep", |_| Ok(Box::new(Deep)))
-            .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.ensemble().split_epoch })))
-            .with("swe", |c| Ok(Box::new(swe(c))))
-            .with("permuted", |c| Ok(Box::new(permuted(c)?)))
-            .with("multi-pcd", |c| Ok(Box::new(jointly_permuted(JointMatching::MultiPcd, c)?)))
-            .with("merge-many", |c| Ok(Box::new(jointly_permuted(JointMatching::MergeMany, c)?)))
-            .with("frank-wolfe", |c| Ok(Box::new(jointly_permuted(JointMatching::FrankWolfe, c)?)))
-            .with("distilled", |c| Ok(Box::new(distilled(c))))
-            .with("distilled-last", |c| Ok(Box::new(cheaper(c, Teachers::Own, last(c)))))
-            .with("distilled-replayed", |c| Ok(Box::new(cheaper(c, Teachers::Own, replay(c)))))
-            .with("distilled-one-teacher", |c| Ok(Box::new(cheaper(c, Teachers::First, Shortcut::None))))
-            .with("distilled-one-teacher-last", |c| Ok(Box::new(cheaper(c, Teachers::First, last(c)))))
-            .with("distilled-one-teacher-replayed", |c| Ok(Box::new(cheaper(c, Teachers::First, replay(c)))))
-            .with("distilled-ensemble", |c| Ok(Box::new(cheaper(c, Teachers::All, Shortcut::None))))
-            .with("distilled-ensemble-last", |c| Ok(Box::new(cheaper(c, Teachers::All, last(c)))))
-            .with("distilled-ensemble-replayed", |c| Ok(Box::new(cheaper(c, Teachers::All, replay(c)))))
-            .with("imported", |c| Ok(Box::new(imported(c)?)))
-            .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
+        Self {
+            entries: Vec::new(),
+            networks: networks::built_in(),
+            papers: vec![&SingleBasin],
+            keys: Vec::new(),
+        }
+        .with("deep", |_| Ok(Box::new(Deep)))
+        .with("constrained", |c| Ok(Box::new(Constrained { split_epoch: c.ensemble().split_epoch })))
+        .with("swe", |c| Ok(Box::new(swe(c))))
+        .with("permuted", |c| Ok(Box::new(permuted(c)?)))
+        .with("multi-pcd", |c| Ok(Box::new(jointly_permuted(JointMatching::MultiPcd, c)?)))
+        .with("merge-many", |c| Ok(Box::new(jointly_permuted(JointMatching::MergeMany, c)?)))
+        .with("frank-wolfe", |c| Ok(Box::new(jointly_permuted(JointMatching::FrankWolfe, c)?)))
+        .with("distilled", |c| Ok(Box::new(distilled(c))))
+        .with("distilled-last", |c| Ok(Box::new(cheaper(c, Teachers::Own, last(c)))))
+        .with("distilled-replayed", |c| Ok(Box::new(cheaper(c, Teachers::Own, replay(c)))))
+        .with("distilled-one-teacher", |c| Ok(Box::new(cheaper(c, Teachers::First, Shortcut::None))))
+        .with("distilled-one-teacher-last", |c| Ok(Box::new(cheaper(c, Teachers::First, last(c)))))
+        .with("distilled-one-teacher-replayed", |c| Ok(Box::new(cheaper(c, Teachers::First, replay(c)))))
+        .with("distilled-ensemble", |c| Ok(Box::new(cheaper(c, Teachers::All, Shortcut::None))))
+        .with("distilled-ensemble-last", |c| Ok(Box::new(cheaper(c, Teachers::All, last(c)))))
+        .with("distilled-ensemble-replayed", |c| Ok(Box::new(cheaper(c, Teachers::All, replay(c)))))
+        .with("imported", |c| Ok(Box::new(imported(c)?)))
+        .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
     }
 }
 
@@ -58,6 +63,13 @@ impl Registry {
     #[must_use]
     pub fn with(mut self, id: &'static str, make: Make) -> Self {
         self.entries.push((id, make));
+        self
+    }
+
+    /// Adds a network, for example a module of candle's from another crate (`basin_candle::Module`).
+    #[must_use]
+    pub fn with_network(mut self, network: NetworkEntry) -> Self {
+        self.networks.push(network);
         self
     }
 
@@ -80,7 +92,7 @@ impl Registry {
     /// # Errors
     /// When keys, methods or papers that were added are malformed or named like others; all problems at once.
     pub fn keys(&self) -> Result<Keys> {
-        let keys = Keys::with(&self.keys);
+        let keys = Keys::with(&self.keys, &self.networks);
         let again = |kind: &str, ids: Vec<&str>| {
             let twice = ids.iter().enumerate().filter(|(i, id)| ids[..*i].contains(id));
             twice
@@ -88,8 +100,9 @@ impl Registry {
                 .collect()
         };
         let methods: Vec<String> = again("method", self.methods().collect());
+        let networks = again("network", self.networks.iter().map(|network| network.name).collect());
         let papers = again("paper", self.papers.iter().map(|paper| paper.id()).collect());
-        let faults = [keys.as_ref().err().cloned().unwrap_or_default(), methods, papers].concat();
+        let faults = [keys.as_ref().err().cloned().unwrap_or_default(), methods, networks, papers].concat();
         match keys {
             Ok(keys) if faults.is_empty() => Ok(keys),
             _ => {
@@ -190,13 +203,7 @@ fn jointly_permuted(matching: JointMatching, config: &Config) -> Result<JointlyP
 
 /// The permutation spec of the configured network, and its name.
 fn spec(config: &Config) -> Result<(PermutationSpec, String)> {
-    let name = &config.model().name;
-    let spec = match architecture(config)?.family() {
-        Family::ResNet { depth, .. } => PermutationSpec::resnet(depth),
-        Family::Vit(vit) => PermutationSpec::vit(vit.layers, vit.heads),
-    };
-    let spec = spec.with_context(|| format!("permutation spec of {name}"))?;
-    Ok((spec, name.clone()))
+    Ok((config.permutation_spec()?, config.model().name.clone()))
 }
 
 #[cfg(test)]

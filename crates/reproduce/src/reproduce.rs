@@ -28,7 +28,7 @@ pub struct Request {
     pub runs: PathBuf,
     /// Name of this run's folder.
     pub name: String,
-    /// Where to train and evaluate; None: on the processor.
+    /// Where to train and evaluate; None: on the CPU.
     pub device: Option<OnDevice>,
 }
 

@@ -56,7 +56,7 @@ pub fn retell(folder: &Path, registry: &Registry) -> Result<Retold> {
 /// The times that stand beside the results, or in results of earlier builds.
 fn timing(folder: &Path, earlier: Option<f64>, notes: &mut Vec<String>) -> Timing {
     let file = folder.join(Timing::FILE);
-    let read = match std::fs::read(&file) {
+    let read = match basin_core::read_regular(&file, MOST_BYTES) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Timing { wall_seconds: earlier, ..Timing::default() };
         }

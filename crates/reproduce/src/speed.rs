@@ -1,19 +1,20 @@
 //! How fast a case trains here, from a few steps whose result is thrown away.
 
+use crate::device::{self, OnDevice};
 use crate::{Experiment, Study};
 use anyhow::Result;
 use basin_core::SeedTree;
 use basin_train::{Backend, Examples, Recipe, Teaching};
 
 /// Seconds per training image of each case, where it would be trained; cases that train alike are measured once.
-pub(crate) fn seconds_per_image(study: &Study, backend: &dyn Backend) -> Result<Vec<f64>> {
+pub(crate) fn seconds_per_image(study: &Study, device: Option<&OnDevice>) -> Result<Vec<f64>> {
     let mut measured: Vec<(String, f64)> = Vec::new();
     let mut speed = |case: &Experiment| -> Result<f64> {
         let setting = case.setting(0);
         if let Some((_, speed)) = measured.iter().find(|(known, _)| *known == setting) {
             return Ok(*speed);
         }
-        let speed = measured_on(case, backend)?;
+        let speed = measured_on(case, &*device::backend(&case.network, device)?)?;
         measured.push((setting, speed));
         Ok(speed)
     };

@@ -208,6 +208,7 @@ mod tests {
             StoreError::Finished { .. } => 11,
             StoreError::NotFinished { .. } => 12,
             StoreError::Encode { .. } => 13,
+            StoreError::Foreign { .. } => 14,
         }
     }
 
@@ -279,12 +280,20 @@ mod tests {
                 StoreError::Encode { path: "r/a/x".into(), reason: "key must be a string".into() },
                 "a record for r/a/x has no JSON form: key must be a string; give it another type",
             ),
+            (
+                StoreError::Foreign { path: "r/a/report".into(), kind: "a symbolic link" },
+                "r/a/report is a symbolic link, which is never written through; remove it and run the same command again",
+            ),
+            (
+                StoreError::io("write", Path::new("r/a/x"))(io::ErrorKind::FileTooLarge.into()),
+                "cannot write r/a/x: file too large; raise the limit on the size of files (ulimit -f) and run the same command again; nothing finished is lost",
+            ),
         ];
-        let mut seen = [false; 14];
+        let mut seen = [false; 15];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 14], "every variant is told");
+        assert_eq!(seen, [true; 15], "every variant is told");
     }
 }

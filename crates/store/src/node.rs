@@ -1,6 +1,6 @@
 //! A node directory: the files of one piece of work, which count only once DONE lists them.
 
-use crate::atomic::{create_dirs, read_if_there, remove_if_there, write_atomic};
+use crate::atomic::{check_own, create_dirs, read_if_there, remove_if_there, write_atomic};
 use crate::done::{self, Content, Done, Marker, NodeStatus};
 use crate::journal::{parse_lines, to_line};
 use crate::run::Inner;
@@ -263,8 +263,11 @@ impl NodeDir {
         &*self.run.fs
     }
 
+    /// Refuses in a run that is read, and where the node's place is a link: what is written and removed stays in the run.
     pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
-        self.run.check_writable(&self.path)
+        self.run.check_writable(&self.path)?;
+        check_own(self.fs(), &self.run.path.join(names::NODES))?;
+        check_own(self.fs(), &self.path)
     }
 
     /// Makes the directory ready for a write to an unfinished node. A DONE that does not hold is taken

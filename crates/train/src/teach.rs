@@ -10,7 +10,7 @@ use candle_core::Result;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
-/// A network whose logits are taught; packed for the processor's kernels when they first ask for it.
+/// A network whose logits are taught; packed for the CPU's kernels when they first ask for it.
 #[derive(Clone, Debug)]
 pub struct Teacher {
     params: Vec<Vec<f32>>,

@@ -105,6 +105,21 @@ fn after_the_deadline_nothing_is_begun_and_the_file_says_what_is_missing() {
     assert!(answers["epoch_seconds"].is_number() && answers["throughput"].as_array().unwrap().is_empty());
 }
 
+#[test]
+fn the_file_of_an_earlier_check_is_replaced_only_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue: Rc<dyn Queue> = Rc::new(Recorder::default());
+    let options = |force| Options { minutes: 1e-6, force, ..options(folder.path()) };
+    let code = |force| {
+        let error = run_on(&queue, &Noting::default(), &options(force), &mut |_| Ok(())).unwrap_err();
+        basin_reproduce::exit::code(&error)
+    };
+    // What records launches computes nothing, so that every kernel is wrong.
+    assert_eq!(code(false), basin_reproduce::exit::DEVICE);
+    assert_eq!(code(false), basin_reproduce::exit::USAGE);
+    assert_eq!(code(true), basin_reproduce::exit::DEVICE);
+}
+
 /// Of everything that was measured, and the error at the end.
 fn with_vit_failing(error: GpuError) -> (serde_json::Value, anyhow::Error) {
     let folder = tempfile::tempdir().unwrap();
@@ -148,7 +163,8 @@ fn the_first_failure_is_the_error_at_the_end_where_no_kernel_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let mut answers = Answers::default();
     let mut say = |_: &str| Ok(());
-    let mut report = Report::begin(folder.path(), Deadline::after(1.0), &mut answers, &mut say).unwrap();
+    let mut report =
+        Report::begin(folder.path(), false, Deadline::after(1.0), &mut answers, &mut say).unwrap();
     report.failed("the peer".into(), basin_reproduce::exit::Usage("no torch".into()).into()).unwrap();
     report.failed("vit:1 bf16".into(), anyhow::Error::msg("sizes")).unwrap();
     let error = report.end().unwrap_err();

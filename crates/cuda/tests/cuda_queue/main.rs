@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 #[test]
-fn every_kernel_and_every_product_agrees_with_the_processor() {
+fn every_kernel_and_every_product_agrees_with_the_cpu() {
     let fake = Fake::new();
     let queue: Rc<dyn Queue> = Rc::new(open());
     let mut wrong = Vec::new();

@@ -26,7 +26,7 @@ fn layer_norm(bench: &Bench, case: &(usize, usize, bool, bool)) -> LayerNorm {
     LayerNorm { storage: bench.storage(), rows, channels, epsilon: 1e-5, relu }
 }
 
-/// The processor's result and statistics.
+/// The CPU's result and statistics.
 fn reference(
     n: &LayerNorm,
     x: &[f32],
@@ -223,7 +223,7 @@ pub(super) fn dense_backward(bench: &mut Bench) -> Result<(), GpuError> {
 }
 
 pub(super) fn bias_gradient(bench: &mut Bench) -> Result<(), GpuError> {
-    // Many rows are summed image by image, as the processor does; a sum in one run would round more than it may.
+    // Many rows are summed image by image, as the CPU does; a sum in one run would round more than it may.
     for (i, (rows, image, columns)) in
         [(3, 3, 10), (700, 70, 70), (257, 257, 33), (70_000, 100, 3)].into_iter().enumerate()
     {

@@ -1,4 +1,4 @@
-//! Every kernel against the processor's, on small ragged sizes: for tests, and to ask a device whether it computes
+//! Every kernel against the CPU's, on small ragged sizes: for tests, and to ask a device whether it computes
 //! what it should.
 
 mod activations;

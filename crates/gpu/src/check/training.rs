@@ -84,7 +84,7 @@ pub(super) fn together(bench: &mut Bench) -> Result<(), GpuError> {
     bench.compare_single(&to, &mean)
 }
 
-/// All arrays of an update, with what the processor makes of them.
+/// All arrays of an update, with what the CPU makes of them.
 struct Update {
     arrays: [(Vec<f32>, Block); 4],
     copy: Block,

@@ -1,7 +1,7 @@
 //! A device that is the host: the same kernel sources, compiled by the system's C++ compiler.
 //!
 //! It runs a block's threads as fibres, with shared memory, barriers and warp exchanges, so that every kernel and
-//! the whole training step are checked without a graphics processor. Memory starts as NaN and lies between guards
+//! the whole training step are checked without a GPU. Memory starts as NaN and lies between guards
 //! that are looked at after every launch; arguments must lie in memory that is alive; captured work is a list of
 //! launches, and inside it nothing else is allowed. Not fast: for tests.
 

@@ -14,7 +14,7 @@ pub(crate) use basin_core::Set;
 /// One vector register's worth of `f32`.
 ///
 /// # Safety
-/// The methods may only run on a processor that has the instruction set; pointers must be valid for
+/// The methods may only run on a CPU that has the instruction set; pointers must be valid for
 /// [`Simd::LANES`] elements. Alignment is not required.
 #[allow(missing_docs)]
 pub(crate) trait Simd: Copy {
@@ -93,7 +93,7 @@ macro_rules! dispatch {
                 // SAFETY: as for `avx512`.
                 unsafe { $body::<$crate::simd::F32x8>($($arg),*) }
             }
-            // SAFETY: `Isa` values for a set exist only where the processor has it (`Isa::available`); the
+            // SAFETY: `Isa` values for a set exist only where the CPU has it (`Isa::available`); the
             // rest of the contract is the caller's.
             unsafe {
                 match isa.set() {

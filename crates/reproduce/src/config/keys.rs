@@ -4,7 +4,7 @@ use super::Value;
 use super::value::Range;
 
 /// One key of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Key {
     /// `section.name`.
     pub name: &'static str,
@@ -32,8 +32,14 @@ impl Key {
 
     /// With another accepted spelling.
     #[must_use]
-    pub const fn alias(self, alias: &'static str) -> Self {
-        Self { alias: Some(alias), ..self }
+    pub const fn alias(mut self, alias: &'static str) -> Self {
+        self.alias = Some(alias);
+        self
+    }
+
+    /// With these words instead of those that it accepted.
+    pub(super) fn one_of(self, words: Vec<&'static str>) -> Self {
+        Self { range: Range::OneOf(words.into()), ..self }
     }
 
     /// The default value.
@@ -72,9 +78,9 @@ impl Key {
     /// Values at the ends of what it accepts, as one types them.
     #[cfg(test)]
     pub(super) fn extremes(&self) -> Vec<String> {
-        match self.range {
-            Range::Int(low, high) => vec![low.to_string(), high.to_string()],
-            Range::Float(low, low_in, high, high_in) => {
+        match &self.range {
+            &Range::Int(low, high) => vec![low.to_string(), high.to_string()],
+            &Range::Float(low, low_in, high, high_in) => {
                 let within = if high.is_finite() { 0.5 * (low + high) } else { low + 1.0 };
                 let ends = [(low, low_in), (high, high_in), (within, true)];
                 ends.iter().filter(|(_, inside)| *inside).map(|(x, _)| format!("{x:?}")).collect()

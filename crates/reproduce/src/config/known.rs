@@ -5,6 +5,7 @@
 //! nodes as it does for built-in methods: through the recipe, so that nodes which do not depend on a value share work.
 
 use super::{KEYS, Key};
+use crate::networks::{self, NetworkEntry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,22 +13,23 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keys {
     all: Arc<[Key]>,
+    networks: Arc<[NetworkEntry]>,
 }
 
 impl Default for Keys {
     /// The built-in ones.
     fn default() -> Self {
-        Self { all: KEYS.as_slice().into() }
+        Self { all: KEYS.as_slice().into(), networks: networks::built_in().into() }
     }
 }
 
 impl Keys {
-    /// The built-in keys and more.
+    /// The built-in keys and more, and the networks that `model.name` may name.
     ///
     /// # Errors
     /// What is wrong with the new ones, a line each: a name that is taken or malformed, a default outside of its range,
     /// no doc or unit.
-    pub fn with(more: &[Key]) -> Result<Self, Vec<String>> {
+    pub fn with(more: &[Key], networks: &[NetworkEntry]) -> Result<Self, Vec<String>> {
         let (mut all, mut faults) = (KEYS.to_vec(), Vec::new());
         for key in more {
             let spellings = || [Some(key.name), key.alias].into_iter().flatten();
@@ -41,10 +43,19 @@ impl Keys {
                 ));
             } else {
                 let section = all.iter().rposition(|known| known.section() == key.section());
-                all.insert(section.map_or(all.len(), |last| last + 1), *key);
+                all.insert(section.map_or(all.len(), |last| last + 1), key.clone());
             }
         }
-        if faults.is_empty() { Ok(Self { all: all.into() }) } else { Err(faults) }
+        let names: Vec<&'static str> = networks.iter().map(|network| network.name).collect();
+        for key in all.iter_mut().filter(|key| key.name == "model.name") {
+            *key = key.clone().one_of(names.clone());
+        }
+        if faults.is_empty() { Ok(Self { all: all.into(), networks: networks.into() }) } else { Err(faults) }
+    }
+
+    /// The network of that name.
+    pub(super) fn network(&self, name: &str) -> Option<&NetworkEntry> {
+        self.networks.iter().find(|network| network.name == name)
     }
 
     /// In the order in which they are listed.
@@ -130,7 +141,7 @@ mod tests {
 
     #[test]
     fn keys_of_entries_are_set_checked_and_shown_like_others() {
-        let keys = Keys::with(&[CYCLE, FLOOR]).unwrap();
+        let keys = Keys::with(&[CYCLE, FLOOR], &networks::built_in()).unwrap();
         let config = Config::plain(&keys, &settings(&[("snapshot.epochs", "7"), ("floor", "0.5")])).unwrap();
         assert_eq!((config.int(&CYCLE), config.float(&FLOOR)), (7, 0.5));
         // One table per section, or it would not parse.
@@ -187,14 +198,17 @@ mod tests {
 
     #[test]
     fn a_short_name_of_a_built_in_key_stays_its_own() {
-        let keys = Keys::with(&[CYCLE]).unwrap();
+        let keys = Keys::with(&[CYCLE], &networks::built_in()).unwrap();
         let config = Config::plain(&keys, &settings(&[("epochs", "9")])).unwrap();
         assert_eq!((config.train().epochs, config.int(&CYCLE)), (9, 40));
     }
 
     #[test]
     fn the_keys_of_an_entry_name_no_nodes_of_others() {
-        let (keys, without) = (Keys::with(&[CYCLE]).unwrap(), Config::plain(&Keys::default(), &[]).unwrap());
+        let (keys, without) = (
+            Keys::with(&[CYCLE], &networks::built_in()).unwrap(),
+            Config::plain(&Keys::default(), &[]).unwrap(),
+        );
         let with = Config::plain(&keys, &settings(&[("snapshot.epochs", "7")])).unwrap();
         let images = basin_core::digest([&b"images"[..]]);
         assert_eq!(with.training_identity(images), without.training_identity(images));
@@ -210,7 +224,7 @@ mod tests {
             key("a.c", "1").alias("tau"),
             key("A.b", "1"),
         ];
-        let faults = Keys::with(&bad).unwrap_err();
+        let faults = Keys::with(&bad, &[]).unwrap_err();
         let expected = [
             "key train.batch, expected another name or alias than those of train.batch",
             "key a.b has the default \"0\", expected a whole number in 1 to 9",
@@ -219,6 +233,6 @@ mod tests {
             "key \"A.b\", expected section.name of lower case, digits, _ and -",
         ];
         assert_eq!(faults, expected);
-        assert!(Keys::with(&[Key::new("a.b", "1", Range::Int(1, 9), "", "doc")]).is_err());
+        assert!(Keys::with(&[Key::new("a.b", "1", Range::Int(1, 9), "", "doc")], &[]).is_err());
     }
 }

@@ -22,12 +22,16 @@ pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
 pub use typed::{AfterSplit, DeviceName, Statistics, UpdateRule};
 pub use value::{Range, Value};
 
+use crate::exit::Usage;
+use crate::networks::NetworkEntry;
 use basin_data::Normalisation;
+use basin_models::Network;
 use basin_papers::Preset;
 use sections::Sections;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
+use weight_matching::PermutationSpec;
 
 /// The format of `config.resolved.toml`: raised when what a key means, or how values are written, changes.
 const FORMAT: i64 = 1;
@@ -220,6 +224,30 @@ impl Config {
             Statistics::ImageNet => Normalisation::IMAGENET,
             Statistics::Half => Normalisation::HALF,
         }
+    }
+
+    /// The network for square images of `side` pixels.
+    ///
+    /// # Errors
+    /// When the settings make none, or it does not take such images.
+    pub fn network(&self, side: usize, classes: usize) -> anyhow::Result<Network> {
+        (self.network_entry()?.build)(self.model(), side, classes)
+    }
+
+    /// Its permutation spec.
+    ///
+    /// # Errors
+    /// [`Usage`] when the network has none.
+    pub fn permutation_spec(&self) -> anyhow::Result<PermutationSpec> {
+        let name = &self.model().name;
+        let none =
+            || Usage(format!("network {name} has no permutation spec, which methods that permute need"));
+        (self.network_entry()?.spec.ok_or_else(none)?)(self.model())
+    }
+
+    fn network_entry(&self) -> Result<&NetworkEntry, Usage> {
+        let name = &self.model().name;
+        self.keys.network(name).ok_or_else(|| Usage(format!("no network {name} is registered")))
     }
 
     /// The whole number of a key that an entry of the registry brought.

@@ -1,8 +1,8 @@
 //! The built-in keys, section by section. A line here is all it takes to add one: the key, its field and its type.
 
 use super::typed::{AfterSplit, DeviceName, Statistics, Typed, UpdateRule};
-use super::value::Range::{Float, Int, OneOf, Path, Seeds, Words};
-use super::{Key, Value};
+use super::value::Range::{Float, Int, Path, Seeds, Words};
+use super::{Key, Range, Value};
 use basin_data::DatasetId;
 use basin_gpu::Precision;
 use basin_metrics::Combine;
@@ -37,32 +37,32 @@ const NO_OR_YES: &[&str] = &["no", "yes"];
 section! {
     /// The images.
     Data in "data" {
-        dataset: DatasetId = "synthetic", OneOf(DATASETS), "name", "data set";
+        dataset: DatasetId = "synthetic", Range::one_of(DATASETS), "name", "data set";
         dir: String = "", Path, "path", "folder with the official files; synthetic sets need none";
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";
-        normalisation: Statistics = "dataset", OneOf(Statistics::WORDS), "name", "channel statistics: the data set's own, ImageNet's, or 0.5 and 0.5";
-        halved: bool = "no", OneOf(NO_OR_YES), "yes or no", "images at half their height and width";
+        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's own, ImageNet's, or 0.5 and 0.5";
+        halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width";
     }
 }
 
 section! {
     /// The network.
     Model in "model" {
-        name: String = "resnet20", OneOf(&Architecture::NAMES), "name", "architecture";
+        name: String = "resnet20", Range::one_of(&Architecture::NAMES), "name", "architecture";
         width: f64 = "4", Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier";
         dropout: f64 = "0", Float(0.0, true, 1.0, false), "probability", "dropout of the transformer; ResNets have none";
         residual_scale: f64 = "1", Float(-10.0, true, 10.0, true), "factor", "initial scale of the last normalisation of every residual branch of a ResNet; at 0 a fresh network is its shortcuts";
-        centred_kernels: bool = "no", OneOf(NO_OR_YES), "yes or no", "initial kernels of a ResNet behind the stem sum to 0 for every output channel";
+        centred_kernels: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "initial kernels of a ResNet behind the stem sum to 0 for every output channel";
     }
 }
 
-const SHARE: super::Range = Float(0.0, true, 1.0, true);
-const BELOW_ONE: super::Range = Float(0.0, true, 1.0, false);
-const POSITIVE: super::Range = Float(0.0, false, f64::INFINITY, false);
-const STRENGTH: super::Range = Float(0.0, true, 10.0, true);
-const COUNT: super::Range = Int(1, u64::MAX);
+const SHARE: Range = Float(0.0, true, 1.0, true);
+const BELOW_ONE: Range = Float(0.0, true, 1.0, false);
+const POSITIVE: Range = Float(0.0, false, f64::INFINITY, false);
+const STRENGTH: Range = Float(0.0, true, 10.0, true);
+const COUNT: Range = Int(1, u64::MAX);
 
 section! {
     /// Training of one network.
@@ -71,7 +71,7 @@ section! {
         batch: usize = "128", Int(1, 65_536), "images", "images per step";
         peak_lr or "lr": f64 = "0.1", POSITIVE, "learning rate", "highest learning rate";
         warmup: f64 = "0.1", BELOW_ONE, "share of T", "linear warm-up";
-        optimiser: UpdateRule = "sgd", OneOf(UpdateRule::WORDS), "name", "update rule";
+        optimiser: UpdateRule = "sgd", Range::one_of(UpdateRule::WORDS), "name", "update rule";
         momentum: f64 = "0.9", BELOW_ONE, "factor", "momentum of SGD";
         l2 or "weight_decay": f64 = "0.0001", BELOW_ONE, "per step", "L2 coefficient on all parameters; with adamw the decoupled weight decay";
         adam_beta1: f64 = "0.9", BELOW_ONE, "factor", "decay of Adam's mean";
@@ -103,7 +103,7 @@ section! {
         members or "M": usize = "5", Int(2, 1000), "members", "ensemble size M";
         seeds: Vec<u64> = "0", Seeds, "seeds", "one whole repetition per seed";
         split_epoch or "t": u64 = "10", COUNT, "epochs", "epoch t after which constrained and distilled runs split";
-        after_split: AfterSplit = "continue", OneOf(AfterSplit::WORDS), "name", "the schedule of constrained and distilled runs: the trunk's goes on, or a new one over T − t epochs";
+        after_split: AfterSplit = "continue", Range::one_of(AfterSplit::WORDS), "name", "the schedule of constrained and distilled runs: the trunk's goes on, or a new one over T − t epochs";
         swe_floor: f64 = "0.01", POSITIVE, "learning rate", "rate that SWE holds once reached";
         label_weight or "beta": f64 = "0.2", SHARE, "share", "weight of the labels in the distillation loss";
         temperature or "tau": f64 = "3", POSITIVE, "divisor of logits", "temperature of the distillation loss";
@@ -116,10 +116,11 @@ section! {
 section! {
     /// What is measured, and how finely.
     Metrics in "metrics" {
-        combine: Combine = "mean-probs", OneOf(&["mean-probs", "mean-logits"]), "name", "how members are averaged";
+        combine: Combine = "mean-probs", Range::one_of(&["mean-probs", "mean-logits"]), "name", "how members are averaged";
         draws: usize = "50", Int(2, 100_000), "draws", "Dirichlet draws N of the joint connectivity";
         connectivity_images: usize = "0", Int(0, 1_000_000), "images", "test images for connectivity; 0 = all";
         repair_images: usize = "0", Int(0, 1_000_000), "images", "training images on which networks between members get channel statistics in between (REPAIR), in memory at once; 0 = no repair";
+        statistics_images: usize = "1024", Int(2, 1_000_000), "images", "training images on which networks between members get running statistics of their own, where they have any (BatchNorm)";
         pairs: usize = "5", COUNT, "pairs", "random pairs of members to interpolate between";
         line_points: usize = "11", Int(3, 1001), "points", "points on each line, ends included";
         ece_bins: usize = "15", Int(1, 10_000), "bins", "bins of the calibration error";
@@ -129,8 +130,8 @@ section! {
 section! {
     /// Where and how to run. Only the precision of a device changes results.
     Run in "run" {
-        device or "device": DeviceName = "cpu", OneOf(DeviceName::WORDS), "name", "where to train and evaluate";
-        precision or "precision": Precision = "f32", OneOf(&["f32", "tf32", "bf16"]), "name", "arithmetic of products on cuda; parameters and sums are f32 in all";
+        device or "device": DeviceName = "cpu", Range::one_of(DeviceName::WORDS), "name", "where to train and evaluate";
+        precision or "precision": Precision = "f32", Range::one_of(&["f32", "tf32", "bf16"]), "name", "arithmetic of products on cuda; parameters and sums are f32 in all";
         concurrent or "concurrent": usize = "1", Int(1, 64), "networks", "networks trained side by side, each as it would be alone; for small networks on a large device";
         threads: usize = "0", Int(0, 4096), "threads", "worker threads; 0 = all cores. Results do not depend on it";
         checkpoint_seconds: f64 = "60", Float(0.0, true, 86_400.0, true), "seconds", "time between checkpoints";

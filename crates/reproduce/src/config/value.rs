@@ -1,5 +1,7 @@
 //! Values of config keys and the ranges they must lie in.
 
+use std::borrow::Cow;
+
 /// A value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -47,14 +49,14 @@ impl Value {
 }
 
 /// What a key accepts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Range {
     /// Whole numbers from the first to the second.
     Int(u64, u64),
     /// Numbers; each end with whether it belongs.
     Float(f64, bool, f64, bool),
     /// One of these words.
-    OneOf(&'static [&'static str]),
+    OneOf(Cow<'static, [&'static str]>),
     /// A non-empty list of different words; what they name is checked where they are used.
     Words,
     /// A non-empty list of different whole numbers.
@@ -64,13 +66,18 @@ pub enum Range {
 }
 
 impl Range {
+    /// One of these words.
+    pub const fn one_of(words: &'static [&'static str]) -> Self {
+        Self::OneOf(Cow::Borrowed(words))
+    }
+
     /// Reads a value, or says what was expected.
     pub(super) fn parse(&self, text: &str) -> Result<Value, String> {
         let items = || text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>();
         let distinct = |items: &[String]| items.iter().enumerate().all(|(i, a)| !items[..i].contains(a));
-        let value = match *self {
-            Self::Int(low, high) => text.parse().ok().filter(|x| (low..=high).contains(x)).map(Value::Int),
-            Self::Float(low, low_in, high, high_in) => {
+        let value = match self {
+            &Self::Int(low, high) => text.parse().ok().filter(|x| (low..=high).contains(x)).map(Value::Int),
+            &Self::Float(low, low_in, high, high_in) => {
                 let inside =
                     |x: &f64| (*x > low || (low_in && *x == low)) && (*x < high || (high_in && *x == high));
                 let found = text.parse().ok().filter(inside);
@@ -99,10 +106,10 @@ impl Range {
 
     /// The range in words.
     pub(super) fn describe(&self) -> String {
-        match *self {
-            Self::Int(low, high) if high >= i64::MAX as u64 => format!("a whole number ≥ {low}"),
-            Self::Int(low, high) => format!("a whole number in {low} to {high}"),
-            Self::Float(low, low_in, high, high_in) => {
+        match self {
+            &Self::Int(low, high) if high >= i64::MAX as u64 => format!("a whole number ≥ {low}"),
+            &Self::Int(low, high) => format!("a whole number in {low} to {high}"),
+            &Self::Float(low, low_in, high, high_in) => {
                 let sign = |inside| if inside { "≤" } else { "<" };
                 match high.is_infinite() {
                     true => format!("a finite number with {low} {} x", sign(low_in)),

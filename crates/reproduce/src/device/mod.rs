@@ -7,7 +7,9 @@ pub use programs::ProgramFolder;
 use crate::config::{Config, DeviceName};
 use crate::exit::{NoDevice, Usage};
 use anyhow::Result;
+use basin_candle::Candle;
 use basin_gpu::{Precision, Queue};
+use basin_models::Network;
 use basin_train::{Backend, Cpu};
 use std::rc::Rc;
 
@@ -23,11 +25,20 @@ pub fn another(device: &OnDevice) -> impl Fn() -> Result<OnDevice> + Copy + Send
     move || Ok(OnDevice { queue: open_cuda()?, precision })
 }
 
-/// The device where there is one, else the CPU.
-pub(crate) fn backend(device: Option<&OnDevice>) -> Box<dyn Backend> {
-    match device {
-        Some(device) => Box::new(device.clone()),
-        None => Box::new(Cpu),
+/// What trains and evaluates a network: for modules of candle's candle itself, else the device where there is one, else the
+/// CPU.
+///
+/// # Errors
+/// [`Usage`] for a module of candle's on another device than the CPU.
+pub(crate) fn backend(network: &Network, device: Option<&OnDevice>) -> Result<Box<dyn Backend>> {
+    match (network.program().is_some(), device) {
+        (true, None) => Ok(Box::new(Candle::new(candle_core::Device::Cpu))),
+        (true, Some(_)) => Err(Usage(
+            "a network that candle runs is trained on the CPU alone so far; leave --device cuda out".into(),
+        )
+        .into()),
+        (false, Some(device)) => Ok(Box::new(device.clone())),
+        (false, None) => Ok(Box::new(Cpu)),
     }
 }
 

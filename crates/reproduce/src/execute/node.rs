@@ -10,8 +10,8 @@ use crate::progress::Progress;
 use crate::{Experiment, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{Params, TensorFile};
-use basin_data::fill_plain;
 use basin_ensemble::{AtStart, Objective, Trajectory};
+use basin_gpu::Precision;
 use basin_store::NodeDir;
 use basin_train::{Examples, KeptTargets, Moments, Outcome, Recipe, Segment, Teacher, Teaching, TrainState};
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Executor<'_> {
                 let seed = experiment.seeds(node.seed).path(path);
                 let result = operation.apply(&borrowed, &seed)?;
                 if let Some(original) = operation.preserves() {
-                    assert_same_function(experiment, &inputs[original], &result)?;
+                    assert_same_function(experiment, device, &inputs[original], &result)?;
                 }
                 self.finish(dir, result, &[])
             }
@@ -99,7 +99,7 @@ impl Executor<'_> {
                     Observer { executor: self, node, dir, task, first, checkpoint, kept, stopped };
                 let segment = Segment { state, end_epoch: *end };
                 let network = &experiment.network;
-                let backend = device::backend(device);
+                let backend = device::backend(network, device)?;
                 let outcome = basin_train::run(&*backend, network, &recipe, segment, &mut observer)?;
                 match outcome {
                     Outcome::Interrupted => Err(exit::Interrupted.into()),
@@ -264,12 +264,19 @@ struct From {
 
 /// Invariant: a function-preserving operation preserves the function, on training images (the test split
 /// takes no part in making a network).
-fn assert_same_function(experiment: &Experiment, original: &Params, result: &Params) -> Result<()> {
+fn assert_same_function(
+    experiment: &Experiment,
+    device: Option<&OnDevice>,
+    original: &Params,
+    result: &Params,
+) -> Result<()> {
     let Experiment { network, train, normalisation, .. } = experiment;
-    let n = PROBE.min(train.len());
-    let mut images = vec![0.0; n * train.size() * train.size() * 3];
-    fill_plain(train, 0..n, normalisation, &mut images);
-    let (before, after) = (network.logits(original, &images)?, network.logits(result, &images)?);
+    let images = train.take(PROBE.min(train.len()))?;
+    // In full precision, whatever the run's: else rounding would hide what is looked for.
+    let exact = device.map(|device| OnDevice { precision: Precision::F32, ..device.clone() });
+    let backend = device::backend(network, exact.as_ref())?;
+    let mut evaluator = backend.evaluator(network, &images, normalisation)?;
+    let (before, after) = (evaluator.logits(original)?, evaluator.logits(result)?);
     let largest = before.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let differences = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs());
     let worst = differences.fold(0.0f32, f32::max);

@@ -177,6 +177,17 @@ fn nothing_is_written_through_links_in_a_run() {
     }
     let refused = open.node("deep-1", "00000000").unwrap().write("final", b"x").unwrap_err();
     assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
+    // A node that is a link is neither written nor taken apart.
+    std::fs::remove_file(run.join("nodes")).unwrap();
+    std::fs::create_dir(run.join("nodes")).unwrap();
+    std::fs::write(root.path().join("DONE"), "no listing").unwrap();
+    symlink(root.path(), run.join("nodes/deep-1.00000000")).unwrap();
+    let node = open.node("deep-1", "00000000").unwrap();
+    for refused in [node.write("victim", b"x"), node.unseal(), node.save_state(1, b"x"), node.clear_states()]
+    {
+        assert!(matches!(refused, Err(StoreError::Foreign { .. })), "{refused:?}");
+    }
+    assert!(root.path().join("DONE").exists());
     assert!(std::fs::read_dir(&elsewhere).unwrap().next().is_none());
     assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
 }

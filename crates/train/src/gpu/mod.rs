@@ -1,4 +1,4 @@
-//! Training and evaluation on a graphics processor.
+//! Training and evaluation on a GPU.
 //!
 //! The data set lies in the device's memory; an epoch's order, augmentation draws, seeds and learning rates are
 //! written as tables once per epoch, by the code that the CPU's path uses; losses and hits are read when an

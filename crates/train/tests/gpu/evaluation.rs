@@ -8,7 +8,7 @@ use basin_models::Architecture;
 use basin_train::{Backend, Cpu, EvaluateError};
 
 #[test]
-fn logits_are_those_of_the_processor() {
+fn logits_are_those_of_the_cpu() {
     let set = images();
     let normalisation = DatasetId::Synthetic10.normalisation();
     for net in [resnet(), vit(0.1)] {

@@ -1,4 +1,4 @@
-//! The emulated device against the processor.
+//! The emulated device against the CPU.
 #![cfg(feature = "gpu-emulator")]
 
 mod evaluation;

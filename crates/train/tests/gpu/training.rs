@@ -42,7 +42,7 @@ fn finished(outcome: Result<Outcome, TrainError>) -> TrainState {
     }
 }
 
-fn on_processor(net: &Network, recipe: &Recipe, state: TrainState) -> TrainState {
+fn on_cpu(net: &Network, recipe: &Recipe, state: TrainState) -> TrainState {
     finished(run(&Cpu, net, recipe, Segment { state, end_epoch: EPOCHS }, &mut StopAt::default()))
 }
 
@@ -51,47 +51,47 @@ fn on_device(net: &Network, recipe: &Recipe, state: TrainState, precision: Preci
     finished(run(&gpu(precision), net, recipe, segment, &mut StopAt::default()))
 }
 
-fn assert_near(processor: &TrainState, device: &TrainState, limit: f64) {
-    let params = difference(&processor.params, &device.params);
-    assert_eq!(processor.params.len(), device.params.len());
-    assert_eq!(processor.moments.tables.len(), device.moments.tables.len());
-    let moments = processor.moments.tables.iter().zip(&device.moments.tables);
+fn assert_near(cpu: &TrainState, device: &TrainState, limit: f64) {
+    let params = difference(&cpu.params, &device.params);
+    assert_eq!(cpu.params.len(), device.params.len());
+    assert_eq!(cpu.moments.tables.len(), device.moments.tables.len());
+    let moments = cpu.moments.tables.iter().zip(&device.moments.tables);
     let moments = moments.map(|(a, b)| difference(a, b)).fold(0.0, f64::max);
     assert!(params < limit && moments < 10.0 * limit, "parameters {params:.1e}, moments {moments:.1e}");
-    assert_eq!(processor.moments.updates, device.moments.updates);
-    assert_eq!((processor.step, processor.rows.len()), (device.step, device.rows.len()));
-    for (a, b) in processor.rows.iter().zip(&device.rows) {
+    assert_eq!(cpu.moments.updates, device.moments.updates);
+    assert_eq!((cpu.step, cpu.rows.len()), (device.step, device.rows.len()));
+    for (a, b) in cpu.rows.iter().zip(&device.rows) {
         assert!((a.loss - b.loss).abs() < limit * a.loss, "{a:?} {b:?}");
         assert_eq!((a.epoch, a.step, a.learning_rate), (b.epoch, b.step, b.learning_rate));
     }
 }
 
 #[test]
-fn a_resnet_trains_as_on_the_processor() {
+fn a_resnet_trains_as_on_the_cpu() {
     let (net, recipe) = (resnet(), sgd());
-    let processor = on_processor(&net, &recipe, start(&net));
+    let cpu = on_cpu(&net, &recipe, start(&net));
     let device = on_device(&net, &recipe, start(&net), Precision::F32);
-    assert_near(&processor, &device, 1e-4);
-    assert_eq!(processor.rows[0].accuracy, device.rows[0].accuracy);
+    assert_near(&cpu, &device, 1e-4);
+    assert_eq!(cpu.rows[0].accuracy, device.rows[0].accuracy);
 }
 
 #[test]
-fn a_transformer_with_dropout_and_adam_trains_as_on_the_processor() {
+fn a_transformer_with_dropout_and_adam_trains_as_on_the_cpu() {
     let (net, recipe) = (vit(0.2), adam());
-    let processor = on_processor(&net, &recipe, start(&net));
-    assert_near(&processor, &on_device(&net, &recipe, start(&net), Precision::F32), 1e-4);
+    let cpu = on_cpu(&net, &recipe, start(&net));
+    assert_near(&cpu, &on_device(&net, &recipe, start(&net), Precision::F32), 1e-4);
 }
 
 #[test]
-fn teachers_teach_as_on_the_processor() {
+fn teachers_teach_as_on_the_cpu() {
     let net = vit(0.0);
     for (count, replay) in [(1, None), (2, Some(1))] {
         let teacher = |i: u64| Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(10 + i))).unwrap());
         let teachers = (0..count).map(teacher).collect();
         let teaching = Teaching::Teachers { teachers, label_weight: 0.3, temperature: 4.0, kept: None };
         let recipe = Recipe { teaching, replay, ..sgd() };
-        let processor = on_processor(&net, &recipe, start(&net));
-        assert_near(&processor, &on_device(&net, &recipe, start(&net), Precision::F32), 1e-4);
+        let cpu = on_cpu(&net, &recipe, start(&net));
+        assert_near(&cpu, &on_device(&net, &recipe, start(&net), Precision::F32), 1e-4);
     }
 }
 
@@ -100,12 +100,12 @@ fn bf16_stays_near_with_parameters_in_f32() {
     // Not the narrow ResNet: four channels are too few for a norm to be well conditioned.
     let wide = Architecture::from_name("resnet20", 1.0).unwrap().build(SIDE, 10).unwrap();
     for (net, recipe, limit) in [(wide, sgd(), 0.15), (vit(0.1), adam(), 0.05)] {
-        let processor = on_processor(&net, &recipe, start(&net));
+        let cpu = on_cpu(&net, &recipe, start(&net));
         let device = on_device(&net, &recipe, start(&net), Precision::Bf16);
-        let moved = processor.params.l2_distance(&start(&net).params).unwrap();
-        let apart = processor.params.l2_distance(&device.params).unwrap() / moved;
+        let moved = cpu.params.l2_distance(&start(&net).params).unwrap();
+        let apart = cpu.params.l2_distance(&device.params).unwrap() / moved;
         assert!(apart < limit, "{apart:.1e} of the way apart");
-        for (a, b) in processor.rows.iter().zip(&device.rows) {
+        for (a, b) in cpu.rows.iter().zip(&device.rows) {
             assert!((a.loss - b.loss).abs() < 2e-2 * a.loss, "{a:?} {b:?}");
         }
         let rounded = |x: &f32| x.to_bits() & 0xFFFF == 0;
@@ -134,9 +134,9 @@ fn the_same_run_has_the_same_bits_stopped_or_not_in_any_order_of_threads() {
 }
 
 #[test]
-fn a_trajectory_moves_between_processor_and_device() {
+fn a_trajectory_moves_between_cpu_and_device() {
     let (net, recipe) = (resnet(), adam());
-    let processor = on_processor(&net, &recipe, start(&net));
+    let cpu = on_cpu(&net, &recipe, start(&net));
     let mut observer = StopAt { step: 1, kept: None };
     run(&Cpu, &net, &recipe, Segment { state: start(&net), end_epoch: EPOCHS }, &mut observer).unwrap();
     let segment = Segment { state: observer.kept.take().unwrap(), end_epoch: EPOCHS };
@@ -144,7 +144,7 @@ fn a_trajectory_moves_between_processor_and_device() {
     run(&gpu(Precision::F32), &net, &recipe, segment, &mut observer).unwrap();
     let state = observer.kept.unwrap();
     assert_eq!((state.step, state.moments.updates), (4, 4));
-    assert_near(&processor, &on_processor(&net, &recipe, state), 1e-4);
+    assert_near(&cpu, &on_cpu(&net, &recipe, state), 1e-4);
 }
 
 #[test]
@@ -185,16 +185,16 @@ impl basin_ensemble::LogitObjective for Squares {
 }
 
 #[test]
-fn a_loss_of_a_methods_own_trains_as_on_the_processor() {
+fn a_loss_of_a_methods_own_trains_as_on_the_cpu() {
     let net = vit(0.1);
     let teacher = Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(10))).unwrap());
     for teacher in [None, Some(teacher)] {
         let teaching = Teaching::Custom { objective: Arc::new(Squares), teacher };
         let recipe = Recipe { teaching, ..sgd() };
-        let processor = on_processor(&net, &recipe, start(&net));
+        let cpu = on_cpu(&net, &recipe, start(&net));
         let device = on_device(&net, &recipe, start(&net), Precision::F32);
-        assert_near(&processor, &device, 1e-4);
-        assert_eq!(processor.rows[0].accuracy, device.rows[0].accuracy);
+        assert_near(&cpu, &device, 1e-4);
+        assert_eq!(cpu.rows[0].accuracy, device.rows[0].accuracy);
         // It is that loss, and not the labels' cross-entropy.
         let labels = Recipe { teaching: Teaching::Labels, ..sgd() };
         let other = on_device(&net, &labels, start(&net), Precision::F32);
@@ -232,7 +232,7 @@ fn steps_are_told_in_order_and_none_follows_the_segments_last() {
 
 /// Every configuration of the augmentation, pixel for pixel with the same bits.
 #[test]
-fn batches_have_the_bits_of_the_processors() {
+fn batches_have_the_bits_of_the_cpu() {
     use basin_train::gpu::Feed;
     let chains = [AugmentConfig::none(), AugmentConfig::paper(), AugmentConfig::git_rebasin(), {
         let jitter = basin_data::Jitter { brightness: 0.8, contrast: 2.0, saturation: 3.0, hue: 0.5 };
