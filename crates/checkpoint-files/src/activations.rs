@@ -47,7 +47,7 @@ pub enum ActivationMisfit {
 pub fn decode_activations(bytes: &[u8]) -> Result<Activations, Problem> {
     let mut activations = Activations::new();
     for (name, tensor) in decode(bytes)? {
-        let Some(values) = tensor.element.to_f32(&tensor.bytes) else {
+        let Some(values) = tensor.source.to_f32(tensor.element)? else {
             let found = format!("{} {:?}", tensor.element.name(), tensor.shape);
             return Err(Problem::NotFloats { name, found });
         };

@@ -131,30 +131,39 @@ impl Element {
     /// Little-endian bytes of a floating type as `f32`; `None` for the other types. Exact but for `f64`,
     /// which rounds to nearest.
     pub(crate) fn to_f32(self, bytes: &[u8]) -> Option<Vec<f32>> {
-        Some(match self {
-            Self::F32 => each(bytes, f32::from_le_bytes),
-            Self::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
-            Self::F16 => each(bytes, |b| half_to_f32(u16::from_le_bytes(b))),
-            Self::Bf16 => each(bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
-            _ => return None,
-        })
+        let mut values = Vec::with_capacity(bytes.len() / self.size());
+        self.add_f32(bytes, &mut values).then_some(values)
+    }
+
+    /// [`Element::to_f32`], added to others; whether it is a floating type.
+    pub(crate) fn add_f32(self, bytes: &[u8], values: &mut Vec<f32>) -> bool {
+        match self {
+            Self::F32 => values.extend(each(bytes, f32::from_le_bytes)),
+            Self::F64 => values.extend(each(bytes, |b| f64::from_le_bytes(b) as f32)),
+            Self::F16 => values.extend(each(bytes, |b| half_to_f32(u16::from_le_bytes(b)))),
+            Self::Bf16 => {
+                values.extend(each(bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)));
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Little-endian bytes of an index type as `i64`; `None` for the other types and for values above.
     pub(crate) fn to_i64(self, bytes: &[u8]) -> Option<Vec<i64>> {
         Some(match self {
-            Self::I64 => each(bytes, i64::from_le_bytes),
-            Self::I32 => each(bytes, |b| i32::from_le_bytes(b).into()),
-            Self::U32 => each(bytes, |b| u32::from_le_bytes(b).into()),
-            Self::U64 => each(bytes, |b| i64::try_from(u64::from_le_bytes(b)).unwrap_or(i64::MAX)),
+            Self::I64 => each(bytes, i64::from_le_bytes).collect(),
+            Self::I32 => each(bytes, |b| i32::from_le_bytes(b).into()).collect(),
+            Self::U32 => each(bytes, |b| u32::from_le_bytes(b).into()).collect(),
+            Self::U64 => each(bytes, |b| i64::try_from(u64::from_le_bytes(b)).unwrap_or(i64::MAX)).collect(),
             _ => return None,
         })
     }
 }
 
-fn each<const N: usize, T>(bytes: &[u8], decode: impl Fn([u8; N]) -> T) -> Vec<T> {
+fn each<const N: usize, T>(bytes: &[u8], decode: impl Fn([u8; N]) -> T) -> impl ExactSizeIterator<Item = T> {
     let (chunks, _) = bytes.as_chunks::<N>();
-    chunks.iter().map(|&chunk| decode(chunk)).collect()
+    chunks.iter().map(move |&chunk| decode(chunk))
 }
 
 /// IEEE 754 half precision to single, which holds every half exactly.

@@ -1,7 +1,8 @@
 //! Permutations in files: one vector of indices per permutation, in safetensors.
 
+use crate::layout::{Layout, Stored};
 use crate::reading::read_bytes;
-use crate::safetensors::{Stored, decode, encode};
+use crate::safetensors::decode;
 use crate::tensor::Raw;
 use crate::{Element, FileError, Problem, Tensor};
 use permutation_spec::{Permutation, Permutations};
@@ -19,7 +20,7 @@ pub fn encode_permutations(permutations: &Permutations) -> Vec<u8> {
         })
         .collect();
     let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), Stored::Tensor(tensor))).collect();
-    encode(tensors, ("permutations", "new[i] = old[p[i]]"))
+    Layout::new(tensors, ("permutations", "new[i] = old[p[i]]")).bytes()
 }
 
 /// Reads what [`encode_permutations`] made, or the same from another program: vectors of `i64`, `u64`,
@@ -30,9 +31,10 @@ pub fn encode_permutations(permutations: &Permutations) -> Vec<u8> {
 /// bijection, [`Problem::NotIndices`] the first tensor that is no vector of indices.
 pub fn decode_permutations(bytes: &[u8]) -> Result<Permutations, Problem> {
     let one = |(name, tensor): (String, Raw<'_>)| {
-        let indices = tensor.element.to_i64(&tensor.bytes).filter(|_| tensor.shape.len() == 1);
+        let Raw { element, shape, source, .. } = tensor;
+        let indices = element.to_i64(&source.into_bytes()?).filter(|_| shape.len() == 1);
         let Some(indices) = indices else {
-            let found = format!("{} {:?}", tensor.element.name(), tensor.shape);
+            let found = format!("{} {shape:?}", element.name());
             return Err(Problem::NotIndices { name, found });
         };
         if let Some((index, &value)) = indices.iter().enumerate().find(|(_, value)| **value < 0) {

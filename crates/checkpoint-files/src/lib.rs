@@ -7,6 +7,7 @@ mod element;
 mod formats;
 mod index_vectors;
 mod known;
+mod layout;
 mod names;
 mod pickle;
 mod pickle_machine;
@@ -14,6 +15,7 @@ mod pickle_value;
 mod problem;
 mod reading;
 mod safetensors;
+mod source;
 mod state_dict;
 mod strays;
 mod tensor;
@@ -22,7 +24,7 @@ mod torch;
 pub use activations::{
     ActivationMisfit, Activations, activation_misfits, decode_activations, read_activations,
 };
-pub use checkpoint::{Checkpoint, FileOrder};
+pub use checkpoint::{Checkpoint, Encoding, FileOrder};
 pub use element::Element;
 pub use index_vectors::{decode_permutations, encode_permutations, read_permutations};
 pub use problem::{FileError, Problem};

@@ -15,41 +15,58 @@ const LEAST_STORED: u64 = 8;
 /// Bytes at the beginning that tell the format.
 const START: u64 = 512;
 
-/// The whole of a regular file of sensible size that begins like a network in one of the known formats.
-pub(crate) fn read_network_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    read(path, formats::check_start)
+/// A regular file of sensible size, of which the first bytes have been read.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    pub(crate) start: Vec<u8>,
+    /// Size of the file.
+    pub(crate) len: u64,
+}
+
+/// Opens a file that begins like a network in one of the known formats.
+pub(crate) fn open_network(path: &Path) -> Result<Opened, Problem> {
+    let opened = open(path)?;
+    formats::check_start(&opened.start, opened.len)?;
+    Ok(opened)
 }
 
 /// The whole of a regular file of sensible size.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    read(path, |_, _| Ok(()))
+    open(path)?.rest()
 }
 
-/// The whole of a file, if the check of its first bytes and its size has no objection.
-fn read(path: &Path, check: impl Fn(&[u8], u64) -> Result<(), Problem>) -> Result<Vec<u8>, Problem> {
+fn open(path: &Path) -> Result<Opened, Problem> {
     // Asked before opening: opening a pipe would wait for its writer.
     check_kind(path, &std::fs::metadata(path)?)?;
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     check_kind(path, &metadata)?;
-    let found = metadata.len();
-    match found {
+    let len = metadata.len();
+    match len {
         0 => return Err(Problem::Empty),
         1..=MOST_BYTES => {}
-        _ => return Err(Problem::TooLarge { found, limit: MOST_BYTES }),
+        _ => return Err(Problem::TooLarge { found: len, limit: MOST_BYTES }),
     }
-    if let Some(there) = stored(&metadata).filter(|there| found >= LARGE && there * LEAST_STORED < found) {
-        return Err(Problem::Sparse { found, there });
+    if let Some(there) = stored(&metadata).filter(|there| len >= LARGE && there * LEAST_STORED < len) {
+        return Err(Problem::Sparse { found: len, there });
     }
-    let mut bytes = Vec::new();
-    file.by_ref().take(START).read_to_end(&mut bytes)?;
-    check(&bytes, found)?;
-    bytes
-        .try_reserve_exact((found as usize + 1).saturating_sub(bytes.len()))
-        .map_err(|_| Problem::TooLarge { found, limit: MOST_BYTES })?;
-    // As many as there were: a file that grows while it is read does not fill the memory.
-    file.take(found.saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let mut start = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut start)?;
+    Ok(Opened { file, start, len })
+}
+
+impl Opened {
+    /// The whole of the file.
+    pub(crate) fn rest(self) -> Result<Vec<u8>, Problem> {
+        let Self { file, start: mut bytes, len } = self;
+        bytes
+            .try_reserve_exact((len as usize + 1).saturating_sub(bytes.len()))
+            .map_err(|_| Problem::TooLarge { found: len, limit: MOST_BYTES })?;
+        // As many as there were: a file that grows while it is read does not fill the memory.
+        file.take(len.saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), Problem> {

@@ -1,13 +1,16 @@
-//! Safetensors bytes with any element type this crate carries.
+//! Reading safetensors with any element type this crate carries.
 
+use crate::source::{Source, read_at};
 use crate::tensor::{MOST_TENSORS, Raw, check_name};
-use crate::{Element, Problem, Tensor};
-use basin_core::Array;
-use safetensors::tensor::{Dtype, SafeTensors, View};
+use crate::{Element, Problem};
+use safetensors::tensor::{Metadata, SafeTensors};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::fs::File;
+
+/// Where the data begins at the latest, as for the decoder.
+const MOST_HEADER: u64 = 100_000_008;
 
 /// All tensors of the file, sorted by name, without a copy of their bytes.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<(String, Raw<'_>)>, Problem> {
@@ -20,7 +23,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<(String, Raw<'_>)>, Problem> {
         let reason = format!("{} tensors, expected at most {MOST_TENSORS}", file.len());
         return Err(Problem::Safetensors { reason });
     }
-    distinct(bytes)?;
+    let header = bytes.first_chunk().map_or(0, |len| u64::from_le_bytes(*len));
+    distinct(usize::try_from(header).ok().and_then(|len| bytes.get(8..)?.get(..len)).unwrap_or(&[]))?;
     let mut tensors = Vec::with_capacity(file.len());
     for (name, view) in file.iter() {
         check_name(name)?;
@@ -28,11 +32,39 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<(String, Raw<'_>)>, Problem> {
             name: name.to_owned(),
             found: format!("{:?}", view.dtype()),
         })?;
-        let raw = Raw::new(name, element, view.shape().to_vec(), Cow::Borrowed(view.data()))?;
+        let raw = Raw::new(name, element, view.shape().to_vec(), Source::Memory(view.data().into()))?;
         tensors.push((name.to_owned(), raw));
     }
     tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(tensors)
+}
+
+/// All tensors of a file of `len` bytes, sorted by name, with their bytes left in it. `None` where the file cannot be read
+/// at several places, or where anything is wrong with its header: [`decode`] then says what.
+pub(crate) fn leave(file: &File, len: u64) -> Option<Vec<(String, Raw<'_>)>> {
+    let mut start = [0; 8];
+    read_at(file, &mut start, 0).ok()?;
+    let header = u64::from_le_bytes(start);
+    let data = header.checked_add(8).filter(|data| *data <= len.min(MOST_HEADER))?;
+    let mut bytes = vec![0; usize::try_from(header).ok()?];
+    read_at(file, &mut bytes, 8).ok()?;
+    let metadata: Metadata = serde_json::from_slice(&bytes).ok()?;
+    distinct(&bytes).ok()?;
+    let names = metadata.offset_keys();
+    if names.len() > MOST_TENSORS || data.checked_add(metadata.data_len() as u64) != Some(len) {
+        return None;
+    }
+    let tensor = |name: String| -> Option<(String, Raw<'_>)> {
+        check_name(&name).ok()?;
+        let info = metadata.info(&name)?;
+        let (from, to) = info.data_offsets;
+        let source = Source::File { file, start: data + from as u64, len: to - from };
+        let raw = Raw::new(&name, Element::of_dtype(info.dtype)?, info.shape.clone(), source).ok()?;
+        Some((name, raw))
+    };
+    let mut tensors = names.into_iter().map(tensor).collect::<Option<Vec<_>>>()?;
+    tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Some(tensors)
 }
 
 /// What the decoder's words mean to who has the file.
@@ -46,9 +78,7 @@ fn meaning(error: &safetensors::SafeTensorError) -> &'static str {
 }
 
 /// Refuses a header that names a tensor twice, of which the decoder would take the last.
-fn distinct(bytes: &[u8]) -> Result<(), Problem> {
-    let header = bytes.first_chunk().map_or(0, |len| u64::from_le_bytes(*len));
-    let header = usize::try_from(header).ok().and_then(|len| bytes.get(8..)?.get(..len)).unwrap_or(&[]);
+fn distinct(header: &[u8]) -> Result<(), Problem> {
     let names: Names =
         serde_json::from_slice(header).map_err(|e| Problem::Safetensors { reason: e.to_string() })?;
     match names.twice {
@@ -84,56 +114,4 @@ impl<'de> Deserialize<'de> for Names {
         }
         deserializer.deserialize_map(Keys)
     }
-}
-
-/// What goes into a file: a tensor as it was in another one, or weights.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Stored<'a> {
-    Tensor(&'a Tensor),
-    Weights(&'a Array),
-}
-
-impl View for Stored<'_> {
-    fn dtype(&self) -> Dtype {
-        match self {
-            Self::Tensor(tensor) => tensor.element.dtype(),
-            Self::Weights(_) => Dtype::F32,
-        }
-    }
-
-    fn shape(&self) -> &[usize] {
-        match self {
-            Self::Tensor(tensor) => &tensor.shape,
-            Self::Weights(array) => array.shape(),
-        }
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        match self {
-            Self::Tensor(tensor) => Cow::Borrowed(&tensor.bytes),
-            Self::Weights(array) => {
-                let mut bytes = vec![0; self.data_len()];
-                let (words, _) = bytes.as_chunks_mut();
-                words.iter_mut().zip(array.data()).for_each(|(word, x)| *word = x.to_le_bytes());
-                Cow::Owned(bytes)
-            }
-        }
-    }
-
-    fn data_len(&self) -> usize {
-        match self {
-            Self::Tensor(tensor) => tensor.bytes.len(),
-            Self::Weights(array) => size_of_val(array.data()),
-        }
-    }
-}
-
-/// Encodes; the same tensors and note give the same bytes. The note is one entry of the header, because the
-/// encoder writes several in no fixed order.
-///
-/// # Panics
-/// Never: tensors are checked when they are made.
-pub(crate) fn encode(tensors: BTreeMap<&str, Stored<'_>>, note: (&str, &str)) -> Vec<u8> {
-    let metadata = HashMap::from([(note.0.to_owned(), note.1.to_owned())]);
-    safetensors::serialize(tensors, Some(metadata)).expect("tensors are well formed")
 }

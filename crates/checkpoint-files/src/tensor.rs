@@ -1,9 +1,10 @@
 //! One tensor as a file holds it, and the checks that make its shape safe to compute with.
 
 use crate::names::is_plain;
+use crate::source::Source;
 use crate::{Element, Problem};
 use basin_core::Array;
-use std::borrow::Cow;
+use std::io;
 
 /// Most axes of a tensor.
 pub(crate) const MOST_AXES: usize = 16;
@@ -26,7 +27,7 @@ impl Tensor {
     /// # Errors
     /// [`Problem::Tensor`] when they do not, or when the shape is out of all proportion.
     pub fn new(name: &str, element: Element, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, Problem> {
-        Raw::new(name, element, shape, bytes.into()).map(Raw::into_tensor)
+        Ok(Raw::new(name, element, shape, Source::Memory(bytes.into()))?.into_tensor()?)
     }
 
     /// Type of the elements.
@@ -58,7 +59,7 @@ impl From<&Array> for Tensor {
 pub(crate) struct Raw<'a> {
     pub(crate) element: Element,
     pub(crate) shape: Vec<usize>,
-    pub(crate) bytes: Cow<'a, [u8]>,
+    pub(crate) source: Source<'a>,
     /// One number seen through a view of many places.
     pub(crate) expanded: bool,
 }
@@ -69,18 +70,18 @@ impl<'a> Raw<'a> {
         name: &str,
         element: Element,
         shape: Vec<usize>,
-        bytes: Cow<'a, [u8]>,
+        source: Source<'a>,
     ) -> Result<Self, Problem> {
         let expected = count(name, &shape)? * element.size();
-        if bytes.len() != expected {
-            let reason = format!("has {} bytes, expected {expected} for {shape:?}", bytes.len());
+        if source.len() != expected {
+            let reason = format!("has {} bytes, expected {expected} for {shape:?}", source.len());
             return Err(Problem::Tensor { name: name.to_owned(), reason });
         }
-        Ok(Self { element, shape, bytes, expanded: false })
+        Ok(Self { element, shape, source, expanded: false })
     }
 
-    pub(crate) fn into_tensor(self) -> Tensor {
-        Tensor { element: self.element, shape: self.shape, bytes: self.bytes.into_owned() }
+    pub(crate) fn into_tensor(self) -> io::Result<Tensor> {
+        Ok(Tensor { element: self.element, shape: self.shape, bytes: self.source.into_bytes()? })
     }
 }
 

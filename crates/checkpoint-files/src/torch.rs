@@ -3,6 +3,7 @@
 use crate::archive::Archive;
 use crate::names::{listed, shown};
 use crate::pickle_value::{Heap, Node, View};
+use crate::source::Source;
 use crate::state_dict::Found;
 use crate::tensor::{Raw, count};
 use crate::{Problem, pickle, state_dict};
@@ -141,7 +142,7 @@ fn collect<'a>(
             refuse(format!("{shape:?} with strides {strides:?} from {offset} leaves its {len} elements"))
         })?;
         let moves = view.shape.iter().zip(&view.strides).any(|(&extent, &stride)| extent > 1 && stride > 0);
-        let mut raw = Raw::new(&name, element, view.shape, read)?;
+        let mut raw = Raw::new(&name, element, view.shape, Source::Memory(read))?;
         raw.expanded = !moves;
         tensors.push((name, raw));
     }

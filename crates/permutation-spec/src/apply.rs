@@ -35,6 +35,64 @@ pub fn apply(
     params: &Params,
     permutations: &Permutations,
 ) -> Result<Params, ApplyError> {
+    apply_into(spec, params, permutations, Params::new())
+}
+
+/// [`apply`] with the memory of a network that nobody needs any more: arrays of the same names and shapes serve again, the
+/// rest is dropped.
+///
+/// # Errors
+/// Those of [`apply`].
+pub fn apply_into(
+    spec: &PermutationSpec,
+    params: &Params,
+    permutations: &Permutations,
+    memory: Params,
+) -> Result<Params, ApplyError> {
+    let sizes = checked(spec, params, permutations)?;
+    let ids = spec.ids();
+    let lists = spec.permutations().map(|name| permutations.get(name).map_or(&[][..], Permutation::as_slice));
+    let lists: Vec<&[usize]> = lists.collect();
+    let positions: BTreeMap<&str, usize> = spec.iter().map(|(name, _)| name).zip(0..).collect();
+    let permuted = |((name, array), to): ((&str, &Array), Option<Array>)| {
+        let orders = (0..array.shape().len()).filter_map(|axis| {
+            let segments = spec.segments_at((positions[name], axis));
+            let runs = runs(&segments, array.shape()[axis], &sizes, &ids);
+            let order = order(&runs, |id| lists[id]);
+            let moves = !segments.is_empty() && order.iter().enumerate().any(|(new, &from)| new != from);
+            moves.then_some((axis, order))
+        });
+        let mut orders = orders.collect::<Vec<_>>().into_iter();
+        let permuted = match (to.filter(|to| to.shape() == array.shape()), orders.next()) {
+            (None, None) => array.clone(),
+            (Some(mut to), None) => {
+                to.data_mut().copy_from_slice(array.data());
+                to
+            }
+            (to, Some((axis, order))) => {
+                let mut to = to.unwrap_or_else(|| Array::full(array.shape().to_vec(), 0.0));
+                take(array.data(), array.shape(), axis, &order, to.data_mut());
+                to
+            }
+        };
+        let permuted = orders.fold(permuted, |mut permuted, (axis, order)| {
+            take_in_place(&mut permuted, axis, &order);
+            permuted
+        });
+        (name.to_owned(), permuted)
+    };
+    let mut memory: BTreeMap<String, Array> = memory.into_iter().collect();
+    let arrays: Vec<_> = params.iter().map(|(name, array)| ((name, array), memory.remove(name))).collect();
+    let permuted: Vec<(String, Array)> = arrays.into_par_iter().map(permuted).collect();
+    Ok(permuted.into_iter().collect())
+}
+
+/// Checks that the permutations are those of the spec for this network. Returns the size of each.
+fn checked(
+    spec: &PermutationSpec,
+    params: &Params,
+    permutations: &Permutations,
+) -> Result<BTreeMap<String, usize>, ApplyError> {
     let sizes = spec.validate(params)?;
     let mut problems = Vec::new();
     for (name, &expected) in &sizes {
@@ -51,27 +109,7 @@ pub fn apply(
     if problems.is_empty() {
         problems = spec.groups().iter().filter_map(|group| broken_heads(group, permutations)).collect();
     }
-    if !problems.is_empty() {
-        return Err(ApplyError::Permutations { problems });
-    }
-    let ids = spec.ids();
-    let lists = spec.permutations().map(|name| permutations.get(name).map_or(&[][..], Permutation::as_slice));
-    let lists: Vec<&[usize]> = lists.collect();
-    let positions: BTreeMap<&str, usize> = spec.iter().map(|(name, _)| name).zip(0..).collect();
-    let permuted = |&(name, array): &(&str, &Array)| {
-        let mut permuted = array.clone();
-        for axis in 0..array.shape().len() {
-            let segments = spec.segments_at((positions[name], axis));
-            if !segments.is_empty() {
-                let runs = runs(&segments, array.shape()[axis], &sizes, &ids);
-                take(&mut permuted, axis, &order(&runs, |id| lists[id]));
-            }
-        }
-        (name.to_owned(), permuted)
-    };
-    let arrays: Vec<(&str, &Array)> = params.iter().collect();
-    let permuted: Vec<(String, Array)> = arrays.par_iter().map(permuted).collect();
-    Ok(permuted.into_iter().collect())
+    if problems.is_empty() { Ok(sizes) } else { Err(ApplyError::Permutations { problems }) }
 }
 
 /// What a pair of permutations does that would mix the heads of its attention layer.
@@ -91,17 +129,24 @@ fn broken_heads(group: &AttentionGroup, permutations: &Permutations) -> Option<S
     }
 }
 
-/// Reorders one axis in place.
-fn take(array: &mut Array, axis: usize, order: &[usize]) {
-    if order.iter().enumerate().all(|(new, &from)| new == from) {
-        return;
-    }
-    let inner: usize = array.shape()[axis + 1..].iter().product();
-    let slab = order.len() * inner;
-    for block in array.data_mut().chunks_exact_mut(slab.max(1)) {
-        let old = block.to_vec();
-        for (new, from) in block.chunks_exact_mut(inner.max(1)).zip(order) {
-            new.copy_from_slice(&old[from * inner..][..inner]);
+/// Reorders one axis.
+fn take(from: &[f32], shape: &[usize], axis: usize, order: &[usize], to: &mut [f32]) {
+    let inner: usize = shape[axis + 1..].iter().product();
+    let slab = (order.len() * inner).max(1);
+    for (to, from) in to.chunks_exact_mut(slab).zip(from.chunks_exact(slab)) {
+        for (to, at) in to.chunks_exact_mut(inner.max(1)).zip(order) {
+            to.copy_from_slice(&from[at * inner..][..inner]);
         }
+    }
+}
+
+/// Reorders one axis in place.
+fn take_in_place(array: &mut Array, axis: usize, order: &[usize]) {
+    let shape = array.shape()[axis..].to_vec();
+    let mut old = Vec::new();
+    for block in array.data_mut().chunks_exact_mut(shape.iter().product::<usize>().max(1)) {
+        old.clear();
+        old.extend_from_slice(block);
+        take(&old, &shape, 0, order, block);
     }
 }

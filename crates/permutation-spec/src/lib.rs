@@ -13,7 +13,7 @@ mod specs;
 #[cfg(feature = "toml")]
 mod toml_form;
 
-pub use apply::{ApplyError, apply};
+pub use apply::{ApplyError, apply, apply_into};
 pub use attention::Projections;
 pub use axis::{AttentionGroup, Segment};
 pub use builder::SpecBuilder;

@@ -1,7 +1,8 @@
 //! Writing a file so that a reader, or a crash at any moment, meets the old content or the new, never a part.
 
+use crate::fs::NewFile;
 use crate::{Fs, Kind, StoreError, names};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,18 +16,54 @@ const TEMP_PREFIX: &str = ".basin-tmp-";
 /// [`StoreError::Io`] with the step that failed; the temporary file is removed and the old content stands,
 /// except when only the last flush failed: then the new content stands but may not outlive a power cut.
 pub fn write_atomic(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(fs, path, &mut |to| to.write_all(bytes))?;
     let directory = parent(path);
-    let temp = write_temp(fs, directory, bytes)?;
+    fs.sync_dir(directory).map_err(StoreError::io("flush", directory))
+}
+
+/// [`write_atomic`] for content that is written a little at a time, without the last flush: a power cut right after it may
+/// bring back what was there before, and never leaves a part.
+///
+/// # Errors
+/// [`StoreError::Io`] with the step that failed; the temporary file is removed and the old content stands.
+pub(crate) fn replace(
+    fs: &dyn Fs,
+    path: &Path,
+    content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), StoreError> {
+    let temp = write_temp(fs, parent(path), content)?;
     if let Err(cause) = fs.rename(&temp, path) {
         // A temporary file that cannot be removed now is removed when the run is opened again.
         let _ = fs.remove(&temp);
         return Err(StoreError::io("replace", path)(cause));
     }
-    fs.sync_dir(directory).map_err(StoreError::io("flush", directory))
+    Ok(())
+}
+
+/// A file that counts what it was given.
+struct Counted<'a> {
+    file: &'a mut dyn NewFile,
+    bytes: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A temporary file in the directory, complete and on the disk.
-fn write_temp(fs: &dyn Fs, directory: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+fn write_temp(
+    fs: &dyn Fs,
+    directory: &Path,
+    content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<PathBuf, StoreError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let (temp, mut file) = loop {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -39,11 +76,13 @@ fn write_temp(fs: &dyn Fs, directory: &Path, bytes: &[u8]) -> Result<PathBuf, St
         }
     };
     let mut fill = || -> Result<(), StoreError> {
-        write_all(&mut |rest| file.write(rest), bytes).map_err(StoreError::io("write", &temp))?;
+        let mut counted = Counted { file: &mut *file, bytes: 0 };
+        content(&mut counted).map_err(StoreError::io("write", &temp))?;
+        let expected = counted.bytes;
         file.sync().map_err(StoreError::io("flush", &temp))?;
         let size = fs.size(&temp).map_err(StoreError::io("measure", &temp))?;
-        if size != bytes.len() as u64 {
-            let lost = format!("{size} of {} bytes arrived", bytes.len());
+        if size != expected {
+            let lost = format!("{size} of {expected} bytes arrived");
             return Err(StoreError::io("write", &temp)(io::Error::new(io::ErrorKind::WriteZero, lost)));
         }
         Ok(())
@@ -57,18 +96,6 @@ fn write_temp(fs: &dyn Fs, directory: &Path, bytes: &[u8]) -> Result<PathBuf, St
             Err(error)
         }
     }
-}
-
-fn write_all(write: &mut dyn FnMut(&[u8]) -> io::Result<usize>, mut rest: &[u8]) -> io::Result<()> {
-    while !rest.is_empty() {
-        match write(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => rest = &rest[n..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// The directory a file is in; `.` for a bare name.

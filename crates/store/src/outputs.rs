@@ -5,11 +5,11 @@
 //! inside a finished node, never a file that exists unless replacing was asked for, and no two outputs are one file.
 //! Files are told apart by what they are, not by how they are spelled: `./a`, `b/../a` and a hard link of `a` are `a`.
 
-use crate::atomic::parent;
-use crate::{Fs, StoreError, names, write_atomic};
+use crate::atomic::{parent, replace};
+use crate::{Fs, StoreError, names};
 use std::ffi::OsString;
 use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
@@ -199,14 +199,29 @@ impl Outputs {
         }
     }
 
-    /// Writes one of the outputs in one step, when it still may be written. Costs the two flushes of
-    /// [`write_atomic`].
+    /// Writes one of the outputs in one step, when it still may be written. See [`Outputs::write_with`].
     ///
     /// # Errors
     /// [`OutputError`], also when something took the name since the output was added.
     pub fn write(&self, fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+        self.write_with(fs, path, &mut |to| to.write_all(bytes))
+    }
+
+    /// Writes one of the outputs in one step, when it still may be written, with content that is written a little at a
+    /// time. The content is flushed to the disk before it takes the name, so that a power cut at any moment leaves what
+    /// was there, or the whole output. The name is not flushed, unlike in [`crate::write_atomic`]: a power cut soon after
+    /// the command may undo it as a whole, and the command can be given again.
+    ///
+    /// # Errors
+    /// [`OutputError`], also when something took the name since the output was added.
+    pub fn write_with(
+        &self,
+        fs: &dyn Fs,
+        path: &Path,
+        content: &mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<(), OutputError> {
         self.checked(path)?;
-        Ok(write_atomic(fs, path, bytes)?)
+        Ok(replace(fs, path, content)?)
     }
 }
 

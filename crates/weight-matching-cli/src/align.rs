@@ -4,7 +4,7 @@ use crate::activations;
 use crate::arguments::{AlignArguments, Method, Search};
 use crate::failure::Failure;
 use crate::input::{choose, read_networks};
-use crate::output::{check_outputs, encode, write};
+use crate::output::{Content, check_outputs, encode, write};
 use crate::progress::during;
 use crate::specs::Chosen;
 use crate::streams::say;
@@ -14,7 +14,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
 use weight_matching::files::encode_permutations;
-use weight_matching::{Matching, MatchingOptions, PermutationSpec, apply, weight_matching};
+use weight_matching::{Matching, MatchingOptions, PermutationSpec, apply_into, weight_matching};
 
 /// Runs the command.
 pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
@@ -27,24 +27,25 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     let outputs = check_outputs(&inputs, &outputs, arguments.telling.force)?;
     let mut networks = read_networks(&[a_path, b_path], arguments.reading.key.as_deref())?;
     let chosen = choose(&arguments.architecture, &mut networks, a_path)?;
-    let (a, b) = (&networks[0], &networks[1]);
+    let (a, b) = (std::mem::take(&mut networks[0].params), &networks[1]);
     let begun = Instant::now();
     let matching = match arguments.method {
-        Method::Weights => search(&chosen.spec, &a.params, &b.params, &arguments.search)?,
+        Method::Weights => search(&chosen.spec, &a, &b.params, &arguments.search)?,
         Method::Activations => activations::search(arguments, &chosen)?,
     };
     let seconds = begun.elapsed().as_secs_f64();
-    let aligned =
-        apply(&chosen.spec, &b.params, &matching.permutations).map_err(|source| Failure::Apply {
-            permutations: arguments.reference.clone(),
-            network: arguments.target.clone(),
-            source,
-        })?;
+    // The memory of A serves again.
+    let aligned = apply_into(&chosen.spec, &b.params, &matching.permutations, a);
+    let aligned = aligned.map_err(|source| Failure::Apply {
+        permutations: arguments.reference.clone(),
+        network: arguments.target.clone(),
+        source,
+    })?;
     let required = arguments.architecture.require_check;
     let verdict = verify(&chosen, &[(&b.params, &aligned)], b_path, required)?;
     let mut files = vec![encode(&arguments.out, &aligned, &b.kept)?];
     if let Some(path) = &arguments.permutations {
-        files.push((path.clone(), encode_permutations(&matching.permutations)));
+        files.push((path.clone(), Content::Bytes(encode_permutations(&matching.permutations))));
     }
     write(&outputs, &files)?;
     tell(arguments, &chosen, &matching, &verdict, seconds)

@@ -47,7 +47,7 @@ fn run() -> Result<(), Failure> {
     match cli.command {
         // On one of the pool's threads, which shares its work with the others and finds the memory it gave back.
         Command::Align(arguments) => rayon::scope(|_| align::run(&arguments)),
-        Command::Merge(arguments) => merge::run(&arguments),
+        Command::Merge(arguments) => rayon::scope(|_| merge::run(&arguments)),
         Command::Apply(arguments) => apply::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Spec(arguments) => specs::run(&arguments),

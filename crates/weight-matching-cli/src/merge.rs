@@ -119,7 +119,8 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
         verify(chosen, &pairs, paths[0], arguments.architecture.require_check)
     });
     let verdict = verdict.transpose()?;
-    let mut files = vec![encode(&arguments.out, &merged.params, &kept_mean(&networks))?];
+    let kept = kept_mean(&networks);
+    let mut files = vec![encode(&arguments.out, &merged.params, &kept)?];
     for ((path, aligned), network) in kept_paths.iter().zip(&merged.aligned).zip(&networks) {
         files.push(encode(path, aligned, &network.kept)?);
     }

@@ -5,8 +5,9 @@ use crate::progress::during;
 use basin_core::Params;
 use basin_store::{Fs, Outputs, RealFs, StoreError};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use weight_matching::files::{Checkpoint, Tensor};
+use weight_matching::files::{Encoding, Tensor};
 
 /// The outputs of a command that reads these files, checked by the rule for all of them before any work is done.
 pub(crate) fn check_outputs(inputs: &[&Path], outputs: &[&Path], force: bool) -> Result<Outputs, Failure> {
@@ -21,21 +22,32 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     Ok(RealFs.create_dir_all(path).map_err(failed)?)
 }
 
-/// The bytes of a network for a file.
-pub(crate) fn encode(
+/// What goes into a file.
+#[derive(Debug)]
+pub(crate) enum Content<'a> {
+    Network(Encoding<'a>),
+    Bytes(Vec<u8>),
+}
+
+/// A network for a file.
+pub(crate) fn encode<'a>(
     path: &Path,
-    params: &Params,
-    kept: &BTreeMap<String, Tensor>,
-) -> Result<(PathBuf, Vec<u8>), Failure> {
-    let bytes = Checkpoint::encode(params, kept)
-        .map_err(|source| Failure::Encode { path: path.to_owned(), source })?;
-    Ok((path.to_owned(), bytes))
+    params: &'a Params,
+    kept: &'a BTreeMap<String, Tensor>,
+) -> Result<(PathBuf, Content<'a>), Failure> {
+    let network =
+        Encoding::new(params, kept).map_err(|source| Failure::Encode { path: path.to_owned(), source })?;
+    Ok((path.to_owned(), Content::Network(network)))
 }
 
 /// Writes the files one after the other, each in one step.
-pub(crate) fn write(outputs: &Outputs, files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
-    for (path, bytes) in files {
-        during(&format!("writing {}", path.display()), || outputs.write(&RealFs, path, bytes))?;
+pub(crate) fn write(outputs: &Outputs, files: &[(PathBuf, Content<'_>)]) -> Result<(), Failure> {
+    for (path, content) in files {
+        let mut content = |to: &mut dyn Write| match content {
+            Content::Network(network) => network.write(to),
+            Content::Bytes(bytes) => to.write_all(bytes),
+        };
+        during(&format!("writing {}", path.display()), || outputs.write_with(&RealFs, path, &mut content))?;
     }
     Ok(())
 }

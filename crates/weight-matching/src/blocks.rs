@@ -4,11 +4,12 @@
 //! reference with those of unit j of the target, the target's other axes permuted as they currently are.
 //! Terms that depend on the same other permutations are stacked into one block and one matrix product.
 
-use crate::product::{LANES, Panels, Products};
-use crate::stack::{Slab, stack};
+use crate::product::{LANES, Left, Neighbours, Panels, Products};
+use crate::stack::{Slab, in_place, stack};
 use basin_core::Array;
 use permutation_spec::axis::{Run, order};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Where the descent stands: the permutations, and how often each has changed.
 #[derive(Clone, Debug)]
@@ -41,11 +42,12 @@ pub(crate) struct Move {
 
 /// The terms of one gain matrix that depend on the same other permutations.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct Block<'a> {
     others: Vec<usize>,
     terms: Vec<Term>,
-    /// Stacked terms `[k, units]`, each network divided by a power of two so that no product overflows.
-    reference: Panels<f32>,
+    /// The terms `[k, units]`, each network divided by a power of two so that no product overflows: where they lie, and
+    /// stacked.
+    reference: Left<'a, f32>,
     target: Panels<f32>,
     scale: f64,
     product: Products<f32>,
@@ -57,7 +59,6 @@ pub(crate) struct Block {
 /// Memory in which changes of products are computed, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    left: Panels<f32>,
     right: Panels<f32>,
     change: Products<f32>,
 }
@@ -68,17 +69,18 @@ struct Term {
     axes: Vec<Vec<Run>>,
 }
 
-/// A parameter of both networks, the axis and the run of it being solved, and the runs of each axis.
+/// A parameter of both networks with its largest magnitudes, the axis and the run of it being solved, and the runs of each
+/// axis.
 #[derive(Clone, Copy)]
-pub(crate) struct Part<'a> {
-    pub(crate) reference: &'a Array,
-    pub(crate) target: &'a Array,
+pub(crate) struct Part<'a, 'r> {
+    pub(crate) reference: (&'a Array, f32),
+    pub(crate) target: (&'a Array, f32),
     pub(crate) axis: usize,
     pub(crate) run: usize,
-    pub(crate) axes: &'a [Vec<Run>],
+    pub(crate) axes: &'r [Vec<Run>],
 }
 
-impl<'a> Part<'a> {
+impl<'a> Part<'a, '_> {
     fn others(&self) -> Vec<usize> {
         let others = self.axes.iter().enumerate().filter(|(axis, _)| *axis != self.axis);
         let mut others: Vec<usize> =
@@ -94,16 +96,16 @@ impl<'a> Part<'a> {
         Term { axes: axes.map(|(axis, runs)| if axis == self.axis { &each } else { runs }.clone()).collect() }
     }
 
-    fn slab(&self, array: &'a Array) -> Slab<'a> {
+    fn slab(&self, (array, largest): (&'a Array, f32)) -> Slab<'a> {
         let runs = &self.axes[self.axis];
         let start = runs[..self.run].iter().map(Run::len).sum();
-        Slab { array, axis: self.axis, start, len: runs[self.run].len() }
+        Slab { array, largest, axis: self.axis, start, len: runs[self.run].len() }
     }
 }
 
 /// Groups the parts of one permutation of `units` units into blocks, in the order of first appearance.
-pub(crate) fn blocks(units: usize, parts: &[Part<'_>]) -> Vec<Block> {
-    let mut groups: Vec<(Vec<usize>, Vec<Part<'_>>)> = Vec::new();
+pub(crate) fn blocks<'a>(units: usize, parts: &[Part<'a, '_>]) -> Vec<Block<'a>> {
+    let mut groups: Vec<(Vec<usize>, Vec<Part<'a, '_>>)> = Vec::new();
     for &part in parts {
         let others = part.others();
         match groups.iter_mut().find(|(key, _)| *key == others) {
@@ -114,11 +116,11 @@ pub(crate) fn blocks(units: usize, parts: &[Part<'_>]) -> Vec<Block> {
     groups.into_iter().map(|(others, parts)| Block::new(units, others, &parts)).collect()
 }
 
-impl Block {
-    fn new(units: usize, others: Vec<usize>, parts: &[Part<'_>]) -> Self {
-        let reference: Vec<Slab<'_>> = parts.iter().map(|part| part.slab(part.reference)).collect();
+impl<'a> Block<'a> {
+    fn new(units: usize, others: Vec<usize>, parts: &[Part<'a, '_>]) -> Self {
+        let reference: Vec<Slab<'a>> = parts.iter().map(|part| part.slab(part.reference)).collect();
         let target: Vec<Slab<'_>> = parts.iter().map(|part| part.slab(part.target)).collect();
-        let (reference, reference_scale) = stack(units, &reference);
+        let (reference, reference_scale) = in_place(units, &reference);
         let (target, target_scale) = stack(units, &target);
         Self {
             others,
@@ -171,17 +173,18 @@ impl Block {
         let changed: Vec<usize> =
             places.filter(|(_, (new, old))| new != old).map(|(place, _)| place).collect();
         let computed = if keep && 2 * changed.len() <= order.len() {
-            let Scratch { left, right, change } = scratch;
-            left.derive(&self.reference, changed.len(), |rows, term| rows[changed[term]]);
+            let Scratch { right, change } = scratch;
             right.derive(&self.target, changed.len(), |rows, term| {
                 let (new, old) = (rows[order[changed[term]]], rows[self.ordered[changed[term]]]);
                 std::array::from_fn(|lane| new[lane] - old[lane])
             });
-            change.compute(left, right, &(0..changed.len()).collect::<Vec<usize>>());
+            let places: Vec<usize> = (0..changed.len()).collect();
+            change.compute((&self.reference, &changed), right, &places);
             self.product.add(change);
             changed.len()
         } else {
-            self.product.compute(&self.reference, &self.target, &order);
+            let terms: Vec<usize> = (0..order.len()).collect();
+            self.product.compute((&self.reference, &terms), &self.target, &order);
             order.len()
         };
         self.ordered = order;
@@ -197,18 +200,21 @@ impl Block {
         if moves.is_empty() {
             return 0.0;
         }
-        let order = self.order(state);
+        let order = match self.product_of.as_ref() == Some(&state.versions_of(&self.others)) {
+            true => Cow::Borrowed(&self.ordered),
+            false => Cow::Owned(self.order(state)),
+        };
         let stretch = |(stretch, rows): (usize, &[usize])| -> f64 {
             let mut sums = vec![0.0f64; moves.len()];
             let units = self.target.units().next_multiple_of(LANES);
-            let (mut a, mut b) = (vec![[0.0; TOGETHER]; units], vec![[0.0; TOGETHER]; units]);
+            let mut b = vec![[0.0; TOGETHER]; units];
             for (at, rows) in (stretch * STRETCH..).step_by(TOGETHER).zip(rows.chunks(TOGETHER)) {
-                gather(&self.reference, |term| (term < rows.len()).then_some(at + term), &mut a);
+                let a: Neighbours<'_, f32, TOGETHER> = self.reference.neighbours(at);
                 gather(&self.target, |term| rows.get(term).copied(), &mut b);
                 for (sum, m) in sums.iter_mut().zip(moves) {
-                    let (a, new, old) = (a[m.unit], b[m.new], b[m.old]);
+                    let (a, new, old) = (a.of(m.unit), b[m.new], b[m.old]);
                     let gained: [f64; TOGETHER] =
-                        std::array::from_fn(|term| a[term] * (new[term] - old[term]));
+                        std::array::from_fn(|term| f64::from(a[term]) * (new[term] - old[term]));
                     gained.iter().for_each(|gained| *sum += gained);
                 }
             }
@@ -227,9 +233,10 @@ impl Block {
         for term in &self.terms {
             let mut rows = vec![0];
             for axis in &term.axes {
-                let axis = &order(axis, |p| &state.permutations[p]);
-                let of_row = |row: &usize| row * axis.len();
-                rows = rows.iter().map(of_row).flat_map(|row| axis.iter().map(move |i| row + i)).collect();
+                let axis = order(axis, |p| &state.permutations[p]);
+                let mut finer = Vec::with_capacity(rows.len() * axis.len());
+                rows.iter().for_each(|row| finer.extend(axis.iter().map(|i| row * axis.len() + i)));
+                rows = finer;
             }
             let start = stacked.len();
             stacked.extend(rows.iter().map(|row| start + row));

@@ -4,6 +4,7 @@
 use crate::assignment::largest_from;
 use crate::blocks::{Block, Move, Part, Scratch, State, blocks};
 use crate::heads::best;
+use crate::stack::largest;
 use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, VisitingOrder};
 use basin_core::{Array, Params, SeedTree};
 use permutation_spec::axis::{Run, runs};
@@ -27,9 +28,9 @@ struct Coordinate {
 
 /// A run of the descent between two networks that were checked against the spec.
 #[derive(Debug)]
-pub(crate) struct Descent {
+pub(crate) struct Descent<'a> {
     names: Vec<String>,
-    blocks: Vec<Vec<Block>>,
+    blocks: Vec<Vec<Block<'a>>>,
     coordinates: Vec<Coordinate>,
     /// The permutations on which the solution of each coordinate depends.
     neighbours: Vec<Vec<usize>>,
@@ -40,44 +41,60 @@ pub(crate) struct Descent {
     duals: Vec<Vec<f64>>,
     /// Multiplications so far: those of products, and units³ for each assignment.
     work: u64,
-    scratch: Scratch,
+    /// One for each coordinate that is solved side by side.
+    scratches: Vec<Scratch>,
     reuse: Reuse,
     threshold: f64,
 }
 
-impl Descent {
+/// What solving a coordinate takes and finds.
+struct Step<'a> {
+    coordinate: Coordinate,
+    /// Blocks and duals of each of its permutations.
+    blocks: Vec<Vec<Block<'a>>>,
+    duals: Vec<Vec<f64>>,
+    scratch: Scratch,
+    work: u64,
+    solved: Vec<Vec<usize>>,
+    gained: f64,
+}
+
+impl<'a> Descent<'a> {
     pub(crate) fn new(
         spec: &PermutationSpec,
         sizes: &BTreeMap<String, usize>,
-        reference: &Params,
-        target: &Params,
+        reference: &'a Params,
+        target: &'a Params,
         threshold: f64,
         reuse: Reuse,
     ) -> Self {
         let names: Vec<String> = spec.permutations().map(str::to_owned).collect();
         let ids = spec.ids();
-        let parameters = spec.iter().enumerate().filter(|(_, (name, _))| spec.is_matched(name));
-        let parameters: Vec<(&Array, &Array, Vec<Vec<Run>>)> = parameters
-            .map(|(index, (name, _))| {
+        let parameters: Vec<(usize, &str)> =
+            spec.iter().map(|(name, _)| name).enumerate().filter(|(_, name)| spec.is_matched(name)).collect();
+        type Measured<'a> = (&'a Array, f32);
+        let parameters: Vec<(Measured<'a>, Measured<'a>, Vec<Vec<Run>>)> = parameters
+            .into_par_iter()
+            .map(|(index, name)| {
                 let pair = reference.get(name).zip(target.get(name));
                 let (reference, target) = pair.expect("the spec was validated against both networks");
                 let axes = reference.shape().iter().enumerate();
                 let axes = axes.map(|(axis, &len)| runs(&spec.segments_at((index, axis)), len, sizes, &ids));
-                (reference, target, axes.collect())
+                ((reference, largest(reference)), (target, largest(target)), axes.collect())
             })
             .collect();
-        let mut parts: Vec<Vec<Part<'_>>> = vec![Vec::new(); names.len()];
+        let mut parts: Vec<Vec<Part<'a, '_>>> = vec![Vec::new(); names.len()];
         for (reference, target, axes) in &parameters {
             for (axis, runs) in axes.iter().enumerate() {
                 for (run, Run { permutation, .. }) in runs.iter().enumerate() {
                     if let Some(p) = permutation {
-                        parts[*p].push(Part { reference, target, axis, run, axes });
+                        parts[*p].push(Part { reference: *reference, target: *target, axis, run, axes });
                     }
                 }
             }
         }
         let sizes: Vec<usize> = names.iter().map(|name| sizes[name]).collect();
-        let blocks: Vec<Vec<Block>> =
+        let blocks: Vec<Vec<Block<'a>>> =
             sizes.par_iter().zip(&parts).map(|(&n, parts)| blocks(n, parts)).collect();
         let coordinates = coordinates(spec, &ids);
         let neighbours = coordinates.iter().map(|coordinate| {
@@ -93,7 +110,7 @@ impl Descent {
             solved_at: vec![None; coordinates.len()],
             duals: vec![Vec::new(); sizes.len()],
             work: 0,
-            scratch: Scratch::default(),
+            scratches: Vec::new(),
             threshold: threshold.max(0.0),
             coordinates,
             names,
@@ -127,55 +144,72 @@ impl Descent {
     /// Visits every coordinate once, in the order of this sweep. Returns what the objective gained: 0 when none
     /// made progress.
     pub(crate) fn sweep(&mut self, order: VisitingOrder, seed: &SeedTree, sweep: usize) -> f64 {
-        order.of(self.coordinates.len(), seed, sweep).into_iter().map(|c| self.improve(c)).sum()
-    }
-
-    /// Solves one coordinate exactly. Its solution is kept when the objective, in f64, gains more than the
-    /// threshold by it: rounding in the f32 products can then neither lower the objective nor make it cycle.
-    fn improve(&mut self, c: usize) -> f64 {
-        let versions = self.state.versions_of(&self.neighbours[c]);
-        if self.reuse == Reuse::Yes && self.solved_at[c].as_ref() == Some(&versions) {
-            return 0.0;
-        }
-        self.solved_at[c] = Some(versions);
-        let Coordinate { permutations, heads } = self.coordinates[c].clone();
-        let gains: Vec<Vec<f64>> = permutations.iter().map(|&p| self.gain(p)).collect();
-        let solved: Vec<Vec<usize>> = match (heads, &gains[..]) {
-            (Some(heads), [qk, vo]) => {
-                best(qk, vo, self.state.permutations[permutations[0]].len(), heads).into()
-            }
-            _ => {
-                let each = permutations.iter().zip(&gains);
-                each.map(|(&p, gain)| largest_from(gain, gain.len().isqrt(), &mut self.duals[p])).collect()
-            }
-        };
-        let mut gained = 0.0;
-        for (&p, solved) in permutations.iter().zip(&solved) {
-            let moves = moves(&self.state.permutations[p], solved);
-            gained += self.blocks[p].iter().map(|block| block.gain_of(&moves, &self.state)).sum::<f64>();
-        }
-        if gained <= self.threshold {
-            return 0.0;
-        }
-        for (p, solved) in permutations.into_iter().zip(solved) {
-            if self.state.permutations[p] != solved {
-                self.state.permutations[p] = solved;
-                self.state.versions[p] += 1;
-            }
+        let order = order.of(self.coordinates.len(), seed, sweep);
+        let (mut gained, mut rest) = (0.0, &order[..]);
+        while !rest.is_empty() {
+            let (together, later) = rest.split_at(self.independent(rest));
+            self.improve(together).into_iter().for_each(|gain| gained += gain);
+            rest = later;
         }
         gained
     }
 
-    /// The gain matrix `[n, n]` of a permutation of n units, the others as they are.
-    fn gain(&mut self, p: usize) -> Vec<f64> {
-        let n = self.state.permutations[p].len();
-        let mut gain = vec![0.0; n * n];
-        for block in &mut self.blocks[p] {
-            let reuse = self.reuse == Reuse::Yes;
-            self.work += block.add_to(&mut gain, &self.state, reuse, &mut self.scratch);
+    /// How many coordinates at the beginning do not depend on one another: what one of them finds is then the same
+    /// before and after the others have changed.
+    fn independent(&self, order: &[usize]) -> usize {
+        let depends = |c: usize, on: usize| {
+            let own = &self.coordinates[on].permutations;
+            own.iter().any(|p| self.neighbours[c].binary_search(p).is_ok())
+        };
+        let apart = |&n: &usize| order[..n].iter().all(|&c| !depends(order[n], c) && !depends(c, order[n]));
+        1 + (1..order.len()).take_while(apart).count()
+    }
+
+    /// Solves coordinates that do not depend on one another, each exactly. A solution is kept when the objective, in f64,
+    /// gains more than the threshold by it: rounding in the f32 products can then neither lower the objective nor make
+    /// it cycle. Returns what was gained by each.
+    fn improve(&mut self, together: &[usize]) -> Vec<f64> {
+        let mut steps = Vec::with_capacity(together.len());
+        for &c in together {
+            let versions = self.state.versions_of(&self.neighbours[c]);
+            if self.reuse == Reuse::Yes && self.solved_at[c].as_ref() == Some(&versions) {
+                continue;
+            }
+            self.solved_at[c] = Some(versions);
+            steps.push(self.begin_step(c));
         }
-        self.work += (n * n) as u64 * n as u64;
-        gain
+        let (state, reuse) = (&self.state, self.reuse == Reuse::Yes);
+        steps.par_iter_mut().with_max_len(1).for_each(|step| step.solve(state, reuse));
+        steps.into_iter().map(|step| self.end_step(step)).collect()
+    }
+
+    fn begin_step(&mut self, c: usize) -> Step<'a> {
+        let coordinate = self.coordinates[c].clone();
+        let permutations = &coordinate.permutations;
+        Step {
+            blocks: permutations.iter().map(|&p| std::mem::take(&mut self.blocks[p])).collect(),
+            duals: permutations.iter().map(|&p| std::mem::take(&mut self.duals[p])).collect(),
+            scratch: self.scratches.pop().unwrap_or_default(),
+            work: 0,
+            solved: Vec::new(),
+            gained: 0.0,
+            coordinate,
+        }
+    }
+
+    fn end_step(&mut self, step: Step<'a>) -> f64 {
+        let Step { coordinate, blocks, duals, scratch, work, solved, gained } = step;
+        self.scratches.push(scratch);
+        self.work += work;
+        let found = coordinate.permutations.into_iter().zip(solved);
+        for ((p, solved), (blocks, duals)) in found.zip(blocks.into_iter().zip(duals)) {
+            (self.blocks[p], self.duals[p]) = (blocks, duals);
+            if gained > self.threshold && self.state.permutations[p] != solved {
+                self.state.permutations[p] = solved;
+                self.state.versions[p] += 1;
+            }
+        }
+        if gained > self.threshold { gained } else { 0.0 }
     }
 
     /// The permutations found so far.
@@ -184,6 +218,35 @@ impl Descent {
             Permutation::new(indices.clone()).expect("an assignment uses each column once")
         };
         self.names.iter().cloned().zip(self.state.permutations.iter().map(checked)).collect()
+    }
+}
+
+impl Step<'_> {
+    /// Solves the coordinate, the others as they are.
+    fn solve(&mut self, state: &State, reuse: bool) {
+        let Coordinate { permutations, heads } = &self.coordinate;
+        let mut gains = Vec::with_capacity(permutations.len());
+        for (&p, blocks) in permutations.iter().zip(&mut self.blocks) {
+            // The gain matrix [n, n] of a permutation of n units.
+            let n = state.permutations[p].len();
+            let mut gain = vec![0.0; n * n];
+            for block in blocks {
+                self.work += block.add_to(&mut gain, state, reuse, &mut self.scratch);
+            }
+            self.work += (n * n) as u64 * n as u64;
+            gains.push(gain);
+        }
+        self.solved = match (heads, &gains[..]) {
+            (Some(heads), [qk, vo]) => best(qk, vo, state.permutations[permutations[0]].len(), *heads).into(),
+            _ => {
+                let each = gains.iter().zip(&mut self.duals);
+                each.map(|(gain, duals)| largest_from(gain, gain.len().isqrt(), duals)).collect()
+            }
+        };
+        for ((&p, solved), blocks) in permutations.iter().zip(&self.solved).zip(&self.blocks) {
+            let moves = moves(&state.permutations[p], solved);
+            self.gained += blocks.iter().map(|block| block.gain_of(&moves, state)).sum::<f64>();
+        }
     }
 }
 

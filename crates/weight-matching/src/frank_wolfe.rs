@@ -83,6 +83,15 @@ pub fn frank_wolfe(
     networks: &[&Params],
     options: &FrankWolfeOptions,
 ) -> Result<RelaxedMatching, MultiMatchingError> {
+    // Inside the pool of threads: from outside, each of the many short parallel steps would wait to be woken.
+    rayon::scope(|_| best_of_all(spec, networks, options))
+}
+
+fn best_of_all(
+    spec: &PermutationSpec,
+    networks: &[&Params],
+    options: &FrankWolfeOptions,
+) -> Result<RelaxedMatching, MultiMatchingError> {
     let sizes = check(spec, networks)?;
     let names: Vec<&str> = spec.permutations().collect();
     let units: Vec<usize> = names.iter().map(|&name| sizes[name]).collect();

@@ -20,6 +20,17 @@ pub(crate) fn ascend(
     free: &Range<usize>,
     options: &MatchingOptions,
 ) -> (MultiMatching, Vec<Params>) {
+    // Inside the pool of threads: from outside, each of the many short parallel steps would wait to be woken.
+    rayon::scope(|_| best_of_all(spec, sizes, networks, free, options))
+}
+
+fn best_of_all(
+    spec: &PermutationSpec,
+    sizes: &BTreeMap<String, usize>,
+    networks: &[&Params],
+    free: &Range<usize>,
+    options: &MatchingOptions,
+) -> (MultiMatching, Vec<Params>) {
     let before: Vec<Params> = networks.iter().map(|&network| network.clone()).collect();
     let objective_before = joint_objective(spec, &before);
     let mut best: Option<(f64, MultiMatching, Vec<Params>)> = None;

@@ -63,5 +63,5 @@ pub use network_recognition::{network, recognise};
 pub use permutation_spec::TomlError;
 pub use permutation_spec::{
     ApplyError, AttentionGroup, Misfit, Norm, Permutation, PermutationError, PermutationSpec, Permutations,
-    Projections, Segment, Shortcut, Skip, SpecBuilder, SpecError, apply,
+    Projections, Segment, Shortcut, Skip, SpecBuilder, SpecError, apply, apply_into,
 };

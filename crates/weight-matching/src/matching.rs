@@ -130,7 +130,7 @@ pub enum MatchingError {
 /// Cost of a sweep: about 2 · numel · n multiplications for every array and every permuted axis of n units,
 /// in f32 on all cores, plus an O(n³) assignment per permutation, or O(h² k³ + h³) for an attention layer of h
 /// heads of k units, whose two permutations are solved together and exactly; permutations whose neighbours did not change
-/// since they were last solved cost nothing. Memory: two further copies of each network.
+/// since they were last solved cost nothing. Memory: two further copies of the target.
 ///
 /// # Errors
 /// [`MatchingError::Layout`] when names or shapes of the networks differ, [`MatchingError::Spec`] when the
@@ -190,7 +190,7 @@ pub(crate) fn matching(
 pub(crate) type Course = (Vec<f64>, bool);
 
 /// Sweeps until one makes no progress, from where the descent stands.
-pub(crate) fn climb(descent: &mut Descent, from: f64, options: &MatchingOptions) -> Course {
+pub(crate) fn climb(descent: &mut Descent<'_>, from: f64, options: &MatchingOptions) -> Course {
     let (mut objective, mut history, mut converged) = (from, Vec::new(), false);
     while !converged && history.len() < options.max_sweeps {
         let gained = descent.sweep(options.order, &options.seed, history.len());
@@ -203,7 +203,7 @@ pub(crate) fn climb(descent: &mut Descent, from: f64, options: &MatchingOptions)
 
 /// What a search that ended here has found.
 pub(crate) fn found(
-    descent: &Descent,
+    descent: &Descent<'_>,
     objective_before: f64,
     (objective_history, converged): Course,
     searches: usize,

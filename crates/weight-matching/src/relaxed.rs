@@ -91,7 +91,7 @@ impl<'a> Relaxed<'a> {
                 });
                 partly.push(without);
             }
-            let total = sum(&moved);
+            let total = sum(moved.iter().map(Vec::as_slice));
             for (network, (moved, partly)) in moved.iter().zip(&partly).enumerate() {
                 let others: Vec<f64> = total.iter().zip(moved).map(|(total, own)| total - own).collect();
                 objective += 0.5 * inner(moved, &others);
@@ -133,9 +133,8 @@ impl<'a> Relaxed<'a> {
             let degree = tensor.axes.len();
             let mut coefficients = vec![0.0; 2 * degree + 1];
             // Σ_{i<j} is half of (sum with itself minus each with itself), coefficient by coefficient.
-            let totals: Vec<Vec<f64>> = (0..=degree)
-                .map(|k| sum(&courses.iter().map(|course| course[k].clone()).collect::<Vec<_>>()))
-                .collect();
+            let totals: Vec<Vec<f64>> =
+                (0..=degree).map(|k| sum(courses.iter().map(|course| &course[k][..]))).collect();
             for k in 0..=degree {
                 for l in 0..=degree {
                     let own: f64 = courses.iter().map(|course| inner(&course[k], &course[l])).sum();
@@ -226,9 +225,9 @@ impl Tensor<'_> {
     }
 }
 
-fn sum(arrays: &[Vec<f64>]) -> Vec<f64> {
-    let mut total = vec![0.0; arrays.first().map_or(0, Vec::len)];
-    arrays.iter().for_each(|array| total.iter_mut().zip(array).for_each(|(sum, x)| *sum += x));
+fn sum<'a>(mut arrays: impl Iterator<Item = &'a [f64]>) -> Vec<f64> {
+    let mut total = arrays.next().map_or(Vec::new(), <[f64]>::to_vec);
+    arrays.for_each(|array| total.iter_mut().zip(array).for_each(|(sum, x)| *sum += x));
     total
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::RealFs;
+use crate::faulty::FaultyFs;
 use std::fs;
 use tempfile::{TempDir, tempdir};
 
@@ -116,4 +117,16 @@ fn in_a_folder_that_is_read_files_may_be_added_and_none_replaced() {
     }
     outputs.add(&dir.join("sub/new")).unwrap();
     outputs.add(&dir.join("old")).unwrap();
+}
+
+#[test]
+fn content_is_on_the_disk_before_it_takes_the_name() {
+    let (_folder, dir) = folder();
+    let mut outputs = Outputs::new([], false);
+    outputs.add(&dir.join("q")).unwrap();
+    let fs = FaultyFs::default();
+    let mut parts = |to: &mut dyn Write| [b"two ", b"part"].iter().try_for_each(|part| to.write_all(*part));
+    outputs.write_with(&fs, &dir.join("q"), &mut parts).unwrap();
+    assert_eq!(fs.trace(), ["create_new", "write", "write", "sync", "size", "rename"]);
+    assert_eq!(fs::read(dir.join("q")).unwrap(), b"two part");
 }

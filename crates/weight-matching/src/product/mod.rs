@@ -1,18 +1,20 @@
 //! Matrix products: inner products of every unit of one network with every unit of another.
 
 mod job;
+mod left;
 mod panels;
 mod row;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
+pub(crate) use left::{Left, Neighbours, Part};
 pub(crate) use panels::Panels;
 pub(crate) use row::{LANES, Row};
 pub(crate) use tile::Element;
 
 use basin_core::Isa;
-use job::Job;
+use job::{Job, stretch};
 use rayon::prelude::*;
 
 /// The products of every unit of one matrix with every unit of another, kept as they were computed: for one or two
@@ -31,32 +33,44 @@ const TOGETHER: usize = 2;
 const WORTH_SHARING: usize = 1 << 20;
 
 impl<T: Element> Products<T> {
-    /// `left`ᵀ · `right` with the rows of `right` in the given order: entry (i, j) is the sum over the terms k of
-    /// left\[k, i\] · right\[order\[k\], j\]. The sum runs in an order that is the same for every number of threads.
+    /// Some terms of `left`, which rise, each with a row of `right`: entry (i, j) is the sum over these terms k of
+    /// left\[terms\[k\], i\] · right\[order\[k\], j\]. The sum runs in an order that is the same for every number of
+    /// threads.
     ///
     /// # Panics
-    /// When there are other numbers of terms than in `order`.
-    pub(crate) fn compute(&mut self, left: &Panels<T>, right: &Panels<T>, order: &[usize]) {
-        self.compute_on(Isa::detect(), left, right, order);
+    /// When there are other numbers of terms than in `order`, or when `left` has no such term.
+    pub(crate) fn compute(
+        &mut self,
+        (left, terms): (&Left<'_, T>, &[usize]),
+        right: &Panels<T>,
+        order: &[usize],
+    ) {
+        self.compute_on(Isa::detect(), (left, terms), right, order);
     }
 
-    fn compute_on(&mut self, isa: Isa, left: &Panels<T>, right: &Panels<T>, order: &[usize]) {
+    fn compute_on(
+        &mut self,
+        isa: Isa,
+        (left, terms): (&Left<'_, T>, &[usize]),
+        right: &Panels<T>,
+        order: &[usize],
+    ) {
         (self.left, self.right) = (left.units(), right.units());
         if self.left * self.right == 0 {
             return self.rows.clear();
         }
-        let terms = left.terms();
-        assert_eq!(order.len(), terms, "terms of both operands");
+        assert_eq!(order.len(), terms.len(), "terms of both operands");
+        let stretches = left.stretches(terms, stretch::<T>(isa));
         let panels = right.units().div_ceil(LANES);
         let padded = left.units().div_ceil(LANES) * LANES;
         self.rows.resize(panels * padded, [T::default(); LANES]);
         // One share per thread, of whole pairs; a small product would wait longer for the threads than it takes.
-        let small = left.units() * right.units() * terms < WORTH_SHARING;
+        let small = left.units() * right.units() * terms.len() < WORTH_SHARING;
         let threads = if small { 1 } else { rayon::current_num_threads() };
         let share = panels.div_ceil(TOGETHER).div_ceil(threads) * TOGETHER;
         let job = |(place, out): (usize, &mut [Row<T>])| {
             let panels = place * share..panels.min((place + 1) * share);
-            Job { left, right, panels, order, out }.run(isa);
+            Job { left, stretches: &stretches, right, panels, order, out }.run(isa);
         };
         match share < panels {
             true => self.rows.par_chunks_mut(share * padded).enumerate().for_each(job),
@@ -108,17 +122,19 @@ pub(crate) enum Stored<'a> {
 /// # Panics
 /// When the slices are not of these sizes.
 pub(crate) fn add_product([m, k, n]: [usize; 3], a: Stored<'_>, b: Stored<'_>, out: &mut [f64]) {
-    let left = match a {
-        Stored::Plain(a) => Panels::of_rows(sized(a, m, k), m),
-        Stored::Transposed(a) => Panels::of_columns(sized(a, k, m), m),
+    let (a, stride, block) = match a {
+        Stored::Plain(a) => (sized(a, m, k), k, m * k),
+        Stored::Transposed(a) => (sized(a, k, m), 1, m),
     };
+    let left = Left::new(m, vec![Part { values: a.into(), start: 0, stride, block, terms: k }]);
     let right = match b {
         Stored::Plain(b) => Panels::of_columns(sized(b, k, n), n),
         Stored::Transposed(b) => Panels::of_rows(sized(b, n, k), n),
     };
     if k > 0 && m > 0 && n > 0 {
         let mut products = Products::default();
-        products.compute(&left, &right, &(0..k).collect::<Vec<usize>>());
+        let terms: Vec<usize> = (0..k).collect();
+        products.compute((&left, &terms), &right, &terms);
         products.add_to(out, 1.0);
     }
 }

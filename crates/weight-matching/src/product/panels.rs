@@ -34,9 +34,12 @@ impl<T: Element> Panels<T> {
         &self.rows[panel * self.terms..][..self.terms]
     }
 
-    /// The panels' rows, panel by panel.
+    /// The panels' rows, panel by panel, for several threads where that is faster.
     pub(crate) fn panels_mut(&mut self) -> impl IndexedParallelIterator<Item = &mut [Row<T>]> {
-        self.rows.par_chunks_exact_mut(self.terms.max(1))
+        /// Values from which on it is.
+        const WORTH_SHARING: usize = 1 << 16;
+        let least = WORTH_SHARING.div_ceil((self.terms * LANES).max(1));
+        self.rows.par_chunks_exact_mut(self.terms.max(1)).with_min_len(least)
     }
 
     /// Makes this a matrix of as many units as `from`, with rows that a function makes of the rows of each of its panels,
@@ -47,12 +50,9 @@ impl<T: Element> Panels<T> {
         terms: usize,
         row: impl Fn(&[Row<T>], usize) -> Row<T> + Sync,
     ) {
-        /// Values from which on several threads are faster.
-        const WORTH_SHARING: usize = 1 << 16;
         (self.units, self.terms) = (from.units, terms);
         self.rows.resize(from.units.div_ceil(LANES) * terms, [T::default(); LANES]);
-        let least = WORTH_SHARING.div_ceil((terms * LANES).max(1));
-        self.panels_mut().with_min_len(least).enumerate().for_each(|(panel, rows)| {
+        self.panels_mut().enumerate().for_each(|(panel, rows)| {
             let from = from.panel(panel);
             rows.iter_mut().enumerate().for_each(|(term, to)| *to = row(from, term));
         });

@@ -5,19 +5,32 @@ use super::row::Row;
 use super::vectors;
 use std::ops::{Add, Mul};
 
-/// Adds a tile to the sums: `R` units of the left operand, those of one part of a panel, times `P` panels of the right
-/// one, side by side. Unsafe to call where the processor lacks the instruction set.
-pub(super) type Loop<T, const R: usize, const P: usize> =
-    unsafe fn(left: &[Row<T>], part: usize, right: &[[Row<T>; P]], sums: &mut [[Row<T>; P]; R]);
+/// Adds a tile to the sums: `R` units of the left operand times `P` panels of the right one, side by side. The value of
+/// a unit at a term lies in `left` at the place of the term plus that of the unit. Unsafe to call where the processor
+/// lacks the instruction set, or where such a place lies outside.
+pub(super) type Loop<T, const R: usize, const P: usize> = unsafe fn(
+    left: &[T],
+    units: [usize; R],
+    places: &[usize],
+    right: &[[Row<T>; P]],
+    sums: &mut [[Row<T>; P]; R],
+);
+
+/// The loop for one panel at a time whose sums and row of a panel fill the 16 registers of AVX2: with twelve vectors of sums
+/// for `f32`, whose rows are two vectors, and eight for `f64`, whose rows are four.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Avx2<T> {
+    Six(Loop<T, 6, 1>),
+    Two(Loop<T, 2, 1>),
+}
 
 /// What a matrix can hold, with the inner loops for it: tiles that fill the registers of each instruction set.
 pub(crate) trait Element:
     Copy + Default + Send + Sync + Add<Output = Self> + Mul<Output = Self>
 {
     #[cfg(target_arch = "x86_64")]
-    const AVX2: Loop<Self, 4, 1>;
-    #[cfg(target_arch = "x86_64")]
-    const AVX2_PAIR: Loop<Self, 2, 2>;
+    const AVX2: Avx2<Self>;
     #[cfg(target_arch = "x86_64")]
     const AVX512: Loop<Self, 8, 1>;
     #[cfg(target_arch = "x86_64")]
@@ -26,9 +39,7 @@ pub(crate) trait Element:
 
 impl Element for f32 {
     #[cfg(target_arch = "x86_64")]
-    const AVX2: Loop<f32, 4, 1> = vectors::f32_avx2;
-    #[cfg(target_arch = "x86_64")]
-    const AVX2_PAIR: Loop<f32, 2, 2> = vectors::f32_avx2;
+    const AVX2: Avx2<f32> = Avx2::Six(vectors::f32_avx2);
     #[cfg(target_arch = "x86_64")]
     const AVX512: Loop<f32, 8, 1> = vectors::f32_avx512;
     #[cfg(target_arch = "x86_64")]
@@ -37,9 +48,7 @@ impl Element for f32 {
 
 impl Element for f64 {
     #[cfg(target_arch = "x86_64")]
-    const AVX2: Loop<f64, 4, 1> = vectors::f64_avx2;
-    #[cfg(target_arch = "x86_64")]
-    const AVX2_PAIR: Loop<f64, 2, 2> = vectors::f64_avx2;
+    const AVX2: Avx2<f64> = Avx2::Two(vectors::f64_avx2);
     #[cfg(target_arch = "x86_64")]
     const AVX512: Loop<f64, 8, 1> = vectors::f64_avx512;
     #[cfg(target_arch = "x86_64")]
@@ -48,13 +57,15 @@ impl Element for f64 {
 
 /// The loop for every processor: multiply, then add.
 pub(super) fn any<T: Element, const R: usize, const P: usize>(
-    left: &[Row<T>],
-    part: usize,
+    left: &[T],
+    units: [usize; R],
+    places: &[usize],
     right: &[[Row<T>; P]],
     sums: &mut [[Row<T>; P]; R],
 ) {
-    for (left, right) in left.iter().zip(right) {
-        for (sums, &left) in sums.iter_mut().zip(&left[part * R..]) {
+    for (place, right) in places.iter().zip(right) {
+        for (sums, unit) in sums.iter_mut().zip(units) {
+            let left = left[place + unit];
             for (sums, right) in sums.iter_mut().zip(right) {
                 sums.iter_mut().zip(right).for_each(|(sum, &right)| *sum = left * right + *sum);
             }

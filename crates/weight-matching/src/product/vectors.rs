@@ -12,11 +12,15 @@ use std::arch::x86_64::{
 macro_rules! tile {
     ($name:ident, $T:ty, $width:literal, $set:literal, $zero:ident, $all:ident, $load:ident, $fused:ident, $store:ident) => {
         /// A [`super::tile::Loop`] in vectors; each sum is rounded once per term.
+        ///
+        /// # Safety
+        /// Every place of a term plus that of a unit lies in `left`.
         #[allow(unsafe_code, reason = "vector loads and stores take pointers")]
         #[target_feature(enable = $set)]
-        pub(super) fn $name<const R: usize, const P: usize>(
-            left: &[Row<$T>],
-            part: usize,
+        pub(super) unsafe fn $name<const R: usize, const P: usize>(
+            left: &[$T],
+            units: [usize; R],
+            places: &[usize],
             right: &[[Row<$T>; P]],
             sums: &mut [[Row<$T>; P]; R],
         ) {
@@ -30,8 +34,9 @@ macro_rules! tile {
                     }
                 }
             }
-            assert!((part + 1) * R <= LANES, "a part of the panel");
-            for (left, right) in left.iter().zip(right) {
+            debug_assert!(places.iter().all(|place| units.iter().all(|unit| place + unit < left.len())));
+            let starts: [*const $T; R] = units.map(|unit| left.as_ptr().wrapping_add(unit));
+            for (&place, right) in places.iter().zip(right) {
                 let mut rows = [[$zero(); VECTORS]; P];
                 for p in 0..P {
                     for v in 0..VECTORS {
@@ -40,7 +45,8 @@ macro_rules! tile {
                     }
                 }
                 for r in 0..R {
-                    let left = $all(left[part * R + r]);
+                    // SAFETY: the caller answers for all places of units and terms.
+                    let left = $all(unsafe { *starts[r].add(place) });
                     for p in 0..P {
                         for v in 0..VECTORS {
                             kept[r][p][v] = $fused(left, rows[p][v], kept[r][p][v]);
