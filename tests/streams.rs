@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use crate::{TINY, basin, expect_code, run, stderr};
+use basin_tests::over;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -85,8 +86,8 @@ fn training(runs: &Path, program: &str, error: Stdio) -> std::process::Child {
     if !program.is_empty() {
         command.arg(basin());
     }
-    command.args(["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"]).args(TINY);
-    command.args(["--set", "train.epochs=4000", "--set", "run.checkpoint_seconds=0"]);
+    let long = over(TINY, &["--set", "train.epochs=4000", "--set", "run.checkpoint_seconds=0"]);
+    command.args(["reproduce", "--runs", runs.to_str().unwrap(), "--name", "run"]).args(long);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(error);
     let child = command.spawn().unwrap();
     let start = Instant::now();
@@ -134,8 +135,9 @@ fn a_hangup_that_nohup_had_ignored_stays_ignored() {
 fn reading_and_making_data_ends_at_the_first_signal() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(basin());
-    command.args(["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"]).args(TINY);
-    command.args(["--set", "data.train_images=1000000"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let many = over(TINY, &["--set", "data.train_images=1000000"]);
+    command.args(["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"]).args(many);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     std::thread::sleep(Duration::from_millis(700));
     kill("-TERM", &child);
