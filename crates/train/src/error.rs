@@ -207,6 +207,7 @@ mod tests {
             EvaluateError::Device(_) => 1,
             EvaluateError::Weights { .. } => 2,
             EvaluateError::Side { .. } => 3,
+            EvaluateError::NoRepair { .. } => 4,
         }
     }
 
@@ -229,12 +230,16 @@ mod tests {
                 EvaluateError::Side { images: 64, network: 32 },
                 "images of side 64, the network takes 32; build it for the images' side",
             ),
+            (
+                EvaluateError::NoRepair { backend: "candle" },
+                "candle cannot set the statistics of a network's channels (REPAIR); set metrics.repair_images=0",
+            ),
         ];
-        let mut seen = [false; 4];
+        let mut seen = [false; 5];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place_in_evaluating(error)] = true;
         }
-        assert_eq!(seen, [true; 4], "every variant is told");
+        assert_eq!(seen, [true; 5], "every variant is told");
     }
 }
