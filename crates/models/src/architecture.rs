@@ -277,7 +277,7 @@ mod tests {
                 ModelError::Predictions(PredictionError::Ragged { values: 7, classes: 2 }),
                 "7 values do not make rows of 2 classes",
             ),
-            (ModelError::Kernel(candle_core::Error::msg("sizes")), "sizes"),
+            (ModelError::Kernel(candle_core::Error::Msg("sizes".into())), "sizes"),
         ];
         let mut seen = [false; 10];
         for (error, text) in &told {

@@ -328,7 +328,7 @@ mod tests {
         let launch = GpuError::Launch { kernel: "add".into(), found: "700 threads".into() };
         assert!(!super::lost(&anyhow::Error::from(launch)));
         assert_eq!(
-            code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::msg("sizes")))),
+            code(&anyhow::Error::from(TrainError::Kernel(candle_core::Error::Msg("sizes".into())))),
             UNEXPECTED
         );
     }

@@ -190,7 +190,7 @@ mod tests {
                 TrainError::Device(GpuError::Launch { kernel: "add".into(), found: "700 threads".into() }),
                 "kernel add: 700 threads",
             ),
-            (TrainError::Kernel(candle_core::Error::msg("sizes")), "sizes"),
+            (TrainError::Kernel(candle_core::Error::Msg("sizes".into())), "sizes"),
         ];
         let mut seen = [false; 9];
         for (error, text) in &told {
