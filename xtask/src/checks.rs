@@ -48,12 +48,14 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
 }
 
 /// The kernels of GPUs on a device that the host emulates; they want a C++ compiler. Apart from the
-/// rest, so that only what they test is compiled with their features.
-const EMULATED: [&str; 9] = [
+/// rest, so that only what they test is compiled with their features; `basin-candle` has no such test, and is named so that
+/// candle has the features of the rest and is not compiled twice.
+const EMULATED: [&str; 10] = [
     "test",
     "--release",
     "--package=basin-gpu",
     "--package=basin-train",
+    "--package=basin-candle",
     "--features",
     "basin-gpu/emulator,basin-train/gpu-emulator",
     "--test=emulator",
