@@ -2,7 +2,7 @@
 
 use crate::evaluator::logits_of;
 use crate::module::{Module, input};
-use crate::variables::{table, values};
+use crate::variables::values;
 use crate::{ModuleError, Variables};
 use basin_core::Params;
 use basin_kernels::Role;
@@ -14,6 +14,7 @@ use basin_train::{
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 use candle_nn::ModuleT;
+use std::sync::Arc;
 
 pub(crate) struct CandleTrainer<'a> {
     network: &'a Network,
@@ -22,6 +23,8 @@ pub(crate) struct CandleTrainer<'a> {
     module: &'a Module,
     built: Box<dyn ModuleT>,
     variables: Variables,
+    /// The recipe's teachers, each on variables of its own.
+    teachers: Vec<(&'a Teacher, Box<dyn ModuleT>)>,
     /// `[parameter][moment]`.
     moments: Vec<Vec<Vec<f32>>>,
     updates: u64,
@@ -43,8 +46,13 @@ impl<'a> CandleTrainer<'a> {
         module.check_batch(network, recipe.batch)?;
         let variables = Variables::new(module.name(), network, &network.slices(&state.params)?, device)?;
         let built = module.on(&variables, device)?;
+        let teacher = |teacher: &'a Arc<Teacher>| {
+            let variables = Variables::new(module.name(), network, teacher.params(), device)?;
+            Ok((&**teacher, module.on(&variables, device)?))
+        };
+        let teachers = recipe.teaching.teachers().iter().map(teacher).collect::<Result<_>>()?;
         let batches = Batches::new(recipe, state.step..end, false);
-        let moments = moments(network, &state.moments, recipe.optimiser.rule.moments())?;
+        let moments = state.moments.by_parameter(network, recipe.optimiser.rule.moments())?;
         let (updates, step, device) = (state.moments.updates, state.step, device.clone());
         Ok(Self {
             network,
@@ -53,6 +61,7 @@ impl<'a> CandleTrainer<'a> {
             module,
             built,
             variables,
+            teachers,
             moments,
             updates,
             batches,
@@ -69,7 +78,14 @@ impl<'a> CandleTrainer<'a> {
         // A forward pass in training moves the running statistics; a step that is refused must not.
         let statistics = self.statistics()?;
         let logits = self.module.logits(&*self.built, &x, true)?;
-        let ask = |teacher: &Teacher, images: &[f32]| self.ask(teacher, images);
+        let ask = |teacher: &Teacher, images: &[f32]| match self
+            .teachers
+            .iter()
+            .find(|(known, _)| std::ptr::eq(*known, teacher))
+        {
+            Some((_, built)) => logits_of(self.module, &**built, images, self.network.side(), &self.device),
+            None => candle_core::bail!("a teacher that the recipe does not have"),
+        };
         let host = values(&logits)?;
         let sum = learn(&self.recipe.teaching, classes, &host, batch, 1.0 / n as f32, &ask)?;
         // The loss's own gradient is known; candle carries it back through the module.
@@ -122,25 +138,6 @@ impl<'a> CandleTrainer<'a> {
         }
         Ok(usable)
     }
-
-    fn ask(&self, teacher: &Teacher, images: &[f32]) -> Result<Vec<f32>> {
-        let variables = Variables::new(self.module.name(), self.network, teacher.params(), &self.device)?;
-        let built = self.module.on(&variables, &self.device)?;
-        logits_of(self.module, &*built, images, self.network.side(), &self.device)
-    }
-}
-
-/// The moments by parameter; zeros where there are none yet.
-fn moments(network: &Network, kept: &Moments, count: usize) -> Result<Vec<Vec<Vec<f32>>>> {
-    let tables = kept.tables.iter().map(|table| network.slices(table)).collect::<Result<Vec<_>>>()?;
-    if !tables.is_empty() && tables.len() != count {
-        candle_core::bail!("{} moments per parameter, the optimiser has {count}", tables.len());
-    }
-    let of = |(place, spec): (usize, &basin_models::ParamSpec)| match tables.is_empty() {
-        true => vec![vec![0.0; spec.shape.iter().product()]; count],
-        false => tables.iter().map(|table| table[place].to_vec()).collect(),
-    };
-    Ok(network.layout().params.iter().enumerate().map(of).collect())
 }
 
 /// Hands a variable's values to a function that changes them: in place on a CPU, by way of the host elsewhere.
@@ -178,8 +175,6 @@ impl Trainer for CandleTrainer<'_> {
     fn tables(&self) -> std::result::Result<(Params, Moments), TrainError> {
         let params = self.variables.params(self.network)?;
         let count = self.recipe.optimiser.rule.moments();
-        let moment = |m: usize| table(self.network, |place| Ok(self.moments[place][m].clone()));
-        let tables = (0..count).map(moment).collect::<Result<_>>()?;
-        Ok((params, Moments { tables, updates: self.updates }))
+        Ok((params, Moments::of(self.network, &self.moments, count, self.updates)?))
     }
 }

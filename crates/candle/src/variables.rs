@@ -2,7 +2,7 @@
 
 use crate::ModuleError;
 use crate::module::role;
-use basin_core::{Array, Params};
+use basin_core::Params;
 use basin_models::{Init, Network, ParamSpec};
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::init::{Init as Hint, NormalOrUniform};
@@ -128,21 +128,13 @@ impl Variables {
 
     /// Their values as parameters of the network.
     pub(crate) fn params(&self, network: &Network) -> Result<Params> {
-        table(network, |place| values(&self.vars[place]))
+        network.table(self.vars.iter().map(|var| values(var)).collect::<Result<Vec<_>>>()?)
     }
 }
 
 /// A variable's values.
 pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
-}
-
-/// A table in a network's layout.
-pub(crate) fn table(network: &Network, values: impl Fn(usize) -> Result<Vec<f32>>) -> Result<Params> {
-    let entry = |(place, (name, shape)): (usize, (String, Vec<usize>))| {
-        Ok((name, Array::new(shape, values(place)?).map_err(candle_core::Error::wrap)?))
-    };
-    network.layout().shapes().into_iter().enumerate().map(entry).collect()
 }
 
 impl SimpleBackend for Variables {

@@ -218,6 +218,18 @@ impl Network {
         self.layout().params.iter().map(slice).collect()
     }
 
+    /// Values of every parameter in this network's order, as a table: the way back from [`Network::slices`].
+    ///
+    /// # Errors
+    /// When an array does not have its parameter's size.
+    pub fn table(&self, arrays: impl IntoIterator<Item = Vec<f32>>) -> Result<Params> {
+        let entry = |(spec, values): (&ParamSpec, Vec<f32>)| {
+            let array = Array::new(spec.shape.clone(), values).map_err(candle_core::Error::wrap)?;
+            Ok((spec.name.clone(), array))
+        };
+        self.layout().params.iter().zip(arrays).map(entry).collect()
+    }
+
     /// Images that train together on one core: enough rows for the matrix products, few enough that activations
     /// stay near the second-level cache (measured).
     pub fn images_together(&self) -> usize {

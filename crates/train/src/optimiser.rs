@@ -3,6 +3,8 @@
 use crate::StateError;
 use basin_core::{Params, TensorFile};
 use basin_kernels::{Adam, Sgd};
+use basin_models::{Network, ParamSpec};
+use candle_core::Result;
 use std::collections::BTreeMap;
 
 /// An update rule with its coefficients, apart from the learning rate.
@@ -114,6 +116,31 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// From `[parameter][moment]`, `count` of them each, in a network's order.
+    ///
+    /// # Errors
+    /// When an array does not have its parameter's size.
+    pub fn of(network: &Network, arrays: &[Vec<Vec<f32>>], count: usize, updates: u64) -> Result<Self> {
+        let table = |moment: usize| network.table(arrays.iter().map(|moments| moments[moment].clone()));
+        Ok(Self { tables: (0..count).map(table).collect::<Result<_>>()?, updates })
+    }
+
+    /// As `[parameter][moment]`, `count` of them each, in a network's order; zeros where there are none yet.
+    ///
+    /// # Errors
+    /// When there are others, or they do not have the network's layout.
+    pub fn by_parameter(&self, network: &Network, count: usize) -> Result<Vec<Vec<Vec<f32>>>> {
+        let tables = self.tables.iter().map(|table| network.slices(table)).collect::<Result<Vec<_>>>()?;
+        if !tables.is_empty() && tables.len() != count {
+            candle_core::bail!("{} moments per parameter, the optimiser has {count}", tables.len());
+        }
+        let of = |(place, spec): (usize, &ParamSpec)| match tables.is_empty() {
+            true => vec![vec![0.0; spec.shape.iter().product()]; count],
+            false => tables.iter().map(|table| table[place].to_vec()).collect(),
+        };
+        Ok(network.layout().params.iter().enumerate().map(of).collect())
+    }
+
     /// Safetensors bytes: `moment0/…`, `moment1/…`, the number of updates in the header.
     pub fn encode(&self) -> Vec<u8> {
         let mut params = Params::new();
@@ -125,7 +152,7 @@ impl Moments {
     ///
     /// # Errors
     /// [`StateError`] for foreign or damaged bytes, or another network's moments.
-    pub fn decode(bytes: &[u8], layout: &[(String, Vec<usize>)]) -> Result<Self, StateError> {
+    pub fn decode(bytes: &[u8], layout: &[(String, Vec<usize>)]) -> std::result::Result<Self, StateError> {
         Self::load(&TensorFile::decode(bytes)?, layout)
     }
 
@@ -142,11 +169,14 @@ impl Moments {
         }
     }
 
-    pub(crate) fn load(file: &TensorFile, layout: &[(String, Vec<usize>)]) -> Result<Self, StateError> {
+    pub(crate) fn load(
+        file: &TensorFile,
+        layout: &[(String, Vec<usize>)],
+    ) -> std::result::Result<Self, StateError> {
         let updates = crate::state::number(file, "updates")?;
         let tables = (0..crate::state::number(file, "moments")?)
             .map(|i| crate::state::table(file, &format!("moment{i}"), layout))
-            .collect::<Result<_, _>>()?;
+            .collect::<std::result::Result<_, _>>()?;
         Ok(Self { tables, updates })
     }
 }

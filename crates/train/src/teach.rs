@@ -71,7 +71,7 @@ pub enum Teaching {
 
 impl Teaching {
     /// The networks whose logits it takes.
-    pub(crate) fn teachers(&self) -> &[Arc<Teacher>] {
+    pub fn teachers(&self) -> &[Arc<Teacher>] {
         match self {
             Self::Labels => &[],
             Self::Teachers { teachers, .. } => teachers,
@@ -105,6 +105,11 @@ pub fn learn(
         Teaching::Teachers { teachers, label_weight, temperature, kept } => {
             let target = |images: &[f32]| target(teachers, classes, *temperature as f32, images, ask);
             let target = match kept {
+                Some(_) if slots.is_empty() => {
+                    candle_core::bail!(
+                        "kept targets without slots: the recipe's augmentation does not repeat"
+                    )
+                }
                 Some(kept) => kept.rows(images, slots, target)?,
                 None => target(images)?,
             };

@@ -6,7 +6,7 @@
 
 use crate::teach::{Teaching, forward, learn};
 use crate::{Batch, Moments, Optimiser, StepSum, squared_length};
-use basin_core::{Array, Params};
+use basin_core::Params;
 use basin_kernels::{Accumulators, Buffer, CpuLayers, Role, Tape, Weights};
 use basin_models::Network;
 use candle_core::Result;
@@ -43,21 +43,12 @@ impl<'a> Stepper<'a> {
         moments: &Moments,
         optimiser: Optimiser,
     ) -> Result<Self> {
-        let values = |table: &Params| -> Result<Vec<Vec<f32>>> {
-            Ok(network.slices(table)?.into_iter().map(<[f32]>::to_vec).collect())
-        };
-        let params = values(params)?;
-        let count = optimiser.rule.moments();
-        let tables = match moments.tables.len() {
-            0 => vec![params.iter().map(|p| vec![0.0; p.len()]).collect(); count],
-            n if n == count => moments.tables.iter().map(values).collect::<Result<Vec<_>>>()?,
-            n => candle_core::bail!("{n} moments per parameter, the optimiser has {count}"),
-        };
+        let params: Vec<Vec<f32>> = network.slices(params)?.into_iter().map(<[f32]>::to_vec).collect();
         let weights = Weights::new(&params, &network.layout().roles(), true)?;
         Ok(Self {
             network,
             optimiser,
-            moments: (0..params.len()).map(|p| tables.iter().map(|t| t[p].clone()).collect()).collect(),
+            moments: moments.by_parameter(network, optimiser.rule.moments())?,
             updates: moments.updates,
             gradients: params.iter().map(|p| vec![0.0; p.len()]).collect(),
             shards: vec![Accumulators::new(&weights); SHARDS],
@@ -71,15 +62,8 @@ impl<'a> Stepper<'a> {
     /// # Errors
     /// Never for a stepper that [`Stepper::new`] made.
     pub fn tables(&self) -> Result<(Params, Moments)> {
-        let table = |values: &dyn Fn(usize) -> Vec<f32>| {
-            let entry = |(i, (name, shape)): (usize, (String, Vec<usize>))| {
-                Ok((name, Array::new(shape, values(i)).map_err(candle_core::Error::wrap)?))
-            };
-            self.network.layout().shapes().into_iter().enumerate().map(entry).collect::<Result<Params>>()
-        };
-        let params = table(&|i| self.params[i].clone())?;
-        let moments = (0..self.optimiser.rule.moments()).map(|m| table(&|i| self.moments[i][m].clone()));
-        Ok((params, Moments { tables: moments.collect::<Result<_>>()?, updates: self.updates }))
+        let params = self.network.table(self.params.iter().cloned())?;
+        Ok((params, Moments::of(self.network, &self.moments, self.optimiser.rule.moments(), self.updates)?))
     }
 
     /// One update at a learning rate.
@@ -88,9 +72,6 @@ impl<'a> Stepper<'a> {
     /// When sizes do not fit.
     pub fn step(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
         self.check(batch)?;
-        if matches!(teaching, Teaching::Teachers { kept: Some(_), .. }) && batch.slots.is_empty() {
-            candle_core::bail!("kept targets without slots: the recipe's augmentation does not repeat");
-        }
         teaching.prepare()?;
         self.weights.repack(&self.params)?;
         let mut total = self.differentiate(batch, teaching)?;

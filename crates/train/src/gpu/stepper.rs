@@ -4,7 +4,7 @@ use super::epoch::{Prepared, Resident, Tables};
 use super::step::Step;
 use super::teaching::{OwnLoss, Taught};
 use crate::{Moments, Recipe, StepSum};
-use basin_core::{Array, Params};
+use basin_core::Params;
 use basin_gpu::{Captured, Flat, GpuError, Gradients, Placement, Pool, Precision, Queue, Weights};
 use basin_models::Network;
 use std::rc::Rc;
@@ -182,14 +182,7 @@ impl<'a> Stepper<'a> {
     /// # Errors
     /// The queue's.
     pub(super) fn tables(&self) -> Result<(Params, Moments), GpuError> {
-        let table = |arrays: Vec<Vec<f32>>| {
-            let entries = self.step.network.layout().shapes().into_iter().zip(arrays);
-            let entry = |((name, shape), values)| {
-                let array = Array::new(shape, values).map_err(candle_core::Error::wrap)?;
-                Ok((name, array))
-            };
-            entries.map(entry).collect::<Result<Params, GpuError>>()
-        };
+        let table = |arrays| self.step.network.table(arrays).map_err(GpuError::from);
         let params = table(self.step.weights.read(&self.step.pool)?)?;
         let moments = self.step.moments.iter().map(|m| table(m.read(&self.step.pool)?));
         Ok((params, Moments { tables: moments.collect::<Result<_, _>>()?, updates: self.updates }))
