@@ -14,7 +14,7 @@ begin() {
         --set run.concurrent=2 >"$work/said" 2>&1
 }
 sums() {
-    (cd "$1/run" && find . -type f ! -name journal.jsonl ! -name .lock ! -name environment.json ! -name 'timing.*' -print0 |
+    (cd "$1/run" && find . -type f ! -name journal.jsonl ! -name .lock ! -name 'timing.*' -print0 |
         sort -z | xargs -0 sha256sum)
 }
 (begin "$work/whole")

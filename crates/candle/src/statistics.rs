@@ -4,7 +4,7 @@ use crate::Variables;
 use crate::evaluator::CHUNK;
 use crate::module::{Module, input};
 use crate::variables::values;
-use basin_core::Params;
+use basin_core::{Array, Params};
 use basin_data::{ImageSet, Normalisation, fill_plain};
 use basin_kernels::Role;
 use basin_models::Network;
@@ -34,40 +34,31 @@ pub fn reestimated(
     module.check_batch(network, batch)?;
     let variables = Variables::new(module.name(), network, &network.slices(params)?, device)?;
     let built = module.on(&variables, device)?;
-    let all = |value: f64| -> Result<()> {
-        places.iter().try_for_each(|&place| {
+    let set = |values: &[Vec<f32>]| -> Result<()> {
+        places.iter().zip(values).try_for_each(|(&place, values)| {
             let var = &variables.vars()[place];
-            var.set(&Tensor::full(value as f32, var.shape(), device)?)
+            var.set(&Tensor::from_slice(values, var.shape(), device)?)
         })
     };
-    let found = || -> Result<Vec<Vec<f32>>> {
+    // Where the statistics are after a batch that begins with these.
+    let after = |start: &[Vec<f32>], x: &Tensor| -> Result<Vec<Vec<f32>>> {
+        set(start)?;
+        module.logits(&*built, x, true)?;
         places.iter().map(|&place| values(&variables.vars()[place])).collect()
     };
+    let zeros: Vec<Vec<f32>> =
+        places.iter().map(|&place| vec![0.0; variables.vars()[place].elem_count()]).collect();
     let one = images.size() * images.size() * 3;
-    let (mut pixels, mut sums, batches) = (vec![0.0; batch * one], Vec::new(), images.len() / batch);
+    let (mut pixels, batches) = (vec![0.0; batch * one], images.len() / batch);
+    let mut sums: Vec<Vec<f64>> = zeros.iter().map(|values| vec![0.0; values.len()]).collect();
     let mut shares: Vec<Vec<f64>> = Vec::new();
     for index in 0..batches {
         fill_plain(images, index * batch..(index + 1) * batch, normalisation, &mut pixels);
         let x = input(&pixels, images.size(), device)?;
-        // A layer moves a statistic r to (1 − m) r + m s. Its share m of the new one s is its own: from r = 0 and r = 1
-        // both follow.
+        let moved = after(&zeros, &x)?;
         if index == 0 {
-            all(1.0)?;
-            module.logits(&*built, &x, true)?;
-            shares =
-                found()?.iter().map(|from_one| from_one.iter().map(|v| f64::from(*v)).collect()).collect();
-        }
-        all(0.0)?;
-        module.logits(&*built, &x, true)?;
-        let moved = found()?;
-        if index == 0 {
-            for (share, from_zero) in shares.iter_mut().zip(&moved) {
-                share
-                    .iter_mut()
-                    .zip(from_zero)
-                    .for_each(|(share, zero)| *share = 1.0 - (*share - f64::from(*zero)));
-            }
-            sums = moved.iter().map(|values| vec![0.0f64; values.len()]).collect();
+            let start = nested(&moved, &moved, |moved, _| if moved == 0.0 { 1.0 } else { moved });
+            shares = nested(&moved, &after(&start, &x)?, share);
         }
         for ((sum, moved), share) in sums.iter_mut().zip(&moved).zip(&shares) {
             for ((sum, moved), share) in sum.iter_mut().zip(moved).zip(share) {
@@ -76,11 +67,46 @@ pub fn reestimated(
         }
     }
     let mut measured = params.clone();
-    for (&place, sum) in places.iter().zip(&sums) {
+    for ((&place, sum), share) in places.iter().zip(&sums).zip(&shares) {
         let spec = &network.layout().params[place];
+        // A layer that does not move its statistics keeps them.
+        if share.contains(&0.0) {
+            continue;
+        }
         let values = sum.iter().map(|sum| (sum / batches as f64) as f32).collect();
-        let array = basin_core::Array::new(spec.shape.clone(), values).map_err(candle_core::Error::wrap)?;
+        let array = Array::new(spec.shape.clone(), values).map_err(candle_core::Error::wrap)?;
         measured.insert(spec.name.clone(), array);
     }
     Ok(measured)
+}
+
+/// The share m of a batch's own statistic s in what a layer moves r to, (1 − m) r + m s: from where r = 0 goes and where that
+/// goes in turn, or r = 1 if 0 stays. Without a difference of large numbers, whatever s is.
+fn share(from_zero: f32, again: f32) -> f64 {
+    match from_zero == 0.0 {
+        true => 1.0 - f64::from(again),
+        false => 2.0 - f64::from(again) / f64::from(from_zero),
+    }
+}
+
+fn nested<T>(a: &[Vec<f32>], b: &[Vec<f32>], of: impl Fn(f32, f32) -> T) -> Vec<Vec<T>> {
+    a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(a, b)| of(*a, *b)).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn the_share_is_found_whatever_the_statistic() {
+        for m in [0.01f32, 0.1, 0.5, 1.0] {
+            for s in [0.0f32, 1e-12, 0.3, -2.0, 1e6, 1e12] {
+                let step = |r: f32| (1.0 - m) * r + m * s;
+                let from_zero = step(0.0);
+                let found = share(from_zero, step(if from_zero == 0.0 { 1.0 } else { from_zero }));
+                assert!((found - f64::from(m)).abs() < 1e-5, "{m} {s}: {found}");
+            }
+        }
+        assert_eq!(share(0.0, 1.0), 0.0, "a layer that does not move");
+    }
 }

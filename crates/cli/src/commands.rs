@@ -252,7 +252,8 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         _ => {
             let name = args.name.unwrap_or_else(|| preset.name.to_owned());
             let request = Request { asked, runs: args.runs, name, device: None };
-            return Err(refused(&request, twice, malformed, registry, args.dry_run).into());
+            let blank = args.dry_run || experiment.outcome == Outcome::Costs;
+            return Err(refused(&request, twice, malformed, registry, blank).into());
         }
     };
     // Refused before anything is read or written.

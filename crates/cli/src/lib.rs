@@ -32,6 +32,9 @@ fn run(registry: &Registry) -> anyhow::Result<()> {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(exit::Print(error).into()),
             _ => Ok(()),
         },
+        Err(told) if told.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(exit::Usage(format!("no command was given\n\n{}", told.to_string().trim_end())).into())
+        }
         Err(told) => {
             let text = told.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();

@@ -81,7 +81,11 @@ pub(crate) fn refused(
         lines.push(line);
     }
     let mut configs: Vec<(Varied, Config)> = Vec::new();
-    for varied in asked.cases().unwrap_or_else(|_| vec![Varied::new()]) {
+    let cases = asked.cases().unwrap_or_else(|error| {
+        lines.extend(error.problems);
+        vec![Varied::new()]
+    });
+    for varied in cases {
         let Settled { config, problems, refused: keys } = asked.settle(&varied);
         refused.extend(keys);
         lines.extend(problems);

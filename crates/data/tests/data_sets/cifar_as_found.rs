@@ -102,7 +102,7 @@ fn an_archive_downloaded_twice_is_found_and_an_unfinished_one_named() {
 }
 
 #[test]
-fn a_folder_in_place_file_is_named() {
+fn a_folder_in_place_of_a_file_is_named() {
     let dir = folder();
     sparse(&dir.path().join("data_batch_1.bin"), BATCH, &[]);
     fs::create_dir(dir.path().join("test_batch.bin")).unwrap();

@@ -244,7 +244,7 @@ fn a_copy_among_the_images_is_named() {
 }
 
 #[test]
-fn what_stands_in_place_folder_is_named() {
+fn what_stands_in_place_of_a_folder_is_named() {
     let dir = official();
     fs::remove_file(dir.path().join("wnids.txt")).unwrap();
     refused(dir.path(), Split::Test, &["wnids.txt is missing", "restore it from tiny-imagenet-200.zip"]);

@@ -125,7 +125,7 @@ fn a_root_that_cannot_hold_directories_is_told_by_path() {
 }
 
 #[test]
-fn a_directory_in_the_place_file_is_told_and_leaves_nothing_behind() {
+fn a_directory_in_the_place_of_a_file_is_told_and_leaves_nothing_behind() {
     let root = tempfile::tempdir().unwrap();
     let run = open(root.path());
     run.write("report/index.html", b"<p>").unwrap();

@@ -106,7 +106,7 @@ fn only_the_newest_two_states_are_kept() {
 }
 
 #[test]
-fn a_broken_state_never_takes_the_place_valid_one() {
+fn a_broken_state_never_takes_the_place_of_a_valid_one() {
     let root = tempfile::tempdir().unwrap();
     let node = two_states(root.path());
     std::fs::write(newest_file(&node), b"torn").unwrap();

@@ -66,8 +66,10 @@ impl<'a, T: Clone> Left<'a, T> {
     /// These terms, which rise, in stretches of at most so many.
     ///
     /// # Panics
-    /// When there is no such term.
+    /// When there is no such term, or they do not rise.
     pub(super) fn stretches(&self, terms: &[usize], most: usize) -> Vec<Stretch> {
+        // Loops without checks rest on it.
+        assert!(terms.is_sorted(), "terms of the left operand, rising");
         let (mut stretches, mut done, mut before) = (Vec::new(), 0, 0);
         for (at, part) in self.parts.iter().enumerate() {
             let end = before + part.terms;
@@ -79,7 +81,7 @@ impl<'a, T: Clone> Left<'a, T> {
             }
             (done, before) = (done + own.len(), end);
         }
-        assert_eq!(done, terms.len(), "terms of the left operand, rising");
+        assert_eq!(done, terms.len(), "terms that the left operand has");
         stretches
     }
 
