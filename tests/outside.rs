@@ -1,5 +1,5 @@
-//! Crates outside of this workspace, one with a method and a config key of its own, one with a network in plain candle, as
-//! a stranger builds and runs them.
+//! Crates outside of this workspace, as a stranger builds and runs them: one with a method and a config key of its own, one
+//! with a network in plain candle, one with a data set, one with a measurement.
 //!
 //! They are compiled into this workspace's folder, with its profile and the versions of its lock file, so that only Basin's
 //! own crates are compiled again (cargo keeps those of another workspace apart).
@@ -194,4 +194,43 @@ fn a_network_in_plain_candle_gets_the_table_of_all_methods() {
     assert!(stderr(&refused).contains("not seen by REPAIR"), "{}", stderr(&refused));
     let unknown = Command::new(basin()).args(["reproduce", "--model", "own", "--dry-run"]).output().unwrap();
     expect_code(&unknown, 2);
+}
+
+#[test]
+fn a_data_set_of_somebodys_own_is_one_like_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = ["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"];
+    let all = [&place[..], &over(TINY, &["--dataset", "stripes", "--methods", "deep"])].concat();
+    expect_code(&cargo_run_of("own-data", &all).output().unwrap(), 0);
+    let read = |file: &str| std::fs::read_to_string(folder.path().join("run").join(file)).unwrap();
+    assert!(read("config.resolved.toml").contains("dataset = \"stripes\" # command line\n"));
+    assert!(read("results.csv").contains(",stripes,"), "{}", read("results.csv"));
+    // Basin without it does not know it.
+    let plain =
+        Command::new(basin()).args(["reproduce", "--dataset", "stripes", "--dry-run"]).output().unwrap();
+    expect_code(&plain, 2);
+    let fetched = cargo_run_of("own-data", &["fetch", "stripes", "--dir", "x"]).output().unwrap();
+    expect_code(&fetched, 2);
+    assert!(stderr(&fetched).contains("cannot be fetched, expected one of cifar10"), "{}", stderr(&fetched));
+}
+
+#[test]
+fn a_measurement_of_somebodys_own_is_added_to_a_finished_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = ["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"];
+    let all = [&place[..], &over(TINY, &["--methods", "deep"])].concat();
+    expect_code(&Command::new(basin()).args(&all).output().unwrap(), 0);
+    let dir = folder.path().join("run");
+    let before = nodes(&dir, "s0-");
+    expect_code(&cargo_run_of("own-probe", &all).output().unwrap(), 0);
+    // Nothing else is done again.
+    let added: Vec<String> = nodes(&dir, "s0-").into_iter().filter(|name| !before.contains(name)).collect();
+    assert!(added.len() == 1 && added[0].starts_with("s0-entropy-deep."), "{added:?}");
+    let csv = std::fs::read_to_string(dir.join("results.csv")).unwrap();
+    let value = |metric: &str| -> f64 {
+        let line = csv.lines().find(|line| line.contains(metric)).unwrap();
+        line.rsplit(',').next().unwrap().parse().unwrap()
+    };
+    let (whole, shared) = (value("predictive-entropy"), value("mutual-information"));
+    assert!(0.0 < shared && shared < whole && whole <= 10f64.ln(), "{shared} of {whole}");
 }

@@ -2,7 +2,7 @@
 
 use basin_candle::{Candle, Module, ModuleError, reestimated};
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, DatasetId, Source, Split};
+use basin_data::{AugmentConfig, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::Network;
 use basin_train::{
@@ -51,7 +51,7 @@ fn recipe() -> Recipe {
         examples: Examples {
             images: Arc::new(images.halved().unwrap().halved().unwrap()),
             augment: AugmentConfig::none(),
-            normalisation: DatasetId::Synthetic10.normalisation(),
+            normalisation: SYNTHETIC.normalisation,
         },
         batch: 20,
         optimiser: Optimiser::sgd(0.9, 1e-4),
@@ -163,7 +163,7 @@ fn statistics_measured_again_are_the_means_of_batches() {
     let net = network();
     let images = Source { train_images: 300, ..Source::synthetic(3) }.load(Split::Train).unwrap();
     let images = images.halved().unwrap().halved().unwrap();
-    let normalisation = DatasetId::Synthetic10.normalisation();
+    let normalisation = SYNTHETIC.normalisation;
     let params = net.init(&SeedTree::root(1));
     let again = reestimated(&net, &params, &images, &normalisation, &Device::Cpu).unwrap();
     let again_twice = reestimated(&net, &again, &images, &normalisation, &Device::Cpu).unwrap();

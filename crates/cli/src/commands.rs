@@ -191,7 +191,9 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::Verify(args) => run_verify(&args),
         Command::Compare(options) => compare::run(&options, registry, &mut |line| say(line)),
         Command::Export(options) => export::run(&options, registry, &mut |line| say(line)),
-        Command::Fetch(options) => fetch::run(&options, &Interrupt::install()?, &mut |line| say(line)),
+        Command::Fetch(options) => {
+            fetch::run(&options, registry, &Interrupt::install()?, &mut |line| say(line))
+        }
         Command::Predict(args) => run_predict(args, registry),
         Command::Bench(options) => {
             options.check()?;
@@ -264,8 +266,7 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         _ => device::asked(&config)?,
     };
     use_threads(config.run().threads)?;
-    let name =
-        args.name.unwrap_or_else(|| run_name(preset, config.data().dataset.name(), &config.model().name));
+    let name = args.name.unwrap_or_else(|| run_name(preset, &config.data().dataset, &config.model().name));
     let request = Request { asked, runs: args.runs, name, device };
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =

@@ -27,15 +27,25 @@ pub enum Part {
     Whole,
     /// The first n, at least 1.
     First(usize),
+    /// One of `of` random disjoint shares with equally many images of every class, numbered from 0.
+    Share {
+        /// Which.
+        index: usize,
+        /// Of how many, at least 1.
+        of: usize,
+        /// What draws them.
+        seed: u64,
+    },
 }
 
-/// Images by name: set, split, part. Trainings and measurements refer to data by it and never hold images;
+/// Images by name: set, split, part, view. Trainings and measurements refer to data by it and never hold images;
 /// equal references are equal images.
 ///
 /// ```
 /// use basin_core::{DataRef, Part};
 /// let probe = DataRef { part: Part::First(300), ..DataRef::test() };
 /// assert_eq!((DataRef::train().id(), probe.id()), ("train".into(), "test, first 300".into()));
+/// assert_eq!(DataRef::train().share(1, 2, 7).seen("grey").id(), "train, share 1 of 2 by seed 7, seen grey");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataRef {
@@ -45,12 +55,14 @@ pub struct DataRef {
     pub split: Split,
     /// Which of its images.
     pub part: Part,
+    /// Through which view, by the name that the data has it by; `None`: as they are.
+    pub view: Option<String>,
 }
 
 impl DataRef {
     /// All of the experiment's training images.
     pub fn train() -> Self {
-        Self { set: None, split: Split::Train, part: Part::Whole }
+        Self { set: None, split: Split::Train, part: Part::Whole, view: None }
     }
 
     /// All of the experiment's test images.
@@ -64,13 +76,27 @@ impl DataRef {
         Self { part: if n == 0 { Part::Whole } else { Part::First(n) }, ..self }
     }
 
+    /// One of `of` random shares of this reference's split.
+    #[must_use]
+    pub fn share(self, index: usize, of: usize, seed: u64) -> Self {
+        Self { part: Part::Share { index, of, seed }, ..self }
+    }
+
+    /// This reference through a view.
+    #[must_use]
+    pub fn seen(self, view: impl Into<String>) -> Self {
+        Self { view: Some(view.into()), ..self }
+    }
+
     /// The reference in words.
     pub fn id(&self) -> String {
         let set = self.set.iter().map(|set| format!("{set} "));
         let part = match self.part {
             Part::Whole => String::new(),
             Part::First(n) => format!(", first {n}"),
+            Part::Share { index, of, seed } => format!(", share {index} of {of} by seed {seed}"),
         };
-        set.collect::<String>() + self.split.name() + &part
+        let view = self.view.iter().map(|view| format!(", seen {view}"));
+        set.collect::<String>() + self.split.name() + &part + &view.collect::<String>()
     }
 }

@@ -1,6 +1,5 @@
 //! Everything that can be wrong with a data set or its settings, one variant per thing the user does about it.
 
-use crate::DatasetId;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -8,21 +7,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The name is not one of the data sets.
-    #[error("unknown data set {name:?}, expected one of {valid}; did you mean {nearest}?")]
-    UnknownDataset {
-        /// The name as given.
-        name: String,
-        /// The valid names, separated by commas.
-        valid: String,
-        /// The valid name with the smallest edit distance.
-        nearest: DatasetId,
-    },
     /// A data set on disk was asked for without its folder.
     #[error("{dataset} is read from disk but no folder was given; pass --data-dir with {wanted}")]
     NoFolder {
         /// The data set.
-        dataset: DatasetId,
+        dataset: &'static str,
         /// What the folder must hold.
         wanted: &'static str,
     },
@@ -75,9 +64,9 @@ pub enum DataError {
         /// The file or folder that gives it away.
         path: PathBuf,
         /// The data set asked for.
-        expected: DatasetId,
+        expected: &'static str,
         /// The data set found.
-        found: DatasetId,
+        found: &'static str,
     },
     /// An archive is not the published one.
     #[error(

@@ -101,6 +101,19 @@ impl ImageSet {
         })
     }
 
+    /// The images with these numbers, in this order.
+    ///
+    /// # Errors
+    /// [`DataError::Set`] when there are none.
+    ///
+    /// # Panics
+    /// When a number is not below [`ImageSet::len`].
+    pub(crate) fn pick(&self, chosen: &[usize]) -> Result<Self, DataError> {
+        let images = chosen.iter().flat_map(|&i| self.image(i)).copied().collect();
+        let labels = chosen.iter().map(|&i| self.labels[i]).collect();
+        Self::new(self.size, self.classes, images, labels)
+    }
+
     /// The images at half their height and width: each pixel the rounded mean of four.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use object::Object;
 use rayon::prelude::*;
 
 /// Height and width in pixels.
-pub(super) const SIZE: usize = 32;
+pub(crate) const SIZE: usize = 32;
 
 /// The first `n` images of the set with that seed: image i is a pure function of (classes, seed, split, i)
 /// and of class `i % classes`. About 30 µs an image and core.

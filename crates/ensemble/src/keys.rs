@@ -40,13 +40,8 @@ pub struct Keys {
     pub trajectories: Vec<Option<Digest>>,
 }
 
-/// The digest of each node: equal digests mean equal results.
-pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Digest> {
-    all_keys(recipe, setting).nodes
-}
-
 /// The digests of nodes and of trajectories. Linear in nodes and edges.
-pub fn all_keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
+pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
     let mut keys = Keys { nodes: Vec::new(), trajectories: Vec::new() };
     // Digests as text, each written once: with many members they are most of what is hashed.
     let mut texts: Vec<String> = Vec::new();
@@ -85,11 +80,6 @@ pub fn all_keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
 /// The digest of a measurement of nodes with these digests, as in [`keys`].
 pub fn probe_key(probe: &dyn Probe, seed: &str, inputs: &[Digest], setting: &Setting<'_>) -> Digest {
     node_digest(setting.measuring, &probe_id(probe, seed, setting.images), inputs)
-}
-
-/// As [`keys`], but the same digest for all states of one trajectory, whatever their epoch.
-pub fn trajectory_keys(recipe: &Recipe, setting: &Setting<'_>) -> Vec<Option<Digest>> {
-    all_keys(recipe, setting).trajectories
 }
 
 fn node_digest(setting: &str, own: &str, inputs: &[Digest]) -> Digest {
@@ -133,7 +123,7 @@ mod tests {
             let mut recipe = Recipe::new();
             let init = recipe.init("member/1/init");
             recipe.train(trajectory(init, name, order), 10).unwrap();
-            keys(&recipe, &Setting::named(setting))
+            keys(&recipe, &Setting::named(setting)).nodes
         };
         assert_eq!(keys_of("deep-1", "o", "s"), keys_of("trunk", "o", "s"));
         assert_ne!(keys_of("deep-1", "o", "s")[1], keys_of("deep-1", "p", "s")[1]);

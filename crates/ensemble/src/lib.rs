@@ -11,7 +11,7 @@ mod recipe;
 mod schedule;
 
 pub use context::{AfterSplit, EnsembleMethod, PlanContext};
-pub use keys::{Keys, Setting, all_keys, keys, probe_key, trajectory_keys};
+pub use keys::{Keys, Setting, keys, probe_key};
 pub use objective::{LogitObjective, Objective};
 pub use param_op::{ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};

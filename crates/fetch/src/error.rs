@@ -1,6 +1,5 @@
 //! Everything that can go wrong between an address and a folder, one variant per thing the user does about it.
 
-use crate::Archive;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,15 +10,6 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There is no archive of that name.
-    #[error(
-        "{name:?} cannot be fetched, expected one of {}; the synthetic sets are made from a seed and need no files",
-        Archive::ALL.map(|archive| archive.name).join(", ")
-    )]
-    Unknown {
-        /// The name as given.
-        name: String,
-    },
     /// An address given by the user is none.
     #[error("address {address:?} {why}; give --mirror http://HOST/PATH or https://HOST/PATH")]
     Address {

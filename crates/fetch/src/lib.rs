@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
-mod archives;
 mod checksum;
 mod download;
 mod error;
@@ -13,7 +12,7 @@ mod part;
 mod transfer;
 mod unpack;
 
-pub use archives::{Archive, FileRule, Packing};
+pub use basin_core::{Archive, FileRule, Packing};
 pub use error::{FetchError, SourceError};
 pub use fetch::{Fetched, fetch};
 pub use job::{Event, Patience, Request};

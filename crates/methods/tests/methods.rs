@@ -1,7 +1,7 @@
 //! Every method passes the conformance kit, and together they share what the paper's table lets them share.
 
 use basin_ensemble::conformance::assert_method_conforms;
-use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Setting, Work, keys, trajectory_keys};
+use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Setting, Work, keys};
 use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted,
     Shortcut, Swe, Teachers,
@@ -47,7 +47,7 @@ fn together_they_need_2650_epochs_instead_of_4310() {
         for ((work, key), needed) in recipe
             .nodes()
             .iter()
-            .zip(trajectory_keys(&recipe, &Setting::named("cifar10, seed 0")))
+            .zip(keys(&recipe, &Setting::named("cifar10, seed 0")).trajectories)
             .zip(recipe.needed())
         {
             if let (Work::Train { trajectory, epoch }, true) = (work, needed) {
@@ -83,8 +83,9 @@ fn the_reference_of_the_permuted_ensemble_is_the_deep_member_itself() {
     let spec = PermutationSpec::resnet(20).unwrap();
     let permuted = Permuted { spec, spec_name: "resnet20".into() }.plan(&cx()).unwrap();
     let deep = Deep.plan(&cx()).unwrap();
-    let key =
-        |recipe: &basin_ensemble::Recipe| keys(recipe, &Setting::named("s"))[recipe.members()[0].index()];
+    let key = |recipe: &basin_ensemble::Recipe| {
+        keys(recipe, &Setting::named("s")).nodes[recipe.members()[0].index()]
+    };
     assert_eq!(key(&permuted), key(&deep));
 }
 
@@ -129,7 +130,7 @@ fn cheaper_distillation_conforms_and_costs_what_it_says() {
 fn distilling_all_epochs_since_the_split_is_the_papers_procedure() {
     let keys_of = |shortcut| {
         let recipe = Distilled { shortcut, ..Distilled::new(10, PAPER) }.plan(&cx()).unwrap();
-        keys(&recipe, &Setting::named("cifar10, seed 0")).into_iter().collect::<BTreeSet<_>>()
+        keys(&recipe, &Setting::named("cifar10, seed 0")).nodes.into_iter().collect::<BTreeSet<_>>()
     };
     assert_eq!(keys_of(Shortcut::None), keys_of(Shortcut::Last(100)));
     assert_ne!(keys_of(Shortcut::None), keys_of(Shortcut::Last(99)));

@@ -241,22 +241,6 @@ impl Network {
         }
     }
 
-    /// Initial scale of the last normalisation of a ResNet's residual branches; 1 for other networks.
-    pub fn residual_scale(&self) -> f32 {
-        match &self.model {
-            Model::ResNet(net) => net.residual_scale(),
-            Model::Vit(_) | Model::Foreign(_) => 1.0,
-        }
-    }
-
-    /// Whether the kernels of a fresh ResNet sum to 0 for every output channel; `false` for other networks.
-    pub fn centred_kernels(&self) -> bool {
-        match &self.model {
-            Model::ResNet(net) => net.centred_kernels(),
-            Model::Vit(_) | Model::Foreign(_) => false,
-        }
-    }
-
     /// Probability with which training drops values; where it is not 0, tapes need seeds.
     pub fn dropout(&self) -> f32 {
         match &self.model {

@@ -54,7 +54,7 @@ impl Network {
     ) -> std::result::Result<NetworkStatistics, ModelError> {
         let mut sites = Vec::new();
         let visit = |layers: &L, _: Site, y: &mut [L::Value]| {
-            sites.push(of(layers, y)?);
+            sites.push(channel_statistics(layers, y)?);
             Ok(())
         };
         self.forward(&mut Tapped::new(layers, visit), &Rc::new(images.into()))?;
@@ -96,7 +96,7 @@ impl Network {
             let ends = endpoints.iter().map(|end| end.sites.get(place));
             let ends = ends.collect::<Option<Vec<_>>>();
             let ends = ends.ok_or_else(|| Error::msg(format!("no statistics of layer {place}")))?;
-            let correction = repair(&ends, lambda, &of(layers, y)?).map_err(Error::wrap)?;
+            let correction = repair(&ends, lambda, &channel_statistics(layers, y)?).map_err(Error::wrap)?;
             y.iter_mut().try_for_each(|y| correct(layers, y, &correction))?;
             corrections.push((site, correction));
             Ok(())
@@ -134,7 +134,7 @@ fn correct<L: Layers>(layers: &L, y: &mut L::Value, correction: &ChannelCorrecti
 }
 
 /// Every pixel or token is a sample.
-fn of<L: Layers>(layers: &L, y: &[L::Value]) -> Result<ChannelStatistics> {
+fn channel_statistics<L: Layers>(layers: &L, y: &[L::Value]) -> Result<ChannelStatistics> {
     let channels = y.first().map_or(0, |part| layers.channels(part));
     let parts = y.iter().map(|part| layers.read(part)).collect::<Result<Vec<_>>>()?;
     let parts: Vec<&[f32]> = parts.iter().map(|part| &**part).collect();

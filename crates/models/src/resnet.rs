@@ -79,18 +79,6 @@ impl ResNet {
         }
     }
 
-    /// See [`ResNet::set_initialisation`].
-    pub(crate) fn centred_kernels(&self) -> bool {
-        let init = |block: &Block| self.layout.params[block.first.weight.0].init;
-        self.blocks.iter().any(|block| init(block) == Init::CentredLecunNormal)
-    }
-
-    /// See [`ResNet::set_initialisation`].
-    pub(crate) fn residual_scale(&self) -> f32 {
-        let first = self.blocks.first().map(|block| self.layout.params[block.second.scale.0].init);
-        if let Some(Init::Constant(scale)) = first { scale } else { 1.0 }
-    }
-
     /// Channels of the first group.
     pub(crate) fn base(&self) -> usize {
         self.stem.shape.cout
@@ -159,7 +147,6 @@ mod tests {
             resnet.with_residual_scale(scale).unwrap().build(8, 10).unwrap()
         };
         let (usual, zero) = (build(1.0), build(0.0));
-        assert_eq!((usual.residual_scale(), zero.residual_scale()), (1.0, 0.0));
         let (a, b) = (usual.init(&SeedTree::root(0)), zero.init(&SeedTree::root(0)));
         let changed = |(name, _): &(&str, _)| a.get(name) != b.get(name);
         let names: Vec<&str> = a.iter().filter(changed).map(|(name, _)| name).collect();
@@ -194,7 +181,6 @@ mod tests {
             resnet.with_centred_kernels(centred).unwrap().build(8, 10).unwrap()
         };
         let (usual, centred) = (build(false), build(true));
-        assert_eq!((usual.centred_kernels(), centred.centred_kernels()), (false, true));
         let (a, b) = (usual.init(&SeedTree::root(0)), centred.init(&SeedTree::root(0)));
         let mut kernels = 0;
         for ((name, plain), (_, other)) in a.iter().zip(b.iter()) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The keys that a case varies, with their values as they are written after `--set`. The data set, the network and the
 /// methods are not among them: rows of results have columns for these.
-pub type Case = BTreeMap<String, String>;
+pub type CaseKeys = BTreeMap<String, String>;
 
 /// How a paper writes a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub struct Symbol {
 const COLUMNS: [&str; 3] = ["data.dataset", "model.name", "ensemble.methods"];
 
 /// The keys of what an experiment sets in one case.
-pub fn case<'a>(varied: impl IntoIterator<Item = (&'a str, &'a str)>, symbols: &[Symbol]) -> Case {
+pub fn case<'a>(varied: impl IntoIterator<Item = (&'a str, &'a str)>, symbols: &[Symbol]) -> CaseKeys {
     let usual = |key: &str, value: &str| symbols.iter().any(|s| s.key == key && s.usual == Some(value));
     let told = varied.into_iter().filter(|(key, value)| !COLUMNS.contains(key) && !usual(key, value));
     told.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// `t = 2, β = 0.2`: in the order of the symbols, then keys without one; empty for a case that varies nothing.
-pub fn label(case: &Case, symbols: &[Symbol]) -> String {
+pub fn label(case: &CaseKeys, symbols: &[Symbol]) -> String {
     let known = |key: &str| symbols.iter().find(|symbol| symbol.key == key);
     let with_symbol = symbols.iter().filter_map(|s| Some(format!("{} = {}", s.symbol, case.get(s.key)?)));
     let without = case.iter().filter(|(key, _)| known(key).is_none());
@@ -58,6 +58,6 @@ mod tests {
             &SYMBOLS,
         );
         assert_eq!(label(&case, &SYMBOLS), "t = 2, REPAIR images = 500, data.seed = 7");
-        assert_eq!(label(&Case::new(), &SYMBOLS), "");
+        assert_eq!(label(&CaseKeys::new(), &SYMBOLS), "");
     }
 }

@@ -23,8 +23,11 @@ pub(crate) fn as_many(probe: &'static str, networks: usize, records: usize) -> R
     }
 }
 
-/// Logits `[n, classes]` of every record handed in.
-pub(crate) fn logits(probe: &'static str, lab: &dyn Lab) -> Result<Vec<Logits>, ProbeError> {
+/// Logits `[n, classes]` of every record handed in, for a probe of that id.
+///
+/// # Errors
+/// [`ProbeError::Subject`] for a record that is not one of [`LogitsOf`](crate::LogitsOf).
+pub fn logits(probe: &'static str, lab: &dyn Lab) -> Result<Vec<Logits>, ProbeError> {
     let of = |(i, record): (usize, &basin_core::Record)| {
         let array = record.arrays.get(LOGITS);
         let array = array.ok_or_else(|| subject(probe, format!("record {i} has no array {LOGITS}")))?;

@@ -7,6 +7,7 @@ mod paired_difference;
 mod pairwise_lines;
 mod performance;
 
+pub use inputs::logits;
 pub use joint_connectivity::JointConnectivity;
 pub use logits::LogitsOf;
 pub use paired_difference::MinusReference;

@@ -11,7 +11,7 @@ pub use words::{claim_in_words, finding_in_words, judgement_in_words};
 
 use crate::telling::Telling;
 use crate::{Ensemble, ReportError, Results};
-use basin_papers::{Case, Claim, Comparison, Contrast, Paper};
+use basin_papers::{CaseKeys, Claim, Comparison, Contrast, Paper};
 use std::collections::BTreeMap;
 
 /// What results say of a claim.
@@ -161,7 +161,7 @@ fn verdict(
 }
 
 /// The case without one key.
-fn without(case: &Case, key: &str) -> Case {
+fn without(case: &CaseKeys, key: &str) -> CaseKeys {
     let rest = case.iter().filter(|(own, _)| *own != key);
     rest.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
 }

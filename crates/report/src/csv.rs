@@ -1,7 +1,7 @@
 //! All numbers as a long, tidy CSV file (RFC 4180): one line per number, full precision, empty where it could not be measured.
 
 use crate::results::{Results, Row};
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use csv::{Terminator, WriterBuilder};
 
 const HEADER: [&str; 11] = [
@@ -44,7 +44,7 @@ pub(crate) fn rows(results: &Results) -> Result<Vec<u8>, csv::Error> {
 }
 
 /// `ensemble.members=2;ensemble.split_epoch=1`.
-fn keys(case: &Case) -> String {
+fn keys(case: &CaseKeys) -> String {
     case.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(";")
 }
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_number_is_a_line_with_full_precision_and_gaps_are_empty() {
-        let case = Case::from([("a.b".to_owned(), "1".to_owned()), ("c".to_owned(), "2".to_owned())]);
+        let case = CaseKeys::from([("a.b".to_owned(), "1".to_owned()), ("c".to_owned(), "2".to_owned())]);
         let ensemble = Ensemble {
             dataset: "a,b".into(),
             model: "say \"x\"".into(),

@@ -4,7 +4,7 @@
 
 use crate::ensemble::Scalars;
 use crate::{Ensemble, Subject};
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ pub(crate) struct AnyEnsemble {
     dataset: String,
     model: String,
     #[serde(default, deserialize_with = "case")]
-    case: Case,
+    case: CaseKeys,
     method: String,
     seed: u64,
     members: usize,
@@ -77,11 +77,11 @@ fn carry(ensemble: &mut Ensemble, name: &str, value: &Value) {
 }
 
 /// A case by its keys, or by an earlier label such as `t = 2, β = 0.2`.
-pub(crate) fn case<'de, D: Deserializer<'de>>(from: D) -> Result<Case, D::Error> {
+pub(crate) fn case<'de, D: Deserializer<'de>>(from: D) -> Result<CaseKeys, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Any {
-        Keys(Case),
+        Keys(CaseKeys),
         Label(String),
     }
     Ok(match Any::deserialize(from)? {
@@ -130,7 +130,7 @@ mod tests {
     fn what_this_build_writes_reads_back() {
         let written = Ensemble {
             method: "deep".into(),
-            case: Case::from([("a.b".into(), "1".into())]),
+            case: CaseKeys::from([("a.b".into(), "1".into())]),
             ..Default::default()
         }
         .with("nll", f64::NAN)

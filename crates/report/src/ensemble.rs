@@ -3,7 +3,7 @@
 use crate::nulls::Number;
 use crate::{Subject, earlier};
 use basin_metrics::METRICS;
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Ensemble {
     /// Architecture, for example `resnet20`.
     pub model: String,
     /// What its case of the experiment varies.
-    pub case: Case,
+    pub case: CaseKeys,
     /// Method id, for example `distilled-deep`.
     pub method: String,
     /// Root seed.
@@ -80,7 +80,7 @@ impl Ensemble {
     }
 
     /// What ensembles of one block of a table share.
-    pub(crate) fn setting(&self) -> (&str, &str, &Case, usize) {
+    pub(crate) fn setting(&self) -> (&str, &str, &CaseKeys, usize) {
         (&self.dataset, &self.model, &self.case, self.members)
     }
 }

@@ -3,7 +3,7 @@
 use crate::earlier;
 use crate::ensemble::Ensemble;
 use crate::nulls::{number_or_null, numbers_or_null};
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub struct Results {
 pub struct CaseConfig {
     /// What it varies; empty where that is nothing but data set and network.
     #[serde(default, alias = "label", deserialize_with = "earlier::case")]
-    pub case: Case,
+    pub case: CaseKeys,
     /// Its architecture.
     pub model: String,
     /// Its resolved configuration.
@@ -61,7 +61,7 @@ pub struct TrainingCurve {
     pub model: String,
     /// The case of the experiment that it was first planned for.
     #[serde(default, deserialize_with = "earlier::case")]
-    pub case: Case,
+    pub case: CaseKeys,
     /// Method id that gives the curve its colour.
     pub method: String,
     /// Root seed.
@@ -92,7 +92,7 @@ pub struct TrainingPoint {
 pub struct PairwiseLine {
     /// The case of the experiment.
     #[serde(default, deserialize_with = "earlier::case")]
-    pub case: Case,
+    pub case: CaseKeys,
     /// Architecture.
     #[serde(default)]
     pub model: String,

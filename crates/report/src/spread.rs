@@ -6,7 +6,8 @@ use basin_metrics::stats::{self, Summary};
 /// one is not finite, is NaN, which tables show as missing: leaving a failed seed out would flatter the mean.
 pub(crate) fn summary(values: &[f64]) -> Summary {
     let missing = Summary { mean: f64::NAN, sd: f64::NAN, n: values.len() };
-    Summary::of(values).unwrap_or(Summary { mean: stats::mean(values).unwrap_or(f64::NAN), ..missing })
+    Summary::from_values(values)
+        .unwrap_or(Summary { mean: stats::mean(values).unwrap_or(f64::NAN), ..missing })
 }
 
 #[cfg(test)]

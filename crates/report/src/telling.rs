@@ -5,7 +5,7 @@ use crate::plot::Ink;
 use crate::results::Results;
 use crate::{Ensemble, ReportError};
 use basin_metrics::Metric;
-use basin_papers::{Case, Paper, Published, label};
+use basin_papers::{CaseKeys, Paper, Published, label};
 
 /// Checked results beside a paper.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl<'a> Telling<'a> {
     }
 
     /// A case in the paper's symbols.
-    pub(crate) fn label(&self, case: &Case) -> String {
+    pub(crate) fn label(&self, case: &CaseKeys) -> String {
         label(case, self.paper.symbols())
     }
 

@@ -1,9 +1,10 @@
 //! What is told of a run beside its results: how long it took, and when its files were last checked. It differs from one
 //! run to the next, so it stands in files of its own, and all others are the same bytes whenever the same run is made.
 
-use crate::html::{escape::escaped, head};
+use crate::html::{document, text::Text};
 use crate::number::{duration, grouped};
 use crate::{Artifact, ReportError};
+use maud::html;
 use serde::{Deserialize, Serialize};
 
 /// Times of a run.
@@ -47,16 +48,17 @@ impl Timing {
     }
 
     fn page(&self, name: &str) -> String {
-        let name = escaped(name);
-        let took = self.wall_seconds.map_or_else(|| "not known".to_owned(), duration);
-        format!(
-            "{}<h1>{name}: times</h1>\n<dl class=\"cost\">\n\
-             <div><dt>Wall-clock time, interruptions not counted</dt><dd>{took}</dd></div>\n\
-             <div><dt>Every file last checked</dt><dd>{}</dd></div>\n</dl>\n\
-             <p><a href=\"index.html\">The results</a></p>\n</main>\n</body>\n</html>\n",
-            head(&format!("{name}: times")),
-            escaped(&self.checked()),
-        )
+        let (title, took) =
+            (format!("{name}: times"), self.wall_seconds.map_or_else(|| "not known".to_owned(), duration));
+        let content = html! {
+            h1 { (Text(&title)) }
+            dl.cost {
+                div { dt { "Wall-clock time, interruptions not counted" } dd { (took) } }
+                div { dt { "Every file last checked" } dd { (Text(self.checked())) } }
+            }
+            p { a href="index.html" { "The results" } }
+        };
+        document(&title, &content)
     }
 
     /// When the files were last checked and what was found, in words.

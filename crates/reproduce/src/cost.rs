@@ -12,7 +12,7 @@ pub(crate) fn table(study: &Study, plan: &Plan) -> String {
         let config = &case.config;
         let (epochs, split) = (config.train().epochs, config.ensemble().split_epoch);
         let row = [
-            config.data().dataset.to_string(),
+            config.data().dataset.clone(),
             config.model().name.clone(),
             study.label(place),
             epochs.to_string(),

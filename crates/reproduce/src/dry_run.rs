@@ -1,11 +1,10 @@
 //! The price of a run before anything is bought: nodes, epochs, arithmetic, disk; time where it is asked to be measured.
 
 use crate::device::{self, OnDevice};
-use crate::exit::Damaged;
 use crate::plan::{Plan, PlannedNode, PlannedWork};
 use crate::sizes::parameters;
 use crate::speed::seconds_per_image;
-use crate::{Experiment, Study};
+use crate::{Case, Study};
 use anyhow::Result;
 use basin_core::DataRef;
 use basin_store::{NodeDir, NodeStatus, RealFs, RunDir};
@@ -20,23 +19,19 @@ pub(crate) fn table(
     (runs, name): (&Path, &str),
     measure: Option<Option<&OnDevice>>,
 ) -> Result<String> {
-    let run = match runs.join(name).is_dir() {
-        true => Some(RunDir::open_read_only(runs, name, Arc::new(RealFs))?),
-        false => None,
+    let states = match runs.join(name).is_dir() {
+        true => plan.states(&RunDir::open_read_only(runs, name, Arc::new(RealFs))?)?,
+        false => Vec::new(),
     };
     // The networks of a study are of one kind: all have the backend of the first.
     let backend = measure.map(|device| device::backend(&study.cases[0].network, device)).transpose()?;
     let speeds = measure.map(|device| seconds_per_image(study, device)).transpose()?;
     let head = if speeds.is_some() { "time" } else { "FLOP" };
     let mut out = line(["node", "seed", "state", "epochs", head].map(str::to_owned));
-    let (mut left, mut damaged) = (Left::default(), Vec::new());
-    for node in &plan.nodes {
+    let mut left = Left::default();
+    for (i, node) in plan.nodes.iter().enumerate() {
         let case = &study.cases[node.case];
-        let dir = match &run {
-            Some(run) => Some(run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?),
-            None => None,
-        };
-        let (state, share) = state(case, node, dir, &mut damaged)?;
+        let (state, share) = state(case, node, states.get(i))?;
         let images = images(case, node) * node.passes * (1.0 - share.unwrap_or(1.0));
         let seconds = speeds.as_ref().map(|speeds| images * speeds[node.case]);
         if share.is_some() {
@@ -53,9 +48,6 @@ pub(crate) fn table(
             node.epochs().to_string(),
             price,
         ]);
-    }
-    if !damaged.is_empty() {
-        return Err(Damaged { run: runs.join(name), nodes: damaged }.into());
     }
     let whole: f64 = plan
         .nodes
@@ -120,19 +112,14 @@ impl Left {
 
 /// The state of a node in words, and the share of its work that is done; none where all of it is.
 fn state(
-    case: &Experiment,
+    case: &Case,
     node: &PlannedNode,
-    dir: Option<NodeDir>,
-    damaged: &mut Vec<String>,
+    state: Option<&(NodeDir, NodeStatus)>,
 ) -> Result<(String, Option<f64>)> {
-    let Some(dir) = dir else { return Ok(("to do: not started".to_owned(), Some(0.0))) };
-    let why = match dir.status()? {
+    let Some((dir, status)) = state else { return Ok(("to do: not started".to_owned(), Some(0.0))) };
+    let why = match status {
         NodeStatus::Done => return Ok(("done".to_owned(), None)),
-        NodeStatus::Damaged { why } => {
-            damaged.push(format!("{}: {why}", dir.name()));
-            return Ok(("damaged".to_owned(), Some(0.0)));
-        }
-        NodeStatus::ToDo { why } => why,
+        NodeStatus::ToDo { why } | NodeStatus::Damaged { why } => why,
     };
     let share = dir.load_state()?.map_or(0.0, |(step, ..)| share_done(case, node, step));
     Ok(match share > 0.0 {
@@ -146,7 +133,7 @@ fn line([name, seed, state, epochs, price]: [String; 5]) -> String {
 }
 
 /// Floating-point operations of an image's forward and backward pass.
-fn flop(case: &Experiment) -> f64 {
+fn flop(case: &Case) -> f64 {
     6.0 * case.network.macs() as f64
 }
 
@@ -155,7 +142,7 @@ fn scientific(flop: f64) -> String {
 }
 
 /// Images of one pass over what a node trains on; measurements are priced in passes over the training set.
-fn images(case: &Experiment, node: &PlannedNode) -> f64 {
+fn images(case: &Case, node: &PlannedNode) -> f64 {
     match &node.work {
         PlannedWork::Train { trajectory, .. } => {
             case.steps_per_epoch(&trajectory.data) as f64 * case.batch() as f64
@@ -165,7 +152,7 @@ fn images(case: &Experiment, node: &PlannedNode) -> f64 {
 }
 
 /// Share of a node's steps that a kept state has behind it.
-fn share_done(case: &Experiment, node: &PlannedNode, step: u64) -> f64 {
+fn share_done(case: &Case, node: &PlannedNode, step: u64) -> f64 {
     match &node.work {
         PlannedWork::Train { trajectory, start, end, .. } => {
             let per_epoch = case.steps_per_epoch(&trajectory.data);
@@ -177,7 +164,7 @@ fn share_done(case: &Experiment, node: &PlannedNode, step: u64) -> f64 {
 }
 
 /// Bytes that a node leaves on disk: parameters, moments of a training, the record of a measurement.
-fn bytes(case: &Experiment, node: &PlannedNode) -> f64 {
+fn bytes(case: &Case, node: &PlannedNode) -> f64 {
     let scalars = parameters(case);
     match &node.work {
         PlannedWork::Train { .. } => 8.0 * scalars as f64,

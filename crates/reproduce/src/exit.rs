@@ -171,6 +171,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         (cause.is::<NoDevice>() || cause.is::<WrongKernels>(), DEVICE),
         (cause.is::<Usage>(), USAGE),
         (cause.is::<crate::config::ConfigError>(), USAGE),
+        (cause.is::<crate::config::NetworkError>(), USAGE),
         (cause.is::<basin_ensemble::RecipeError>(), USAGE),
         (matches!(cause.downcast_ref(), Some(DataError::Setting { .. })), USAGE),
         (cause.is::<DataError>() || cause.is::<Unreadable>(), DATA),
@@ -205,7 +206,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 /// The exit code of an error of `basin-fetch`.
 fn of_fetch(error: &FetchError) -> u8 {
     match error {
-        FetchError::Unknown { .. } | FetchError::Address { .. } => USAGE,
+        FetchError::Address { .. } => USAGE,
         FetchError::Disk { .. } | FetchError::InUse { .. } => STORAGE,
         FetchError::Interrupted { .. } => INTERRUPTED,
         _ => DATA,

@@ -1,21 +1,20 @@
 //! What a run would be refused for in its middle is refused before it begins: by its plan, all at once.
 
 use crate::plan::{Plan, PlannedNode, PlannedWork};
-use crate::{Experiment, Study, exit, import, sizes};
+use crate::{Case, Study, exit, import, sizes};
 use anyhow::{Context, Result, anyhow};
 use basin_core::{Array, DataRef, Params};
 use basin_store::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks that a plan can be carried out. `on_device`: not on this machine's CPU.
+/// Checks that a plan can be carried out.
 ///
 /// # Errors
 /// Everything that stands in the way; of several things, [`exit::Several`].
-pub(crate) fn check(study: &Study, plan: &Plan, on_device: bool) -> Result<()> {
-    let mut problems: Vec<_> =
-        sizes::check(study, on_device).err().map(anyhow::Error::from).into_iter().collect();
+pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
+    let mut problems: Vec<_> = sizes::check(study).err().map(anyhow::Error::from).into_iter().collect();
     problems.extend(plan.nodes.iter().filter_map(name));
-    problems.extend(study.cases.iter().flat_map(|case| run_by_candle(case, on_device)));
+    problems.extend(study.cases.iter().flat_map(run_by_candle));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
     problems.extend(operations(study, plan));
@@ -24,7 +23,7 @@ pub(crate) fn check(study: &Study, plan: &Plan, on_device: bool) -> Result<()> {
 }
 
 /// What candle does not do with a network that it runs.
-fn run_by_candle(case: &Experiment, on_device: bool) -> Vec<anyhow::Error> {
+fn run_by_candle(case: &Case) -> Vec<anyhow::Error> {
     let (network, config) = (&case.network, &case.config);
     if network.program().is_none() {
         return Vec::new();
@@ -32,7 +31,7 @@ fn run_by_candle(case: &Experiment, on_device: bool) -> Vec<anyhow::Error> {
     let name = &config.model().name;
     let refused = [
         (
-            on_device,
+            case.on_device(),
             format!("run.device is cuda: {name}, which candle runs, is trained on the CPU alone so far"),
         ),
         (
@@ -51,15 +50,8 @@ fn run_by_candle(case: &Experiment, on_device: bool) -> Vec<anyhow::Error> {
 
 /// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.
 fn name(node: &PlannedNode) -> Option<anyhow::Error> {
-    let folder = format!("s{}-{}.{}", node.seed, node.name, node.key.short());
-    let refused = match RunDir::check_name(&folder) {
-        Err(error) => error.to_string(),
-        // What file systems take.
-        Ok(()) if folder.len() > 255 => {
-            format!("{folder:?} has {} bytes, expected at most 255", folder.len())
-        }
-        Ok(()) => return None,
-    };
+    let folder = format!("{}.{}", node.name_in_run(), node.key.short());
+    let refused = RunDir::check_name(&folder).err()?;
     Some(exit::Usage(format!("the name of a node of a method: {refused}")).into())
 }
 
@@ -69,7 +61,7 @@ fn ensembles(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
     let mut twice = Vec::new();
     for ensemble in &plan.ensembles {
         let config = &study.cases[ensemble.case].config;
-        let (dataset, model) = (config.data().dataset, &config.model().name);
+        let (dataset, model) = (&config.data().dataset, &config.model().name);
         let keys = study.case_keys(ensemble.case);
         let members = ensemble.members.len();
         if !known.insert((dataset, model, format!("{keys:?}"), members, &ensemble.method, ensemble.seed)) {
@@ -132,7 +124,7 @@ fn operations(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
 }
 
 /// Parameters of the shapes of a network, all zero: pages of zeros that nobody writes to take no memory.
-fn layout(case: &Experiment) -> Result<Params> {
+fn layout(case: &Case) -> Result<Params> {
     let mut params = Params::new();
     for (name, shape) in case.network.layout().shapes() {
         let zeros = vec![0.0; shape.iter().product()];
@@ -242,7 +234,7 @@ mod tests {
         let registry = Registry::default().with("hopeless", |_| Ok(Box::new(Hopeless)));
         let study = Study::load(&asked(&registry, &[("ensemble.methods", "deep,hopeless")])).unwrap();
         let plan = Plan::new(&study, &registry).unwrap();
-        let error = check(&study, &plan, false).unwrap_err();
+        let error = check(&study, &plan).unwrap_err();
         assert_eq!(exit::code(&error), exit::USAGE);
         let text = error.to_string();
         for words in [
@@ -272,7 +264,7 @@ mod tests {
             ];
             let study = Study::load(&asked(&registry, &settings)).unwrap();
             let plan = Plan::new(&study, &registry).unwrap();
-            check(&study, &plan, false).unwrap();
+            check(&study, &plan).unwrap();
         }
     }
 }

@@ -27,8 +27,8 @@ pub(crate) fn citations(study: &Study, plan: &Plan) -> Vec<Citation> {
 pub(crate) fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
     let (study, plan) = (executor.study, executor.plan);
     let images_of = |node: &PlannedNode| {
-        let (experiment, data) = (executor.experiment(node), node.training_data());
-        node.epochs() * data.map_or(0, |data| experiment.steps_per_epoch(data)) * experiment.batch() as u64
+        let (case, data) = (executor.case(node), node.training_data());
+        node.epochs() * data.map_or(0, |data| case.steps_per_epoch(data)) * case.batch() as u64
     };
     let images = plan.nodes.iter().map(images_of).sum();
     let (ensembles, pairwise) = rows(executor)?;
@@ -67,19 +67,19 @@ fn environment(executor: &Executor<'_>, request: &Request) -> Result<serde_json:
 
 /// The configuration of every case, by what it varies.
 fn cases(study: &Study) -> Vec<CaseConfig> {
-    let case = |(place, experiment): (usize, &crate::Experiment)| CaseConfig {
+    let described = |(place, case): (usize, &crate::Case)| CaseConfig {
         case: study.case_keys(place),
-        model: experiment.config.model().name.clone(),
-        config: experiment.config.to_json(),
+        model: case.config.model().name.clone(),
+        config: case.config.to_json(),
     };
-    study.cases.iter().enumerate().map(case).collect()
+    study.cases.iter().enumerate().map(described).collect()
 }
 
 /// Seconds worked on everything in the plan, and the last check of its files, from the journal: attempts that were stopped
 /// count up to their last line there.
 pub(crate) fn timing(executor: &Executor<'_>, progress: &Progress) -> Timing {
     let wanted: BTreeSet<String> = executor.plan.nodes.iter().map(|node| node.key.to_string()).collect();
-    let history = History::of(executor.run);
+    let history = History::read(executor.run);
     history.notes.iter().for_each(|note| progress.line(&format!("note: {note}")));
     Timing { wall_seconds: history.seconds(&wanted), verified: history.verified().cloned() }
 }
@@ -89,7 +89,7 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
     let curve = |(node, trajectory): (&PlannedNode, &Trajectory)| {
         Ok(TrainingCurve {
             node: node.name.clone(),
-            model: executor.experiment(node).config.model().name.clone(),
+            model: executor.case(node).config.model().name.clone(),
             case: executor.study.case_keys(node.case),
             method: trajectory.method.clone(),
             seed: node.seed,
@@ -104,7 +104,7 @@ fn ends(nodes: &[PlannedNode]) -> Vec<(&PlannedNode, &Trajectory)> {
     let continued: BTreeSet<NodeIndex> = nodes.iter().filter_map(continues).collect();
     let last = nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)).map(|(_, node)| node);
     last.filter_map(|node| match &node.work {
-        PlannedWork::Train { trajectory, .. } => Some((node, trajectory)),
+        PlannedWork::Train { trajectory, .. } => Some((node, &**trajectory)),
         _ => None,
     })
     .collect()

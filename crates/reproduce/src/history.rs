@@ -31,7 +31,7 @@ pub(crate) struct History {
 
 impl History {
     /// Reads the journal of a run.
-    pub(crate) fn of(run: &RunDir) -> Self {
+    pub(crate) fn read(run: &RunDir) -> Self {
         match run.journal().read() {
             Ok(basin_store::History { lines, notes }) => Self { events: lines, notes },
             Err(error) => Self { events: Vec::new(), notes: vec![format!("no history is told: {error}")] },
@@ -78,7 +78,7 @@ mod tests {
         std::fs::write(&journal, bytes).unwrap();
         run.journal().append(&event("b", 2.0)).unwrap();
         run.journal().append(&event("c", 4.0)).unwrap();
-        let history = History::of(&run);
+        let history = History::read(&run);
         assert_eq!(history.notes.len(), 3, "{:?}", history.notes);
         assert_eq!(history.seconds(&["a".to_owned(), "b".to_owned()].into()), Some(3.5));
         assert_eq!(history.seconds(&["d".to_owned()].into()), None);
@@ -90,7 +90,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let run = RunDir::open(root.path(), "run", Arc::new(RealFs)).unwrap();
         std::fs::create_dir(run.path().join("journal.jsonl")).unwrap();
-        let history = History::of(&run);
+        let history = History::read(&run);
         assert!(history.events.is_empty() && history.notes[0].contains("journal.jsonl"), "{history:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The laboratory of this engine: networks and records from node directories, logits from the backend of the run.
 
-use crate::Experiment;
+use crate::Case;
 use crate::device::{self, OnDevice};
 use crate::execute::{Executor, unfit_state};
 use crate::plan::NodeIndex;
@@ -22,7 +22,7 @@ type Images = Vec<(DataRef, Arc<ImageSet>)>;
 /// What one measurement is given.
 pub(crate) struct Bench<'a> {
     pub(crate) executor: &'a Executor<'a>,
-    pub(crate) experiment: &'a Experiment,
+    pub(crate) case: &'a Case,
     pub(crate) dir: &'a NodeDir,
     pub(crate) device: Option<&'a OnDevice>,
     pub(crate) networks: &'a [NodeIndex],
@@ -42,7 +42,7 @@ impl Bench<'_> {
     /// # Errors
     /// The probe's; what the laboratory was stopped by.
     pub(crate) fn measure(&self, probe: &dyn Probe) -> Result<Record> {
-        let of = |data: DataRef| Ok((data.clone(), self.experiment.images(&data)?));
+        let of = |data: DataRef| Ok((data.clone(), self.case.images(&data)?));
         let images = probe.data().into_iter().map(of).collect::<Result<Images>>()?;
         let records = self.records.iter().map(|&node| self.executor.record(node)).collect::<Result<_>>()?;
         let kept = match self.dir.load_state()? {
@@ -52,7 +52,7 @@ impl Bench<'_> {
             }
             None => None,
         };
-        let checkpoint = Duration::from_secs_f64(self.experiment.config.run().checkpoint_seconds);
+        let checkpoint = Duration::from_secs_f64(self.case.config.run().checkpoint_seconds);
         let mut laboratory = Laboratory {
             bench: self,
             images: &images,
@@ -103,7 +103,7 @@ impl<'b> Laboratory<'b, '_> {
 
     fn evaluator(&mut self, data: &DataRef) -> Result<&mut (dyn Evaluator + 'b)> {
         if !self.evaluators.contains_key(data) {
-            let Experiment { network, normalisation, .. } = self.bench.experiment;
+            let Case { network, normalisation, .. } = self.bench.case;
             let backend = device::backend(network, self.bench.device)?;
             let evaluator = backend.evaluator(network, self.set(data)?, normalisation)?;
             self.evaluators.insert(data.clone(), evaluator);

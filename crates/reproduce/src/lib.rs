@@ -1,15 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod case;
 mod checkpoint;
 mod compare;
-pub mod config;
 mod cost;
 pub mod device;
 mod dry_run;
 mod environment;
 mod execute;
 pub mod exit;
-mod experiment;
 mod export;
 mod feasible;
 mod findings;
@@ -17,9 +16,9 @@ mod history;
 mod import;
 mod interrupt;
 mod laboratory;
+mod loading;
 mod measuring;
 mod merging;
-mod networks;
 mod plan;
 mod predict;
 mod problem;
@@ -35,12 +34,14 @@ mod status;
 mod study;
 mod verify;
 
+pub use basin_config as config;
+pub use basin_config::NetworkEntry;
+pub use case::Case;
 pub use compare::{Compared, compare};
 pub use execute::{EpochLine, Executor, FINAL};
-pub use experiment::Experiment;
 pub use export::{Exported, Target, export};
 pub use interrupt::Interrupt;
-pub use networks::NetworkEntry;
+pub use measuring::{Inputs, Measuring, ProbeEntry};
 pub use plan::{NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork};
 pub use predict::Prediction;
 pub use progress::{Progress, Task};

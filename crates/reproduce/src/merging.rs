@@ -4,14 +4,15 @@ use crate::Study;
 use crate::measuring::Measured;
 use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
 use basin_core::Digest;
-use basin_ensemble::{EnsembleMethod, Keys, Objective, Recipe, Work, all_keys};
+use basin_ensemble::{EnsembleMethod, Keys, Objective, Recipe, Work, keys};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One method of one case and seed, with what it asks for and how that is measured.
 pub(crate) struct Wanted {
     pub(crate) case: usize,
     pub(crate) seed: u64,
-    pub(crate) method: Box<dyn EnsembleMethod>,
+    pub(crate) method: Arc<dyn EnsembleMethod>,
     pub(crate) recipe: Recipe,
     pub(crate) measured: Measured,
 }
@@ -43,18 +44,18 @@ impl<'a> Merging<'a> {
     pub(crate) fn collect(&mut self, wanted: &Wanted) -> Keys {
         let Wanted { case, seed, recipe, .. } = wanted;
         let identity = self.study.cases[*case].identity(*seed);
-        let Keys { nodes: keys, trajectories } = all_keys(recipe, &identity.setting());
+        let Keys { nodes, trajectories } = keys(recipe, &identity.setting());
         let needed = recipe.needed();
         for (i, work) in recipe.nodes().iter().enumerate().filter(|(i, _)| needed[*i]) {
             if let (Work::Train { epoch, .. }, Some(trajectory)) = (work, trajectories[i]) {
-                self.states.entry(trajectory).or_default().insert(*epoch, keys[i]);
+                self.states.entry(trajectory).or_default().insert(*epoch, nodes[i]);
             }
-            let inputs = work.inputs().iter().map(|id| keys[id.index()]).collect();
+            let inputs = work.inputs().iter().map(|id| nodes[id.index()]).collect();
             let (case, seed, trajectory) = (*case, *seed, trajectories[i]);
             let needed = || Needed { case, seed, work: work.clone(), trajectory, inputs };
-            self.needed.entry(keys[i]).or_insert_with(needed);
+            self.needed.entry(nodes[i]).or_insert_with(needed);
         }
-        Keys { nodes: keys, trajectories }
+        Keys { nodes, trajectories }
     }
 
     /// Puts a node into the plan after everything it needs, once.
@@ -77,7 +78,8 @@ impl<'a> Merging<'a> {
                 let from = self.emit(from, nodes);
                 let teachers = inputs[1..].iter().map(|&teacher| self.emit(teacher, nodes)).collect();
                 passes = trajectory.objective.passes(epoch - start);
-                PlannedWork::Train { trajectory: trajectory.clone(), from, teachers, start, end: *epoch }
+                let trajectory = Box::new(trajectory.clone());
+                PlannedWork::Train { trajectory, from, teachers, start, end: *epoch }
             }
             Work::Transform { operation, seed, .. } => {
                 let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();

@@ -1,12 +1,14 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
-use crate::exit::Usage;
+use crate::exit;
 use crate::measuring::{self, SEEDS};
 use crate::merging::{Merging, Wanted, unshared};
+use crate::problem::{self, Problem};
 use crate::{Registry, Study};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use basin_core::{Citation, DataRef, Digest};
 use basin_ensemble::{Keys, Objective, ParamOp, Probe, Trajectory, probe_key};
+use basin_store::{NodeDir, NodeStatus, RunDir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +51,7 @@ pub enum PlannedWork {
     /// A stretch of a trajectory, from an earlier state of it or from where it starts.
     Train {
         /// The trajectory.
-        trajectory: Trajectory,
+        trajectory: Box<Trajectory>,
         /// The node whose state it continues.
         from: NodeIndex,
         /// The teachers.
@@ -119,33 +121,43 @@ impl Plan {
     /// Plans every case, seed and method of the study.
     ///
     /// # Errors
-    /// When a method is unknown or refuses its parameters.
+    /// Everything that methods refuse, and those that there are not.
     pub fn new(study: &Study, registry: &Registry) -> Result<Self> {
-        let (mut wanted, mut known) = (Vec::new(), BTreeSet::new());
-        for (case, experiment) in study.cases.iter().enumerate() {
-            let (context, keys) = (experiment.plan_context(), study.case_keys(case));
-            for &seed in experiment.seed_list() {
-                for id in &experiment.config.ensemble().methods {
-                    let method = registry.method(id, &experiment.config)?;
-                    let mut recipe = method.plan(&context)?;
-                    let (planned, expected) = (recipe.members().len(), context.members);
-                    ensure!(
-                        planned == expected,
-                        Usage(format!(
-                            "method {id} planned {planned} members, expected ensemble.members, {expected}"
-                        ))
-                    );
-                    let setting = experiment.setting(seed);
+        Self::attempt(study, registry).map_err(problem::refusal)
+    }
+
+    /// As [`Plan::new`], with each problem by itself.
+    pub(crate) fn attempt(study: &Study, registry: &Registry) -> Result<Self, Vec<Problem>> {
+        let (mut wanted, mut known, mut problems) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for (place, case) in study.cases.iter().enumerate() {
+            let (context, keys) = (case.plan_context(), study.case_keys(place));
+            let (methods, refused) = problem::methods(registry, &case.config);
+            problems.extend(refused);
+            for &seed in case.seed_list() {
+                let setting = case.setting(seed);
+                for method in &methods {
                     // Experiments that are run together may name the same ensemble.
-                    if !known.insert((seed, id.clone(), setting.clone(), keys.clone())) {
+                    if !known.insert((seed, method.id(), setting.clone(), keys.clone())) {
                         continue;
                     }
-                    let measured = measuring::add(&mut recipe, experiment, id);
-                    wanted.push(Wanted { case, seed, method, recipe, measured });
+                    match problem::recipe(&**method, &context) {
+                        Ok(mut recipe) => {
+                            let probes = registry.probes();
+                            let measured = measuring::add(&mut recipe, case, method.id(), probes);
+                            wanted.push(Wanted {
+                                case: place,
+                                seed,
+                                method: method.clone(),
+                                recipe,
+                                measured,
+                            });
+                        }
+                        Err(problem) => problems.push(problem),
+                    }
                 }
             }
         }
-        Ok(Self::merge(study, &wanted))
+        if problems.is_empty() { Ok(Self::merge(study, &wanted)) } else { Err(problems) }
     }
 
     fn merge(study: &Study, wanted: &[Wanted]) -> Self {
@@ -233,6 +245,29 @@ impl Plan {
         })
     }
 
+    /// Of every node its directory in a run, and whether it is done, as far as seals and the sizes of files tell. What the
+    /// files hold is checked whenever one is read.
+    ///
+    /// # Errors
+    /// [`exit::Damaged`] with every node that was finished and is no longer what it was: it is not computed again unasked.
+    pub(crate) fn states(&self, run: &RunDir) -> Result<Vec<(NodeDir, NodeStatus)>> {
+        let state = |node: &PlannedNode| {
+            let dir = node.dir(run)?;
+            let status = dir.status()?;
+            Ok((dir, status))
+        };
+        let states = self.nodes.iter().map(state).collect::<Result<Vec<_>>>()?;
+        let damaged = |(dir, status): &(NodeDir, NodeStatus)| match status {
+            NodeStatus::Damaged { why } => Some(format!("{}: {why}", dir.name())),
+            _ => None,
+        };
+        let nodes: Vec<String> = states.iter().filter_map(damaged).collect();
+        match nodes.is_empty() {
+            true => Ok(states),
+            false => Err(exit::Damaged { run: run.path().to_owned(), nodes }.into()),
+        }
+    }
+
     /// Epochs of training in the plan.
     pub fn epochs(&self) -> u64 {
         self.nodes.iter().map(PlannedNode::epochs).sum()
@@ -240,6 +275,19 @@ impl Plan {
 }
 
 impl PlannedNode {
+    /// What names it in a run, with the beginning of its key.
+    pub(crate) fn name_in_run(&self) -> String {
+        format!("s{}-{}", self.seed, self.name)
+    }
+
+    /// Its directory in a run.
+    ///
+    /// # Errors
+    /// When the name cannot be a directory's.
+    pub(crate) fn dir(&self, run: &RunDir) -> Result<NodeDir> {
+        Ok(run.node(&self.name_in_run(), &self.key.short())?)
+    }
+
     /// Epochs that this node trains.
     pub fn epochs(&self) -> u64 {
         match self.work {

@@ -1,10 +1,13 @@
 //! What stands in the way of a run, collected before any of it is told: everything of every kind at once.
 
+use crate::case::plan_context;
 use crate::config::{Config, ConfigError, Settled};
-use crate::experiment::{Datasets, plan_context};
+use crate::loading::Datasets;
 use crate::{Asked, Registry, Study, exit, sizes};
+use basin_ensemble::{EnsembleMethod, PlanContext, Recipe};
 use basin_papers::Varied;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Something that stands in the way, and what it follows from.
 #[derive(Debug)]
@@ -24,11 +27,12 @@ impl Problem {
     }
 }
 
-/// All problems as one error, what several cases have in common once.
-pub(crate) fn together(problems: Vec<Problem>) -> anyhow::Result<()> {
+/// All problems, at least one, as one error: what several cases have in common once.
+pub(crate) fn refusal(problems: Vec<Problem>) -> anyhow::Error {
     let mut told = BTreeSet::new();
     let errors = problems.into_iter().map(|problem| problem.error);
-    exit::together(errors.filter(|error| told.insert(format!("{error:#}"))).collect())
+    let told = exit::together(errors.filter(|error| told.insert(format!("{error:#}"))).collect());
+    told.err().unwrap_or_else(|| anyhow::anyhow!("refused for nothing"))
 }
 
 /// Keys whose ranges depend on each other in the recipes of methods.
@@ -46,9 +50,10 @@ const TOGETHER: &[&str] = &[
     "ensemble.imports",
 ];
 
-/// Methods that there are not, and what the others refuse of a configuration.
-pub(crate) fn of_methods(registry: &Registry, config: &Config) -> Vec<Problem> {
-    let mut problems = Vec::new();
+/// The methods that a configuration names, in its order, and what is refused of them: unknown ones, and those that the
+/// configuration does not fit.
+pub(crate) fn methods(registry: &Registry, config: &Config) -> (Vec<Arc<dyn EnsembleMethod>>, Vec<Problem>) {
+    let (mut methods, mut problems) = (Vec::new(), Vec::new());
     let asked = &config.ensemble().methods;
     let is_known = |id: &String| registry.methods().any(|known| known == id);
     let unknown: Vec<String> = asked.iter().filter(|id| !is_known(id)).map(|id| format!("{id:?}")).collect();
@@ -58,11 +63,31 @@ pub(crate) fn of_methods(registry: &Registry, config: &Config) -> Vec<Problem> {
         problems.push(Problem::new(&["ensemble.methods"], exit::Usage(text)));
     }
     for id in asked.iter().filter(|id| is_known(id)) {
-        let planned = registry
-            .method(id, config)
-            .and_then(|method| Ok(method.plan(&plan_context(config)).map(|_| ())?));
-        problems.extend(planned.err().map(|error| Problem::new(TOGETHER, error)));
+        match registry.method(id, config) {
+            Ok(method) => methods.push(Arc::from(method)),
+            Err(error) => problems.push(Problem::new(TOGETHER, error)),
+        }
     }
+    (methods, problems)
+}
+
+/// A method's recipe.
+pub(crate) fn recipe(method: &dyn EnsembleMethod, context: &PlanContext) -> Result<Recipe, Problem> {
+    let recipe = method.plan(context).map_err(|error| Problem::new(TOGETHER, error))?;
+    let (planned, expected) = (recipe.members().len(), context.members);
+    if planned == expected {
+        return Ok(recipe);
+    }
+    let id = method.id();
+    let text = format!("method {id} planned {planned} members, expected ensemble.members, {expected}");
+    Err(Problem::new(TOGETHER, exit::Usage(text)))
+}
+
+/// What is refused of the methods that a configuration names, and what they refuse of it.
+pub(crate) fn of_methods(registry: &Registry, config: &Config) -> Vec<Problem> {
+    let (methods, mut problems) = methods(registry, config);
+    let context = plan_context(config);
+    problems.extend(methods.iter().filter_map(|method| recipe(&**method, &context).err()));
     problems
 }
 
@@ -96,9 +121,7 @@ pub(crate) fn refused(
     let datasets = if blank { Datasets::or_blank() } else { Datasets::default() };
     match Study::attempt(asked, configs, datasets) {
         Ok(study) => problems.extend(
-            sizes::check(&study, false)
-                .err()
-                .map(|error| Problem::new(&["model.", "train.", "ensemble."], error)),
+            sizes::check(&study).err().map(|error| Problem::new(&["model.", "train.", "ensemble."], error)),
         ),
         Err(more) => problems.extend(more),
     }

@@ -1,13 +1,14 @@
-//! The methods, networks and papers that a run can name: one line each, and the config keys that they bring.
+//! The methods, networks, data sets, probes and papers of a program: one line each, and the config keys that they bring.
 //!
 //! A crate outside of this workspace begins with the built-in ones, adds its own, and has the whole command line:
 //! `basin_cli::main(Registry::default().with("mine", make).with_key(KEY))`, as `examples/own-method` does. A method reads
 //! its keys when it is made; what it read belongs into its recipe, which names its nodes.
 
-use crate::config::{Config, Key, Keys};
+use crate::config::{Config, Key, Keys, NetworkEntry, built_in_networks};
 use crate::exit::Usage;
-use crate::networks::{self, NetworkEntry};
+use crate::measuring::{self, ProbeEntry};
 use anyhow::{Result, ensure};
+use basin_data::{Archive, Dataset};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, Imported, JointMatching, JointlyPermuted,
@@ -25,6 +26,8 @@ type Make = fn(&Config) -> Result<Box<dyn EnsembleMethod>>;
 pub struct Registry {
     entries: Vec<(&'static str, Make)>,
     networks: Vec<NetworkEntry>,
+    datasets: Vec<&'static Dataset>,
+    probes: Vec<ProbeEntry>,
     papers: Vec<&'static dyn Paper>,
     keys: Vec<Key>,
 }
@@ -33,7 +36,9 @@ impl Default for Registry {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
-            networks: networks::built_in(),
+            networks: built_in_networks(),
+            datasets: Dataset::BUILT_IN.to_vec(),
+            probes: measuring::built_in(),
             papers: vec![&SingleBasin],
             keys: Vec::new(),
         }
@@ -73,6 +78,20 @@ impl Registry {
         self
     }
 
+    /// Adds a data set, for example one from another crate.
+    #[must_use]
+    pub fn with_dataset(mut self, dataset: &'static Dataset) -> Self {
+        self.datasets.push(dataset);
+        self
+    }
+
+    /// Adds a measurement of every ensemble, for example one from another crate.
+    #[must_use]
+    pub fn with_probe(mut self, probe: ProbeEntry) -> Self {
+        self.probes.push(probe);
+        self
+    }
+
     /// Adds a paper, for example one from another crate.
     #[must_use]
     pub fn with_paper(mut self, paper: &'static dyn Paper) -> Self {
@@ -92,7 +111,7 @@ impl Registry {
     /// # Errors
     /// When keys, methods or papers that were added are malformed or named like others; all problems at once.
     pub fn keys(&self) -> Result<Keys> {
-        let keys = Keys::with(&self.keys, &self.networks);
+        let keys = Keys::with(&self.keys, &self.networks, &self.datasets);
         let again = |kind: &str, ids: Vec<&str>| {
             let twice = ids.iter().enumerate().filter(|(i, id)| ids[..*i].contains(id));
             twice
@@ -101,8 +120,12 @@ impl Registry {
         };
         let methods: Vec<String> = again("method", self.methods().collect());
         let networks = again("network", self.networks.iter().map(|network| network.name).collect());
+        let datasets = again("data set", self.datasets.iter().map(|dataset| dataset.name).collect());
+        let probes = again("probe", self.probes.iter().map(|probe| probe.id).collect());
         let papers = again("paper", self.papers.iter().map(|paper| paper.id()).collect());
-        let faults = [keys.as_ref().err().cloned().unwrap_or_default(), methods, networks, papers].concat();
+        let faults =
+            [keys.as_ref().err().cloned().unwrap_or_default(), methods, networks, datasets, probes, papers]
+                .concat();
         match keys {
             Ok(keys) if faults.is_empty() => Ok(keys),
             _ => {
@@ -110,6 +133,26 @@ impl Registry {
                     .into())
             }
         }
+    }
+
+    /// The published archive of the data set of that name.
+    ///
+    /// # Errors
+    /// [`Usage`] when it has none; with those that have.
+    pub fn archive(&self, dataset: &str) -> Result<&'static Archive, Usage> {
+        let published = || self.datasets.iter().filter_map(|dataset| Some((dataset.name, dataset.archive?)));
+        published().find(|(name, _)| *name == dataset).map(|(_, archive)| archive).ok_or_else(|| {
+            let names: Vec<&str> = published().map(|(name, _)| name).collect();
+            Usage(format!(
+                "{dataset:?} cannot be fetched, expected one of {}; the synthetic sets are made from a seed and need no files",
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// The measurements that every ensemble gets.
+    pub(crate) fn probes(&self) -> &[ProbeEntry] {
+        &self.probes
     }
 
     /// All papers, the default one first.
@@ -223,6 +266,19 @@ mod tests {
                         method deep, expected another id than that of an earlier one\n  \
                         paper single-basin, expected another id than that of an earlier one";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn archives_are_found_by_their_data_sets_and_others_are_told_what_there_is() {
+        let registry = Registry::default();
+        assert_eq!(registry.archive("cifar100").unwrap().folder, "cifar-100-binary");
+        for name in ["synthetic", "cifar-10"] {
+            let error = registry.archive(name).unwrap_err().to_string();
+            assert!(
+                error.contains("cifar10, cifar100, tiny-imagenet") && error.contains("from a seed"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use crate::config::ConfigError;
 use crate::device::OnDevice;
 use crate::execute::Executor;
 use crate::exit::Usage;
-use crate::experiment::Datasets;
 use crate::findings::{citations, results, timing};
 use crate::interrupt::Interrupt;
+use crate::loading::Datasets;
 use crate::plan::Plan;
 use crate::problem::{self, Problem};
 use crate::progress::Progress;
@@ -15,7 +15,7 @@ use crate::study::Asked;
 use crate::{Registry, Study, dry_run, environment, feasible, sizes};
 use anyhow::Result;
 use basin_report::{environments_in_words, render, terminal_table};
-use basin_store::{RealFs, RunDir};
+use basin_store::{NodeStatus, RealFs, RunDir};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,12 +39,6 @@ impl Request {
     /// [`Usage`] when the name cannot be a folder's, or something that is no folder is in its place.
     pub fn check_place(&self) -> Result<(), Usage> {
         RunDir::check_name(&self.name).map_err(|error| Usage(format!("--name: {error}")))?;
-        if self.name.len() > 255 {
-            let (name, found) = (&self.name, self.name.len());
-            return Err(Usage(format!(
-                "--name {name} has {found} bytes, expected at most 255, as in a file's name"
-            )));
-        }
         for place in [&self.runs, &self.runs.join(&self.name)] {
             // What is above decides where nothing is yet.
             let there = place.ancestors().find(|place| std::fs::symlink_metadata(place).is_ok());
@@ -90,22 +84,27 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     )?;
     let executor = Executor::new(&study, &plan, &run, interrupt);
 
-    let finished = executor.done()?.into_iter().zip(&plan.nodes).filter(|(done, _)| *done);
-    let done = finished.map(|(_, node)| node.passes).sum();
+    let done: Vec<bool> = plan.states(&run)?.iter().map(|(_, status)| *status == NodeStatus::Done).collect();
+    let finished = plan.nodes.iter().zip(&done).filter(|(_, done)| **done);
     let total = plan.nodes.iter().map(|node| node.passes).sum();
-    let progress = Progress::new(total, done);
+    let progress = Progress::new(total, finished.map(|(node, _)| node.passes).sum());
     progress.line(&format!("run directory {}", run.path().display()));
     study.notes.iter().for_each(|note| progress.line(&format!("note: {note}")));
     changed.iter().for_each(|line| progress.line(line));
-    let result = finish(&executor, &progress, request);
+    let result = finish(&executor, &done, &progress, request);
     drop(progress);
     result
 }
 
-fn finish(executor: &Executor<'_>, progress: &Progress, request: &Request) -> Result<Finished> {
+fn finish(
+    executor: &Executor<'_>,
+    done: &[bool],
+    progress: &Progress,
+    request: &Request,
+) -> Result<Finished> {
     let (plan, run, folder) = (executor.plan, executor.run, executor.study.folder());
     let concurrent = executor.study.config().run().concurrent;
-    executor.run(request.device.as_ref(), concurrent, progress)?;
+    executor.run(done, request.device.as_ref(), concurrent, progress)?;
     executor.interrupt.check()?;
     let results = results(executor, request)?;
     if let Some(differ) = environments_in_words(&results) {
@@ -144,29 +143,28 @@ pub fn price(request: &Request, registry: &Registry, measure: bool) -> Result<St
 /// # Errors
 /// Everything that stands in the way.
 fn prepared(request: &Request, registry: &Registry, datasets: Datasets) -> Result<(Study, Plan)> {
-    let on_device = request.device.is_some();
     let configs = request.asked.configs()?;
     let mut problems: Vec<Problem> =
         request.check_place().err().map(|error| Problem::new(&[], error)).into_iter().collect();
-    problems.extend(configs.iter().flat_map(|(_, config)| problem::of_methods(registry, config)));
-    let study = match Study::attempt(&request.asked, configs, datasets) {
-        Ok(study) if problems.is_empty() => study,
-        Ok(study) => {
-            problems.extend(sizes::check(&study, on_device).err().map(|error| Problem::new(&[], error)));
-            return Err(refusal(problems));
-        }
+    let study = match Study::attempt(&request.asked, configs.clone(), datasets) {
+        Ok(study) => study,
         Err(more) => {
+            problems.extend(configs.iter().flat_map(|(_, config)| problem::of_methods(registry, config)));
             problems.extend(more);
-            return Err(refusal(problems));
+            return Err(problem::refusal(problems));
         }
     };
-    let plan = Plan::new(&study, registry)?;
-    feasible::check(&study, &plan, on_device)?;
-    Ok((study, plan))
-}
-
-fn refusal(problems: Vec<Problem>) -> anyhow::Error {
-    problem::together(problems).err().unwrap_or_else(|| anyhow::anyhow!("refused for nothing"))
+    match Plan::attempt(&study, registry) {
+        Ok(plan) if problems.is_empty() => {
+            feasible::check(&study, &plan)?;
+            Ok((study, plan))
+        }
+        plan => {
+            problems.extend(plan.err().into_iter().flatten());
+            problems.extend(sizes::check(&study).err().map(|error| Problem::new(&[], error)));
+            Err(problem::refusal(problems))
+        }
+    }
 }
 
 /// Everything that is wrong with a request whose values alone are refused, in one list: its own problems, keys that were

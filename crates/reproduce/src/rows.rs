@@ -1,8 +1,9 @@
 //! Ensembles with their numbers, from the records of a finished run.
 
 use crate::execute::Executor;
+use crate::exit::Usage;
 use crate::plan::{NodeIndex, PlannedEnsemble};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use basin_core::Record;
 use basin_probes::{Line, PairwiseLines};
 use basin_report::{Ensemble, PairwiseLine, Subject};
@@ -35,7 +36,7 @@ fn row(executor: &Executor<'_>, ensemble: &PlannedEnsemble, records: &[Record]) 
     };
     let mut row = Ensemble {
         case: executor.study.case_keys(ensemble.case),
-        dataset: case.config.data().dataset.to_string(),
+        dataset: case.config.data().dataset.clone(),
         model: case.config.model().name.clone(),
         method: ensemble.method.clone(),
         seed: ensemble.seed,
@@ -46,6 +47,12 @@ fn row(executor: &Executor<'_>, ensemble: &PlannedEnsemble, records: &[Record]) 
     row.set(Subject::Ensemble, "passes", ensemble.passes);
     for record in records {
         for (metric, value) in &record.scalars {
+            ensure!(
+                row.get(metric).is_none(),
+                Usage(format!(
+                    "two measurements record {metric}, expected names of their own for their numbers"
+                ))
+            );
             row.set(Subject::Ensemble, metric, *value);
         }
         for (i, value) in record.lists.get(OF_MEMBERS).into_iter().flatten().enumerate() {

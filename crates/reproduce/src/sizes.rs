@@ -3,27 +3,27 @@
 
 use crate::config::UpdateRule;
 use crate::exit::Usage;
-use crate::{Experiment, Study};
+use crate::{Case, Study};
 
-/// Refuses the first case whose training or measuring takes more memory than there is. `on_device`: steps are taken elsewhere.
+/// Refuses the first case whose training or measuring takes more memory than there is.
 ///
 /// # Errors
 /// With what it would take and what there is.
-pub(crate) fn check(study: &Study, on_device: bool) -> Result<(), Usage> {
+pub(crate) fn check(study: &Study) -> Result<(), Usage> {
     match memory() {
-        Some(there) => study.cases.iter().try_for_each(|case| fits(case, on_device, there)),
+        Some(there) => study.cases.iter().try_for_each(|case| fits(case, there)),
         None => Ok(()),
     }
 }
 
-fn fits(case: &Experiment, on_device: bool, there: u64) -> Result<(), Usage> {
+fn fits(case: &Case, there: u64) -> Result<(), Usage> {
     let config = &case.config;
     let (name, width) = (&config.model().name, config.model().width);
     let members = config.ensemble().members as u64;
     let parameters = parameters(case);
     let million = parameters as f64 / 1e6;
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
-    let step = step(case, parameters, on_device);
+    let step = step(case, parameters);
     if step > there {
         return Err(Usage(format!(
             "model.width is {width}: a training step of {name}, of {million:.0} million parameters then, takes {} of memory or \
@@ -45,16 +45,16 @@ fn fits(case: &Experiment, on_device: bool, there: u64) -> Result<(), Usage> {
 }
 
 /// Scalars of one network.
-pub(crate) fn parameters(case: &Experiment) -> u64 {
+pub(crate) fn parameters(case: &Case) -> u64 {
     let shapes = case.network.layout().shapes();
     shapes.iter().map(|(_, shape)| shape.iter().map(|side| *side as u64).product::<u64>()).sum()
 }
 
 /// Bytes that a step takes at least: weights, moments, gradients of each shard of a batch, and weights packed for both
-/// passes. Activations and batches come on top. On a device the host keeps weights, moments and what is written of them.
-fn step(case: &Experiment, parameters: u64, on_device: bool) -> u64 {
+/// passes. Activations and batches come on top. With a GPU the host keeps weights, moments and what is written of them.
+fn step(case: &Case, parameters: u64) -> u64 {
     let moments = if case.config.train().optimiser == UpdateRule::Sgd { 1 } else { 2 };
-    let copies = match on_device {
+    let copies = match case.on_device() {
         true => 1 + 2 * moments,
         false => 1 + moments + (case.batch() as u64).min(8) + 3,
     };
@@ -81,7 +81,7 @@ mod tests {
     use crate::Registry;
     use crate::study::Asked;
 
-    fn case(width: &str, more: &[(&str, &str)]) -> Experiment {
+    fn case(width: &str, more: &[(&str, &str)]) -> Case {
         let registry = Registry::default();
         let paper = registry.papers()[0];
         let mut settings =
@@ -100,17 +100,20 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_with_what_it_would_take() {
         let wide = case("64", &[("train.batch", "32")]);
-        let error = fits(&wide, false, 16_000_000_000).unwrap_err().to_string();
+        let error = fits(&wide, 16_000_000_000).unwrap_err().to_string();
         for words in
             ["model.width is 64", "resnet20", "million parameters", "61.8 GB", "this machine has 16.0 GB"]
         {
             assert!(error.contains(words), "{words} in {error}");
         }
-        assert!(fits(&wide, false, 64_000_000_000).is_ok() && fits(&wide, true, 16_000_000_000).is_ok());
+        assert!(fits(&wide, 64_000_000_000).is_ok());
+        // Whether the GPU is there does not matter: the run was asked for on one.
+        let elsewhere = case("64", &[("train.batch", "32"), ("run.device", "cuda")]);
+        assert!(fits(&elsewhere, 16_000_000_000).is_ok());
         let many = case("4", &[("ensemble.members", "1000")]);
-        let error = fits(&many, false, 16_000_000_000).unwrap_err().to_string();
+        let error = fits(&many, 16_000_000_000).unwrap_err().to_string();
         assert!(error.contains("ensemble.members is 1000") && error.contains("18.6 GB"), "{error}");
-        assert!(fits(&many, false, 32_000_000_000).is_ok());
+        assert!(fits(&many, 32_000_000_000).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How fast a case trains here, from a few steps whose result is thrown away.
 
 use crate::device::{self, OnDevice};
-use crate::{Experiment, Study};
+use crate::{Case, Study};
 use anyhow::Result;
 use basin_core::SeedTree;
 use basin_train::{Backend, Examples, Recipe, Teaching};
@@ -9,7 +9,7 @@ use basin_train::{Backend, Examples, Recipe, Teaching};
 /// Seconds per training image of each case, where it would be trained; cases that train alike are measured once.
 pub(crate) fn seconds_per_image(study: &Study, device: Option<&OnDevice>) -> Result<Vec<f64>> {
     let mut measured: Vec<(String, f64)> = Vec::new();
-    let mut speed = |case: &Experiment| -> Result<f64> {
+    let mut speed = |case: &Case| -> Result<f64> {
         let setting = case.setting(0);
         if let Some((_, speed)) = measured.iter().find(|(known, _)| *known == setting) {
             return Ok(*speed);
@@ -21,13 +21,13 @@ pub(crate) fn seconds_per_image(study: &Study, device: Option<&OnDevice>) -> Res
     study.cases.iter().map(&mut speed).collect()
 }
 
-fn measured_on(experiment: &Experiment, backend: &dyn Backend) -> Result<f64> {
-    let Experiment { network, train, augment, normalisation, .. } = experiment;
+fn measured_on(case: &Case, backend: &dyn Backend) -> Result<f64> {
+    let Case { network, train, augment, normalisation, .. } = case;
     let recipe = Recipe {
         examples: Examples { images: train.clone(), augment: *augment, normalisation: *normalisation },
-        batch: experiment.batch(),
-        optimiser: experiment.optimiser(),
-        schedule: experiment.plan_context().schedule_after(0),
+        batch: case.batch(),
+        optimiser: case.optimiser(),
+        schedule: case.plan_context().schedule_after(0),
         order: SeedTree::root(0),
         teaching: Teaching::Labels,
         replay: None,

@@ -68,7 +68,7 @@ pub fn status(path: &Path) -> Result<String> {
         let what = format!("{} holds no plan.json, expected a run that was started", path.display());
         return Err(crate::exit::Usage(what).into());
     }
-    let history = History::of(&run);
+    let history = History::read(&run);
     let mut out = format!("run {}\n", path.display());
     history.notes.iter().for_each(|note| out += &format!("note: {note}\n"));
     if let Some(LastCheck { at, damaged, .. }) = history.verified() {

@@ -1,11 +1,11 @@
 //! What one run consists of: the cases of a paper's experiment, each a whole configuration with its data and network.
 
-use crate::Experiment;
+use crate::Case;
 use crate::config::{Config, ConfigError, Keys, Settled};
-use crate::experiment::Datasets;
+use crate::loading::Datasets;
 use crate::problem::{self, Problem};
 use anyhow::Result;
-use basin_papers::{Case, CaseError, Paper, Preset, Settings, Varied, case, label};
+use basin_papers::{CaseError, CaseKeys, Paper, Preset, Settings, Varied, case, label};
 use std::collections::BTreeMap;
 
 /// What was asked for on the command line.
@@ -98,7 +98,7 @@ pub struct Study {
     /// Its experiment.
     pub experiment: &'static basin_papers::Experiment,
     /// At least one case; the first one's settings stand for what all have in common.
-    pub cases: Vec<Experiment>,
+    pub cases: Vec<Case>,
     /// Whether a data set that is not there was stood in for.
     pub outlined: bool,
     /// In what the data sets are not the published ones, a line each.
@@ -123,12 +123,7 @@ impl Study {
     }
 
     fn with(asked: &Asked, datasets: Datasets) -> Result<Self> {
-        Self::attempt(asked, asked.configs()?, datasets).map_err(|problems| {
-            match problem::together(problems) {
-                Err(error) => error,
-                Ok(()) => anyhow::anyhow!("a study was refused for nothing"),
-            }
-        })
+        Self::attempt(asked, asked.configs()?, datasets).map_err(problem::refusal)
     }
 
     /// As [`Study::load`], of cases that are resolved, with everything that is wrong.
@@ -139,7 +134,7 @@ impl Study {
     ) -> Result<Self, Vec<Problem>> {
         let (mut cases, mut problems) = (Vec::new(), Vec::new());
         for (varied, config) in configs {
-            match Experiment::attempt(config, varied, &mut datasets) {
+            match Case::attempt(config, varied, &mut datasets) {
                 Ok(case) => cases.push(case),
                 Err(more) => problems.extend(more),
             }
@@ -164,7 +159,7 @@ impl Study {
     }
 
     /// What one case varies, beyond data set, network and methods.
-    pub fn case_keys(&self, place: usize) -> Case {
+    pub fn case_keys(&self, place: usize) -> CaseKeys {
         let varied = self.cases[place].varied.iter().map(|(key, value)| (*key, value.as_str()));
         case(varied, self.paper.symbols())
     }
@@ -191,7 +186,7 @@ impl Study {
 mod tests {
     use super::*;
     use crate::Registry;
-    use crate::experiment::plan_context;
+    use crate::case::plan_context;
 
     /// No experiment may end with a refusal that its own cases bring about.
     #[test]

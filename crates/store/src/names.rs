@@ -16,6 +16,9 @@ pub(crate) const SEAL: &str = ".sha256";
 /// The beginning of the name of a saved state.
 pub(crate) const STATE: &str = "state-";
 
+/// What file systems take.
+const MOST_BYTES: usize = 255;
+
 /// A single component of a path, the same on every system.
 pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     let why = if name.trim().is_empty() {
@@ -26,6 +29,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
         "contains a separator"
     } else if name.chars().any(char::is_control) {
         "contains a control character"
+    } else if name.len() > MOST_BYTES {
+        "has more than 255 bytes"
     } else {
         return Ok(());
     };
@@ -82,7 +87,7 @@ mod tests {
 
     #[test]
     fn names_that_leave_or_hide_are_refused() {
-        for name in ["", " ", ".", "..", "a/b", "a\\b", "/", "a\0b", "a\nb"] {
+        for name in ["", " ", ".", "..", "a/b", "a\\b", "/", "a\0b", "a\nb", &"é".repeat(128)] {
             assert!(matches!(check_name(name), Err(StoreError::BadName { .. })), "{name:?}");
         }
     }

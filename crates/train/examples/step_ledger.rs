@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, DatasetId, ImageSet};
+use basin_data::{AugmentConfig, CIFAR10, ImageSet};
 use basin_ensemble::WarmupCosine;
 use basin_gpu::{Convolution, Event, Launch, Precision, Recorder};
 use basin_models::Architecture;
@@ -58,7 +58,7 @@ fn step(model: &str, width: f64, batch: usize, precision: Precision) -> Result<V
         examples: Examples {
             images: Arc::new(images),
             augment: AugmentConfig::paper(),
-            normalisation: DatasetId::Cifar10.normalisation(),
+            normalisation: CIFAR10.normalisation,
         },
         batch,
         optimiser: if model == "vit" { Optimiser::adam() } else { Optimiser::sgd(0.9, 0.0) },

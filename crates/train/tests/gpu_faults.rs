@@ -2,7 +2,7 @@
 #![cfg(feature = "gpu-emulator")]
 
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, DatasetId, Source, Split};
+use basin_data::{AugmentConfig, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_gpu::emulator::Emulator;
 use basin_gpu::{GpuError, Precision, Queue};
@@ -35,7 +35,7 @@ fn recipe(order: u64) -> Recipe {
         examples: Examples {
             images: Arc::new(images),
             augment: AugmentConfig::paper(),
-            normalisation: DatasetId::Synthetic10.normalisation(),
+            normalisation: SYNTHETIC.normalisation,
         },
         batch: 4,
         optimiser: Optimiser::sgd(0.9, 1e-3),

@@ -1,7 +1,7 @@
 //! A trajectory is a pure function of its recipe: stopping and going on leaves no trace, at any step.
 
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, DatasetId, Source, Split};
+use basin_data::{AugmentConfig, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::{Architecture, Network};
 use basin_train::{
@@ -25,7 +25,7 @@ fn recipe(peak: f64) -> Recipe {
         examples: Examples {
             images: Arc::new(images),
             augment: AugmentConfig::paper(),
-            normalisation: DatasetId::Synthetic10.normalisation(),
+            normalisation: SYNTHETIC.normalisation,
         },
         batch: 8,
         optimiser: Optimiser { clip_norm: Some(1.0), ..Optimiser::sgd(0.9, 1e-4) },

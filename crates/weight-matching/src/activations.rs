@@ -1,7 +1,7 @@
 //! Matching by what units compute rather than by their weights.
 
+use crate::best_permutations::{Problem, best_permutations};
 use crate::product::{Stored, add_product};
-use crate::solve::{Problem, solve};
 use crate::{AttentionGroup, Matching, Network, PermutationSpec, Permutations};
 use basin_core::Array;
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ pub fn activation_matching(
     let mut permutations = Permutations::new();
     let (mut before, mut after) = (0.0, 0.0);
     for ((permutation, (name, units, _)), correlation) in
-        solve(spec, &problems).into_iter().zip(&problems).zip(&correlations)
+        best_permutations(spec, &problems).into_iter().zip(&problems).zip(&correlations)
     {
         before += (0..*units).map(|unit| correlation[unit * units + unit]).sum::<f64>();
         after += permutation.iter().enumerate().map(|(i, j)| correlation[i * units + j]).sum::<f64>();

@@ -1,10 +1,10 @@
 //! Matching of many networks through a common universe, relaxed to doubly stochastic matrices.
 
-use crate::many::{all_arranged, check, joint_objective, moved};
+use crate::best_permutations::{Problem, best_permutations};
+use crate::first_arrangement::first_arrangement;
+use crate::multi_matching::{all_arranged, check, joint_objective, moved};
 use crate::relaxed::{Matrices, Relaxed, inner};
 use crate::searches::Searches;
-use crate::solve::{Problem, solve};
-use crate::starts::start;
 use crate::{MultiMatching, MultiMatchingError, Permutation, PermutationSpec, Permutations};
 use basin_core::{Params, SeedTree};
 
@@ -101,7 +101,7 @@ fn best_of_all(
     let mut best: Option<(f64, RelaxedMatching)> = None;
     let mut searches = Searches::new(options.restarts);
     while searches.another() {
-        let (families, work) = start(spec, &sizes, networks, &options.seed, searches.made());
+        let (families, work) = first_arrangement(spec, &sizes, networks, &options.seed, searches.made());
         let matrix = |family: &Permutations| -> Vec<Vec<f64>> {
             names.iter().map(|&name| vertex(family.get(name))).collect()
         };
@@ -168,7 +168,7 @@ impl Search<'_> {
         let problems = self.names.iter().zip(self.units).zip(gains);
         let problems: Vec<Problem<'_>> =
             problems.map(|((name, &units), gain)| (*name, units, gain.clone())).collect();
-        solve(self.spec, &problems)
+        best_permutations(self.spec, &problems)
     }
 
     fn run(&self, point: Matrices, options: &FrankWolfeOptions) -> Found {
@@ -233,7 +233,7 @@ fn stepped(point: &Matrices, vertices: &[Vec<Permutation>], t: f64) -> Matrices 
 mod tests {
     use super::*;
     use crate::Segment;
-    use crate::solve::random;
+    use crate::best_permutations::random_permutations;
     use basin_core::Array;
     use std::collections::BTreeMap;
 
@@ -274,12 +274,12 @@ mod tests {
         let networks: Vec<Params> = (0..3).map(network).collect();
         let relaxed = Relaxed::new(&spec, &networks.iter().collect::<Vec<_>>(), &units);
         let corner = |seed: u64| -> Vec<Vec<Permutation>> {
-            let family = |i: u64| random(&spec, &units, &SeedTree::root(seed).index(i));
+            let family = |i: u64| random_permutations(&spec, &units, &SeedTree::root(seed).index(i));
             (0..3).map(|i| family(i).iter().map(|(_, p)| p.clone()).collect()).collect()
         };
         let start = corner(0).iter().map(|all| all.iter().map(|p| vertex(Some(p))).collect()).collect();
         // At a corner the relaxed objective is the joint objective.
-        let families = (0..3).map(|i| random(&spec, &units, &SeedTree::root(0).index(i)));
+        let families = (0..3).map(|i| random_permutations(&spec, &units, &SeedTree::root(0).index(i)));
         let networks: Vec<&Params> = networks.iter().collect();
         let at_corner =
             joint_objective(&spec, &all_arranged(&spec, &networks, &families.collect::<Vec<_>>()));

@@ -3,19 +3,20 @@
 mod activations;
 mod assignment;
 mod averages;
+mod best_permutations;
 mod blocks;
 #[cfg(feature = "candle")]
 pub mod candle;
 mod citation;
 mod descent;
+mod first_arrangement;
 mod frank_wolfe;
 mod heads;
-mod joint;
-mod line;
-mod many;
+mod joint_ascent;
+mod line_polynomial;
 mod matching;
+mod multi_matching;
 mod multi_pcd;
-mod order;
 mod product;
 mod relaxed;
 mod repair;
@@ -23,20 +24,19 @@ mod restarts;
 mod scan;
 mod searches;
 mod shortest_path;
-mod solve;
 mod stack;
-mod starts;
+mod visiting_order;
 
 pub use activations::{ActivationError, ActivationPair, activation_matching};
 pub use assignment::{Assignment, AssignmentError, Objective, linear_sum_assignment};
 pub use averages::{AverageError, interpolate, mean, slerp};
 pub use citation::{CITATION, REPAIR_CITATION};
 pub use frank_wolfe::{FrankWolfeOptions, RelaxedMatching, frank_wolfe};
-pub use many::{MultiMatching, MultiMatchingError};
 pub use matching::{Matching, MatchingError, MatchingOptions, Network, weight_matching};
+pub use multi_matching::{MultiMatching, MultiMatchingError};
 pub use multi_pcd::{MergedMany, merge_many, multi_pcd};
-pub use order::VisitingOrder;
 pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
+pub use visiting_order::VisitingOrder;
 
 // The words of the interface, so that this crate is the only one a user has to name.
 pub use basin_core::{

@@ -1,7 +1,7 @@
 //! Two matchings of many networks that differ in their gauge: Multi-PCD and MergeMany.
 
-use crate::joint::ascend;
-use crate::many::check;
+use crate::joint_ascent::ascend;
+use crate::multi_matching::check;
 use crate::{MatchingOptions, MultiMatching, MultiMatchingError, PermutationSpec};
 use basin_core::{Params, Simplex};
 

@@ -1,7 +1,7 @@
 //! The joint objective for doubly stochastic matrices in the place of permutations: value, gradient, and its
 //! course along a line.
 
-use crate::line::Line;
+use crate::line_polynomial::LinePolynomial;
 use crate::product::{Stored, add_product};
 use crate::{Permutation, PermutationSpec};
 use basin_core::Params;
@@ -112,8 +112,8 @@ impl<'a> Relaxed<'a> {
 
     /// F((1 − t) X + t S) as a function of t, exactly. An array with d permuted axes is of degree d in t,
     /// Σ_k (1 − t)ᵈ⁻ᵏ tᵏ B_k, where B_k sums all ways to take S on k of its axes and X on the others.
-    pub(crate) fn line(&self, point: &Matrices, vertices: &[Vec<Permutation>]) -> Line {
-        let mut line = Line::default();
+    pub(crate) fn line(&self, point: &Matrices, vertices: &[Vec<Permutation>]) -> LinePolynomial {
+        let mut line = LinePolynomial::default();
         for tensor in &self.tensors {
             let course = |network: usize| -> Vec<Vec<f64>> {
                 let start: Vec<Vec<f64>> =

@@ -1,9 +1,9 @@
 //! Several searches from different arrangements, of which the best one counts.
 
+use crate::best_permutations::random_permutations;
 use crate::descent::{Descent, Reuse};
 use crate::matching::{checked, climb, found, inner_product};
 use crate::searches::Searches;
-use crate::solve::random;
 use crate::{Matching, MatchingError, MatchingOptions, PermutationSpec, Permutations, apply};
 use basin_core::Params;
 
@@ -62,7 +62,7 @@ fn best_of_all(
     let mut objective = best.objective_after();
     while !ended && searches.another() {
         let seed = options.seed.child("restart").index(searches.made() as u64);
-        objective += descent.begin(&random(spec, &sizes, &seed));
+        objective += descent.begin(&random_permutations(spec, &sizes, &seed));
         let options = MatchingOptions { seed, ..*options };
         let course = climb(&mut descent, objective, &options);
         objective = course.0.last().copied().unwrap_or(objective);

@@ -5,7 +5,7 @@ use super::throughput::{Body, Trainer, Workload};
 use crate::suites::{CLASSES, SIDE, random_bytes};
 use anyhow::Result;
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, DatasetId, ImageSet};
+use basin_data::{AugmentConfig, CIFAR10, ImageSet};
 use basin_ensemble::WarmupCosine;
 use basin_gpu::Queue;
 use basin_models::Architecture;
@@ -47,7 +47,7 @@ fn recipe(workload: &Workload, images: usize) -> Result<Recipe> {
         examples: Examples {
             images: Arc::new(images),
             augment: AugmentConfig::paper(),
-            normalisation: DatasetId::Cifar10.normalisation(),
+            normalisation: CIFAR10.normalisation,
         },
         batch: workload.batch,
         optimiser,

@@ -3,15 +3,15 @@
 mod progress;
 
 use anyhow::Result;
-use basin_fetch::{Archive, Request, fetch};
-use basin_reproduce::Interrupt;
+use basin_fetch::{Request, fetch};
+use basin_reproduce::{Interrupt, Registry};
 use progress::Progress;
 use std::path::{Path, PathBuf};
 
 /// What to fetch and where to put it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// cifar10, cifar100 or tiny-imagenet
+    /// A data set that is published as an archive, such as cifar10, cifar100 or tiny-imagenet
     dataset: String,
     /// Directory for the archive and its folder; created if need be
     #[arg(long, value_name = "DIR", value_parser = crate::commands::path())]
@@ -28,10 +28,11 @@ pub(crate) struct Options {
 /// [`basin_fetch::FetchError`], which [`basin_reproduce::exit::code`] maps to an exit code.
 pub(crate) fn run(
     options: &Options,
+    registry: &Registry,
     interrupt: &Interrupt,
     say: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let archive = Archive::of(&options.dataset)?;
+    let archive = registry.archive(&options.dataset)?;
     let request = Request { mirrors: &options.mirrors, ..Request::new(archive, &options.dir) };
     let mut progress = Progress::new(archive.name);
     let result = fetch(&request, &|| interrupt.requested(), &mut |event| progress.hear(&event));

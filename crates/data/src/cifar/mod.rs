@@ -3,113 +3,49 @@
 mod locate;
 
 use crate::image_set::CHANNELS;
-use crate::{DataError, DatasetId, ImageSet, Split, archive, folder};
+use crate::{DataError, Dataset, ImageSet, Split, archive, folder};
+use basin_core::Archive;
 use locate::{Place, locate};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-const SIZE: usize = 32;
+/// Height and width of an image in pixels.
+pub(crate) const SIZE: usize = 32;
+/// How the names of files that are read end.
+pub(crate) const READS: &[&str] = &[".bin", ".tar.gz", ".tgz"];
 const PIXELS: usize = SIZE * SIZE * CHANNELS;
 
 /// How a CIFAR set lies on disk: records of label bytes, then a red, a green and a blue plane, row-major.
 #[derive(Debug)]
 pub(crate) struct Format {
-    dataset: DatasetId,
+    pub(crate) dataset: &'static Dataset,
+    /// The archive that it is published as.
+    pub(crate) archive: &'static Archive,
+    /// The other CIFAR, which is easily taken for this one.
+    pub(crate) other: &'static Format,
     /// Label bytes of a record with their ranges; the last one is the class.
-    labels: &'static [(&'static str, usize)],
+    pub(crate) labels: &'static [(&'static str, usize)],
     /// Records of one official file of the training and the test part.
-    train: (&'static [&'static str], u64),
-    test: (&'static [&'static str], u64),
+    pub(crate) train: (&'static [&'static str], u64),
+    pub(crate) test: (&'static [&'static str], u64),
     /// Whether a folder may hold fewer whole records: a development subset.
-    subsets: bool,
-    folder: &'static str,
-    archive: &'static str,
-    /// The archive's size in bytes, and its MD5.
-    published: (u64, &'static str),
+    pub(crate) subsets: bool,
     /// MD5 of the training files and of the test files, as far as they are known.
-    contents: (&'static [&'static str], &'static [&'static str]),
+    pub(crate) contents: (&'static [&'static str], &'static [&'static str]),
     /// The versions that are published beside it.
-    versions: [Version; 2],
+    pub(crate) versions: [Version; 2],
 }
 
 /// A version of a set that is published for another program and is not read.
 #[derive(Debug)]
-struct Version {
-    program: &'static str,
-    folder: &'static str,
-    archive: &'static str,
+pub(crate) struct Version {
+    pub(crate) program: &'static str,
+    pub(crate) folder: &'static str,
+    pub(crate) archive: &'static str,
     /// A file that only this version has.
-    file: &'static str,
+    pub(crate) file: &'static str,
 }
-
-/// Records of 3 073 bytes, five training files and a test file of 10 000 each.
-pub(crate) const CIFAR10: Format = Format {
-    dataset: DatasetId::Cifar10,
-    labels: &[("class", 10)],
-    train: (
-        &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
-        10_000,
-    ),
-    test: (&["test_batch.bin"], 10_000),
-    subsets: false,
-    folder: "cifar-10-batches-bin",
-    archive: "cifar-10-binary.tar.gz",
-    published: (170_052_171, "c32a1d4ab5d03f1284b67883e8d87530"),
-    contents: (
-        &[
-            "5dd7e06a14cb22eb9f671a540d1b7c25",
-            "5ea93a67294ea407fff1d09f752e9692",
-            "942cd6a4bcdd0dd3c604fbe906cb4421",
-            "ae636b3ba5c66a11e91e8cb52e771fcb",
-            "53f37980c15c3d472c316c40844f3f0d",
-        ],
-        &["803d5f7f4d78ea53de84dbe85f74fb6d"],
-    ),
-    versions: [
-        Version {
-            program: "Python",
-            folder: "cifar-10-batches-py",
-            archive: "cifar-10-python.tar.gz",
-            file: "data_batch_1",
-        },
-        Version {
-            program: "MATLAB",
-            folder: "cifar-10-batches-mat",
-            archive: "cifar-10-matlab.tar.gz",
-            file: "data_batch_1.mat",
-        },
-    ],
-};
-
-/// Records of 3 074 bytes (coarse label, fine label, pixels), one training file of 50 000, a test file of
-/// 10 000. A folder may hold fewer whole records if every class has equally many: a file that broke off at a
-/// record's end does not pass for a subset.
-pub(crate) const CIFAR100: Format = Format {
-    dataset: DatasetId::Cifar100,
-    labels: &[("coarse", 20), ("fine", 100)],
-    train: (&["train.bin"], 50_000),
-    test: (&["test.bin"], 10_000),
-    subsets: true,
-    folder: "cifar-100-binary",
-    archive: "cifar-100-binary.tar.gz",
-    published: (168_513_733, "03b5dce01913d631647c71ecec9e9cb8"),
-    contents: (&[], &[]),
-    versions: [
-        Version {
-            program: "Python",
-            folder: "cifar-100-python",
-            archive: "cifar-100-python.tar.gz",
-            file: "meta",
-        },
-        Version {
-            program: "MATLAB",
-            folder: "cifar-100-matlab",
-            archive: "cifar-100-matlab.tar.gz",
-            file: "train.mat",
-        },
-    ],
-};
 
 impl Format {
     fn record(&self) -> usize {
@@ -132,12 +68,8 @@ impl Format {
             .then(|| format!("is not the published file: md5 {found}, expected {expected}; {what}"))
     }
 
-    fn other(&self) -> &'static Format {
-        if self.dataset == DatasetId::Cifar10 { &CIFAR100 } else { &CIFAR10 }
-    }
-
     fn wrong_dataset(&self, path: PathBuf) -> DataError {
-        DataError::WrongDataset { path, expected: self.dataset, found: self.other().dataset }
+        DataError::WrongDataset { path, expected: self.dataset.name, found: self.other.dataset.name }
     }
 }
 
@@ -154,7 +86,7 @@ pub(crate) fn load(
         Place::Folder(folder) => {
             for (place, file) in files.iter().enumerate() {
                 let path = folder::file(&folder, file)?.ok_or_else(|| {
-                    folder::missing(folder.join(file), format!("restore it from {}", format.archive))
+                    folder::missing(folder.join(file), format!("restore it from {}", format.archive.file))
                 })?;
                 let bytes = read_file(format, &path, records)?;
                 append(format, &path, &bytes, &mut pixels, &mut labels)?;
@@ -167,16 +99,19 @@ pub(crate) fn load(
             }
         }
         Place::Archive(path) => {
-            let names: Vec<String> = files.iter().map(|file| format!("{}/{file}", format.folder)).collect();
+            let names: Vec<String> =
+                files.iter().map(|file| format!("{}/{file}", format.archive.folder)).collect();
             let length = records * format.record() as u64;
             for (bytes, name) in
-                archive::read_files(&path, format.published, &names, length)?.iter().zip(&names)
+                archive::read_files(&path, (format.archive.bytes, format.archive.md5), &names, length)?
+                    .iter()
+                    .zip(&names)
             {
                 append(format, &path.join(name), bytes, &mut pixels, &mut labels)?;
             }
         }
     }
-    ImageSet::new(SIZE, format.dataset.classes(), pixels, labels)
+    ImageSet::new(SIZE, format.dataset.classes, pixels, labels)
 }
 
 /// Reads a batch file after its length has been found right, so no file can exhaust memory.
@@ -184,7 +119,7 @@ fn read_file(format: &Format, path: &Path, records: u64) -> Result<Vec<u8>, Data
     let read_error = |source| DataError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(read_error)?;
     let found = file.metadata().map_err(read_error)?.len();
-    let (record, other) = (format.record() as u64, format.other().record() as u64);
+    let (record, other) = (format.record() as u64, format.other.record() as u64);
     let whole = records * record;
     let right =
         found == whole || format.subsets && found > 0 && found < whole && found.is_multiple_of(record);
@@ -235,7 +170,7 @@ fn append(
 
 /// All classes equally often.
 fn check_balance(format: &Format, path: &Path, labels: &[u32]) -> Result<(), DataError> {
-    let mut counts = vec![0u32; format.dataset.classes()];
+    let mut counts = vec![0u32; format.dataset.classes];
     labels.iter().for_each(|&label| counts[label as usize] += 1);
     let (least, most) = counts.iter().fold((u32::MAX, 0), |(low, high), &c| (low.min(c), high.max(c)));
     if least == most {
@@ -251,6 +186,7 @@ fn check_balance(format: &Format, path: &Path, labels: &[u32]) -> Result<(), Dat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sets::CIFAR100_FORMAT as CIFAR100;
 
     #[test]
     fn planes_become_interleaved_pixels() {

@@ -11,9 +11,9 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Height and width of an image in pixels.
-pub(super) const SIZE: usize = 64;
+pub(crate) const SIZE: usize = 64;
 /// Far above any image of 64×64 pixels.
-const FILE_LIMIT: u64 = 1 << 20;
+pub(crate) const FILE_LIMIT: u64 = 1 << 20;
 /// The first bytes of a PNG image, which some copies of the set have under the name of a JPEG.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 

@@ -2,7 +2,7 @@
 //! `val_annotations.txt`.
 
 use crate::folder::unreadable;
-use crate::{DataError, DatasetId};
+use crate::{DataError, TINY_IMAGENET};
 use basin_core::read_regular;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(super) fn is_wordnet_id(name: &str) -> bool {
 
 /// The classes in the order of `wnids.txt`, which defines the labels.
 pub(super) fn classes(path: &Path) -> Result<Vec<String>, DataError> {
-    let limit = DatasetId::TinyImagenet.classes();
+    let limit = TINY_IMAGENET.classes;
     let mut classes: Vec<String> = Vec::new();
     for (line, text) in lines(path)? {
         let name = text.trim().to_ascii_lowercase();

@@ -12,7 +12,8 @@ mod val;
 use crate::folder::{Kind, check_finished, file, file_like, folder, given, missing, nested};
 use crate::image_set::CHANNELS;
 use crate::{DataError, ImageSet, Split};
-use image_file::{SIZE, decode};
+use image_file::decode;
+pub(crate) use image_file::{FILE_LIMIT, SIZE};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 

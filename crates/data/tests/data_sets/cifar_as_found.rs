@@ -1,7 +1,7 @@
 //! CIFAR folders as people have them: nested, renamed, half unpacked, of another program.
 
 use crate::cifar::{BATCH, error, folder, load, sparse};
-use basin_data::{DataError, DatasetId, Split};
+use basin_data::{CIFAR10, CIFAR100, DataError, Dataset, Split};
 use std::fs;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn batch(dir: &Path, name: &str) {
 
 #[track_caller]
 fn reads(dir: &Path) {
-    assert_eq!(load(DatasetId::Cifar10, dir, Split::Test).unwrap().labels()[..2], [4, 0]);
+    assert_eq!(load(&CIFAR10, dir, Split::Test).unwrap().labels()[..2], [4, 0]);
 }
 
 /// Asserts that an error says all this, and that it is not longer than a few lines.
@@ -63,7 +63,7 @@ fn one_missing_training_file_is_no_fault_of_the_test_part() {
         sparse(&dir.path().join(format!("data_batch_{i}.bin")), BATCH, &[]);
     }
     reads(dir.path());
-    let error = load(DatasetId::Cifar10, dir.path(), Split::Train).unwrap_err();
+    let error = load(&CIFAR10, dir.path(), Split::Train).unwrap_err();
     says(&error, &["data_batch_3.bin is missing", "restore it from cifar-10-binary.tar.gz"]);
 }
 
@@ -71,7 +71,7 @@ fn one_missing_training_file_is_no_fault_of_the_test_part() {
 fn an_empty_folder_of_the_right_name_is_the_one_to_mend() {
     let dir = folder();
     fs::create_dir_all(dir.path().join("cifar-10-batches-bin/cifar-10-batches-bin")).unwrap();
-    let error = error(DatasetId::Cifar10, dir.path());
+    let error = error(&CIFAR10, dir.path());
     says(&error, &["cifar-10-batches-bin/cifar-10-batches-bin/test_batch.bin is missing", "restore it"]);
 }
 
@@ -81,7 +81,7 @@ fn an_archive_beside_a_half_unpacked_folder_is_read() {
     batch(&dir.path().join("cifar-10-batches-bin"), "data_batch_1.bin");
     fs::write(dir.path().join("cifar-10-binary.tar.gz"), b"half a download").unwrap();
     // It is the archive that is looked at: what it holds is published, and checked.
-    let error = error(DatasetId::Cifar10, dir.path());
+    let error = error(&CIFAR10, dir.path());
     assert!(
         matches!(&error, DataError::Length { path, .. } if path.ends_with("cifar-10-binary.tar.gz")),
         "{error}"
@@ -93,12 +93,12 @@ fn an_archive_downloaded_twice_is_found_and_an_unfinished_one_named() {
     for name in ["cifar-10-binary (1).tar.gz", "CIFAR-10-BINARY.TAR.GZ", "cifar-10-binary.tgz"] {
         let dir = folder();
         fs::write(dir.path().join(name), b"half a download").unwrap();
-        let error = error(DatasetId::Cifar10, dir.path());
+        let error = error(&CIFAR10, dir.path());
         assert!(matches!(&error, DataError::Length { path, .. } if path.ends_with(name)), "{error}");
     }
     let dir = folder();
     fs::write(dir.path().join("cifar-10-binary.tar.gz.crdownload"), b"half a download").unwrap();
-    says(&error(DatasetId::Cifar10, dir.path()), &["tar.gz.crdownload is an unfinished download"]);
+    says(&error(&CIFAR10, dir.path()), &["tar.gz.crdownload is an unfinished download"]);
 }
 
 #[test]
@@ -106,32 +106,32 @@ fn a_folder_in_place_of_a_file_is_named() {
     let dir = folder();
     sparse(&dir.path().join("data_batch_1.bin"), BATCH, &[]);
     fs::create_dir(dir.path().join("test_batch.bin")).unwrap();
-    says(&error(DatasetId::Cifar10, dir.path()), &["test_batch.bin is a folder, expected a file"]);
+    says(&error(&CIFAR10, dir.path()), &["test_batch.bin is a folder, expected a file"]);
     let dir = folder();
     fs::write(dir.path().join("cifar-10-batches-bin"), b"x").unwrap();
-    says(&error(DatasetId::Cifar10, dir.path()), &["cifar-10-batches-bin is no folder, expected a folder"]);
+    says(&error(&CIFAR10, dir.path()), &["cifar-10-batches-bin is no folder, expected a folder"]);
 }
 
 #[test]
 fn versions_for_other_programs_are_named_with_the_right_one() {
     type Make = fn(&Path);
-    let cases: [(DatasetId, &str, Make); 6] = [
-        (DatasetId::Cifar10, "the Python version of cifar10", |dir| {
+    let cases: [(&'static Dataset, &str, Make); 6] = [
+        (&CIFAR10, "the Python version of cifar10", |dir| {
             fs::create_dir(dir.join("cifar-10-batches-py")).unwrap();
         }),
-        (DatasetId::Cifar10, "the Python version of cifar10", |dir| {
+        (&CIFAR10, "the Python version of cifar10", |dir| {
             fs::write(dir.join("data_batch_1"), b"\x80\x02").unwrap();
         }),
-        (DatasetId::Cifar10, "the Python version of cifar10", |dir| {
+        (&CIFAR10, "the Python version of cifar10", |dir| {
             fs::write(dir.join("cifar-10-python.tar.gz"), b"\x1f\x8b").unwrap();
         }),
-        (DatasetId::Cifar100, "the Python version of cifar100", |dir| {
+        (&CIFAR100, "the Python version of cifar100", |dir| {
             fs::write(dir.join("meta"), b"\x80\x02").unwrap();
         }),
-        (DatasetId::Cifar10, "the MATLAB version of cifar10", |dir| {
+        (&CIFAR10, "the MATLAB version of cifar10", |dir| {
             fs::write(dir.join("cifar-10-matlab.tar.gz"), b"\x1f\x8b").unwrap();
         }),
-        (DatasetId::Cifar10, "the archive without its compression", |dir| {
+        (&CIFAR10, "the archive without its compression", |dir| {
             fs::write(dir.join("cifar-10-binary.tar"), b"x").unwrap();
         }),
     ];
@@ -145,20 +145,20 @@ fn versions_for_other_programs_are_named_with_the_right_one() {
     let dir = folder();
     let archive = dir.path().join("cifar-10-python.tar.gz");
     fs::write(&archive, b"\x1f\x8b").unwrap();
-    says(&error(DatasetId::Cifar10, &archive), &["the Python version", "cargo xtask fetch cifar10"]);
+    says(&error(&CIFAR10, &archive), &["the Python version", "cargo xtask fetch cifar10"]);
 }
 
 #[test]
 fn the_other_set_is_named_when_its_file_is_given() {
     let dir = folder();
     batch(dir.path(), "test_batch.bin");
-    let error = error(DatasetId::Cifar100, &dir.path().join("test_batch.bin"));
-    assert!(matches!(error, DataError::WrongDataset { found: DatasetId::Cifar10, .. }), "{error}");
+    let error = error(&CIFAR100, &dir.path().join("test_batch.bin"));
+    assert!(matches!(error, DataError::WrongDataset { found: "cifar10", .. }), "{error}");
 }
 
 #[test]
 fn a_home_that_the_shell_did_not_expand_is_named() {
-    let error = error(DatasetId::Cifar10, Path::new("~/nowhere"));
+    let error = error(&CIFAR10, Path::new("~/nowhere"));
     says(&error, &["~/nowhere is missing", "the shell did not expand ~", "$HOME/nowhere"]);
 }
 
@@ -169,6 +169,6 @@ fn a_link_to_nothing_is_told_as_such() {
     fs::write(dir.path().join("readme.html"), b"x").unwrap();
     sparse(&dir.path().join("data_batch_1.bin"), BATCH, &[]);
     std::os::unix::fs::symlink("/nowhere/test_batch.bin", dir.path().join("test_batch.bin")).unwrap();
-    let error = error(DatasetId::Cifar10, dir.path());
+    let error = error(&CIFAR10, dir.path());
     says(&error, &["test_batch.bin is missing", "a link to /nowhere/test_batch.bin, which is not there"]);
 }

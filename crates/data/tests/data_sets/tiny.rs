@@ -1,6 +1,6 @@
 //! A small Tiny ImageNet folder as published, from images made with Pillow (`fixtures/jpegs.py`).
 
-use basin_data::{DataError, DatasetId, ImageSet, Source, Split};
+use basin_data::{DataError, ImageSet, Source, Split, TINY_IMAGENET};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -33,5 +33,5 @@ pub(crate) fn official() -> TempDir {
 }
 
 pub(crate) fn load(dir: &Path, split: Split) -> Result<ImageSet, DataError> {
-    Source::folder(DatasetId::TinyImagenet, dir).load(split)
+    Source::folder(&TINY_IMAGENET, dir).load(split)
 }

@@ -1,7 +1,7 @@
 //! Tiny ImageNet folders, right and wrong, from three small JPEGs made with Pillow (`fixtures/jpegs.py`).
 
 use crate::tiny::{RED, WNIDS, load, official};
-use basin_data::{DataError, DatasetId, Source, Split};
+use basin_data::{DataError, Source, Split, TINY_IMAGENET};
 use std::fs;
 
 const SMALL: &[u8] = include_bytes!("../fixtures/small.JPEG");
@@ -115,7 +115,7 @@ fn torn_foreign_and_misfitting_images_are_named() {
 fn fewer_classes_than_published_are_told_and_a_list_out_of_reason_is_not_read() {
     let dir = official();
     let mut notes = Vec::new();
-    let source = Source::folder(DatasetId::TinyImagenet, dir.path());
+    let source = Source::folder(&TINY_IMAGENET, dir.path());
     source.load_and_tell(Split::Train, &mut |note| notes.push(note.to_owned())).unwrap();
     assert_eq!(notes, ["tiny-imagenet is a subset: 2 of 200 classes, 4 of 100000 training images"]);
     let list = fs::File::options().write(true).open(dir.path().join("wnids.txt")).unwrap();

@@ -41,6 +41,7 @@ pub(super) fn count(data: &DataRef) -> usize {
     match data.part {
         Part::Whole => IMAGES,
         Part::First(n) => n,
+        Part::Share { of, .. } => IMAGES / of,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every ensemble method must satisfy.
 
-use crate::{EnsembleMethod, PlanContext, Setting, Work, keys, trajectory_keys};
+use crate::{EnsembleMethod, Keys, PlanContext, Setting, Work, keys};
 use std::collections::BTreeMap;
 
 /// Checks that planning is pure, yields exactly M different members of a sound graph, spends no more than
@@ -29,7 +29,7 @@ pub fn assert_method_conforms(method: &dyn EnsembleMethod, cx: &PlanContext, bud
         "{id}: the setting does not matter"
     );
 
-    let keys = keys(&recipe, &Setting::named("setting"));
+    let Keys { nodes: keys, trajectories } = keys(&recipe, &Setting::named("setting"));
     let mut members: Vec<_> = recipe.members().iter().map(|m| keys[m.index()]).collect();
     assert_eq!(members.len(), cx.members, "{id} plans another number of members");
     members.sort();
@@ -48,7 +48,7 @@ pub fn assert_method_conforms(method: &dyn EnsembleMethod, cx: &PlanContext, bud
             assert!(*epoch > trajectory.start_epoch, "{id}: {} trains backwards", work.name());
             let rate = trajectory.schedule.rate(trajectory.start_epoch * 100, 100);
             assert!(rate.is_finite() && rate >= 0.0, "{id}: {} begins at learning rate {rate}", work.name());
-            let key = trajectory_keys(&recipe, &Setting::named("setting"))[i];
+            let key = trajectories[i];
             let epochs = epoch - trajectory.start_epoch;
             longest.entry(key).and_modify(|e: &mut u64| *e = epochs.max(*e)).or_insert(epochs);
         }

@@ -1,9 +1,9 @@
 //! The ways in which it works.
 
-use crate::samples::{RULES, described, files, noise, sample, zip, zipped_file};
+use crate::samples::{RULES, described, files, sample, zip, zipped_file};
 use crate::server::{Server, file, head, said, slow};
 use crate::{QUICK, SHORT, assert_nothing, assert_whole, get, get_shortly, heard, names};
-use basin_fetch::{Archive, FetchError, Packing, Request, fetch};
+use basin_fetch::{FetchError, Packing, Request, fetch};
 use basin_store::RealFs;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -145,14 +145,4 @@ fn a_stop_while_unpacking_leaves_no_half_filled_folder() {
     });
     assert!(matches!(error, Err(FetchError::Interrupted { kept, of }) if kept == of));
     assert_eq!(names(dir.path()), ["set.tar.gz"]);
-}
-
-#[test]
-fn names_are_found_and_others_are_told_what_there_is() {
-    for archive in Archive::ALL {
-        assert_eq!(Archive::of(archive.name).unwrap(), &archive);
-    }
-    let error = Archive::of("synthetic").unwrap_err().to_string();
-    assert!(error.contains("cifar10, cifar100, tiny-imagenet") && error.contains("from a seed"), "{error}");
-    assert_ne!(noise(1, 9), noise(2, 9));
 }

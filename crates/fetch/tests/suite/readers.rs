@@ -3,11 +3,16 @@
 use crate::get;
 use crate::samples::{described, file, tar_gz, zip, zipped_file};
 use crate::server::{self, Server};
-use basin_data::{DataError, DatasetId, Source, Split};
+use basin_data::{CIFAR10, CIFAR100, DataError, Dataset, Source, Split, TINY_IMAGENET};
 use basin_fetch::{Archive, FileRule, Packing};
 use std::fs;
 
 const RED: &[u8] = include_bytes!("../../../data/tests/fixtures/red.JPEG");
+
+/// What is published of a data set.
+fn archive(dataset: &Dataset) -> Archive {
+    *dataset.archive.unwrap()
+}
 
 /// The official description of a data set, for an archive that holds less.
 fn smaller(official: Archive, content: &[u8], files: &'static [FileRule]) -> Archive {
@@ -17,14 +22,15 @@ fn smaller(official: Archive, content: &[u8], files: &'static [FileRule]) -> Arc
 
 #[test]
 fn the_table_and_the_readers_agree_on_names_and_checksums() {
-    for archive in Archive::ALL {
-        let id: DatasetId = archive.name.parse().unwrap();
+    for dataset in Dataset::BUILT_IN {
+        let Some(archive) = dataset.archive else { continue };
+        assert_eq!(archive.name, dataset.name);
         let dir = tempfile::tempdir().unwrap();
-        let missing = Source::folder(id, dir.path()).load(Split::Test).unwrap_err().to_string();
+        let missing = Source::folder(dataset, dir.path()).load(Split::Test).unwrap_err().to_string();
         assert!(missing.contains(archive.folder) && missing.contains(archive.file), "{missing}");
         if archive.packing == Packing::TarGz {
             fs::File::create(dir.path().join(archive.file)).unwrap().set_len(archive.bytes).unwrap();
-            let error = Source::folder(id, dir.path()).load(Split::Test).unwrap_err();
+            let error = Source::folder(dataset, dir.path()).load(Split::Test).unwrap_err();
             assert!(
                 matches!(&error, DataError::Checksum { expected, .. } if expected == archive.md5),
                 "{error}"
@@ -36,14 +42,14 @@ fn the_table_and_the_readers_agree_on_names_and_checksums() {
 #[test]
 fn cifar10_is_read_from_where_it_was_put() {
     const FILES: &[FileRule] = &[FileRule::exact("test_batch.bin", 1, 10_000 * 3073)];
-    assert!(Archive::CIFAR10.files.contains(&FILES[0]));
+    assert!(archive(&CIFAR10).files.contains(&FILES[0]));
     let mut batch = vec![7; 10_000 * 3073];
     batch.iter_mut().step_by(3073).zip((0..10).cycle()).for_each(|(label, class)| *label = class);
     let content = tar_gz(|tar| file(tar, "cifar-10-batches-bin/test_batch.bin", &batch));
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(vec![server::file(&content, "\"a\"")]);
-    get(&smaller(Archive::CIFAR10, &content, FILES), dir.path(), &server.url()).unwrap();
-    let set = Source::folder(DatasetId::Cifar10, dir.path()).load(Split::Test).unwrap();
+    get(&smaller(archive(&CIFAR10), &content, FILES), dir.path(), &server.url()).unwrap();
+    let set = Source::folder(&CIFAR10, dir.path()).load(Split::Test).unwrap();
     assert_eq!((set.len(), &set.labels()[8..12]), (10_000, &[8, 9, 0, 1][..]));
     assert!(set.image(9_999).iter().all(|&byte| byte == 7));
 }
@@ -62,8 +68,8 @@ fn cifar100_is_read_from_where_it_was_put() {
     });
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(vec![server::file(&content, "\"a\"")]);
-    get(&smaller(Archive::CIFAR100, &content, FILES), dir.path(), &server.url()).unwrap();
-    let source = Source::folder(DatasetId::Cifar100, dir.path());
+    get(&smaller(archive(&CIFAR100), &content, FILES), dir.path(), &server.url()).unwrap();
+    let source = Source::folder(&CIFAR100, dir.path());
     assert_eq!(source.load(Split::Train).unwrap().len(), 200);
     assert_eq!(source.load(Split::Test).unwrap().labels()[42], 42);
 }
@@ -77,7 +83,7 @@ fn tiny_imagenet_is_read_from_where_it_was_put() {
         FileRule::needed("val/images/val_#.JPEG", 2, MOST),
         FileRule::needed("val/val_annotations.txt", 1, MOST),
     ];
-    let official = Archive::TINY_IMAGENET.files.iter().map(|rule| rule.pattern);
+    let official = archive(&TINY_IMAGENET).files.iter().map(|rule| rule.pattern);
     assert!(FILES.iter().all(|rule| official.clone().any(|pattern| pattern == rule.pattern)));
     let content = zip(|zip| {
         let mut put =
@@ -95,8 +101,8 @@ fn tiny_imagenet_is_read_from_where_it_was_put() {
     });
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(vec![server::file(&content, "\"a\"")]);
-    get(&smaller(Archive::TINY_IMAGENET, &content, FILES), dir.path(), &server.url()).unwrap();
-    let source = Source::folder(DatasetId::TinyImagenet, dir.path());
+    get(&smaller(archive(&TINY_IMAGENET), &content, FILES), dir.path(), &server.url()).unwrap();
+    let source = Source::folder(&TINY_IMAGENET, dir.path());
     assert_eq!(source.load(Split::Train).unwrap().labels(), [0, 1, 0, 1]);
     assert_eq!(source.load(Split::Test).unwrap().len(), 2);
 }

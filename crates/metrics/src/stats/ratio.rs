@@ -27,7 +27,7 @@ pub fn fieller(a: &[f64], b: &[f64], level: f64) -> Result<Option<Interval>, Met
     if !(level > 0.0 && level < 1.0) {
         return Err(MetricError::Level { level });
     }
-    let (of_a, of_b) = (Summary::of(a)?, Summary::of(b)?);
+    let (of_a, of_b) = (Summary::from_values(a)?, Summary::from_values(b)?);
     if a.len() != b.len() {
         return Err(MetricError::Values { found: a.len().min(b.len()), needed: a.len().max(b.len()) });
     }
@@ -69,7 +69,7 @@ mod tests {
         for (r, inner, outer) in [(found.low, 1.0, -1.0), (found.high, -1.0, 1.0)] {
             let holds_zero = |r: f64| {
                 let rest: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - r * b).collect();
-                let of = t_interval(&Summary::of(&rest).unwrap(), 0.95).unwrap();
+                let of = t_interval(&Summary::from_values(&rest).unwrap(), 0.95).unwrap();
                 of.low <= 0.0 && 0.0 <= of.high
             };
             assert!(holds_zero(r + 1e-6 * inner) && !holds_zero(r + 1e-6 * outer), "{r}");
@@ -80,7 +80,7 @@ mod tests {
     fn a_denominator_without_noise_scales_students_interval() {
         let a = [1.0, 2.0, 4.0];
         let found = fieller(&a, &[2.0; 3], 0.95).unwrap().unwrap();
-        let of_a = t_interval(&Summary::of(&a).unwrap(), 0.95).unwrap();
+        let of_a = t_interval(&Summary::from_values(&a).unwrap(), 0.95).unwrap();
         assert!((found.low - of_a.low / 2.0).abs() < 1e-12 && (found.high - of_a.high / 2.0).abs() < 1e-12);
     }
 

@@ -19,7 +19,7 @@ impl Summary {
     ///
     /// # Errors
     /// [`MetricError::Values`] for fewer than two, [`MetricError::Value`] for one that is not finite.
-    pub fn of(values: &[f64]) -> Result<Self, MetricError> {
+    pub fn from_values(values: &[f64]) -> Result<Self, MetricError> {
         check(values, 2)?;
         let (mean, sd) = mean_and_sd(values);
         Ok(Self { mean, sd, n: values.len() })
@@ -54,7 +54,7 @@ pub fn mean(values: &[f64]) -> Result<f64, MetricError> {
 /// # Errors
 /// [`MetricError::Values`] for fewer than two values, [`MetricError::Value`] for one that is not finite.
 pub fn sample_sd(values: &[f64]) -> Result<f64, MetricError> {
-    Summary::of(values).map(|summary| summary.sd)
+    Summary::from_values(values).map(|summary| summary.sd)
 }
 
 /// Mean and sample standard deviation of values the caller has checked: at least two, all finite.

@@ -77,7 +77,7 @@ fn separate_basins_are_significantly_disconnected() {
 fn the_mean_and_sd_are_those_of_the_draws() {
     let got = joint_connectivity(&[0.8, 0.6, 0.7], 50, &seed(), valley).unwrap();
     let q: Vec<f64> = got.draws.iter().map(|draw| draw.q).collect();
-    assert_eq!(Summary::of(&q).unwrap(), got.summary());
+    assert_eq!(Summary::from_values(&q).unwrap(), got.summary());
 }
 
 #[test]

@@ -120,14 +120,14 @@ fn student_t_matches_the_printed_table() {
 fn intervals_match_scipy() {
     for case in golden()["t_interval"].as_array().unwrap() {
         let values = numbers(&case["values"]);
-        let got = t_interval(&Summary::of(&values).unwrap(), number(&case["level"])).unwrap();
+        let got = t_interval(&Summary::from_values(&values).unwrap(), number(&case["level"])).unwrap();
         close("mean", mean(&values).unwrap(), number(&case["mean"]), TOLERANCE);
         close("sd", sample_sd(&values).unwrap(), number(&case["sd"]), TOLERANCE);
         close("low", got.low, number(&case["low"]), TOLERANCE);
         close("high", got.high, number(&case["high"]), TOLERANCE);
     }
     for case in golden()["welch"].as_array().unwrap() {
-        let summary = |key: &str| Summary::of(&numbers(&case[key])).unwrap();
+        let summary = |key: &str| Summary::from_values(&numbers(&case[key])).unwrap();
         let got = welch(&summary("a"), &summary("b"), number(&case["level"])).unwrap();
         close("difference", got.difference, number(&case["difference"]), TOLERANCE);
         close("df", got.df, number(&case["df"]), TOLERANCE);

@@ -103,7 +103,7 @@ fn combinations_are_read_by_the_names_they_are_shown_with() {
 fn statistics_of_too_few_or_broken_values_are_refused() {
     assert_eq!(mean(&[]), Err(MetricError::Values { found: 0, needed: 1 }));
     assert_eq!(sample_sd(&[1.0]), Err(MetricError::Values { found: 1, needed: 2 }));
-    assert!(matches!(Summary::of(&[1.0, f64::NAN]), Err(MetricError::Value { index: 1, .. })));
+    assert!(matches!(Summary::from_values(&[1.0, f64::NAN]), Err(MetricError::Value { index: 1, .. })));
     let good = Summary { mean: 0.9, sd: 0.1, n: 3 };
     for bad in [Summary { n: 1, ..good }, Summary { sd: -0.1, ..good }, Summary { mean: f64::NAN, ..good }] {
         assert!(matches!(t_interval(&bad, 0.95), Err(MetricError::Summary { .. })));

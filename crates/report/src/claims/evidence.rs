@@ -6,7 +6,7 @@ use crate::spread::summary;
 use crate::table::over_images;
 use crate::telling::Telling;
 use basin_metrics::stats::{fieller, ratio, t_interval};
-use basin_papers::{Case, Contrast, Expected, Share};
+use basin_papers::{CaseKeys, Contrast, Expected, Share};
 
 /// A finding before it is named: one value per seed, and what a single seed offers in place of an interval over seeds.
 struct Values {
@@ -54,11 +54,11 @@ fn common_seeds(group: &[&Ensemble], methods: &[&str]) -> Vec<u64> {
     let mut seeds: Vec<u64> = group.iter().map(|ensemble| ensemble.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    seeds.retain(|&seed| methods.iter().all(|method| of(group, method, seed).is_some()));
+    seeds.retain(|&seed| methods.iter().all(|method| ensemble_of(group, method, seed).is_some()));
     seeds
 }
 
-fn of<'a>(group: &[&'a Ensemble], method: &str, seed: u64) -> Option<&'a Ensemble> {
+fn ensemble_of<'a>(group: &[&'a Ensemble], method: &str, seed: u64) -> Option<&'a Ensemble> {
     group.iter().copied().find(|ensemble| ensemble.method == method && ensemble.seed == seed)
 }
 
@@ -66,19 +66,18 @@ fn of<'a>(group: &[&'a Ensemble], method: &str, seed: u64) -> Option<&'a Ensembl
 pub(super) fn contrast(telling: &Telling<'_>, group: &[&Ensemble], contrast: &Contrast) -> Option<Finding> {
     let methods: Vec<&str> = contrast.terms.iter().map(|(_, method)| *method).collect();
     let value = |seed: u64, (weight, method): &(f64, &str)| {
-        of(group, method, seed).map(|ensemble| weight * ensemble.number(contrast.metric))
+        ensemble_of(group, method, seed).map(|ensemble| weight * ensemble.number(contrast.metric))
     };
     let seeds = common_seeds(group, &methods);
     let measured = |seed: &u64| {
-        methods.iter().all(|m| of(group, m, *seed).is_some_and(|e| e.get(contrast.metric).is_some()))
+        methods.iter().all(|m| ensemble_of(group, m, *seed).is_some_and(|e| e.get(contrast.metric).is_some()))
     };
     let seeds: Vec<u64> = seeds.into_iter().filter(measured).collect();
     let per_seed: Vec<f64> =
         seeds.iter().map(|&seed| contrast.terms.iter().filter_map(|term| value(seed, term)).sum()).collect();
     let of_images = match (&seeds[..], contrast.terms, contrast.error) {
-        ([seed], [(1.0, method)], Some(error)) => {
-            of(group, method, *seed).and_then(|e| over_images(e.number(contrast.metric), e.number(error)))
-        }
+        ([seed], [(1.0, method)], Some(error)) => ensemble_of(group, method, *seed)
+            .and_then(|e| over_images(e.number(contrast.metric), e.number(error))),
         _ => None,
     };
     (!per_seed.is_empty()).then(|| {
@@ -92,8 +91,9 @@ pub(super) fn share(group: &[&Ensemble], share: &Share) -> Option<ShareFound> {
     let methods: Vec<&str> = share.part.iter().chain(share.whole).map(|(_, method)| *method).collect();
     let seeds = common_seeds(group, &methods);
     let sums = |terms: &[(f64, &str)]| -> Vec<f64> {
-        let value =
-            |seed: u64, method: &str| of(group, method, seed).map_or(f64::NAN, |e| e.number(share.metric));
+        let value = |seed: u64, method: &str| {
+            ensemble_of(group, method, seed).map_or(f64::NAN, |e| e.number(share.metric))
+        };
         let sum = |seed: &u64| terms.iter().map(|(weight, method)| weight * value(*seed, method)).sum();
         seeds.iter().map(sum).collect()
     };
@@ -150,7 +150,7 @@ pub(super) fn trends(
     found
 }
 
-fn setting(telling: &Telling<'_>, first: &Ensemble, rest: &Case) -> String {
+fn setting(telling: &Telling<'_>, first: &Ensemble, rest: &CaseKeys) -> String {
     let rest = telling.label(rest);
     let rest = if rest.is_empty() { rest } else { format!(" · {rest}") };
     format!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use basin_paper_single_basin::SingleBasin;
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 
 fn ensemble(method: &str, seed: u64) -> Ensemble {
     Ensemble {
@@ -79,7 +79,7 @@ fn a_value_that_could_not_be_measured_decides_nothing() {
 fn a_claim_is_silent_where_a_method_or_a_metric_is_missing_and_in_cases_that_vary() {
     assert!(judgements(vec![ensemble("constrained", 0)], COSTS).is_empty());
     assert!(judgements(minus_deep("distilled", &[0.1, 0.1]), COSTS).is_empty());
-    let case = Case::from([("ensemble.split_epoch".to_owned(), "2".to_owned())]);
+    let case = CaseKeys::from([("ensemble.split_epoch".to_owned(), "2".to_owned())]);
     let varied =
         minus_deep("constrained", &[-0.02]).into_iter().map(|e| Ensemble { case: case.clone(), ..e });
     assert!(judgements(varied.collect(), COSTS).is_empty());
@@ -134,7 +134,7 @@ fn connected_is_what_lies_within_a_point_of_zero() {
 #[test]
 fn a_trend_is_the_slope_over_a_key_with_the_others_fixed() {
     let at = |t: &str, seed: u64, variance: f64| {
-        let case = Case::from([("ensemble.split_epoch".to_owned(), t.to_owned())]);
+        let case = CaseKeys::from([("ensemble.split_epoch".to_owned(), t.to_owned())]);
         Ensemble { case, ..ensemble("constrained", seed) }.with("true-class-variance", variance)
     };
     let id = "diversity-falls-with-t";

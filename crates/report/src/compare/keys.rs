@@ -1,7 +1,7 @@
 //! Keys of two configurations that differ.
 
 use crate::results::Results;
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KeyDifference {
     /// The case of the experiment; empty for what all of a run has in common.
-    #[serde(skip_serializing_if = "Case::is_empty")]
-    pub case: Case,
+    #[serde(skip_serializing_if = "CaseKeys::is_empty")]
+    pub case: CaseKeys,
     /// `section.name`, or `paper`, `experiment`.
     pub key: String,
     /// In the first run.
@@ -28,7 +28,7 @@ pub(super) fn differences(a: &Results, b: &Results) -> Vec<KeyDifference> {
     let mut found: Vec<KeyDifference> = names
         .chain(keys(&a.config, &b.config))
         .filter(|(_, a, b)| !same(a.as_ref(), b.as_ref()))
-        .map(|(key, a, b)| KeyDifference { case: Case::new(), key, a, b })
+        .map(|(key, a, b)| KeyDifference { case: CaseKeys::new(), key, a, b })
         .collect();
     for case in &a.cases {
         let other = b.cases.iter().find(|other| (&other.case, &other.model) == (&case.case, &case.model));

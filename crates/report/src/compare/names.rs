@@ -2,7 +2,7 @@
 
 use crate::Subject;
 use crate::results::Results;
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ pub struct RowName {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<usize>,
     /// What the case of the experiment varies.
-    #[serde(skip_serializing_if = "Case::is_empty")]
-    pub case: Case,
+    #[serde(skip_serializing_if = "CaseKeys::is_empty")]
+    pub case: CaseKeys,
     /// Method id.
     pub method: String,
     /// What of the ensemble.

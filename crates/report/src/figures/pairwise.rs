@@ -6,7 +6,7 @@ use crate::results::PairwiseLine;
 use crate::spread::summary;
 use crate::telling::Telling;
 use basin_metrics::stats::Summary;
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 
 /// Mean and deviation over pairs and seeds at one position.
 type Spread = (f64, Summary);
@@ -16,7 +16,7 @@ const MOST_GROUPS: usize = 4;
 
 /// One figure per network and case that has a line to draw.
 pub(super) fn figures(telling: &Telling<'_>, like: &str) -> Vec<Figure> {
-    let mut groups: Vec<(&str, &Case)> = Vec::new();
+    let mut groups: Vec<(&str, &CaseKeys)> = Vec::new();
     for line in &telling.results.pairwise {
         let key = (line.model.as_str(), &line.case);
         if !groups.contains(&key) {
@@ -30,7 +30,7 @@ pub(super) fn figures(telling: &Telling<'_>, like: &str) -> Vec<Figure> {
     groups.into_iter().filter_map(|key| figure(telling, like, key, several)).collect()
 }
 
-fn figure(telling: &Telling<'_>, like: &str, key: (&str, &Case), several: bool) -> Option<Figure> {
+fn figure(telling: &Telling<'_>, like: &str, key: (&str, &CaseKeys), several: bool) -> Option<Figure> {
     let here = |line: &&PairwiseLine| (line.model.as_str(), &line.case) == key;
     let lines: Vec<&PairwiseLine> = telling.results.pairwise.iter().filter(here).collect();
     let methods = telling.inks(lines.iter().map(|line| line.method.as_str()));

@@ -5,7 +5,7 @@ use crate::Ensemble;
 use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, legend};
 use crate::telling::Telling;
 use basin_metrics::Metric;
-use basin_papers::{Case, Level};
+use basin_papers::{CaseKeys, Level};
 use std::collections::BTreeSet;
 
 /// What is plotted against what, and what is said of it.
@@ -45,7 +45,7 @@ fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -
     }
     let first = *group.first()?;
     let (dataset, model, members) = (first.dataset.as_str(), first.model.as_str(), first.members);
-    let cases: BTreeSet<&Case> = group.iter().map(|ensemble| &ensemble.case).collect();
+    let cases: BTreeSet<&CaseKeys> = group.iter().map(|ensemble| &ensemble.case).collect();
     let each = if cases.len() > 1 { "method, case and seed" } else { "method and seed" };
     let methods = telling.inks(group.iter().map(|ensemble| ensemble.method.as_str()));
     let level = |(place, level): (usize, &Level)| {
@@ -187,7 +187,8 @@ mod tests {
     use basin_paper_single_basin::SingleBasin;
 
     fn drawn(points: &[(&str, f64, f64)], case: &[(&str, &str)]) -> (usize, String) {
-        let case: Case = case.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let case: CaseKeys =
+            case.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let ensemble = |&(method, connectivity, accuracy): &(&str, f64, f64)| {
             Ensemble {
                 dataset: "cifar10".into(),

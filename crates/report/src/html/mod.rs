@@ -1,8 +1,8 @@
 //! `report/index.html`: the whole report as one file that needs nothing else, on a phone or a desk, light or dark.
 
 mod answer;
-pub(crate) mod escape;
 mod tables;
+pub(crate) mod text;
 
 use crate::environments_in_words;
 use crate::figures::Figure;
@@ -13,58 +13,73 @@ use crate::results::Results;
 use crate::table::{compared_legend, described_legend};
 use crate::telling::Telling;
 use basin_core::Citation;
-use escape::escaped;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
+use text::Text;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page: the answer and the main figure, then all that they rest on.
 pub(crate) fn page(told: &Told<'_>) -> String {
     let results = told.telling.results;
-    let name = escaped(&results.name);
-    let lede = escaped(&lede(&told.telling));
-    let mut html = format!("{}<h1>{name}</h1>\n<p class=\"lede\">{lede}</p>\n", head(&name));
-    if let Some(differ) = environments_in_words(results) {
-        html += &format!("<p class=\"setup\">{}</p>\n", escaped(&differ));
-    }
     let (main, others) = match told.figures.split_first() {
         Some((main, others)) if main.is_main => (Some(main), others),
         _ => (None, &told.figures[..]),
     };
-    html += &answer::section(told, main.map(figure));
-    html += &told.blocks.iter().map(tables::compared).collect::<String>();
-    html += &figure_section(others);
-    html += &told.blocks.iter().map(tables::described).collect::<String>();
-    html += &legends(told);
-    html += &cost(results);
-    html += &keys("Configuration", &results.config);
-    html += &keys("Environment", &results.environment);
-    html += &references(&told.citations);
-    html + "</main>\n</body>\n</html>\n"
+    let content = html! {
+        h1 { (Text(&results.name)) }
+        p.lede { (Text(lede(&told.telling))) }
+        @if let Some(differ) = environments_in_words(results) { p.setup { (Text(differ)) } }
+        "\n"
+        (answer::section(told, main.map(figure)))
+        @for block in &told.blocks { (tables::compared(block)) }
+        (figure_section(others))
+        @for block in &told.blocks { (tables::described(block)) }
+        (legends(told))
+        (cost(results))
+        (keys("Configuration", &results.config))
+        (keys("Environment", &results.environment))
+        (references(&told.citations))
+    };
+    document(&results.name, &content)
 }
 
-/// The beginning of a page, up to its content. The title is markup already.
-pub(crate) fn head(title: &str) -> String {
+/// A page with a title and its content.
+pub(crate) fn document(title: &str, content: &Markup) -> String {
     let (light, dark) = (custom_properties(false), custom_properties(true));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n\
-         :root{{color-scheme:light dark;{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n\
-         {STYLE}</style>\n</head>\n<body>\n<main>\n"
-    )
+    let style = format!(
+        "\n:root{{color-scheme:light dark;{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}"
+    );
+    let page = html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (Text(title)) }
+                style { (PreEscaped(style)) }
+            }
+            "\n"
+            body { main { (content) } }
+        }
+        "\n"
+    };
+    page.into_string()
 }
 
 /// What columns mean, once for all tables.
-fn legends(told: &Told<'_>) -> String {
-    if told.blocks.is_empty() {
-        return String::new();
-    }
+fn legends(told: &Told<'_>) -> Markup {
     let texts = [compared_legend(&told.blocks), described_legend(&told.blocks)];
-    let paragraphs = texts.iter().filter(|text| !text.is_empty());
-    let paragraphs: String =
-        paragraphs.map(|text| format!("<p class=\"small\">{}</p>\n", escaped(text))).collect();
-    format!("<section>\n<h2>How to read the tables</h2>\n{paragraphs}</section>\n")
+    html! {
+        @if !told.blocks.is_empty() {
+            section {
+                h2 { "How to read the tables" }
+                @for text in texts.iter().filter(|text| !text.is_empty()) { p.small { (Text(text)) } }
+            }
+            "\n"
+        }
+    }
 }
 
 /// What this run is, in one paragraph.
@@ -105,45 +120,55 @@ fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     seen
 }
 
-fn figure_section(figures: &[Figure]) -> String {
-    if figures.is_empty() {
-        return String::new();
+fn figure_section(figures: &[Figure]) -> Markup {
+    html! {
+        @if !figures.is_empty() {
+            section { h2 { "Figures" } div.figures { @for one in figures { (figure(one)) } } }
+            "\n"
+        }
     }
-    let all: String = figures.iter().map(figure).collect();
-    format!("<section>\n<h2>Figures</h2>\n<div class=\"figures\">\n{all}</div>\n</section>\n")
 }
 
-fn figure(figure: &Figure) -> String {
-    let drawing = svg(&figure.scene, Reader::Page);
-    format!("<figure>\n{drawing}<figcaption>{}</figcaption>\n</figure>\n", escaped(&figure.caption))
+fn figure(figure: &Figure) -> Markup {
+    let drawing = PreEscaped(svg(&figure.scene, Reader::Page));
+    html! { figure { (drawing) figcaption { (Text(&figure.caption)) } } "\n" }
 }
 
-fn cost(results: &Results) -> String {
+fn cost(results: &Results) -> Markup {
     let cost = &results.cost;
-    let entries = [
-        ("Epochs trained", fixed(cost.epochs, 1)),
-        ("Images seen", grouped(cost.images)),
-        ("Time, last check of the files", "<a href=\"timing.html\">on their own page</a>".to_owned()),
-    ];
-    let entries: String =
-        entries.iter().map(|(term, value)| format!("<div><dt>{term}</dt><dd>{value}</dd></div>\n")).collect();
-    format!("<section>\n<h2>Cost</h2>\n<dl class=\"cost\">\n{entries}</dl>\n</section>\n")
+    html! {
+        section {
+            h2 { "Cost" }
+            dl.cost {
+                div { dt { "Epochs trained" } dd { (fixed(cost.epochs, 1)) } }
+                div { dt { "Images seen" } dd { (grouped(cost.images)) } }
+                div {
+                    dt { "Time, last check of the files" }
+                    dd { a href="timing.html" { "on their own page" } }
+                }
+            }
+        }
+        "\n"
+    }
 }
 
 /// A JSON value as a table of dotted keys; nothing for an empty one.
-fn keys(title: &str, value: &Value) -> String {
+fn keys(title: &str, value: &Value) -> Markup {
     let mut lines = Vec::new();
     flatten(String::new(), value, &mut lines);
-    if lines.is_empty() {
-        return String::new();
+    html! {
+        @if !lines.is_empty() {
+            section {
+                h2 { (title) }
+                table.keys {
+                    tbody {
+                        @for (key, value) in &lines { tr { td { (Text(key)) } td { (Text(value)) } } "\n" }
+                    }
+                }
+            }
+            "\n"
+        }
     }
-    let row = |(key, value): &(String, String)| {
-        format!("<tr><td>{}</td><td>{}</td></tr>\n", escaped(key), escaped(value))
-    };
-    let rows: String = lines.iter().map(row).collect();
-    format!(
-        "<section>\n<h2>{title}</h2>\n<table class=\"keys\"><tbody>\n{rows}</tbody></table>\n</section>\n"
-    )
 }
 
 /// Lists of plain values stay on one line; objects, and lists of objects, become one line per leaf.
@@ -168,21 +193,28 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn references(citations: &[Citation]) -> String {
-    let item = |citation: &Citation| {
-        let address =
-            if citation.locator.contains('/') { "https://doi.org/" } else { "https://arxiv.org/abs/" };
-        let authors = citation.authors.split(" and ").map(given_name_first).collect::<Vec<_>>().join(", ");
-        format!(
-            "<li>{}. <a href=\"{address}{}\"><cite>{}</cite></a>. {}.</li>\n",
-            escaped(&authors),
-            escaped(citation.locator),
-            escaped(&citation.title.replace('`', "‘").replace('\'', "’")),
-            citation.year
-        )
+fn references(citations: &[Citation]) -> Markup {
+    let authors = |all: &str| all.split(" and ").map(given_name_first).collect::<Vec<_>>().join(", ");
+    let address = |locator: &str| match locator.contains('/') {
+        true => "https://doi.org/",
+        false => "https://arxiv.org/abs/",
     };
-    let items: String = citations.iter().map(item).collect();
-    format!("<section>\n<h2>References</h2>\n<ol class=\"references\">\n{items}</ol>\n</section>\n")
+    html! {
+        section {
+            h2 { "References" }
+            ol.references {
+                @for Citation { authors: all, title, year, locator, .. } in citations {
+                    li {
+                        (Text(authors(all))) ". "
+                        a href={ (address(locator)) (locator) } { cite { (Text(title.replace('`', "‘").replace('\'', "’"))) } }
+                        ". " (year) "."
+                    }
+                    "\n"
+                }
+            }
+        }
+        "\n"
+    }
 }
 
 /// `Lion, Kai` as `Kai Lion`.

@@ -1,115 +1,139 @@
 //! The two tables of a block as HTML. On a phone each line of the first becomes a small card (see `page.css`).
 
-use super::escape::escaped;
+use super::text::Text;
 use crate::markdown::quality_cell;
 use crate::number::MISSING;
 use crate::plot::Ink;
-use crate::table::{Block, DescribedRow, Line, Section};
+use crate::table::{Block, Line, Section};
+use maud::{Markup, html};
 
 /// Our numbers, beside the paper's where it has any.
-pub(super) fn compared(block: &Block) -> String {
-    let mut html = format!(
-        "<section>\n<h2>{}</h2>\n<p class=\"setup\">{}</p>\n",
-        escaped(&block.title()),
-        escaped(&block.setup)
-    );
-    html += &block.sections.iter().map(section).collect::<String>();
-    html += "<ul class=\"notes\">\n";
-    for (i, note) in block.footnotes.iter().enumerate() {
-        html += &format!("<li><sup>{}</sup> {}</li>\n", i + 1, escaped(note));
+pub(super) fn compared(block: &Block) -> Markup {
+    html! {
+        section {
+            h2 { (Text(block.title())) }
+            p.setup { (Text(&block.setup)) }
+            @for one in &block.sections { (section(one)) }
+            ul.notes {
+                @for (i, note) in block.footnotes.iter().enumerate() {
+                    li { sup { (i + 1) } " " (Text(note)) }
+                }
+                li { (Text(&block.seeds)) }
+            }
+            (sources(block))
+        }
+        "\n"
     }
-    html += &format!("<li>{}</li>\n</ul>\n", escaped(&block.seeds));
-    html + &sources(block) + "</section>\n"
 }
 
-fn section(section: &Section) -> String {
+fn section(section: &Section) -> Markup {
     let compared = section.compared();
     let (class, heads): (&str, &[&str]) = match compared {
         true => ("compared", &["Method", "Paper", "Ours (seeds)", "Difference [95 %]"]),
         false => ("alone", &["Method", "Ours (seeds)"]),
     };
-    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
-    let verdict = if compared { "<th scope=\"col\" class=\"word\"></th>" } else { "" };
-    let lines: String = section.lines.iter().map(|line| compared_line(line, compared)).collect();
-    format!(
-        "<table class=\"{class}\">\n<caption>{}</caption>\n<thead><tr>{heads}{verdict}</tr></thead>\n\
-         <tbody>\n{lines}</tbody>\n</table>\n",
-        escaped(&section.title)
-    )
+    html! {
+        table class=(class) {
+            caption { (Text(&section.title)) }
+            thead {
+                tr {
+                    @for head in heads { th scope="col" { (head) } }
+                    @if compared { th.word scope="col" {} }
+                }
+            }
+            tbody { @for line in &section.lines { (compared_line(line, compared)) "\n" } }
+        }
+    }
 }
 
 /// The folders that each row's numbers come from, relative to the page.
-fn sources(block: &Block) -> String {
-    if block.sources.is_empty() {
-        return String::new();
+fn sources(block: &Block) -> Markup {
+    let name = |folder: &str| folder.rsplit('/').next().unwrap_or_default().to_owned();
+    html! {
+        @if !block.sources.is_empty() {
+            details {
+                summary { "Where each number comes from" }
+                ul {
+                    @for (method, seed, folders) in &block.sources {
+                        li {
+                            (Text(method)) ", seed " (seed) ": "
+                            @for (i, folder) in folders.iter().enumerate() {
+                                @if i > 0 { ", " }
+                                a href={ "../" (Text(folder)) "/" } { (Text(name(folder))) }
+                            }
+                        }
+                        "\n"
+                    }
+                }
+            }
+        }
     }
-    let link = |folder: &String| {
-        let (folder, name) = (escaped(folder), escaped(folder.rsplit('/').next().unwrap_or(folder)));
-        format!("<a href=\"../{folder}/\">{name}</a>")
-    };
-    let row = |(method, seed, folders): &(String, u64, Vec<String>)| {
-        let links: Vec<String> = folders.iter().map(link).collect();
-        format!("<li>{}, seed {seed}: {}</li>\n", escaped(method), links.join(", "))
-    };
-    let rows: String = block.sources.iter().map(row).collect();
-    format!("<details><summary>Where each number comes from</summary>\n<ul>\n{rows}</ul>\n</details>\n")
 }
 
-fn compared_line(line: &Line, compared: bool) -> String {
-    let (heading, ours) = (heading(&line.name, line.ink), apart(&line.ours_cell()));
-    if !compared {
-        return format!("<tr>{heading}<td>{ours}</td></tr>\n");
-    }
-    let mark = line.mark.map_or_else(String::new, |number| format!("<sup>{number}</sup>"));
+fn compared_line(line: &Line, compared: bool) -> Markup {
     let paper = Line { mark: None, ..line.clone() }.paper_cell();
     // A word that is only a dash would say nothing on a card.
     let verdict = Some(line.verdict_cell()).filter(|word| *word != MISSING).unwrap_or("");
-    format!(
-        "<tr>{heading}<td data-label=\"Paper\">{paper}{mark}</td><td data-label=\"Ours (seeds)\">{ours}</td>\
-         <td data-label=\"Difference [95 %]\">{}</td><td class=\"word\">{verdict}</td></tr>\n",
-        apart(&line.difference_cell()),
-    )
+    html! {
+        tr {
+            (heading(&line.name, line.ink))
+            @if compared {
+                td data-label="Paper" { (paper) @if let Some(mark) = line.mark { sup { (mark) } } }
+                td data-label="Ours (seeds)" { (apart(&line.ours_cell())) }
+                td data-label="Difference [95 %]" { (apart(&line.difference_cell())) }
+                td.word { (verdict) }
+            } @else {
+                td { (apart(&line.ours_cell())) }
+            }
+        }
+    }
 }
 
 /// Keeps the bracket or deviation after a number in one piece, so that a narrow cell breaks before it.
-fn apart(cell: &str) -> String {
-    match cell.find(['[', '(']).or_else(|| cell.find('±')) {
-        Some(at) => format!("{} <span class=\"bracket\">{}</span>", cell[..at].trim_end(), &cell[at..]),
-        None => cell.to_owned(),
-    }
+fn apart(cell: &str) -> Markup {
+    let (number, bracket) = match cell.find(['[', '(']).or_else(|| cell.find('±')) {
+        Some(at) => (cell[..at].trim_end(), Some(&cell[at..])),
+        None => (cell, None),
+    };
+    html! { (number) @if let Some(bracket) = bracket { " " span.bracket { (bracket) } } }
 }
 
 /// What is not compared with the paper; nothing where none of it was measured.
-pub(super) fn described(block: &Block) -> String {
+pub(super) fn described(block: &Block) -> Markup {
     let table = &block.described;
-    if table.columns.is_empty() {
-        return String::new();
+    html! {
+        @if !table.columns.is_empty() {
+            section {
+                h2 { (table.title) }
+                div.scroll tabindex="0" role="region" aria-label=(table.title) {
+                    table.narrow {
+                        caption { (Text(block.title())) }
+                        thead {
+                            tr {
+                                th scope="col" { "Method" }
+                                @for metric in &table.columns { th scope="col" { (metric.head) } }
+                            }
+                        }
+                        tbody {
+                            @for row in &table.rows {
+                                tr {
+                                    (heading(&row.name, row.ink))
+                                    @for cell in &row.cells { td { (apart(&quality_cell(cell))) } }
+                                }
+                                "\n"
+                            }
+                        }
+                    }
+                }
+            }
+            "\n"
+        }
     }
-    let names: String = table
-        .columns
-        .iter()
-        .map(|metric| format!("<th scope=\"col\">{}</th>", escaped(metric.head)))
-        .collect();
-    let line = |row: &DescribedRow| {
-        let cells: String =
-            row.cells.iter().map(|cell| format!("<td>{}</td>", apart(&quality_cell(cell)))).collect();
-        format!("<tr>{}{cells}</tr>\n", heading(&row.name, row.ink))
-    };
-    let lines: String = table.rows.iter().map(line).collect();
-    format!(
-        "<section>\n<h2>{0}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"{0}\">\n<table class=\"narrow\">\n<caption>{1}</caption>\n\
-         <thead><tr><th scope=\"col\">Method</th>{names}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>\n</div>\n\
-         </section>\n",
-        escaped(table.title),
-        escaped(&block.title())
-    )
 }
 
 /// A method's name with its colour.
-fn heading(name: &str, ink: Ink) -> String {
-    let (property, name) = (ink.property(), escaped(name));
-    format!(
-        "<th scope=\"row\"><span class=\"swatch\" style=\"background:var({property})\"></span>{name}</th>"
-    )
+fn heading(name: &str, ink: Ink) -> Markup {
+    html! {
+        th scope="row" { span.swatch style={ "background:var(" (ink.property()) ")" } {} (Text(name)) }
+    }
 }

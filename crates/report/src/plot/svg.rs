@@ -3,7 +3,7 @@
 use super::font::outlines;
 use super::palette::{Ink, Marker};
 use super::scene::{Anchor, Dash, Mark, Scene};
-use crate::html::escape::escaped;
+use crate::html::text::escaped;
 
 /// Who reads the SVG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::Subject;
 use crate::compare::{Comparison, Estimate, RowName};
 use crate::number::{MISSING, fixed, shown, signed};
 use basin_metrics::Metric;
-use basin_papers::{Case, Paper};
+use basin_papers::{CaseKeys, Paper};
 use serde_json::Value;
 
 /// Stands behind a difference of two intervals that do not overlap.
@@ -112,7 +112,7 @@ fn words(name: &RowName) -> String {
     parts.collect::<Vec<_>>().join(" · ")
 }
 
-fn in_case(case: &Case) -> String {
+fn in_case(case: &CaseKeys) -> String {
     let keys: Vec<String> = case.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     if keys.is_empty() { String::new() } else { format!(" where {}", keys.join(", ")) }
 }

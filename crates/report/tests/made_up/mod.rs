@@ -1,7 +1,7 @@
 //! Invented results of the shape a real run has, with known answers.
 
 use basin_core::{Rng, SeedTree};
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use basin_report::{Cost, Ensemble, PairwiseLine, Results, Subject, TrainingCurve, TrainingPoint};
 use serde_json::json;
 
@@ -52,7 +52,7 @@ fn row(
     rng: &mut Rng,
 ) -> Ensemble {
     let names = Ensemble {
-        case: Case::new(),
+        case: CaseKeys::new(),
         sources: vec!["nodes/s0-measure-deep.0123abcd".into(), "nodes/s0-deep-1.89ab4567".into()],
         dataset: dataset.into(),
         model: "resnet20".into(),
@@ -110,7 +110,7 @@ fn lines(seed: u64, (method, _, _, q): (&str, f64, f64, f64), rng: &mut Rng) -> 
         let depth = 1.05 * q * (1.0 + 0.05 * noise(rng));
         let q = alphas.iter().map(|a| depth * (1.0 - (2.0 * a - 1.0).abs().powi(3))).collect();
         PairwiseLine {
-            case: Case::new(),
+            case: CaseKeys::new(),
             model: "resnet20".into(),
             method: method.into(),
             seed,

@@ -2,13 +2,13 @@
 
 use crate::{row, small, text};
 use basin_paper_single_basin::SingleBasin;
-use basin_papers::Case;
+use basin_papers::CaseKeys;
 use basin_report::{Ensemble, Results, render, terminal_table};
 
 /// What a case varies.
 type Keys<'a> = &'a [(&'a str, &'a str)];
 
-fn case(keys: Keys<'_>) -> Case {
+fn case(keys: Keys<'_>) -> CaseKeys {
     keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 

@@ -31,7 +31,7 @@ enum Stage {
 
 impl Handout {
     /// The nodes of a plan that are not done.
-    pub(super) fn of(plan: &Plan, done: &[bool]) -> Self {
+    pub(super) fn from_plan(plan: &Plan, done: &[bool]) -> Self {
         Self::new(plan.nodes.iter().map(|node| (node.passes, node.inputs())).unzip(), done)
     }
 

@@ -14,10 +14,10 @@ use crate::history::Event;
 use crate::interrupt::Interrupt;
 use crate::plan::{NodeIndex, Plan, PlannedNode};
 use crate::progress::Progress;
-use crate::{Experiment, Study, exit};
+use crate::{Case, Study, exit};
 use anyhow::{Context, Result};
 use basin_core::{Digest, Params, Record, TensorFile};
-use basin_store::{NodeDir, NodeStatus, RunDir, StoreError};
+use basin_store::{NodeDir, RunDir, StoreError};
 use handout::Handout;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -44,7 +44,7 @@ impl<'a> Executor<'a> {
     }
 
     /// The case whose settings make a node.
-    pub(crate) fn experiment(&self, node: &PlannedNode) -> &'a Experiment {
+    pub(crate) fn case(&self, node: &PlannedNode) -> &'a Case {
         &self.study.cases[node.case]
     }
 
@@ -53,42 +53,26 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// When the name cannot be a directory's.
     pub fn dir(&self, node: &PlannedNode) -> Result<NodeDir> {
-        Ok(self.run.node(&format!("s{}-{}", node.seed, node.name), &node.key.short())?)
+        node.dir(self.run)
     }
 
-    /// Which nodes are done, in the plan's order, as far as their seals and the sizes of their files tell. What the files hold
-    /// is checked whenever one is read.
-    ///
-    /// # Errors
-    /// [`exit::Damaged`] with every node that was finished and is no longer what it was: it is not computed again unasked.
-    pub fn done(&self) -> Result<Vec<bool>> {
-        let (mut done, mut nodes) = (Vec::with_capacity(self.plan.nodes.len()), Vec::new());
-        for node in &self.plan.nodes {
-            let dir = self.dir(node)?;
-            let status = dir.status()?;
-            done.push(status == NodeStatus::Done);
-            if let NodeStatus::Damaged { why } = status {
-                nodes.push(format!("{}: {why}", dir.name()));
-            }
-        }
-        match nodes.is_empty() {
-            true => Ok(done),
-            false => Err(exit::Damaged { run: self.run.path().to_owned(), nodes }.into()),
-        }
-    }
-
-    /// Carries out every node that is not done, inputs first, up to `concurrent` of them side by side; on a device each
+    /// Carries out every node that is not done yet, inputs first, up to `concurrent` of them side by side; on a device each
     /// of these on a queue of its own. What a node's files hold does not depend on what is worked on beside it.
     ///
     /// # Errors
     /// The first failure; the others then keep what they have and stop. What was finished stays finished.
-    pub fn run(&self, device: Option<&OnDevice>, concurrent: usize, progress: &Progress) -> Result<()> {
-        let done = self.done()?;
-        for (node, _) in self.plan.nodes.iter().zip(&done).filter(|(_, done)| **done) {
+    pub(crate) fn run(
+        &self,
+        done: &[bool],
+        device: Option<&OnDevice>,
+        concurrent: usize,
+        progress: &Progress,
+    ) -> Result<()> {
+        for (node, _) in self.plan.nodes.iter().zip(done).filter(|(_, done)| **done) {
             // A kill between the seal and the end of the clearing leaves some.
             self.dir(node)?.clear_states()?;
         }
-        let handout = Handout::of(self.plan, &done);
+        let handout = Handout::from_plan(self.plan, done);
         match concurrent.min(handout.left()) {
             0 => Ok(()),
             1 => self.work(&handout, device, progress),
@@ -173,7 +157,7 @@ impl<'a> Executor<'a> {
         let bytes = dir.read_verified(FINAL)?;
         let decoded =
             TensorFile::decode(&bytes).with_context(|| format!("{}/{FINAL}", dir.path().display()))?;
-        Ok(self.experiment(node).network.check(&decoded.params)?)
+        Ok(self.case(node).network.check(&decoded.params)?)
     }
     /// The record of a finished measurement.
     ///

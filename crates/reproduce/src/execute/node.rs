@@ -7,7 +7,7 @@ use crate::environment::Maker;
 use crate::laboratory::Bench;
 use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
-use crate::{Experiment, exit};
+use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{Params, TensorFile};
 use basin_ensemble::{AtStart, Objective, Trajectory};
@@ -42,14 +42,14 @@ impl Executor<'_> {
     ) -> Result<()> {
         dir.write(NODE, self.describe(node).as_bytes())?;
         note_maker(dir, device)?;
-        let experiment = self.experiment(node);
+        let case = self.case(node);
         match &node.work {
             PlannedWork::Init { path } => {
-                let params = experiment.network.init(&experiment.seeds(node.seed).path(path));
+                let params = case.network.init(&case.seeds(node.seed).path(path));
                 self.finish(dir, params, &[])
             }
             PlannedWork::Import { path, content } => {
-                let params = crate::import::params(path, *content, &experiment.network, &mut |note| {
+                let params = crate::import::params(path, *content, &case.network, &mut |note| {
                     progress.line(&format!("note: {note}"));
                 })?;
                 self.finish(dir, params, &[])
@@ -58,12 +58,12 @@ impl Executor<'_> {
                 let begin = |steps, at| progress.begin(&node.name, node.passes, steps, at);
                 let bench = Bench {
                     executor: self,
-                    experiment,
+                    case,
                     dir,
                     device,
                     networks,
                     records,
-                    seeds: experiment.seeds(node.seed).path(path),
+                    seeds: case.seeds(node.seed).path(path),
                     stopped,
                     begin: &begin,
                     say: &|text| progress.line(text),
@@ -76,29 +76,29 @@ impl Executor<'_> {
             PlannedWork::Transform { operation, inputs, path } => {
                 let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
                 let borrowed: Vec<&Params> = inputs.iter().collect();
-                let seed = experiment.seeds(node.seed).path(path);
+                let seed = case.seeds(node.seed).path(path);
                 let result = operation.apply(&borrowed, &seed)?;
                 if let Some(original) = operation.preserves() {
-                    assert_same_function(experiment, device, &inputs[original], &result)?;
+                    assert_same_function(case, device, &inputs[original], &result)?;
                 }
                 self.finish(dir, result, &[])
             }
             PlannedWork::Train { trajectory, from, teachers, start, end } => {
                 let recipe = self.recipe(node, trajectory, teachers, *end)?;
                 let same_trajectory = *start > trajectory.start_epoch;
-                let first = start * experiment.steps_per_epoch(&trajectory.data);
+                let first = start * case.steps_per_epoch(&trajectory.data);
                 let goes_on = same_trajectory || trajectory.moments == AtStart::Continue;
                 let from = From { node: *from, same_trajectory, goes_on };
                 let state = self.start(node, dir, &from, first, progress)?;
-                let per_epoch = experiment.steps_per_epoch(&trajectory.data);
+                let per_epoch = case.steps_per_epoch(&trajectory.data);
                 let steps = (end - start) * per_epoch;
-                let checkpoint = Duration::from_secs_f64(experiment.config.run().checkpoint_seconds);
+                let checkpoint = Duration::from_secs_f64(case.config.run().checkpoint_seconds);
                 let task = progress.begin(&node.name, node.passes, steps, state.step - first);
                 let kept = Instant::now();
                 let mut observer =
                     Observer { executor: self, node, dir, task, first, checkpoint, kept, stopped };
                 let segment = Segment { state, end_epoch: *end };
-                let network = &experiment.network;
+                let network = &case.network;
                 let backend = device::backend(network, device)?;
                 let outcome = basin_train::run(&*backend, network, &recipe, segment, &mut observer)?;
                 match outcome {
@@ -130,8 +130,8 @@ impl Executor<'_> {
         first: u64,
         progress: &Progress,
     ) -> Result<TrainState> {
-        let experiment = self.experiment(node);
-        let layout = experiment.network.layout().shapes();
+        let case = self.case(node);
+        let layout = case.network.layout().shapes();
         match dir.load_state()? {
             Some((_, bytes, notes)) => {
                 notes.iter().for_each(|note| progress.line(note));
@@ -168,9 +168,9 @@ impl Executor<'_> {
         teachers: &[NodeIndex],
         end: u64,
     ) -> Result<Recipe> {
-        let experiment = self.experiment(node);
-        let Experiment { network, augment, normalisation, .. } = experiment;
-        let images = experiment.images(&trajectory.data)?;
+        let case = self.case(node);
+        let Case { network, augment, normalisation, .. } = case;
+        let images = case.images(&trajectory.data)?;
         let taught = |&teacher: &NodeIndex| Ok(Arc::new(Teacher::new(network, &self.params(teacher)?)?));
         let mut teachers = teachers.iter().map(taught).collect::<Result<Vec<_>>>()?;
         let teaching = match &trajectory.objective {
@@ -187,10 +187,10 @@ impl Executor<'_> {
         };
         Ok(Recipe {
             examples: Examples { images, augment: *augment, normalisation: *normalisation },
-            batch: experiment.batch(),
-            optimiser: experiment.optimiser(),
+            batch: case.batch(),
+            optimiser: case.optimiser(),
             schedule: trajectory.schedule.clone(),
-            order: experiment.seeds(node.seed).path(&trajectory.order),
+            order: case.seeds(node.seed).path(&trajectory.order),
             teaching,
             replay: trajectory.objective.replay(),
         })
@@ -222,7 +222,7 @@ impl Executor<'_> {
                 node.objective()
             ),
         };
-        let setting = self.experiment(node).setting(node.seed);
+        let setting = self.case(node).setting(node.seed);
         format!(
             "name = {:?}\nkey = \"{}\"\ninputs = {inputs:?}\n{work}setting = {setting:?}\n",
             node.name, node.key
@@ -265,12 +265,12 @@ struct From {
 /// Invariant: a function-preserving operation preserves the function, on training images (the test split
 /// takes no part in making a network).
 fn assert_same_function(
-    experiment: &Experiment,
+    case: &Case,
     device: Option<&OnDevice>,
     original: &Params,
     result: &Params,
 ) -> Result<()> {
-    let Experiment { network, train, normalisation, .. } = experiment;
+    let Case { network, train, normalisation, .. } = case;
     let images = train.take(PROBE.min(train.len()))?;
     // In full precision, whatever the run's: else rounding would hide what is looked for.
     let exact = device.map(|device| OnDevice { precision: Precision::F32, ..device.clone() });

@@ -2,7 +2,7 @@
 
 use crate::{SIDE, adam, difference, gpu, images, resnet, vit};
 use basin_core::{Params, SeedTree, Simplex};
-use basin_data::DatasetId;
+use basin_data::SYNTHETIC;
 use basin_gpu::Precision;
 use basin_models::Architecture;
 use basin_train::{Backend, Cpu, EvaluateError};
@@ -10,7 +10,7 @@ use basin_train::{Backend, Cpu, EvaluateError};
 #[test]
 fn logits_are_those_of_the_cpu() {
     let set = images();
-    let normalisation = DatasetId::Synthetic10.normalisation();
+    let normalisation = SYNTHETIC.normalisation;
     for net in [resnet(), vit(0.1)] {
         let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
         let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();
@@ -34,7 +34,7 @@ fn logits_are_those_of_the_cpu() {
 fn what_does_not_fit_is_refused_alike_everywhere() {
     let (set, net) = (images(), resnet());
     let wide = Architecture::from_name("resnet20", 0.25).unwrap().build(2 * SIDE, 10).unwrap();
-    let normalisation = DatasetId::Synthetic10.normalisation();
+    let normalisation = SYNTHETIC.normalisation;
     for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
         let refused = backend.evaluator(&wide, &set, &normalisation).err();
         assert!(matches!(refused, Some(EvaluateError::Side { images: 8, network: 16 })), "{refused:?}");
@@ -59,7 +59,7 @@ fn a_speed_is_measured_everywhere_and_leaves_nothing_behind() {
 #[test]
 fn statistics_and_repair_are_those_of_the_cpu() {
     let set = images();
-    let normalisation = DatasetId::Synthetic10.normalisation();
+    let normalisation = SYNTHETIC.normalisation;
     for net in [resnet(), vit(0.1)] {
         let [a, b] = [1, 2].map(|seed| net.init(&SeedTree::root(seed)));
         let lambda = Simplex::new(vec![0.3, 0.7]).unwrap();

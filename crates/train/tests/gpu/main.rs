@@ -6,7 +6,7 @@ mod fusions;
 mod training;
 
 use basin_core::{Params, SeedTree};
-use basin_data::{AugmentConfig, DatasetId, ImageSet, Source, Split};
+use basin_data::{AugmentConfig, ImageSet, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_gpu::emulator::Emulator;
 use basin_gpu::{Precision, Queue};
@@ -45,11 +45,7 @@ fn images() -> Arc<ImageSet> {
 
 fn recipe(optimiser: Optimiser, augment: AugmentConfig) -> Recipe {
     Recipe {
-        examples: Examples {
-            images: images(),
-            augment,
-            normalisation: DatasetId::Synthetic10.normalisation(),
-        },
+        examples: Examples { images: images(), augment, normalisation: SYNTHETIC.normalisation },
         batch: 6,
         optimiser,
         schedule: Arc::new(WarmupCosine { peak: 0.02, epochs: EPOCHS, warmup: 0.1, floor: None }),

@@ -1,15 +1,15 @@
-//! Arrangements from which the searches over many networks begin.
+//! The arrangement from which a search over many networks begins.
 
+use crate::best_permutations::random_permutations;
 use crate::descent::Reuse;
 use crate::matching::matching;
-use crate::solve::random;
 use crate::{MatchingOptions, PermutationSpec, Permutations};
 use basin_core::{Params, SeedTree};
 use std::collections::BTreeMap;
 
 /// Where restart `restart` begins: 0 with all units as they are, 1 with every network matched to the first, the
 /// others in random order. The first network keeps its order. Also tells how many multiplications that took.
-pub(crate) fn start(
+pub(crate) fn first_arrangement(
     spec: &PermutationSpec,
     sizes: &BTreeMap<String, usize>,
     networks: &[&Params],
@@ -28,7 +28,7 @@ pub(crate) fn start(
             work += taken;
             found.permutations
         }
-        _ => random(spec, sizes, &seed.index(network as u64)),
+        _ => random_permutations(spec, sizes, &seed.index(network as u64)),
     };
     let families = networks.iter().enumerate().map(family).collect();
     (families, work)

@@ -1,7 +1,7 @@
 //! A configuration file as a run writes it, `config.resolved.toml`, read back as settings.
 
-use super::preset::plain;
-use super::{ConfigError, FORMAT, Given, Keys};
+use crate::preset::plain;
+use crate::{ConfigError, FORMAT, Given, Keys};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -76,7 +76,7 @@ impl ConfigFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, KEYS};
+    use crate::{Config, KEYS};
     use basin_paper_single_basin::SingleBasin;
     use basin_papers::Paper;
 

@@ -1,21 +1,21 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
-use crate::config::{self, Augment, Config, Data, Train, UpdateRule};
+use crate::config::{self, Augment, Config, DeviceName, Train, UpdateRule};
 use crate::exit::Usage;
+use crate::loading::{Datasets, Splits, too_few_images};
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
-use basin_data::{AugmentConfig, DatasetId, ImageSet, Jitter, Normalisation, Source, Split};
+use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation, Split, View};
 use basin_ensemble::{AfterSplit, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Loaded data and the built network of one configuration.
 #[derive(Clone, Debug)]
-pub struct Experiment {
+pub struct Case {
     /// The configuration.
     pub config: Config,
     /// What of it the paper's experiment varies.
@@ -51,7 +51,7 @@ impl Identity<'_> {
     }
 }
 
-impl Experiment {
+impl Case {
     /// Loads the data and builds the network.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Experiment {
         // Without its images a data set still has their size.
         let (side, classes) = match &splits {
             Some(Splits { train, .. }) => (train.size(), train.classes()),
-            None => (config.data().dataset.image_size(), config.data().dataset.classes()),
+            None => (config.dataset().side, config.dataset().classes),
         };
         let network = config.network(side, classes);
         let network = network.map_err(|error| {
@@ -123,10 +123,12 @@ impl Experiment {
                 Split::Train => self.train_digest,
                 Split::Test => self.test_digest,
             };
-            match data.part {
+            let part = match data.part {
                 Part::Whole => whole.to_string(),
                 Part::First(n) => format!("first {n} of {whole}"),
-            }
+                Part::Share { index, of, seed } => format!("share {index} of {of} by seed {seed} of {whole}"),
+            };
+            data.view.iter().fold(part, |part, view| format!("{part} seen {view}"))
         });
         Identity { training: self.setting(seed), measuring, images }
     }
@@ -134,17 +136,34 @@ impl Experiment {
     /// Whether there are the images of a reference.
     ///
     /// # Errors
-    /// As [`Experiment::images`].
+    /// As [`Case::images`].
     pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
         if let Some(set) = &data.set {
             return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
         }
-        let there = self.count(&DataRef { part: Part::Whole, ..data.clone() });
-        match data.part {
+        if let Some(view) = data.view.as_ref().filter(|view| View::named(view).is_none()) {
+            let known: Vec<&str> = View::ALL.iter().map(|view| view.name).collect();
+            return Err(Usage(format!("no view {view}, expected one of {}", known.join(", "))).into());
+        }
+        let there = self.whole(data.split).len();
+        let refused = match data.part {
             Part::First(n) if n == 0 || n > there => {
-                Err(Usage(format!("the first {n} of {there} images, expected 1 to {there}")).into())
+                format!("the first {n} of {there} images, expected 1 to {there}")
             }
-            _ => Ok(()),
+            Part::Share { index, of, .. } if index >= of || self.count(data) == 0 => {
+                format!(
+                    "share {index} of {of} of {there} images, expected one of 0 to {of} with an image of a class"
+                )
+            }
+            _ => return Ok(()),
+        };
+        Err(Usage(refused).into())
+    }
+
+    fn whole(&self, split: Split) -> &Arc<ImageSet> {
+        match split {
+            Split::Train => &self.train,
+            Split::Test => &self.test,
         }
     }
 
@@ -154,22 +173,25 @@ impl Experiment {
     /// When there are not as many.
     pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
         self.check_images(data)?;
-        let whole = match data.split {
-            Split::Train => &self.train,
-            Split::Test => &self.test,
-        };
-        Ok(match data.part {
+        let whole = self.whole(data.split);
+        let part = match data.part {
             Part::First(n) if n != whole.len() => Arc::new(whole.take(n)?),
+            Part::Share { index, of, seed } => Arc::new(basin_data::share(whole, index, of, seed)?),
             _ => whole.clone(),
+        };
+        Ok(match data.view.as_ref().and_then(|view| View::named(view)) {
+            Some(view) => Arc::new((view.apply)(&part)?),
+            None => part,
         })
     }
 
     /// Number of images of a reference.
     pub fn count(&self, data: &DataRef) -> usize {
-        match (&data.part, data.split) {
-            (Part::First(n), _) => *n,
-            (Part::Whole, Split::Train) => self.train.len(),
-            (Part::Whole, Split::Test) => self.test.len(),
+        let whole = self.whole(data.split);
+        match data.part {
+            Part::Whole => whole.len(),
+            Part::First(n) => n,
+            Part::Share { of, .. } => basin_data::share_len(whole.labels(), whole.classes(), of),
         }
     }
 
@@ -196,6 +218,11 @@ impl Experiment {
     /// Steps of one epoch over these images.
     pub fn steps_per_epoch(&self, data: &DataRef) -> u64 {
         (self.count(data) / self.batch().max(1)) as u64
+    }
+
+    /// Whether it is trained and measured on a GPU, here or where it is meant to run.
+    pub(crate) fn on_device(&self) -> bool {
+        self.config.run().device == DeviceName::Cuda
     }
 
     /// Images per step.
@@ -246,139 +273,6 @@ fn foreign(network: &Network) -> String {
             format!("run by candle, layout {seen}\n")
         }
     }
-}
-
-/// The two splits of a data set.
-#[derive(Clone, Debug)]
-struct Splits {
-    train: Arc<ImageSet>,
-    train_digest: Digest,
-    test: Arc<ImageSet>,
-    test_digest: Digest,
-}
-
-/// Data sets that were loaded, so that the cases of a study share them.
-#[derive(Debug, Default)]
-pub(crate) struct Datasets {
-    loaded: BTreeMap<String, Splits>,
-    /// Whether blank images may stand in for a data set without a folder.
-    may_be_blank: bool,
-    /// Whether they did.
-    pub(crate) blank: bool,
-    /// In what the loaded sets are not the published ones.
-    pub(crate) notes: Vec<String>,
-}
-
-impl Datasets {
-    /// Takes blank images of the official number for a data set without a folder.
-    pub(crate) fn or_blank() -> Self {
-        Self { may_be_blank: true, ..Self::default() }
-    }
-
-    fn load(&mut self, config: &Config) -> Result<Splits> {
-        let (source, data) = (source(config), config.data());
-        let dataset = data.dataset;
-        let key = format!("{source:?} {} {} {}", data.train_images, data.test_images, data.halved);
-        if let Some(splits) = self.loaded.get(&key) {
-            return Ok(splits.clone());
-        }
-        let blank =
-            self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
-        self.blank |= blank;
-        let notes = &mut self.notes;
-        let mut load = |split| -> Result<ImageSet> {
-            match dataset.official_images(split).filter(|_| blank) {
-                Some(n) => limited(config, split, blank_images(dataset, n)?),
-                None => images(config, &source, split, &mut |note| notes.push(note.to_owned())),
-            }
-        };
-        let (train, test) = (load(Split::Train)?, load(Split::Test)?);
-        let of = |set: &ImageSet| if blank { digest([&b"blank"[..]]) } else { set.digest() };
-        let (train_digest, test_digest) = (of(&train), of(&test));
-        let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
-        self.loaded.insert(key, splits.clone());
-        Ok(splits)
-    }
-}
-
-/// As many black images of the first class.
-fn blank_images(dataset: DatasetId, n: usize) -> Result<ImageSet> {
-    let size = dataset.image_size();
-    Ok(ImageSet::new(size, dataset.classes(), vec![0; n * size * size * 3], vec![0; n])?)
-}
-
-/// The key that limits the images of a split.
-pub(crate) fn limit(split: Split) -> &'static str {
-    match split {
-        Split::Train => "data.train_images",
-        Split::Test => "data.test_images",
-    }
-}
-
-/// As many of the first images as the configuration takes.
-fn limited(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
-    let Data { train_images, test_images, .. } = *config.data();
-    let images = match split {
-        Split::Train => train_images,
-        Split::Test => test_images,
-    };
-    match images {
-        0 => Ok(set),
-        n if n > set.len() => Err(too_many(limit(split), n, set.len()).into()),
-        n => Ok(set.take(n)?),
-    }
-}
-
-/// One part of the configured data set, as many images of it as configured, at the configured size. Where it is not the
-/// published set, that is said.
-pub(crate) fn images(
-    config: &Config,
-    source: &Source,
-    split: Split,
-    say: &mut dyn FnMut(&str),
-) -> Result<ImageSet> {
-    let set = limited(config, split, source.load_and_tell(split, say)?)?;
-    Ok(if config.data().halved { set.halved()? } else { set })
-}
-
-/// Where the configured data set comes from.
-pub(crate) fn source(config: &Config) -> Source {
-    let data = config.data();
-    let standard = Source::synthetic(data.seed);
-    let count = |asked, standard| if asked == 0 { standard } else { asked };
-    Source {
-        dataset: data.dataset,
-        dir: Some(data.dir.as_str()).filter(|dir| !dir.is_empty()).map(Into::into),
-        train_images: count(data.train_images, standard.train_images),
-        test_images: count(data.test_images, standard.test_images),
-        ..standard
-    }
-}
-
-/// What asks for more images than there are.
-fn too_few_images(config: &Config, train: usize, test: usize) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let (batch, metrics) = (config.train().batch, config.metrics());
-    if batch > train {
-        let error = basin_train::TrainError::Batch { batch, images: train };
-        problems.push(Problem::new(&["train.batch", "data."], error));
-    }
-    if metrics.connectivity_images > test {
-        let error = too_many("metrics.connectivity_images", metrics.connectivity_images, test);
-        problems.push(Problem::new(&["metrics.connectivity_images", "data."], error));
-    }
-    if metrics.repair_images > train {
-        let found = metrics.repair_images;
-        let text = format!(
-            "metrics.repair_images is {found}, expected at most {train}, the training images there are"
-        );
-        problems.push(Problem::new(&["metrics.repair_images", "data."], Usage(text)));
-    }
-    problems
-}
-
-fn too_many(key: &str, found: usize, there: usize) -> Usage {
-    Usage(format!("{key} is {found}, expected at most {there}, the images there are; 0 takes them all"))
 }
 
 fn augment(config: &Config) -> AugmentConfig {

@@ -1,11 +1,11 @@
 //! Coordinate ascent of the joint objective: match one network at a time to the mean of all others.
 
 use crate::descent::Reuse;
-use crate::many::{all_arranged, joint_objective, moved};
+use crate::first_arrangement::first_arrangement;
 use crate::matching::matching;
+use crate::multi_matching::{all_arranged, joint_objective, moved};
 use crate::restarts::{arranged, composed};
 use crate::searches::Searches;
-use crate::starts::start;
 use crate::{MatchingOptions, MultiMatching, PermutationSpec, Permutations};
 use basin_core::{Params, Simplex};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ fn best_of_all(
     let mut best: Option<(f64, MultiMatching, Vec<Params>)> = None;
     let mut searches = Searches::of(options);
     while searches.another() {
-        let (families, work) = start(spec, sizes, networks, &options.seed, searches.made());
+        let (families, work) = first_arrangement(spec, sizes, networks, &options.seed, searches.made());
         let mut search = Search::new(spec, networks, families, work);
         let (objective_history, converged) = search.run(free, options);
         let reached = joint_objective(spec, &search.aligned);

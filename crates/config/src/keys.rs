@@ -1,7 +1,7 @@
 //! What a key is: its spellings, its default, what it accepts, and its words.
 
-use super::Value;
-use super::value::Range;
+use crate::Value;
+use crate::value::Range;
 
 /// One key of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,14 +38,14 @@ impl Key {
     }
 
     /// With these words instead of those that it accepted.
-    pub(super) fn one_of(self, words: Vec<&'static str>) -> Self {
+    pub(crate) fn one_of(self, words: Vec<&'static str>) -> Self {
         Self { range: Range::OneOf(words.into()), ..self }
     }
 
     /// The default value.
     ///
     /// # Panics
-    /// Never for a key that stands in [`Keys`](super::Keys), which refuses others.
+    /// Never for a key that stands in [`Keys`](crate::Keys), which refuses others.
     pub fn default(&self) -> Value {
         self.range.parse(self.default).expect("defaults lie in their ranges")
     }
@@ -55,29 +55,29 @@ impl Key {
         self.range.describe()
     }
 
-    pub(super) fn parse(&self, text: &str) -> Result<Value, String> {
+    pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         self.range.parse(text).map_err(|expected| format!("  {} is {text}, expected {expected}", self.name))
     }
 
     /// The part of the name behind the section.
-    pub(super) fn last(&self) -> &'static str {
+    pub(crate) fn last(&self) -> &'static str {
         self.name.rsplit_once('.').map_or(self.name, |(_, last)| last)
     }
 
     /// The part of the name before it.
-    pub(super) fn section(&self) -> &'static str {
+    pub(crate) fn section(&self) -> &'static str {
         self.name.rsplit_once('.').map_or("", |(section, _)| section)
     }
 
     /// Edit distance from the nearest of the key's spellings: in full, by its last part, by its alias.
-    pub(super) fn distance(&self, name: &str) -> usize {
+    pub(crate) fn distance(&self, name: &str) -> usize {
         let spellings = [Some(self.name), Some(self.last()), self.alias].into_iter().flatten();
         spellings.map(|known| strsim::levenshtein(known, name)).min().unwrap_or(0)
     }
 
     /// Values at the ends of what it accepts, as one types them.
     #[cfg(test)]
-    pub(super) fn extremes(&self) -> Vec<String> {
+    pub(crate) fn extremes(&self) -> Vec<String> {
         match &self.range {
             &Range::Int(low, high) => vec![low.to_string(), high.to_string()],
             &Range::Float(low, low_in, high, high_in) => {
@@ -91,7 +91,7 @@ impl Key {
     }
 
     /// What is wrong with the key itself, if anything.
-    pub(super) fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         let plain = |part: &str| {
             !part.is_empty()
                 && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))

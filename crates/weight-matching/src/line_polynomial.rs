@@ -3,7 +3,7 @@
 /// A sum of homogeneous polynomials in (1 − t) and t: entry m of a list of n + 1 is the coefficient of
 /// (1 − t)ⁿ⁻ᵐ tᵐ.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct LinePolynomial {
     parts: Vec<Vec<f64>>,
 }
 
@@ -12,7 +12,7 @@ const INTERVALS: usize = 64;
 /// Steps of the golden section, which shrink an interval by 0.618 each, to 1e-11.
 const SECTIONS: usize = 44;
 
-impl Line {
+impl LinePolynomial {
     /// Adds a polynomial of degree `coefficients.len() - 1`.
     pub(crate) fn add(&mut self, coefficients: &[f64]) {
         match self.parts.iter_mut().find(|part| part.len() == coefficients.len()) {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn maxima_inside_and_at_the_ends_are_found() {
         // 4 t (1 − t), largest in the middle.
-        let mut line = Line::default();
+        let mut line = LinePolynomial::default();
         line.add(&[0.0, 4.0, 0.0]);
         let (t, gained) = line.maximise();
         assert!((t - 0.5).abs() < 1e-6 && (gained - 1.0).abs() < 1e-12, "{t} {gained}");
@@ -74,6 +74,6 @@ mod tests {
         assert_eq!(line.maximise(), (1.0, 9.0));
         line.add(&[0.0, -30.0]);
         assert_eq!(line.maximise(), (0.0, 0.0));
-        assert_eq!(Line::default().maximise(), (0.0, 0.0));
+        assert_eq!(LinePolynomial::default().maximise(), (0.0, 0.0));
     }
 }

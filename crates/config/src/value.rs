@@ -72,7 +72,7 @@ impl Range {
     }
 
     /// Reads a value, or says what was expected.
-    pub(super) fn parse(&self, text: &str) -> Result<Value, String> {
+    pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let items = || text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>();
         let distinct = |items: &[String]| items.iter().enumerate().all(|(i, a)| !items[..i].contains(a));
         let value = match self {
@@ -109,7 +109,7 @@ impl Range {
     }
 
     /// The range in words.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             &Self::Int(low, high) if high >= i64::MAX as u64 => format!("a whole number ≥ {low}"),
             &Self::Int(low, high) => format!("a whole number in {low} to {high}"),

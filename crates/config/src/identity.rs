@@ -3,19 +3,19 @@
 //! What a method takes enters through its recipe, not here. What is off leaves no mark, so that a new mechanism does not
 //! rename earlier work.
 
-use super::{Config, UpdateRule, Value};
+use crate::{Config, UpdateRule, Value};
 use basin_core::Digest;
 use basin_gpu::Precision;
 
 impl Config {
     /// The identity of training on the training images with this digest.
-    pub(crate) fn training_identity(&self, images: Digest) -> String {
+    pub fn training_identity(&self, images: Digest) -> String {
         let mut text = "basin training 2\n".to_owned();
         for (key, value) in self.always() {
             text += &format!("{key}={}\n", value.toml());
         }
         text += &format!("train set {images}\n");
-        let (data, model, train, run) = (self.data(), self.model(), self.train(), self.run());
+        let (model, train, run) = (self.model(), self.train(), self.run());
         if train.clip_norm > 0.0 {
             text += &format!("clip norm {:?}\n", train.clip_norm);
         }
@@ -38,7 +38,7 @@ impl Config {
             text += &format!("precision {}\n", run.precision.name());
         }
         let normalisation = self.normalisation();
-        if normalisation != data.dataset.normalisation() {
+        if normalisation != self.dataset().normalisation {
             text += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
         }
         text
@@ -57,7 +57,7 @@ impl Config {
             ("augment.saturation", Value::Float(augment.saturation)),
             ("augment.zoom_high", Value::Float(augment.zoom_high)),
             ("augment.zoom_low", Value::Float(augment.zoom_low)),
-            ("data.dataset", Value::Text(data.dataset.to_string())),
+            ("data.dataset", Value::Text(data.dataset.clone())),
             ("data.seed", Value::Int(data.seed)),
             ("data.train_images", Value::Int(data.train_images as u64)),
             ("model.name", Value::Text(model.name.clone())),
@@ -71,8 +71,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KEYS, Keys};
     use super::*;
+    use crate::{KEYS, Keys};
 
     fn identity(settings: &[(&str, &str)]) -> String {
         let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -81,7 +81,7 @@ mod tests {
     }
 
     /// Another value than the default, near it where ends of ranges depend on each other.
-    fn another(key: &super::super::Key) -> String {
+    fn another(key: &crate::Key) -> String {
         match key.name {
             "augment.zoom_low" => "0.9".into(),
             "augment.zoom_high" => "1.1".into(),

@@ -62,7 +62,7 @@ fn short_misspellings_find_their_key() {
 
 #[test]
 fn data_sets_are_those_that_can_be_loaded() {
-    let known: Vec<String> = basin_data::DatasetId::ALL.iter().map(ToString::to_string).collect();
+    let known = basin_data::Dataset::BUILT_IN.map(|dataset| dataset.name);
     let keys = Keys::default();
     let key = keys.find("data.dataset").unwrap();
     assert_eq!(key.allowed(), format!("one of {}", known.join(", ")));

@@ -4,8 +4,9 @@
 //! range, part of `config.resolved.toml`, of `results.json` and of the report. What a method reads reaches the names of
 //! nodes as it does for built-in methods: through the recipe, so that nodes which do not depend on a value share work.
 
-use super::{KEYS, Key};
 use crate::networks::{self, NetworkEntry};
+use crate::{KEYS, Key};
+use basin_data::Dataset;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,22 +15,31 @@ use std::sync::Arc;
 pub struct Keys {
     all: Arc<[Key]>,
     networks: Arc<[NetworkEntry]>,
+    datasets: Arc<[&'static Dataset]>,
 }
 
 impl Default for Keys {
     /// The built-in ones.
     fn default() -> Self {
-        Self { all: KEYS.as_slice().into(), networks: networks::built_in().into() }
+        Self {
+            all: KEYS.as_slice().into(),
+            networks: networks::built_in().into(),
+            datasets: Dataset::BUILT_IN.into(),
+        }
     }
 }
 
 impl Keys {
-    /// The built-in keys and more, and the networks that `model.name` may name.
+    /// The built-in keys and more, and the networks and data sets that `model.name` and `data.dataset` may name.
     ///
     /// # Errors
     /// What is wrong with the new ones, a line each: a name that is taken or malformed, a default outside of its range,
     /// no doc or unit.
-    pub fn with(more: &[Key], networks: &[NetworkEntry]) -> Result<Self, Vec<String>> {
+    pub fn with(
+        more: &[Key],
+        networks: &[NetworkEntry],
+        datasets: &[&'static Dataset],
+    ) -> Result<Self, Vec<String>> {
         let (mut all, mut faults) = (KEYS.to_vec(), Vec::new());
         for key in more {
             let spellings = || [Some(key.name), key.alias].into_iter().flatten();
@@ -46,16 +56,21 @@ impl Keys {
                 all.insert(section.map_or(all.len(), |last| last + 1), key.clone());
             }
         }
-        let names: Vec<&'static str> = networks.iter().map(|network| network.name).collect();
-        for key in all.iter_mut().filter(|key| key.name == "model.name") {
-            *key = key.clone().one_of(names.clone());
+        if !faults.is_empty() {
+            return Err(faults);
         }
-        if faults.is_empty() { Ok(Self { all: all.into(), networks: networks.into() }) } else { Err(faults) }
+        let all = registered(all, datasets, networks).into();
+        Ok(Self { all, networks: networks.into(), datasets: datasets.into() })
     }
 
     /// The network of that name.
-    pub(super) fn network(&self, name: &str) -> Option<&NetworkEntry> {
+    pub(crate) fn network(&self, name: &str) -> Option<&NetworkEntry> {
         self.networks.iter().find(|network| network.name == name)
+    }
+
+    /// The data set of that name.
+    pub(crate) fn dataset(&self, name: &str) -> Option<&'static Dataset> {
+        self.datasets.iter().copied().find(|dataset| dataset.name == name)
     }
 
     /// In the order in which they are listed.
@@ -65,7 +80,7 @@ impl Keys {
 
     /// The key of that name: in full, by alias, or by its last part where that is unambiguous. The last parts of built-in
     /// keys stay theirs whatever entries bring.
-    pub(super) fn find(&self, name: &str) -> Result<&Key, String> {
+    pub(crate) fn find(&self, name: &str) -> Result<&Key, String> {
         let exact = self.iter().find(|key| key.name == name || key.alias == Some(name));
         let built_in = || only(KEYS.iter().filter(|key| key.last() == name));
         let any = || only(self.iter().filter(|key| key.last() == name));
@@ -76,7 +91,7 @@ impl Keys {
     }
 
     /// Whether what was typed, in full or short, is the key of that name.
-    pub(crate) fn is_key(&self, typed: &str, name: &str) -> bool {
+    pub fn is_key(&self, typed: &str, name: &str) -> bool {
         self.find(typed).is_ok_and(|key| key.name == name)
     }
 
@@ -105,6 +120,20 @@ impl Keys {
     }
 }
 
+/// Keys with the names that are registered where a value is one of these.
+pub(crate) fn registered(
+    keys: Vec<Key>,
+    datasets: &[&'static Dataset],
+    networks: &[NetworkEntry],
+) -> Vec<Key> {
+    let named = |key: Key| match key.name {
+        "data.dataset" => key.one_of(datasets.iter().map(|dataset| dataset.name).collect()),
+        "model.name" => key.one_of(networks.iter().map(|network| network.name).collect()),
+        _ => key,
+    };
+    keys.into_iter().map(named).collect()
+}
+
 /// A key that was given, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
@@ -129,8 +158,8 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Range};
     use super::*;
+    use crate::{Config, Range};
 
     const CYCLE: Key = Key::new("snapshot.epochs", "40", Range::Int(1, 100), "epochs", "length of a cycle");
     const FLOOR: Key = Key::new("ensemble.floor", "0", Range::Float(0.0, true, 1.0, true), "rate", "a floor");
@@ -141,7 +170,7 @@ mod tests {
 
     #[test]
     fn keys_of_entries_are_set_checked_and_shown_like_others() {
-        let keys = Keys::with(&[CYCLE, FLOOR], &networks::built_in()).unwrap();
+        let keys = Keys::with(&[CYCLE, FLOOR], &networks::built_in(), &Dataset::BUILT_IN).unwrap();
         let config = Config::plain(&keys, &settings(&[("snapshot.epochs", "7"), ("floor", "0.5")])).unwrap();
         assert_eq!((config.int(&CYCLE), config.float(&FLOOR)), (7, 0.5));
         // One table per section, or it would not parse.
@@ -198,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_short_name_of_a_built_in_key_stays_its_own() {
-        let keys = Keys::with(&[CYCLE], &networks::built_in()).unwrap();
+        let keys = Keys::with(&[CYCLE], &networks::built_in(), &Dataset::BUILT_IN).unwrap();
         let config = Config::plain(&keys, &settings(&[("epochs", "9")])).unwrap();
         assert_eq!((config.train().epochs, config.int(&CYCLE)), (9, 40));
     }
@@ -206,7 +235,7 @@ mod tests {
     #[test]
     fn the_keys_of_an_entry_name_no_nodes_of_others() {
         let (keys, without) = (
-            Keys::with(&[CYCLE], &networks::built_in()).unwrap(),
+            Keys::with(&[CYCLE], &networks::built_in(), &Dataset::BUILT_IN).unwrap(),
             Config::plain(&Keys::default(), &[]).unwrap(),
         );
         let with = Config::plain(&keys, &settings(&[("snapshot.epochs", "7")])).unwrap();
@@ -224,7 +253,7 @@ mod tests {
             key("a.c", "1").alias("tau"),
             key("A.b", "1"),
         ];
-        let faults = Keys::with(&bad, &[]).unwrap_err();
+        let faults = Keys::with(&bad, &[], &[]).unwrap_err();
         let expected = [
             "key train.batch, expected another name or alias than those of train.batch",
             "key a.b has the default \"0\", expected a whole number in 1 to 9",
@@ -233,6 +262,6 @@ mod tests {
             "key \"A.b\", expected section.name of lower case, digits, _ and -",
         ];
         assert_eq!(faults, expected);
-        assert!(Keys::with(&[Key::new("a.b", "1", Range::Int(1, 9), "", "doc")], &[]).is_err());
+        assert!(Keys::with(&[Key::new("a.b", "1", Range::Int(1, 9), "", "doc")], &[], &[]).is_err());
     }
 }

@@ -1,14 +1,10 @@
-//! The configuration of a run: one table of keys, from which defaults, checks, help and provenance follow.
-//!
-//! Values come, later over earlier, from the defaults, a preset, the preset's values for the data set and the network, a file,
-//! `--set key=value` with its shorthands, and what an experiment varies. Every key has a doc, a default, a range and a unit: the
-//! built-in ones ([`KEYS`], read as typed sections) and those that entries of the registry bring ([`Keys`]);
-//! unknown keys are refused with the nearest known one; all problems are reported at once.
+#![doc = include_str!("../README.md")]
 
 mod file;
 mod identity;
 mod keys;
 mod known;
+mod networks;
 mod preset;
 mod sections;
 mod typed;
@@ -17,14 +13,13 @@ mod value;
 pub use file::ConfigFile;
 pub use keys::Key;
 pub use known::{Given, Keys};
+pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
 pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
 pub use typed::{AfterSplit, DeviceName, Statistics, UpdateRule};
 pub use value::{Range, Value};
 
-use crate::exit::Usage;
-use crate::networks::NetworkEntry;
-use basin_data::Normalisation;
+use basin_data::{Dataset, Normalisation};
 use basin_models::Network;
 use basin_papers::Preset;
 use sections::Sections;
@@ -48,13 +43,13 @@ pub struct ConfigError {
 
 /// A configuration as far as what was asked for makes one.
 #[derive(Clone, Debug)]
-pub(crate) struct Settled {
+pub struct Settled {
     /// Keys whose values were refused have those that they would have had without.
-    pub(crate) config: Config,
+    pub config: Config,
     /// What was refused, a line each.
-    pub(crate) problems: Vec<String>,
+    pub problems: Vec<String>,
     /// The keys of refused values.
-    pub(crate) refused: BTreeSet<&'static str>,
+    pub refused: BTreeSet<&'static str>,
 }
 
 /// Where a value came from.
@@ -122,7 +117,7 @@ impl Config {
     }
 
     /// As [`Config::resolve_over`], with everything that is wrong beside what it comes to without that.
-    pub(crate) fn settle(
+    pub fn settle(
         keys: &Keys,
         preset: &Preset,
         file: &[(String, String)],
@@ -177,7 +172,7 @@ impl Config {
     }
 
     /// The keys that the command line sets, in the order of their names.
-    pub(crate) fn asked(&self) -> impl Iterator<Item = &'static str> {
+    pub fn asked(&self) -> impl Iterator<Item = &'static str> {
         let asked = self.values.iter().filter(|(_, (_, origin))| *origin == Origin::CommandLine);
         asked.map(|(key, _)| *key)
     }
@@ -217,10 +212,19 @@ impl Config {
         &self.sections.run
     }
 
+    /// The data set.
+    ///
+    /// # Panics
+    /// Never: the key takes only names of data sets that the keys were made with.
+    pub fn dataset(&self) -> &'static Dataset {
+        let name = &self.data().dataset;
+        self.keys.dataset(name).unwrap_or_else(|| panic!("no data set {name} is registered"))
+    }
+
     /// The channel statistics that normalise pixels.
     pub fn normalisation(&self) -> Normalisation {
         match self.data().normalisation {
-            Statistics::Dataset => self.data().dataset.normalisation(),
+            Statistics::Dataset => self.dataset().normalisation,
             Statistics::ImageNet => Normalisation::IMAGENET,
             Statistics::Half => Normalisation::HALF,
         }
@@ -237,17 +241,15 @@ impl Config {
     /// Its permutation spec.
     ///
     /// # Errors
-    /// [`Usage`] when the network has none.
+    /// [`NetworkError::NoSpec`] when the network has none.
     pub fn permutation_spec(&self) -> anyhow::Result<PermutationSpec> {
-        let name = &self.model().name;
-        let none =
-            || Usage(format!("network {name} has no permutation spec, which methods that permute need"));
+        let none = || NetworkError::NoSpec { name: self.model().name.clone() };
         (self.network_entry()?.spec.ok_or_else(none)?)(self.model())
     }
 
-    fn network_entry(&self) -> Result<&NetworkEntry, Usage> {
+    fn network_entry(&self) -> Result<&NetworkEntry, NetworkError> {
         let name = &self.model().name;
-        self.keys.network(name).ok_or_else(|| Usage(format!("no network {name} is registered")))
+        self.keys.network(name).ok_or_else(|| NetworkError::Unknown { name: name.clone() })
     }
 
     /// The whole number of a key that an entry of the registry brought.
@@ -324,7 +326,7 @@ impl Config {
     }
 
     /// As lines of TOML with whole keys: what the experiment sets, and what differs from another configuration.
-    pub(crate) fn lines_beside(&self, other: &Self) -> String {
+    pub fn lines_beside(&self, other: &Self) -> String {
         let keys = self.keys.iter().filter(|key| key.name != DATA_DIR);
         let entries = keys.map(|key| (key.name, &self.values[key.name], &other.values[key.name].0));
         let told =

@@ -12,7 +12,7 @@ pub(crate) type Problem<'a> = (&'a str, usize, Vec<f64>);
 /// over those that move whole heads.
 ///
 /// Every assignment outside the pairwise descent goes through here.
-pub(crate) fn solve(spec: &PermutationSpec, problems: &[Problem<'_>]) -> Vec<Permutation> {
+pub(crate) fn best_permutations(spec: &PermutationSpec, problems: &[Problem<'_>]) -> Vec<Permutation> {
     let at = |name: &str| problems.iter().position(|(problem, ..)| *problem == name);
     let mut solved: Vec<Option<Permutation>> = vec![None; problems.len()];
     for group in spec.groups() {
@@ -32,7 +32,7 @@ pub(crate) fn solve(spec: &PermutationSpec, problems: &[Problem<'_>]) -> Vec<Per
 }
 
 /// Random permutations of these sizes: the best ones for a random gain, so that they respect every structure.
-pub(crate) fn random(
+pub(crate) fn random_permutations(
     spec: &PermutationSpec,
     sizes: &BTreeMap<String, usize>,
     seed: &SeedTree,
@@ -43,5 +43,5 @@ pub(crate) fn random(
     };
     let problems: Vec<Problem<'_>> =
         sizes.iter().map(|(name, units)| (name.as_str(), *units, draw((name, units)))).collect();
-    sizes.keys().cloned().zip(solve(spec, &problems)).collect()
+    sizes.keys().cloned().zip(best_permutations(spec, &problems)).collect()
 }

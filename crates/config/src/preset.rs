@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 /// One value of a preset.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The data set and the network for which it holds; those that are not named may be any.
-    pub(super) condition: BTreeMap<String, String>,
-    pub(super) key: String,
-    pub(super) value: String,
+    pub(crate) condition: BTreeMap<String, String>,
+    pub(crate) key: String,
+    pub(crate) value: String,
 }
 
 impl Entry {
     /// Whether it holds for this data set and network.
-    pub(super) fn holds(&self, dataset: &str, model: &str) -> bool {
+    pub(crate) fn holds(&self, dataset: &str, model: &str) -> bool {
         self.condition.iter().all(|(what, wanted)| match what.as_str() {
             "dataset" => wanted == dataset,
             "model" => wanted == model,
@@ -37,7 +37,7 @@ pub fn run_name(preset: &Preset, dataset: &str, model: &str) -> String {
 ///
 /// # Panics
 /// Never for the presets that are built in, which a test resolves.
-pub(super) fn entries(preset: &Preset) -> Vec<Entry> {
+pub(crate) fn entries(preset: &Preset) -> Vec<Entry> {
     let mut table: toml::Table = preset.text.parse().expect("presets that are built in are TOML");
     let whens = table.remove("when");
     let mut entries = flatten(&table, &BTreeMap::new());
@@ -65,7 +65,7 @@ fn flatten(table: &toml::Table, condition: &BTreeMap<String, String>) -> Vec<Ent
 }
 
 /// A value as it is written after `--set key=`.
-pub(super) fn plain(value: &toml::Value) -> String {
+pub(crate) fn plain(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
         toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),

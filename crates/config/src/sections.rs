@@ -1,12 +1,13 @@
 //! The built-in keys, section by section. A line here is all it takes to add one: the key, its field and its type.
 
-use super::typed::{AfterSplit, DeviceName, Statistics, Typed, UpdateRule};
-use super::value::Range::{Float, Int, Path, Seeds, Words};
-use super::{Key, Range, Value};
-use basin_data::DatasetId;
+use crate::known::registered;
+use crate::networks;
+use crate::typed::{AfterSplit, DeviceName, Statistics, Typed, UpdateRule};
+use crate::value::Range::{Float, Int, Path, Seeds, Words};
+use crate::{Key, Range, Value};
+use basin_data::Dataset;
 use basin_gpu::Precision;
 use basin_metrics::Combine;
-use basin_models::Architecture;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -31,13 +32,14 @@ macro_rules! section {
     };
 }
 
-const DATASETS: &[&str] = &["synthetic", "synthetic-100", "cifar10", "cifar100", "tiny-imagenet"];
+/// Names that the registry brings ([`registered`](crate::known::registered)).
+const REGISTERED: Range = Range::one_of(&[]);
 const NO_OR_YES: &[&str] = &["no", "yes"];
 
 section! {
     /// The images.
     Data in "data" {
-        dataset: DatasetId = "synthetic", Range::one_of(DATASETS), "name", "data set";
+        dataset: String = "synthetic", REGISTERED, "name", "data set";
         dir: String = "", Path, "path", "folder with the official files; synthetic sets need none";
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
@@ -50,7 +52,7 @@ section! {
 section! {
     /// The network.
     Model in "model" {
-        name: String = "resnet20", Range::one_of(&Architecture::NAMES), "name", "architecture";
+        name: String = "resnet20", REGISTERED, "name", "architecture";
         width: f64 = "4", Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier";
         dropout: f64 = "0", Float(0.0, true, 1.0, false), "probability", "dropout of the transformer; ResNets have none";
         residual_scale: f64 = "1", Float(-10.0, true, 10.0, true), "factor", "initial scale of the last normalisation of every residual branch of a ResNet; at 0 a fresh network is its shortcuts";
@@ -138,26 +140,28 @@ section! {
     }
 }
 
-/// All built-in keys, by section.
+/// All built-in keys, by section, with the built-in names of data sets and networks.
 pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    [Data::KEYS, Model::KEYS, Train::KEYS, Augment::KEYS, Ensemble::KEYS, Metrics::KEYS, Run::KEYS].concat()
+    let all = [Data::KEYS, Model::KEYS, Train::KEYS, Augment::KEYS, Ensemble::KEYS, Metrics::KEYS, Run::KEYS]
+        .concat();
+    registered(all, &Dataset::BUILT_IN, &networks::built_in())
 });
 
 /// The values of all built-in keys.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sections {
-    pub(super) data: Data,
-    pub(super) model: Model,
-    pub(super) train: Train,
-    pub(super) augment: Augment,
-    pub(super) ensemble: Ensemble,
-    pub(super) metrics: Metrics,
-    pub(super) run: Run,
+pub(crate) struct Sections {
+    pub(crate) data: Data,
+    pub(crate) model: Model,
+    pub(crate) train: Train,
+    pub(crate) augment: Augment,
+    pub(crate) ensemble: Ensemble,
+    pub(crate) metrics: Metrics,
+    pub(crate) run: Run,
 }
 
 impl Sections {
     /// Values of every built-in key, each in its range.
-    pub(super) fn read(values: &BTreeMap<&str, &Value>) -> Self {
+    pub(crate) fn read(values: &BTreeMap<&str, &Value>) -> Self {
         Self {
             data: Data::read(values),
             model: Model::read(values),
@@ -173,5 +177,5 @@ impl Sections {
 /// # Panics
 /// When a key's range lets through what its type does not take, which a test rules out.
 fn read<T: Typed>(values: &BTreeMap<&str, &Value>, name: &str) -> T {
-    T::of(values[name]).unwrap_or_else(|| panic!("{name} is {:?}", values[name]))
+    T::from_value(values[name]).unwrap_or_else(|| panic!("{name} is {:?}", values[name]))
 }

@@ -1,9 +1,10 @@
 //! The networks that a configuration can name: how each is built, and how its units may be permuted.
 
-use crate::config::Model;
+use crate::Model;
 use anyhow::{Context, Result};
 use basin_models::{Architecture, Family, Network};
 use std::fmt;
+use thiserror::Error;
 use weight_matching::PermutationSpec;
 
 /// A network under a name of `model.name`. The name stands for what it computes: files of a run are taken up again where
@@ -24,6 +25,23 @@ impl fmt::Debug for NetworkEntry {
     }
 }
 
+/// Why something of a network cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NetworkError {
+    /// No entry has its name.
+    #[error("no network {name} is registered")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// Its entry has no permutation spec.
+    #[error("network {name} has no permutation spec, which methods that permute need")]
+    NoSpec {
+        /// The name.
+        name: String,
+    },
+}
+
 /// Two entries are one if their names are.
 impl PartialEq for NetworkEntry {
     fn eq(&self, other: &Self) -> bool {
@@ -32,7 +50,7 @@ impl PartialEq for NetworkEntry {
 }
 
 /// The networks of `basin-models`.
-pub(crate) fn built_in() -> Vec<NetworkEntry> {
+pub fn built_in() -> Vec<NetworkEntry> {
     let entry = |name: &&'static str| NetworkEntry { name, build, spec: Some(spec) };
     Architecture::NAMES.iter().map(entry).collect()
 }

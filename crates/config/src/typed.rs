@@ -1,18 +1,17 @@
 //! Values of keys as the types that the program works with.
 
-use super::Value;
-use basin_data::DatasetId;
+use crate::Value;
 use basin_gpu::Precision;
 use basin_metrics::Combine;
 
 /// A type that values of a key are read as.
-pub(super) trait Typed: Sized {
+pub(crate) trait Typed: Sized {
     /// The value, if it is one of this type. [`None`] means that a key's range and type contradict each other.
-    fn of(value: &Value) -> Option<Self>;
+    fn from_value(value: &Value) -> Option<Self>;
 }
 
 impl Typed for u64 {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Int(x) => Some(*x),
             _ => None,
@@ -21,13 +20,13 @@ impl Typed for u64 {
 }
 
 impl Typed for usize {
-    fn of(value: &Value) -> Option<Self> {
-        u64::of(value)?.try_into().ok()
+    fn from_value(value: &Value) -> Option<Self> {
+        u64::from_value(value)?.try_into().ok()
     }
 }
 
 impl Typed for f64 {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Float(x) => Some(*x),
             _ => None,
@@ -36,13 +35,13 @@ impl Typed for f64 {
 }
 
 impl Typed for String {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         word(value).map(str::to_owned)
     }
 }
 
 impl Typed for bool {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         match word(value)? {
             "yes" => Some(true),
             "no" => Some(false),
@@ -52,7 +51,7 @@ impl Typed for bool {
 }
 
 impl Typed for Vec<String> {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::List(words) => Some(words.clone()),
             _ => None,
@@ -61,25 +60,19 @@ impl Typed for Vec<String> {
 }
 
 impl Typed for Vec<u64> {
-    fn of(value: &Value) -> Option<Self> {
-        Vec::<String>::of(value)?.iter().map(|number| number.parse().ok()).collect()
-    }
-}
-
-impl Typed for DatasetId {
-    fn of(value: &Value) -> Option<Self> {
-        word(value)?.parse().ok()
+    fn from_value(value: &Value) -> Option<Self> {
+        Vec::<String>::from_value(value)?.iter().map(|number| number.parse().ok()).collect()
     }
 }
 
 impl Typed for Combine {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         word(value)?.parse().ok()
     }
 }
 
 impl Typed for Precision {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         Self::named(word(value)?)
     }
 }
@@ -109,7 +102,7 @@ macro_rules! words {
         }
 
         impl Typed for $name {
-            fn of(value: &Value) -> Option<Self> {
+            fn from_value(value: &Value) -> Option<Self> {
                 match word(value)? {
                     $($word => Some(Self::$variant),)+
                     _ => None,

@@ -1,0 +1,143 @@
+//! Data sets from disk or from a seed, each once for all cases of a study, as many of their images as were asked for.
+
+use crate::config::{Config, Data};
+use crate::exit::Usage;
+use crate::problem::Problem;
+use anyhow::Result;
+use basin_core::{Digest, digest};
+use basin_data::{Dataset, ImageSet, Source, Split};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The two splits of a data set.
+#[derive(Clone, Debug)]
+pub(crate) struct Splits {
+    pub(crate) train: Arc<ImageSet>,
+    pub(crate) train_digest: Digest,
+    pub(crate) test: Arc<ImageSet>,
+    pub(crate) test_digest: Digest,
+}
+
+/// Data sets that were loaded, so that the cases of a study share them.
+#[derive(Debug, Default)]
+pub(crate) struct Datasets {
+    loaded: BTreeMap<String, Splits>,
+    /// Whether blank images may stand in for a data set without a folder.
+    may_be_blank: bool,
+    /// Whether they did.
+    pub(crate) blank: bool,
+    /// In what the loaded sets are not the published ones.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Datasets {
+    /// Takes blank images of the official number for a data set without a folder.
+    pub(crate) fn or_blank() -> Self {
+        Self { may_be_blank: true, ..Self::default() }
+    }
+
+    pub(crate) fn load(&mut self, config: &Config) -> Result<Splits> {
+        let (source, data) = (source(config), config.data());
+        let dataset = config.dataset();
+        let key = format!("{source:?} {} {} {}", data.train_images, data.test_images, data.halved);
+        if let Some(splits) = self.loaded.get(&key) {
+            return Ok(splits.clone());
+        }
+        let blank =
+            self.may_be_blank && source.dir.is_none() && dataset.official_images(Split::Train).is_some();
+        self.blank |= blank;
+        let notes = &mut self.notes;
+        let mut load = |split| -> Result<ImageSet> {
+            match dataset.official_images(split).filter(|_| blank) {
+                Some(n) => limited(config, split, blank_images(dataset, n)?),
+                None => images(config, &source, split, &mut |note| notes.push(note.to_owned())),
+            }
+        };
+        let (train, test) = (load(Split::Train)?, load(Split::Test)?);
+        let of = |set: &ImageSet| if blank { digest([&b"blank"[..]]) } else { set.digest() };
+        let (train_digest, test_digest) = (of(&train), of(&test));
+        let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
+        self.loaded.insert(key, splits.clone());
+        Ok(splits)
+    }
+}
+
+/// As many black images of the first class.
+fn blank_images(dataset: &Dataset, n: usize) -> Result<ImageSet> {
+    let size = dataset.side;
+    Ok(ImageSet::new(size, dataset.classes, vec![0; n * size * size * 3], vec![0; n])?)
+}
+
+/// The key that limits the images of a split.
+pub(crate) fn limit(split: Split) -> &'static str {
+    match split {
+        Split::Train => "data.train_images",
+        Split::Test => "data.test_images",
+    }
+}
+
+/// As many of the first images as the configuration takes.
+fn limited(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
+    let Data { train_images, test_images, .. } = *config.data();
+    let images = match split {
+        Split::Train => train_images,
+        Split::Test => test_images,
+    };
+    match images {
+        0 => Ok(set),
+        n if n > set.len() => Err(too_many(limit(split), n, set.len()).into()),
+        n => Ok(set.take(n)?),
+    }
+}
+
+/// One part of the configured data set, as many images of it as configured, at the configured size. Where it is not the
+/// published set, that is said.
+pub(crate) fn images(
+    config: &Config,
+    source: &Source,
+    split: Split,
+    say: &mut dyn FnMut(&str),
+) -> Result<ImageSet> {
+    let set = limited(config, split, source.load_and_tell(split, say)?)?;
+    Ok(if config.data().halved { set.halved()? } else { set })
+}
+
+/// Where the configured data set comes from.
+pub(crate) fn source(config: &Config) -> Source {
+    let data = config.data();
+    let standard = Source::synthetic(data.seed);
+    let count = |asked, standard| if asked == 0 { standard } else { asked };
+    Source {
+        dataset: config.dataset(),
+        dir: Some(data.dir.as_str()).filter(|dir| !dir.is_empty()).map(Into::into),
+        train_images: count(data.train_images, standard.train_images),
+        test_images: count(data.test_images, standard.test_images),
+        ..standard
+    }
+}
+
+/// What asks for more images than there are.
+pub(crate) fn too_few_images(config: &Config, train: usize, test: usize) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (batch, metrics) = (config.train().batch, config.metrics());
+    if batch > train {
+        let error = basin_train::TrainError::Batch { batch, images: train };
+        problems.push(Problem::new(&["train.batch", "data."], error));
+    }
+    if metrics.connectivity_images > test {
+        let error = too_many("metrics.connectivity_images", metrics.connectivity_images, test);
+        problems.push(Problem::new(&["metrics.connectivity_images", "data."], error));
+    }
+    if metrics.repair_images > train {
+        let found = metrics.repair_images;
+        let text = format!(
+            "metrics.repair_images is {found}, expected at most {train}, the training images there are"
+        );
+        problems.push(Problem::new(&["metrics.repair_images", "data."], Usage(text)));
+    }
+    problems
+}
+
+fn too_many(key: &str, found: usize, there: usize) -> Usage {
+    Usage(format!("{key} is {found}, expected at most {there}, the images there are; 0 takes them all"))
+}
