@@ -47,17 +47,15 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     )
 }
 
-/// The kernels of GPUs on a device that the host emulates; they want a C++ compiler. Apart from the
-/// rest, so that only what they test is compiled with their features; `basin-candle` has no such test, and is named so that
-/// candle has the features of the rest and is not compiled twice.
-const EMULATED: [&str; 10] = [
+/// The kernels of GPUs on a device that the host emulates; they want a C++ compiler. Apart from the rest, so that only what
+/// they test is compiled with their features, and of the whole workspace, so that its dependencies keep the features that they
+/// have in the rest and none is compiled twice.
+const EMULATED: [&str; 8] = [
     "test",
     "--release",
-    "--package=basin-gpu",
-    "--package=basin-train",
-    "--package=basin-candle",
+    "--workspace",
     "--features",
-    "basin-gpu/emulator,basin-train/gpu-emulator",
+    "weight-matching/candle,basin-gpu/emulator,basin-train/gpu-emulator",
     "--test=emulator",
     "--test=gpu",
     "--test=gpu_faults",

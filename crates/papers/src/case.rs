@@ -21,7 +21,7 @@ pub struct Symbol {
 const COLUMNS: [&str; 3] = ["data.dataset", "model.name", "ensemble.methods"];
 
 /// The keys of what an experiment sets in one case.
-pub fn case<'a>(varied: impl IntoIterator<Item = (&'a str, &'a str)>, symbols: &[Symbol]) -> CaseKeys {
+pub fn case_keys<'a>(varied: impl IntoIterator<Item = (&'a str, &'a str)>, symbols: &[Symbol]) -> CaseKeys {
     let usual = |key: &str, value: &str| symbols.iter().any(|s| s.key == key && s.usual == Some(value));
     let told = varied.into_iter().filter(|(key, value)| !COLUMNS.contains(key) && !usual(key, value));
     told.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
@@ -47,13 +47,13 @@ mod tests {
     #[test]
     fn what_has_a_column_of_its_own_or_is_usual_is_not_told() {
         let varied = [("model.name", "vit"), ("metrics.repair_images", "0"), ("ensemble.split_epoch", "2")];
-        let case = case(varied, &SYMBOLS);
+        let case = case_keys(varied, &SYMBOLS);
         assert_eq!(case.keys().collect::<Vec<_>>(), ["ensemble.split_epoch"]);
     }
 
     #[test]
     fn a_key_without_a_symbol_is_told_by_its_name_after_the_others() {
-        let case = case(
+        let case = case_keys(
             [("data.seed", "7"), ("metrics.repair_images", "500"), ("ensemble.split_epoch", "2")],
             &SYMBOLS,
         );

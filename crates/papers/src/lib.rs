@@ -8,7 +8,7 @@ mod paper;
 mod preset;
 mod published;
 
-pub use case::{CaseKeys, Symbol, case, label};
+pub use case::{CaseKeys, Symbol, case_keys, label};
 pub use claim::{Claim, Comparison, Contrast, Expected, Share};
 pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied};
 pub use layout::{Figure, Layout, Level, Quantity, Sweep, Within};

@@ -46,7 +46,7 @@ fn build() -> &'static str {
     })
 }
 
-/// Version, processor, threads and device as JSON.
+/// Version, CPU, threads and device as JSON.
 pub(crate) fn describe(device: Option<&OnDevice>) -> serde_json::Value {
     let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;

@@ -5,7 +5,7 @@ use crate::config::{Config, ConfigError, Keys, Settled};
 use crate::loading::Datasets;
 use crate::problem::{self, Problem};
 use anyhow::Result;
-use basin_papers::{CaseError, CaseKeys, Paper, Preset, Settings, Varied, case, label};
+use basin_papers::{CaseError, CaseKeys, Paper, Preset, Settings, Varied, case_keys, label};
 use std::collections::BTreeMap;
 
 /// What was asked for on the command line.
@@ -161,7 +161,7 @@ impl Study {
     /// What one case varies, beyond data set, network and methods.
     pub fn case_keys(&self, place: usize) -> CaseKeys {
         let varied = self.cases[place].varied.iter().map(|(key, value)| (*key, value.as_str()));
-        case(varied, self.paper.symbols())
+        case_keys(varied, self.paper.symbols())
     }
 
     /// The same in the paper's symbols, for the eye.

@@ -42,7 +42,7 @@ fn run() -> Result<(), Failure> {
             return Err(Failure::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()));
         }
     };
-    // A set that this processor does not have is refused, not passed over.
+    // A set that this CPU does not have is refused, not passed over.
     Isa::requested().map_err(|error| Failure::Usage(error.to_string()))?;
     match cli.command {
         // On one of the pool's threads, which shares its work with the others and finds the memory it gave back.

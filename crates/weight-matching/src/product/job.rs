@@ -22,7 +22,7 @@ pub(super) fn stretch<T>(isa: Isa) -> usize {
 }
 
 /// Neighbouring panels of the right operand against all units of the left one. The sums over the terms run from the
-/// first to the last, on every processor and for every number of threads.
+/// first to the last, on every CPU and for every number of threads.
 pub(super) struct Job<'a, T: Clone> {
     pub(super) left: &'a Left<'a, T>,
     /// The terms of the left operand.
@@ -115,7 +115,7 @@ impl<T: Element> Tiles<'_, T> {
             (0..own).for_each(|r| sums[r].copy_from_slice(&self.out[row(r)..][..P]));
             // Where units end within a tile, the last one fills it up.
             let units = std::array::from_fn(|r| (first + r).min(all - 1) * stride);
-            // SAFETY: `Job::run` picks the loop by a processor, and only this machine's exist. `Left::new` has seen
+            // SAFETY: `Job::run` picks the loop by an instruction set, and only this machine's exist. `Left::new` has seen
             // that all units of all its terms lie in their values.
             unsafe { add(values, units, &self.stretch.places, right, &mut sums) };
             (0..own).for_each(|r| self.out[row(r)..][..P].copy_from_slice(&sums[r]));

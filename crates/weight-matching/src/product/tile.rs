@@ -6,7 +6,7 @@ use super::vectors;
 use std::ops::{Add, Mul};
 
 /// Adds a tile to the sums: `R` units of the left operand times `P` panels of the right one, side by side. The value of
-/// a unit at a term lies in `left` at the place of the term plus that of the unit. Unsafe to call where the processor
+/// a unit at a term lies in `left` at the place of the term plus that of the unit. Unsafe to call where the CPU
 /// lacks the instruction set, or where such a place lies outside.
 pub(super) type Loop<T, const R: usize, const P: usize> = unsafe fn(
     left: &[T],
@@ -55,7 +55,7 @@ impl Element for f64 {
     const AVX512_PAIR: Loop<f64, 8, 2> = vectors::f64_avx512;
 }
 
-/// The loop for every processor: multiply, then add.
+/// The loop for every CPU: multiply, then add.
 pub(super) fn any<T: Element, const R: usize, const P: usize>(
     left: &[T],
     units: [usize; R],

@@ -41,7 +41,7 @@ pub(crate) fn relax<const MAXIMISE: bool>(
     let (f8, f1) = paths.from.as_chunks_mut::<LANES>();
     let least = match isa.set() {
         Set::Portable => relax_any::<MAXIMISE>(row8, v8, d8, f8, offset, i),
-        // SAFETY: an `Isa` is only ever one that this processor has.
+        // SAFETY: an `Isa` is only ever one that this CPU has.
         #[cfg(target_arch = "x86_64")]
         Set::Avx2 => unsafe { vectors::relax_avx2::<MAXIMISE>(row8, v8, d8, f8, offset, i) },
         // SAFETY: as above.
@@ -94,7 +94,7 @@ pub(crate) fn two_smallest<const MAXIMISE: bool>(isa: Isa, row: &[f64], v: &[f64
     let ((row8, row1), (v8, v1)) = (row.as_chunks::<LANES>(), v.as_chunks::<LANES>());
     let lanes = match isa.set() {
         Set::Portable => two_any::<MAXIMISE>(row8, v8),
-        // SAFETY: a processor is only ever one that this machine has.
+        // SAFETY: an `Isa` is only ever one that this CPU has.
         #[cfg(target_arch = "x86_64")]
         Set::Avx2 => unsafe { vectors::two_avx2::<MAXIMISE>(row8, v8) },
         // SAFETY: as above.
