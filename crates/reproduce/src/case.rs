@@ -151,8 +151,9 @@ impl Case {
                 format!("the first {n} of {there} images, expected 1 to {there}")
             }
             Part::Share { index, of, .. } if index >= of || self.count(data) == 0 => {
+                let last = of.saturating_sub(1);
                 format!(
-                    "share {index} of {of} of {there} images, expected one of 0 to {of} with an image of a class"
+                    "share {index} of {of} of {there} images, expected a share in 0 to {last}, and as many images of a class"
                 )
             }
             _ => return Ok(()),
@@ -284,5 +285,65 @@ fn augment(config: &Config) -> AugmentConfig {
         jitter: Jitter { brightness, contrast, saturation, hue },
         zoom: Some((zoom_low, zoom_high)).filter(|zoom| *zoom != (1.0, 1.0)),
         rotation_degrees: rotation,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Registry;
+
+    fn case() -> Case {
+        let keys = Registry::default().keys().unwrap();
+        let small = [("data.train_images", "64"), ("data.test_images", "32"), ("model.width", "0.25")];
+        let small = small.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let mut settings = small.to_vec();
+        settings.push(("train.batch".into(), "8".into()));
+        settings.push(("metrics.connectivity_images".into(), "0".into()));
+        let config = Config::plain(&keys, &settings).unwrap();
+        Case::attempt(config, Varied::new(), &mut Datasets::default()).unwrap()
+    }
+
+    #[test]
+    fn a_reference_names_images_and_what_is_made_of_them() {
+        let case = case();
+        let images = |data: &DataRef| case.images(data).unwrap();
+        let (first, second) = (DataRef::train().share(0, 2, 7), DataRef::train().share(1, 2, 7));
+        // 64 images of ten classes: six or seven each, of which three go to each half.
+        assert_eq!((case.count(&first), images(&first).len()), (30, 30));
+        assert_eq!(case.steps_per_epoch(&first), 3);
+        assert_ne!(images(&first), images(&second));
+        assert_eq!(images(&first), images(&DataRef::train().share(0, 2, 7)));
+        let grey = images(&DataRef::test().first(5).seen("grey"));
+        assert!(
+            grey.len() == 5 && grey.images().chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2])
+        );
+    }
+
+    #[test]
+    fn other_images_have_another_identity_and_today_s_keep_theirs() {
+        let (case, whole) = (case(), DataRef::train());
+        let identity = case.identity(0);
+        let name = |data: &DataRef| (identity.setting().images)(data);
+        assert_eq!(name(&whole), case.train_digest.to_string());
+        let others = [whole.clone().share(0, 2, 7), whole.clone().share(0, 2, 8), whole.clone().seen("grey")];
+        let names: std::collections::BTreeSet<String> = others.iter().chain([&whole]).map(name).collect();
+        assert_eq!(names.len(), 4);
+    }
+
+    #[test]
+    fn images_that_there_are_not_are_refused_with_what_there_is() {
+        let case = case();
+        let train = DataRef::train;
+        for (data, words) in [
+            (train().first(65), "the first 65 of 64 images, expected 1 to 64"),
+            (train().share(2, 2, 0), "share 2 of 2 of 64 images"),
+            (train().share(0, 9, 0), "share 0 of 9 of 64 images"),
+            (train().seen("gray"), "no view gray, expected one of grey"),
+            (DataRef { set: Some("mnist".into()), ..train() }, "no data set mnist in this experiment"),
+        ] {
+            let error = case.images(&data).unwrap_err().to_string();
+            assert!(error.contains(words), "{words} in {error}");
+        }
     }
 }
