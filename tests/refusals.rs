@@ -64,7 +64,7 @@ fn what_a_run_would_be_refused_for_is_refused_by_its_plan() {
             &["--name: \"a/b\" cannot be used as a name: it contains a separator"],
         ),
         (&["--runs", runs, "--name", ".."], 2, &["it stands for a directory"]),
-        (&["--runs", runs, "--name", &long], 2, &["300 bytes"]),
+        (&["--runs", runs, "--name", &long], 2, &["it has more than 255 bytes"]),
         (
             &["--runs", runs, "--name", "a", "--methods", "deep,imported", "--set", &imports],
             4,

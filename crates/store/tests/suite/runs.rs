@@ -135,10 +135,13 @@ fn a_directory_in_the_place_of_a_file_is_told_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_name_too_long_for_the_disk_is_an_error_and_not_a_panic() {
+fn a_name_too_long_for_the_disk_is_refused_before_the_disk_is_asked() {
     let root = tempfile::tempdir().unwrap();
     let run = open(root.path());
-    assert!(matches!(run.write("x".repeat(300), b"x"), Err(StoreError::Io { .. })));
+    for length in [256, 300] {
+        let refused = run.write("x".repeat(length), b"x");
+        assert!(matches!(refused, Err(StoreError::BadName { why: "has more than 255 bytes", .. })));
+    }
     run.write(Path::new(&"x".repeat(255)), b"x").unwrap();
 }
 
