@@ -3,10 +3,11 @@
 mod entropy;
 
 use basin_reproduce::{Inputs, ProbeEntry, Registry};
+use entropy::Entropy;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    let entropy = |_: &_| Arc::new(entropy::Entropy) as _;
-    basin_cli::main(Registry::default().with_probe(ProbeEntry { id: "entropy", inputs: Inputs::Logits, make: entropy }))
+    let entropy = ProbeEntry { id: "entropy", inputs: Inputs::Logits, make: |_| Arc::new(Entropy) };
+    basin_cli::main(Registry::default().with_probe(entropy))
 }
