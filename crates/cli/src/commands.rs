@@ -1,6 +1,6 @@
 //! The command line of `basin`.
 
-use crate::typed::Typed;
+use crate::typed::{self, Typed};
 use crate::{compare, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
@@ -12,7 +12,6 @@ use basin_reproduce::{
     Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, refused, reproduce, retell,
     status, verify,
 };
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -99,13 +98,13 @@ struct ReproduceArgs {
     #[arg(long)]
     concurrent: Option<String>,
     /// Folder of all runs
-    #[arg(long, default_value = "runs", value_parser = path())]
+    #[arg(long, default_value = "runs", value_parser = typed::path())]
     runs: PathBuf,
     /// Name of this run [default: the preset, with data set and network where they are not the preset's own]
     #[arg(long)]
     name: Option<String>,
     /// A run's config.resolved.toml to begin with, in place of the preset's values; flags and --set override it
-    #[arg(long, value_name = "FILE", value_parser = path())]
+    #[arg(long, value_name = "FILE", value_parser = typed::path())]
     config: Option<PathBuf>,
     /// Any key, e.g. --set train.batch=64 (see `basin keys`)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -121,21 +120,21 @@ struct ReproduceArgs {
 #[derive(Debug, Args)]
 struct ReportArgs {
     /// Folder with the run's results.json
-    #[arg(value_parser = path())]
+    #[arg(value_parser = typed::path())]
     run: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct StatusArgs {
     /// Run directory
-    #[arg(value_parser = path())]
+    #[arg(value_parser = typed::path())]
     run: PathBuf,
 }
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
     /// Run directory
-    #[arg(value_parser = path())]
+    #[arg(value_parser = typed::path())]
     run: PathBuf,
     /// Take the seals of damaged nodes off, so that the command of the run computes them again
     #[arg(long)]
@@ -145,7 +144,7 @@ struct VerifyArgs {
 #[derive(Debug, Args)]
 struct PredictArgs {
     /// The network's parameters: a safetensors file, or a state dict that PyTorch saved
-    #[arg(long, value_parser = path())]
+    #[arg(long, value_parser = typed::path())]
     checkpoint: PathBuf,
     /// Which network, where the file holds several: the key under which it stands
     #[arg(long)]
@@ -172,7 +171,7 @@ struct PredictArgs {
     #[arg(long)]
     precision: Option<String>,
     /// Safetensors file to write: logits [n, classes] and labels [n], both f32
-    #[arg(long, value_parser = path())]
+    #[arg(long, value_parser = typed::path())]
     out: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]
@@ -368,14 +367,6 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
     let n = prediction.write(&args.out, args.force, &mut |note| warn(&format!("note: {note}")))?;
     say(&format!("{n} predictions in {}", args.out.display()))
-}
-
-/// Reads a path, and refuses one that begins with a `~` that the shell did not expand: no one has a folder of that name.
-pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match basin_core::unexpanded_home(&path) {
-        Some(home) => Err(exit::Usage(home)),
-        None => Ok(path),
-    })
 }
 
 /// Results do not depend on the number of threads; speed does, up to one for each core.

@@ -1,6 +1,6 @@
 //! `basin compare`.
 
-use crate::commands::path;
+use crate::typed::path;
 use anyhow::Result;
 use basin_reproduce::{Registry, compare};
 use clap::Args;

@@ -1,6 +1,6 @@
 //! `basin export`.
 
-use crate::commands::path;
+use crate::typed::path;
 use anyhow::Result;
 use basin_reproduce::{Registry, Target, export};
 use clap::{Args, ValueEnum};

@@ -1,6 +1,9 @@
-//! What was typed of the configuration: flags and --set, with the place of each key.
+//! What was typed: settings by flags and --set, with the place of each key; paths.
 
 use basin_reproduce::config::Given;
+use basin_reproduce::exit;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use std::path::PathBuf;
 
 /// The configuration's keys as they were typed.
 pub(crate) struct Typed {
@@ -32,4 +35,12 @@ impl Typed {
         }
         Self { settings, given, malformed }
     }
+}
+
+/// Reads a path, and refuses one that begins with a `~` that the shell did not expand: no one has a folder of that name.
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match basin_core::unexpanded_home(&path) {
+        Some(home) => Err(exit::Usage(home)),
+        None => Ok(path),
+    })
 }

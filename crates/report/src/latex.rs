@@ -6,8 +6,8 @@
 use crate::claims::{judgement_in_words, setting_in_words};
 use crate::markdown::quality_cell;
 use crate::number::{fixed, grouped};
-use crate::render::Told;
 use crate::table::{Block, Described, Line, Section, compared_legend, described_legend};
+use crate::told::Told;
 use std::ops::Range;
 
 /// `report/tables.tex`.

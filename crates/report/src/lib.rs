@@ -23,6 +23,7 @@ mod table;
 mod telling;
 mod terminal;
 mod timing;
+mod told;
 
 pub use check::check;
 pub use claims::{

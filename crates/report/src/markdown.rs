@@ -3,8 +3,8 @@
 use crate::claims::{judgement_in_words, setting_in_words};
 use crate::environments_in_words;
 use crate::number::{fixed, grouped};
-use crate::render::Told;
 use crate::table::{Block, Described, Section, compared_legend, described_legend};
+use crate::told::Told;
 
 /// `report/tables.md`.
 pub(crate) fn tables(told: &Told<'_>) -> String {

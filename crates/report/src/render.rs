@@ -1,11 +1,12 @@
 //! All artifacts of a report, from results alone.
 
-use crate::claims::{Judgement, judged};
+use crate::claims::judged;
 use crate::figures::{Figure, figures};
 use crate::plot::{Reader, png, svg};
 use crate::results::Results;
-use crate::table::{self, Block};
+use crate::table;
 use crate::telling::Telling;
+use crate::told::Told;
 use crate::{ReportError, csv, html, latex, markdown};
 use basin_core::{Citation, bibtex};
 use basin_papers::Paper;
@@ -19,16 +20,6 @@ pub struct Artifact {
     pub path: String,
     /// Its contents.
     pub bytes: Vec<u8>,
-}
-
-/// Everything a report shows, computed once.
-#[derive(Clone, Debug)]
-pub(crate) struct Told<'a> {
-    pub(crate) telling: Telling<'a>,
-    pub(crate) judgements: Vec<Judgement>,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) figures: Vec<Figure>,
-    pub(crate) citations: Vec<Citation>,
 }
 
 /// Renders every artifact beside a paper; the same results give the same bytes.

@@ -1,7 +1,8 @@
 //! The price of a run before anything is bought: nodes, epochs, arithmetic, disk; time where it is asked to be measured.
 
 use crate::device::{self, OnDevice};
-use crate::plan::{Plan, PlannedNode, PlannedWork};
+use crate::plan::Plan;
+use crate::planned::{PlannedNode, PlannedWork};
 use crate::sizes::parameters;
 use crate::speed::seconds_per_image;
 use crate::{Case, Study};

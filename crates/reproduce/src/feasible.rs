@@ -1,6 +1,7 @@
 //! What a run would be refused for in its middle is refused before it begins: by its plan, all at once.
 
-use crate::plan::{Plan, PlannedNode, PlannedWork};
+use crate::plan::Plan;
+use crate::planned::{PlannedNode, PlannedWork};
 use crate::{Case, Study, exit, import, sizes};
 use anyhow::{Context, Result, anyhow};
 use basin_core::{Array, DataRef, Params};

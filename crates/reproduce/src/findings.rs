@@ -3,7 +3,8 @@
 use crate::environment::Maker;
 use crate::execute::{ENVIRONMENT, EpochLine, Executor, METRICS};
 use crate::history::History;
-use crate::plan::{NodeIndex, Plan, PlannedNode, PlannedWork};
+use crate::plan::Plan;
+use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::rows::rows;
 use crate::{Request, Study, environment};

@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::device::{self, OnDevice};
 use crate::execute::{Executor, unfit_state};
-use crate::plan::NodeIndex;
+use crate::planned::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
 use basin_core::{DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};

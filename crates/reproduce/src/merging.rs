@@ -2,7 +2,7 @@
 
 use crate::Study;
 use crate::measuring::Measured;
-use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
+use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use basin_core::Digest;
 use basin_ensemble::{EnsembleMethod, Keys, Objective, Recipe, Work, keys};
 use std::collections::BTreeMap;

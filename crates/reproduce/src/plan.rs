@@ -3,85 +3,15 @@
 use crate::exit;
 use crate::measuring::{self, SEEDS};
 use crate::merging::{Merging, Wanted, unshared};
+use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::problem::{self, Problem};
-use crate::{Registry, Study};
+use crate::{Registry, Study, refusals};
 use anyhow::Result;
-use basin_core::{Citation, DataRef, Digest};
-use basin_ensemble::{Keys, Objective, ParamOp, Probe, Trajectory, probe_key};
+use basin_core::{Citation, Digest};
+use basin_ensemble::{Keys, Probe, probe_key};
 use basin_store::{NodeDir, NodeStatus, RunDir};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A node of the plan, by its place in [`Plan::nodes`].
-pub type NodeIndex = usize;
-
-/// One piece of work.
-#[derive(Clone, Debug)]
-pub struct PlannedNode {
-    /// Readable name, for example `deep-1` or `deep-1-epoch-2`.
-    pub name: String,
-    /// Digest of everything that determines the result.
-    pub key: Digest,
-    /// The case of the study whose settings it is made with; others that want the same result share it.
-    pub case: usize,
-    /// Root seed.
-    pub seed: u64,
-    /// What is done.
-    pub work: PlannedWork,
-    /// Price in passes over the training set: a forward and backward pass counts 1, a forward pass 1/3.
-    pub passes: f64,
-}
-
-/// What a node does, with its inputs resolved.
-#[derive(Clone, Debug)]
-pub enum PlannedWork {
-    /// Fresh parameters from a seed path.
-    Init {
-        /// The path.
-        path: String,
-    },
-    /// Parameters from a file.
-    Import {
-        /// The file.
-        path: PathBuf,
-        /// Digest of its bytes.
-        content: Digest,
-    },
-    /// A stretch of a trajectory, from an earlier state of it or from where it starts.
-    Train {
-        /// The trajectory.
-        trajectory: Box<Trajectory>,
-        /// The node whose state it continues.
-        from: NodeIndex,
-        /// The teachers.
-        teachers: Vec<NodeIndex>,
-        /// First epoch of this stretch.
-        start: u64,
-        /// Epoch after which it ends.
-        end: u64,
-    },
-    /// An operation on parameters.
-    Transform {
-        /// The operation.
-        operation: Arc<dyn ParamOp>,
-        /// Its inputs.
-        inputs: Vec<NodeIndex>,
-        /// Seed path.
-        path: String,
-    },
-    /// A measurement.
-    Probe {
-        /// What is measured.
-        probe: Arc<dyn Probe>,
-        /// The networks that it measures.
-        networks: Vec<NodeIndex>,
-        /// The measurements that it builds on.
-        records: Vec<NodeIndex>,
-        /// Seed path.
-        path: String,
-    },
-}
 
 /// One ensemble and its measurements.
 #[derive(Clone, Debug)]
@@ -131,7 +61,7 @@ impl Plan {
         let (mut wanted, mut known, mut problems) = (Vec::new(), BTreeSet::new(), Vec::new());
         for (place, case) in study.cases.iter().enumerate() {
             let (context, keys) = (case.plan_context(), study.case_keys(place));
-            let (methods, refused) = problem::methods(registry, &case.config);
+            let (methods, refused) = refusals::methods(registry, &case.config);
             problems.extend(refused);
             for &seed in case.seed_list() {
                 let setting = case.setting(seed);
@@ -140,7 +70,7 @@ impl Plan {
                     if !known.insert((seed, method.id(), setting.clone(), keys.clone())) {
                         continue;
                     }
-                    match problem::recipe(&**method, &context) {
+                    match refusals::recipe(&**method, &context) {
                         Ok(mut recipe) => {
                             let probes = registry.probes();
                             let measured = measuring::add(&mut recipe, case, method.id(), probes);
@@ -271,71 +201,5 @@ impl Plan {
     /// Epochs of training in the plan.
     pub fn epochs(&self) -> u64 {
         self.nodes.iter().map(PlannedNode::epochs).sum()
-    }
-}
-
-impl PlannedNode {
-    /// What names it in a run, with the beginning of its key.
-    pub(crate) fn name_in_run(&self) -> String {
-        format!("s{}-{}", self.seed, self.name)
-    }
-
-    /// Its directory in a run.
-    ///
-    /// # Errors
-    /// When the name cannot be a directory's.
-    pub(crate) fn dir(&self, run: &RunDir) -> Result<NodeDir> {
-        Ok(run.node(&self.name_in_run(), &self.key.short())?)
-    }
-
-    /// Epochs that this node trains.
-    pub fn epochs(&self) -> u64 {
-        match self.work {
-            PlannedWork::Train { start, end, .. } => end - start,
-            _ => 0,
-        }
-    }
-
-    /// The images that it trains on.
-    pub fn training_data(&self) -> Option<&DataRef> {
-        match &self.work {
-            PlannedWork::Train { trajectory, .. } => Some(&trajectory.data),
-            _ => None,
-        }
-    }
-
-    /// What kind of work it is, in a word.
-    pub fn kind(&self) -> &'static str {
-        match self.work {
-            PlannedWork::Init { .. } => "init",
-            PlannedWork::Import { .. } => "import",
-            PlannedWork::Train { .. } => "train",
-            PlannedWork::Transform { .. } => "transform",
-            PlannedWork::Probe { .. } => "probe",
-        }
-    }
-
-    /// Nodes that must be done before.
-    pub fn inputs(&self) -> Vec<NodeIndex> {
-        match &self.work {
-            PlannedWork::Init { .. } | PlannedWork::Import { .. } => Vec::new(),
-            PlannedWork::Train { from, teachers, .. } => {
-                [from].into_iter().chain(teachers).copied().collect()
-            }
-            PlannedWork::Transform { inputs, .. } => inputs.clone(),
-            PlannedWork::Probe { networks, records, .. } => networks.iter().chain(records).copied().collect(),
-        }
-    }
-
-    /// The loss in words.
-    pub fn objective(&self) -> &'static str {
-        match &self.work {
-            PlannedWork::Train { trajectory, .. } => match trajectory.objective {
-                Objective::CrossEntropy => "cross-entropy",
-                Objective::Distillation { .. } => "distillation",
-                Objective::Custom { .. } => "custom",
-            },
-            _ => "",
-        }
     }
 }

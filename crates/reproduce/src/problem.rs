@@ -1,13 +1,7 @@
-//! What stands in the way of a run, collected before any of it is told: everything of every kind at once.
+//! What stands in the way of a run, collected before any of it is told.
 
-use crate::case::plan_context;
-use crate::config::{Config, ConfigError, Settled};
-use crate::loading::Datasets;
-use crate::{Asked, Registry, Study, exit, sizes};
-use basin_ensemble::{EnsembleMethod, PlanContext, Recipe};
-use basin_papers::Varied;
+use crate::exit;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Something that stands in the way, and what it follows from.
 #[derive(Debug)]
@@ -22,7 +16,7 @@ impl Problem {
         Self { about, error: error.into() }
     }
 
-    fn follows_from(&self, refused: &BTreeSet<&'static str>) -> bool {
+    pub(crate) fn follows_from(&self, refused: &BTreeSet<&'static str>) -> bool {
         self.about.iter().any(|about| refused.iter().any(|key| key.starts_with(about)))
     }
 }
@@ -33,101 +27,4 @@ pub(crate) fn refusal(problems: Vec<Problem>) -> anyhow::Error {
     let errors = problems.into_iter().map(|problem| problem.error);
     let told = exit::together(errors.filter(|error| told.insert(format!("{error:#}"))).collect());
     told.err().unwrap_or_else(|| anyhow::anyhow!("refused for nothing"))
-}
-
-/// Keys whose ranges depend on each other in the recipes of methods.
-const TOGETHER: &[&str] = &[
-    "train.epochs",
-    "train.peak_lr",
-    "train.warmup",
-    "model.",
-    "ensemble.members",
-    "ensemble.split_epoch",
-    "ensemble.after_split",
-    "ensemble.swe_floor",
-    "ensemble.distil_last",
-    "ensemble.replay_epochs",
-    "ensemble.imports",
-];
-
-/// The methods that a configuration names, in its order, and what is refused of them: unknown ones, and those that the
-/// configuration does not fit.
-pub(crate) fn methods(registry: &Registry, config: &Config) -> (Vec<Arc<dyn EnsembleMethod>>, Vec<Problem>) {
-    let (mut methods, mut problems) = (Vec::new(), Vec::new());
-    let asked = &config.ensemble().methods;
-    let is_known = |id: &String| registry.methods().any(|known| known == id);
-    let unknown: Vec<String> = asked.iter().filter(|id| !is_known(id)).map(|id| format!("{id:?}")).collect();
-    if !unknown.is_empty() {
-        let known = registry.methods().collect::<Vec<_>>().join(", ");
-        let text = format!("ensemble.methods names {}, expected some of {known}", unknown.join(" and "));
-        problems.push(Problem::new(&["ensemble.methods"], exit::Usage(text)));
-    }
-    for id in asked.iter().filter(|id| is_known(id)) {
-        match registry.method(id, config) {
-            Ok(method) => methods.push(Arc::from(method)),
-            Err(error) => problems.push(Problem::new(TOGETHER, error)),
-        }
-    }
-    (methods, problems)
-}
-
-/// A method's recipe.
-pub(crate) fn recipe(method: &dyn EnsembleMethod, context: &PlanContext) -> Result<Recipe, Problem> {
-    let recipe = method.plan(context).map_err(|error| Problem::new(TOGETHER, error))?;
-    let (planned, expected) = (recipe.members().len(), context.members);
-    if planned == expected {
-        return Ok(recipe);
-    }
-    let id = method.id();
-    let text = format!("method {id} planned {planned} members, expected ensemble.members, {expected}");
-    Err(Problem::new(TOGETHER, exit::Usage(text)))
-}
-
-/// What is refused of the methods that a configuration names, and what they refuse of it.
-pub(crate) fn of_methods(registry: &Registry, config: &Config) -> Vec<Problem> {
-    let (methods, mut problems) = methods(registry, config);
-    let context = plan_context(config);
-    problems.extend(methods.iter().filter_map(|method| recipe(&**method, &context).err()));
-    problems
-}
-
-/// Everything that is wrong with what was asked for, where its values alone are refused: these, `more`, and what would be
-/// refused after them and does not follow from them. `blank`: without data, as for a price.
-pub(crate) fn refused(
-    asked: &Asked,
-    more: Vec<(&'static str, String)>,
-    others: Vec<String>,
-    registry: &Registry,
-    blank: bool,
-) -> ConfigError {
-    let (mut refused, mut lines) = (BTreeSet::new(), others);
-    for (key, line) in more {
-        refused.insert(key);
-        lines.push(line);
-    }
-    let mut configs: Vec<(Varied, Config)> = Vec::new();
-    let cases = asked.cases().unwrap_or_else(|error| {
-        lines.extend(error.problems);
-        vec![Varied::new()]
-    });
-    for varied in cases {
-        let Settled { config, problems, refused: keys } = asked.settle(&varied);
-        refused.extend(keys);
-        lines.extend(problems);
-        configs.push((varied, config));
-    }
-    let mut problems: Vec<Problem> =
-        configs.iter().flat_map(|(_, config)| of_methods(registry, config)).collect();
-    let datasets = if blank { Datasets::or_blank() } else { Datasets::default() };
-    match Study::attempt(asked, configs, datasets) {
-        Ok(study) => problems.extend(
-            sizes::check(&study).err().map(|error| Problem::new(&["model.", "train.", "ensemble."], error)),
-        ),
-        Err(more) => problems.extend(more),
-    }
-    let consequent = |problem: &Problem| !problem.follows_from(&refused);
-    lines.extend(problems.into_iter().filter(consequent).map(|problem| format!("  {:#}", problem.error)));
-    let mut told = BTreeSet::new();
-    lines.retain(|line| told.insert(line.clone()));
-    ConfigError { problems: lines }
 }

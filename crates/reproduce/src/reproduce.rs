@@ -12,7 +12,7 @@ use crate::problem::{self, Problem};
 use crate::progress::Progress;
 use crate::restart::changed_settings;
 use crate::study::Asked;
-use crate::{Registry, Study, dry_run, environment, feasible, sizes};
+use crate::{Registry, Study, dry_run, environment, feasible, refusals, sizes};
 use anyhow::Result;
 use basin_report::{environments_in_words, render, terminal_table};
 use basin_store::{NodeStatus, RealFs, RunDir};
@@ -149,7 +149,7 @@ fn prepared(request: &Request, registry: &Registry, datasets: Datasets) -> Resul
     let study = match Study::attempt(&request.asked, configs.clone(), datasets) {
         Ok(study) => study,
         Err(more) => {
-            problems.extend(configs.iter().flat_map(|(_, config)| problem::of_methods(registry, config)));
+            problems.extend(configs.iter().flat_map(|(_, config)| refusals::of_methods(registry, config)));
             problems.extend(more);
             return Err(problem::refusal(problems));
         }
@@ -177,7 +177,7 @@ pub fn refused(
     dry_run: bool,
 ) -> ConfigError {
     others.extend(request.check_place().err().map(|error| format!("  {error}")));
-    problem::refused(&request.asked, twice, others, registry, dry_run)
+    refusals::refused(&request.asked, twice, others, registry, dry_run)
 }
 
 /// The epochs of every ensemble, from the plan alone.

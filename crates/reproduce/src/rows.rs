@@ -2,7 +2,8 @@
 
 use crate::execute::Executor;
 use crate::exit::Usage;
-use crate::plan::{NodeIndex, PlannedEnsemble};
+use crate::plan::PlannedEnsemble;
+use crate::planned::NodeIndex;
 use anyhow::{Context, Result, ensure};
 use basin_core::Record;
 use basin_probes::{Line, PairwiseLines};

@@ -32,10 +32,11 @@ pub use assignment::{Assignment, AssignmentError, Objective, linear_sum_assignme
 pub use averages::{AverageError, interpolate, mean, slerp};
 pub use citation::{CITATION, REPAIR_CITATION};
 pub use frank_wolfe::{FrankWolfeOptions, RelaxedMatching, frank_wolfe};
-pub use matching::{Matching, MatchingError, MatchingOptions, Network, weight_matching};
+pub use matching::{Matching, MatchingError, MatchingOptions, Network};
 pub use multi_matching::{MultiMatching, MultiMatchingError};
 pub use multi_pcd::{MergedMany, merge_many, multi_pcd};
 pub use repair::{ChannelCorrection, ChannelStatistics, RepairError, repair};
+pub use restarts::weight_matching;
 pub use visiting_order::VisitingOrder;
 
 // The words of the interface, so that this crate is the only one a user has to name.

@@ -1,14 +1,13 @@
 //! Weight matching: permute the units of one network so that its weights lie as near as possible to another's.
 
 use crate::descent::{Descent, Reuse};
-use crate::restarts::best_matching;
 use crate::{PermutationSpec, Permutations, SpecError, VisitingOrder};
 use basin_core::{Array, Params, ParamsError, SeedTree};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// How [`weight_matching`] searches. Made by [`MatchingOptions::new`]; change the fields as needed.
+/// How [`weight_matching`](crate::weight_matching) searches. Made by [`MatchingOptions::new`]; change the fields as needed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MatchingOptions {
@@ -41,7 +40,7 @@ impl MatchingOptions {
     }
 }
 
-/// What [`weight_matching`] found.
+/// What [`weight_matching`](crate::weight_matching) found.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Matching {
@@ -113,39 +112,6 @@ pub enum MatchingError {
         /// Its first such parameter.
         parameter: String,
     },
-}
-
-/// Finds permutations π of the target's units that make Σ⟨w_A, π(w_B)⟩ large, hence ‖w_A − π(w_B)‖ small,
-/// by permutation coordinate descent (Ainsworth et al., arXiv 2209.04836, Algorithm 1).
-///
-/// Each sweep visits the permutations in a fresh random order and solves each exactly, the others held fixed,
-/// as a linear assignment problem; a sweep without progress ends the search. The result is a local optimum, the best
-/// of several searches ([`MatchingOptions::restarts`]); more of them and other seeds may find better ones. It is a
-/// function of the arguments, not of the number of threads.
-///
-/// An assignment begins with the column duals of the last one of its permutation in the same search. That saves most
-/// of its work and leaves its total as it is; which one of several assignments of equal total is taken may
-/// depend on it.
-///
-/// Cost of a sweep: about 2 · numel · n multiplications for every array and every permuted axis of n units,
-/// in f32 on all cores, plus an O(n³) assignment per permutation, or O(h² k³ + h³) for an attention layer of h
-/// heads of k units, whose two permutations are solved together and exactly; permutations whose neighbours did not change
-/// since they were last solved cost nothing. Memory: two further copies of the target.
-///
-/// # Errors
-/// [`MatchingError::Layout`] when names or shapes of the networks differ, [`MatchingError::Spec`] when the
-/// spec does not fit them, [`MatchingError::Tied`] when it has a permutation on two axes of one array,
-/// [`MatchingError::NonFinite`] for NaN or infinite weights.
-#[doc(alias = "git re-basin")]
-#[doc(alias = "permutation_coordinate_descent")]
-#[doc(alias = "PCD")]
-pub fn weight_matching(
-    spec: &PermutationSpec,
-    reference: &Params,
-    target: &Params,
-    options: &MatchingOptions,
-) -> Result<Matching, MatchingError> {
-    best_matching(spec, reference, target, options)
 }
 
 /// Checks that two networks can be matched. Returns the size of each permutation.

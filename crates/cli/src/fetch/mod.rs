@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// A data set that is published as an archive, such as cifar10, cifar100 or tiny-imagenet
     dataset: String,
     /// Directory for the archive and its folder; created if need be
-    #[arg(long, value_name = "DIR", value_parser = crate::commands::path())]
+    #[arg(long, value_name = "DIR", value_parser = crate::typed::path())]
     dir: PathBuf,
     /// Fetch from here instead of the official address; can be given several times. An address that ends in /
     /// is a directory with the archive under its official name

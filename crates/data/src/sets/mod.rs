@@ -1,14 +1,12 @@
-//! The built-in data sets, one file each: facts, files, archive. [`crate::Dataset::BUILT_IN`] lists them.
+//! The built-in data sets, a file for each family: facts, files, archive. [`crate::Dataset::BUILT_IN`] lists them.
 
-mod cifar10;
-mod cifar100;
+mod cifar;
 mod synthetic;
 mod tiny_imagenet;
 
-pub use cifar10::CIFAR10;
-pub use cifar100::CIFAR100;
 #[cfg(test)]
-pub(crate) use cifar100::FORMAT as CIFAR100_FORMAT;
+pub(crate) use cifar::FORMAT_100 as CIFAR100_FORMAT;
+pub use cifar::{CIFAR10, CIFAR100};
 pub use synthetic::{SYNTHETIC, SYNTHETIC_100};
 pub use tiny_imagenet::TINY_IMAGENET;
 

@@ -2,7 +2,7 @@
 
 use super::text::Text;
 use crate::claims::{Judgement, judgement_in_words, setting_in_words};
-use crate::render::Told;
+use crate::told::Told;
 use maud::{Markup, html};
 
 /// The answer beside the main figure; the figure alone where no claim can be judged; nothing without either.

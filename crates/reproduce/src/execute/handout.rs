@@ -1,6 +1,7 @@
 //! Hands a plan's nodes to those who work: inputs first, and of all that could begin the one on which most work waits.
 
-use crate::plan::{NodeIndex, Plan};
+use crate::plan::Plan;
+use crate::planned::NodeIndex;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What is to be done, in hand, and done.

@@ -5,7 +5,7 @@ use super::observer::{EpochLine, METRICS, Observer, write_rows};
 use crate::device::{self, OnDevice};
 use crate::environment::Maker;
 use crate::laboratory::Bench;
-use crate::plan::{NodeIndex, PlannedNode, PlannedWork};
+use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};

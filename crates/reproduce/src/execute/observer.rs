@@ -1,7 +1,7 @@
 //! What a training node leaves while it works: its epochs' lines, rolling states, progress.
 
 use super::Executor;
-use crate::plan::PlannedNode;
+use crate::planned::PlannedNode;
 use crate::progress::Task;
 use basin_store::NodeDir;
 use basin_train::{EpochRow, SegmentObserver, TrainState};
