@@ -71,7 +71,7 @@ pub enum ModuleError {
     },
     /// Statistics of a batch of one image.
     #[error(
-        "module {module} has statistics over the batch, which of {images} images say nothing; expected a batch of at least 2"
+        "module {module} has statistics over the batch, expected at least 2 images in a batch, found {images}; make the batch larger"
     )]
     Batch {
         /// The module.
@@ -89,5 +89,69 @@ pub enum ModuleError {
 impl From<ModuleError> for candle_core::Error {
     fn from(error: ModuleError) -> Self {
         Self::wrap(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ModuleError) -> usize {
+        match error {
+            ModuleError::Empty { .. } => 0,
+            ModuleError::Shape { .. } => 1,
+            ModuleError::Unknown { .. } => 2,
+            ModuleError::Type { .. } => 3,
+            ModuleError::Output { .. } => 4,
+            ModuleError::NoGradient { .. } => 5,
+            ModuleError::Batch { .. } => 6,
+            ModuleError::Foreign => 7,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let (module, name) = (|| "net".to_owned(), || "fc.w".to_owned());
+        let told = [
+            (
+                ModuleError::Empty { module: module() },
+                "module net has no variables, expected at least one from its VarBuilder",
+            ),
+            (
+                ModuleError::Shape { module: module(), name: name(), expected: vec![2], found: vec![3] },
+                "module net asks for fc.w with shape [3], and before with [2]; expected one shape for a name",
+            ),
+            (
+                ModuleError::Unknown { module: module(), name: name() },
+                "module net asks for fc.w, which it did not ask for when its layout was read; expected the same variables each time",
+            ),
+            (
+                ModuleError::Type { module: module(), name: name(), found: "bf16".into() },
+                "module net asks for fc.w as bf16, expected f32",
+            ),
+            (
+                ModuleError::Output { module: module(), images: 20, classes: 10, found: vec![20, 9] },
+                "module net returned [20, 9] for 20 images, expected logits [20, 10]",
+            ),
+            (
+                ModuleError::NoGradient { module: module(), name: name() },
+                "module net: fc.w receives no gradient. Either no output depends on it, or an operation without a backward pass stands behind it (candle's fused LayerNorm is one)",
+            ),
+            (
+                ModuleError::Batch { module: module(), images: 1 },
+                "module net has statistics over the batch, expected at least 2 images in a batch, found 1; make the batch larger",
+            ),
+            (
+                ModuleError::Foreign,
+                "this network was not made from a module of candle's; expected one of basin_candle::Module::network",
+            ),
+        ];
+        let mut seen = [false; 8];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 8], "every variant is told");
     }
 }

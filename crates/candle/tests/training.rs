@@ -256,7 +256,9 @@ fn modules_that_cannot_be_trained_are_refused_by_name() {
     );
     let alone = refused(&network(), &Recipe { batch: 1, ..recipe() });
     assert!(
-        alone.starts_with("module small has statistics over the batch, which of 1 images say nothing"),
+        alone.starts_with(
+            "module small has statistics over the batch, expected at least 2 images in a batch, found 1"
+        ),
         "{alone}"
     );
     let empty = Module::new("empty", |_, _| Ok(Box::new(Nothing) as Box<dyn ModuleT>)).network(SIDE, CLASSES);

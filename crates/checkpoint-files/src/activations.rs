@@ -105,3 +105,59 @@ pub fn activation_misfits(
     }));
     misfits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ActivationMisfit) -> usize {
+        match error {
+            ActivationMisfit::Missing { .. } => 0,
+            ActivationMisfit::Unexpected { .. } => 1,
+            ActivationMisfit::Axes { .. } => 2,
+            ActivationMisfit::Units { .. } => 3,
+            ActivationMisfit::TooFew { .. } => 4,
+            ActivationMisfit::Samples { .. } => 5,
+            ActivationMisfit::NonFinite { .. } => 6,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let h = || "h".to_owned();
+        let told = [
+            (ActivationMisfit::Missing { tensor: h(), units: 6 }, "missing h, expected [samples, 6]"),
+            (
+                ActivationMisfit::Unexpected { tensor: h(), found: vec![2, 6] },
+                "unexpected h [2, 6], which is no permutation of the spec",
+            ),
+            (
+                ActivationMisfit::Axes { tensor: h(), found: vec![12], units: 6 },
+                "h is [12], expected the 2 axes [samples, 6]",
+            ),
+            (
+                ActivationMisfit::Units { tensor: h(), found: 5, expected: 6 },
+                "h axis 1 has 5 units, expected 6 as in the network",
+            ),
+            (
+                ActivationMisfit::TooFew { tensor: h(), found: 1 },
+                "h axis 0 has 1 samples, expected at least 2",
+            ),
+            (
+                ActivationMisfit::Samples { tensor: h(), found: 3, expected: 4 },
+                "h axis 0 has 3 samples, expected 4 as in the other file",
+            ),
+            (
+                ActivationMisfit::NonFinite { tensor: h(), sample: 1, unit: 2, value: f32::NAN },
+                "h is NaN at sample 1, unit 2, expected a finite number",
+            ),
+        ];
+        let mut seen = [false; 7];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 7], "every variant is told");
+    }
+}

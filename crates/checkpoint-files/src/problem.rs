@@ -168,7 +168,7 @@ pub enum Problem {
     },
     /// An element type that is neither converted nor carried through.
     #[error(
-        "tensor {} has type {}, expected f32, f64, f16, bf16, an integer or bool",
+        "tensor {} has type {}, expected f32, f64, f16, bf16, an integer or bool; convert it and save the file again",
         shown(name),
         shown(found)
     )]
@@ -234,7 +234,7 @@ pub enum Problem {
         found: String,
     },
     /// An entry of a permutation file is negative.
-    #[error("permutation {}: entry {index} is {value}, expected an index from 0", shown(name))]
+    #[error("permutation {}: entry {index} is {value}, expected an index of at least 0", shown(name))]
     Negative {
         /// The permutation.
         name: String,
@@ -256,3 +256,6 @@ pub enum Problem {
 fn under(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!(" under {}", shown(key)) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,13 +29,15 @@ impl fmt::Debug for NetworkEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NetworkError {
     /// No entry has its name.
-    #[error("no network {name} is registered")]
+    #[error("no network {name} is registered; set model.name to one that is")]
     Unknown {
         /// The name.
         name: String,
     },
     /// Its entry has no permutation spec.
-    #[error("network {name} has no permutation spec, which methods that permute need")]
+    #[error(
+        "network {name} has no permutation spec, which methods that permute need; choose another method or network"
+    )]
     NoSpec {
         /// The name.
         name: String,
@@ -71,4 +73,37 @@ fn spec(model: &Model) -> Result<PermutationSpec> {
         Family::Vit(vit) => PermutationSpec::vit(vit.layers, vit.heads),
     };
     spec.with_context(|| format!("permutation spec of {}", model.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &NetworkError) -> usize {
+        match error {
+            NetworkError::Unknown { .. } => 0,
+            NetworkError::NoSpec { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                NetworkError::Unknown { name: "lenet".into() },
+                "no network lenet is registered; set model.name to one that is",
+            ),
+            (
+                NetworkError::NoSpec { name: "lenet".into() },
+                "network lenet has no permutation spec, which methods that permute need; choose another method or network",
+            ),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
+    }
 }

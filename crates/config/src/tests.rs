@@ -107,3 +107,9 @@ fn the_resolved_toml_reads_back_to_the_same_values() {
     assert_eq!(parsed["ensemble"]["seeds"].as_array().unwrap().len(), 2);
     assert_eq!(config.ensemble().seeds, [3, 1]);
 }
+
+#[test]
+fn every_problem_stands_on_a_line_of_its_own() {
+    let error = ConfigError { problems: vec!["  a is 1".into(), "  b is 2".into()] };
+    assert_eq!(error.to_string(), "the configuration is refused:\n  a is 1\n  b is 2");
+}

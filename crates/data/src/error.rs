@@ -91,7 +91,8 @@ pub enum DataError {
     },
     /// A record carries a label outside the classes.
     #[error(
-        "{}: record {record} has {kind} label {label}, expected 0..{classes}; the file is damaged or of another data set",
+        "{}: record {record} has {kind} label {label}, expected 0..{classes}; the file is damaged or of another data set, \
+         fetch the official one again",
         .path.display()
     )]
     Label {
@@ -150,7 +151,7 @@ pub enum DataError {
         found: (u32, u32),
     },
     /// Pixels and labels handed over in memory do not make a set.
-    #[error("{what}: expected {expected}, found {found}; pass whole images with one label each")]
+    #[error("{what}: expected {expected}, found {found}")]
     Set {
         /// What was counted.
         what: &'static str,
@@ -170,3 +171,6 @@ pub enum DataError {
         found: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,3 +41,14 @@ pub trait ParamOp: Debug + Send + Sync {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_operation() {
+        let error = ParamOpError { operation: "permute/1".into(), reason: "1 network, expected 2".into() };
+        assert_eq!(error.to_string(), "permute/1: 1 network, expected 2");
+    }
+}

@@ -97,7 +97,7 @@ pub enum FetchError {
         reason: String,
     },
     /// The archive holds an entry that no honest archive holds; nothing of it was put in place.
-    #[error("{} holds {entry:?}, which {why}; delete it, and do not use where it came from", .path.display())]
+    #[error("{} holds {entry:?}, which {why}; delete it, and do not fetch from its source again", .path.display())]
     Unsafe {
         /// The archive.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum FetchError {
         why: String,
     },
     /// The archive holds more than the data set can; nothing of it was put in place.
-    #[error("{} holds more than {most}; delete it, and do not use where it came from", .path.display())]
+    #[error("{} holds more than {most}; delete it, and do not fetch from its source again", .path.display())]
     TooMuch {
         /// The archive.
         path: PathBuf,
@@ -228,3 +228,6 @@ fn next_step(kind: io::ErrorKind) -> &'static str {
         _ => "check --dir and the disk and run the same command again",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub fn driver_error(code: u32, name: &str, during: &str) -> GpuError {
         46 | 201 | 214 | 220 | 226 | 700 | 702 | 708..=710 | 714..=719 | 721 | 805..=810 | 999 => {
             GpuError::Lost { during: during.to_owned(), found }
         }
-        900..=908 => GpuError::Captured { what: format!("what the driver calls {found}, while to {during}") },
+        900..=908 => GpuError::Captured { what: format!("{found} while it was to {during}") },
         _ => GpuError::Launch { kernel: during.to_owned(), found },
     }
 }
@@ -53,7 +53,7 @@ mod tests {
                 "{said}"
             );
         }
-        assert!(matches!(driver_error(901, "", ""), GpuError::Captured { .. }));
-        assert_eq!(error(1), "kernel run conv: CUDA_ERROR_X (1)");
+        assert!(error(901).starts_with("CUDA_ERROR_X (901) while it was to run conv inside captured work"));
+        assert!(error(1).starts_with("kernel run conv: CUDA_ERROR_X (1). "));
     }
 }

@@ -38,7 +38,7 @@ pub enum GpuError {
     },
     /// A library besides the driver is missing or does not fit.
     #[error(
-        "{library}: {found}. Put it where the loader finds it (LD_LIBRARY_PATH), `basin doctor` lists all"
+        "{library}: {found}. Put one that fits where the loader finds it (LD_LIBRARY_PATH); `basin doctor` lists all"
     )]
     NoLibrary {
         /// Its name.
@@ -56,11 +56,11 @@ pub enum GpuError {
     },
     /// The device's memory is full.
     #[error(
-        "out of memory on the device: {wanted} more bytes were asked for, {found}. Use a smaller batch, less \
-         members side by side, or --precision bf16"
+        "out of memory on the device{}: {found}. Use a smaller batch, fewer members side by side, or --precision bf16",
+        asked(*wanted)
     )]
     OutOfMemory {
-        /// Bytes asked for.
+        /// Bytes asked for; 0 where that is not known.
         wanted: usize,
         /// What is known of the memory's state.
         found: String,
@@ -76,7 +76,11 @@ pub enum GpuError {
         found: String,
     },
     /// A kernel's source did not compile.
-    #[error("kernel source {source_name} does not compile for {target}: {log}")]
+    #[error(
+        "kernel source {source_name} does not compile for {target}: {}\n`basin doctor` checks compiler and driver; \
+         --device cpu needs neither",
+        log.trim_end()
+    )]
     Compile {
         /// Name of the source.
         source_name: String,
@@ -86,7 +90,9 @@ pub enum GpuError {
         log: String,
     },
     /// A kernel could not be launched or broke a rule of the launch layer.
-    #[error("kernel {kernel}: {found}")]
+    #[error(
+        "kernel {kernel}: {found}. `basin doctor` checks the device's kernels; if it finds them right, please report this"
+    )]
     Launch {
         /// Its entry point.
         kernel: String,
@@ -104,17 +110,21 @@ pub enum GpuError {
         found: String,
     },
     /// A network's forward pass refused its sizes.
-    #[error("the network: {found}")]
+    #[error("the network's forward pass failed: {found}")]
     Network {
         /// What it said.
         found: String,
     },
     /// A host copy or an allocation inside work that is being captured.
-    #[error("{what} inside captured work, which may only launch kernels")]
+    #[error("{what} inside captured work, which may only launch kernels; do it before or after")]
     Captured {
         /// What was tried.
         what: String,
     },
+}
+
+fn asked(bytes: usize) -> String {
+    if bytes == 0 { String::new() } else { format!(" when {bytes} more bytes were asked for") }
 }
 
 impl GpuError {
@@ -150,18 +160,4 @@ impl From<candle_core::Error> for GpuError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_passes_through_a_forward_pass_as_it_is() {
-        let lost = GpuError::Lost { during: "add".into(), found: "CUDA_ERROR_X (700)".into() };
-        let wrapped = candle_core::Error::from(lost.clone()).bt().context("the step");
-        assert_eq!(GpuError::within(&wrapped), Some(&lost));
-        assert!(wrapped.to_string().contains("run the same command again"));
-        assert_eq!(GpuError::from(wrapped), lost);
-        let other = candle_core::Error::Msg("sizes".into());
-        assert_eq!(GpuError::within(&other), None);
-        assert_eq!(GpuError::from(other), GpuError::Network { found: "sizes".into() });
-    }
-}
+mod tests;

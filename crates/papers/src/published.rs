@@ -126,6 +126,7 @@ mod tests {
     #[test]
     fn a_file_that_does_not_parse_is_named() {
         let error = Published::parse("test.json", "{").unwrap_err();
-        assert!(error.to_string().starts_with("test.json does not parse"), "{error}");
+        let expected = "test.json does not parse: EOF while parsing an object at line 1 column 1; repair the file and rebuild";
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -150,3 +150,36 @@ fn take_in_place(array: &mut Array, axis: usize, order: &[usize]) {
         take(&old, &shape, 0, order, block);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &ApplyError) -> usize {
+        match error {
+            ApplyError::Spec(_) => 0,
+            ApplyError::Permutations { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                ApplyError::Spec(SpecError::Layout { problems: vec!["  missing a".into()] }),
+                "the spec does not fit the network:\n  missing a",
+            ),
+            (
+                ApplyError::Permutations { problems: vec!["  missing h, expected 3 units".into()] },
+                "the permutations do not fit the spec:\n  missing h, expected 3 units",
+            ),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
+    }
+}

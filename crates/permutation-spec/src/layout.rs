@@ -11,10 +11,10 @@ use thiserror::Error;
 #[allow(missing_docs, reason = "the messages say what each field is")]
 pub enum Misfit {
     /// A parameter of the spec is not in the network.
-    #[error("missing {tensor}, expected {axes} axes")]
+    #[error("missing {tensor}, expected {}", counted(*axes))]
     Missing { tensor: String, axes: usize },
     /// Another number of axes.
-    #[error("{tensor} is {found:?}, expected {expected} axes")]
+    #[error("{tensor} is {found:?}, expected {}", counted(*expected))]
     Axes { tensor: String, found: Vec<usize>, expected: usize },
     /// An axis of one permutation has another size than the axis that was met first.
     #[error(
@@ -38,7 +38,8 @@ pub enum Misfit {
     Declared { permutation: String, found: usize, declared: usize },
     /// The shapes leave the size of a permutation open.
     #[error(
-        "the size of permutation {permutation} does not follow from the shapes, expected an axis of its own"
+        "the size of permutation {permutation} does not follow from the shapes; give it an axis of its own, or declare \
+         its number of units"
     )]
     Undetermined { permutation: String },
     /// Permutations that must be of one size are not.
@@ -50,6 +51,10 @@ pub enum Misfit {
     /// A parameter of the network is not in the spec.
     #[error("unexpected {tensor} {shape:?}, which the spec does not describe")]
     Unexpected { tensor: String, shape: Vec<usize> },
+}
+
+fn counted(axes: usize) -> String {
+    if axes == 1 { "1 axis".to_owned() } else { format!("{axes} axes") }
 }
 
 type Sizes = BTreeMap<String, usize>;
@@ -254,3 +259,6 @@ impl<'a> Concatenation<'a> {
         self.segments.iter().map(name).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

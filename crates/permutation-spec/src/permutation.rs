@@ -32,7 +32,7 @@ pub enum PermutationError {
         second: usize,
     },
     /// Two permutations of different sizes cannot follow one another.
-    #[error("a permutation of {left} cannot be followed by one of {right}")]
+    #[error("a permutation of {left} units cannot be followed by one of {right}, expected two of one size")]
     Size {
         /// Size of the first.
         left: usize,
@@ -186,5 +186,43 @@ impl Permutations {
 impl FromIterator<(String, Permutation)> for Permutations {
     fn from_iter<I: IntoIterator<Item = (String, Permutation)>>(entries: I) -> Self {
         Self(entries.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &PermutationError) -> usize {
+        match error {
+            PermutationError::OutOfRange { .. } => 0,
+            PermutationError::Repeated { .. } => 1,
+            PermutationError::Size { .. } => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                PermutationError::OutOfRange { index: 1, value: 3, len: 3 },
+                "entry 1 is 3, expected an index below 3",
+            ),
+            (
+                PermutationError::Repeated { value: 2, first: 0, second: 4 },
+                "2 occurs at entries 0 and 4, expected each index once",
+            ),
+            (
+                PermutationError::Size { left: 3, right: 4 },
+                "a permutation of 3 units cannot be followed by one of 4, expected two of one size",
+            ),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
     }
 }

@@ -95,7 +95,9 @@ pub enum SpecError {
         reason: String,
     },
     /// A size is declared for a permutation that no parameter has.
-    #[error("{left} and {right} are declared to be of one size, but no parameter uses both of them")]
+    #[error(
+        "{left} and {right} are declared to be of one size, but parameters do not use both; correct the names or leave the declaration out"
+    )]
     UnusedSize {
         /// The first permutation.
         left: String,
@@ -103,7 +105,9 @@ pub enum SpecError {
         right: String,
     },
     /// A number of units is declared for a permutation that no parameter has.
-    #[error("the number of units of {permutation} is declared, but no parameter uses it")]
+    #[error(
+        "the number of units of {permutation} is declared, but no parameter uses it; correct the name or leave the declaration out"
+    )]
     UnusedUnits {
         /// The permutation.
         permutation: String,
@@ -218,3 +222,6 @@ impl PermutationSpec {
         self.parameters.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,9 @@ pub enum TomlError {
     #[error("the text is no spec: {0}")]
     Syntax(String),
     /// Another version of the form.
-    #[error("the spec has format {found}, expected {FORMAT}")]
+    #[error(
+        "the spec has format {found}, expected {FORMAT}; write it in that format, or read it with the build that wrote it"
+    )]
     Format {
         /// The version of the text.
         found: u32,
@@ -159,5 +161,43 @@ impl PermutationSpec {
         }
         let groups = file.attention.into_iter();
         Ok(groups.fold(spec, |spec, Group { qk, vo, heads }| spec.heads(qk, vo, heads)).build()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &TomlError) -> usize {
+        match error {
+            TomlError::Syntax(_) => 0,
+            TomlError::Format { .. } => 1,
+            TomlError::Spec(_) => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                TomlError::Syntax("missing field `format`".into()),
+                "the text is no spec: missing field `format`",
+            ),
+            (
+                TomlError::Format { found: 2 },
+                "the spec has format 2, expected 1; write it in that format, or read it with the build that wrote it",
+            ),
+            (
+                TomlError::Spec(SpecError::UnusedUnits { permutation: "a".into() }),
+                "the number of units of a is declared, but no parameter uses it; correct the name or leave the declaration out",
+            ),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
     }
 }

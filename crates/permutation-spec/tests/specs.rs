@@ -114,7 +114,7 @@ fn everything_that_does_not_fit_is_listed_at_once() {
         [
             "  0.bias axis 0 has 5 units, expected 4 for permutation h as on axis 0 of 0.weight",
             "  1.weight is [12], expected 2 axes",
-            "  missing 1.bias, expected 1 axes",
+            "  missing 1.bias, expected 1 axis",
             "  unexpected running_mean [4], which the spec does not describe",
         ]
     );

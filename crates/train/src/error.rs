@@ -188,7 +188,7 @@ mod tests {
             ),
             (
                 TrainError::Device(GpuError::Launch { kernel: "add".into(), found: "700 threads".into() }),
-                "kernel add: 700 threads",
+                "kernel add: 700 threads. `basin doctor` checks the device's kernels; if it finds them right, please report this",
             ),
             (TrainError::Kernel(candle_core::Error::Msg("sizes".into())), "sizes"),
         ];

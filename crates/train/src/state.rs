@@ -38,7 +38,7 @@ pub struct TrainState {
     pub rows: Vec<EpochRow>,
 }
 
-/// Why bytes are not a training state.
+/// Why bytes are not a training state. Whoever read them knows the file, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -168,5 +168,33 @@ mod tests {
     fn a_foreign_file_is_refused() {
         let bytes = TensorFile { params: state().params, ..Default::default() }.encode();
         assert!(matches!(TrainState::decode(&bytes, &[]), Err(StateError::Header { key: "format", .. })));
+    }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &StateError) -> usize {
+        match error {
+            StateError::Tensors(_) => 0,
+            StateError::Header { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_is_wrong() {
+        let told = [
+            (
+                StateError::Tensors(TensorFileError::Format { reason: "the header ends early".into() }),
+                "not a whole safetensors file: the header ends early",
+            ),
+            (
+                StateError::Header { key: "step", found: "many".into(), expected: "a whole number" },
+                "training state: header entry step is \"many\", expected a whole number",
+            ),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
     }
 }

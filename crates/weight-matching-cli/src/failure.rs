@@ -114,3 +114,133 @@ fn shown(problems: &[impl Display]) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &Failure) -> usize {
+        match error {
+            Failure::Usage(_) => 0,
+            Failure::Output(_) => 1,
+            Failure::Spec { .. } => 2,
+            Failure::Unrecognised { .. } => 3,
+            Failure::Function { .. } => 4,
+            Failure::Unchecked { .. } => 5,
+            Failure::File(_) => 6,
+            Failure::Architectures { .. } => 7,
+            Failure::Weights { .. } => 8,
+            Failure::NonFinite { .. } => 9,
+            Failure::TooWide { .. } => 10,
+            Failure::Activations { .. } => 11,
+            Failure::Activation(_) => 12,
+            Failure::Matching(_) => 13,
+            Failure::Apply { .. } => 14,
+            Failure::Encode { .. } => 15,
+            Failure::Store(_) => 16,
+            Failure::Print(_) => 17,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let (a, spec) = (|| PathBuf::from("a.pt"), || "auto".to_owned());
+        let rigid =
+            Unrecognised::Rigid { summary: "no layer".into(), reason: "every unit keeps its order".into() };
+        let told = [
+            (Failure::Usage("--heads 0, expected at least 1".into()), "--heads 0, expected at least 1"),
+            (
+                Failure::Output(OutputError::NoName { path: "out/".into() }),
+                "out/ is no file name; give the name of a file",
+            ),
+            (
+                Failure::Spec {
+                    spec: spec(),
+                    path: a(),
+                    problems: (0..9).map(|i| format!("  missing w{i}")).collect(),
+                    advice: "use --spec vit".into(),
+                },
+                "spec auto does not fit a.pt:\n  missing w0\n  missing w1\n  missing w2\n  missing w3\n  missing w4\n  missing w5\n  missing w6\n  missing w7\n  and 1 more\nuse --spec vit",
+            ),
+            (
+                Failure::Unrecognised { path: a(), problem: Box::new(rigid), advice: "; give --spec".into() },
+                "a.pt: no layer; every unit keeps its order; give --spec",
+            ),
+            (
+                Failure::Function { spec: spec(), path: a(), difference: 0.25 },
+                "spec auto changes what a.pt computes: outputs on random inputs differ by 2.5e-1 of the largest; say what the network is (--heads, --groups, --order, --padding), or correct the spec",
+            ),
+            (
+                Failure::Unchecked { path: a(), reason: "no program is known".into() },
+                "a.pt cannot be checked: no program is known; leave --require-check out to go on without",
+            ),
+            (
+                Failure::File(FileError { path: a(), problem: Problem::Empty }),
+                "a.pt: is empty, 0 bytes: saving, copying or downloading it did not finish; get it again",
+            ),
+            (
+                Failure::Architectures { a: a(), b: "b.pt".into(), problems: vec!["missing w".into()] },
+                "a.pt and b.pt are not of one architecture:\n  missing w\ngive checkpoints of one network",
+            ),
+            (
+                Failure::Weights { path: a(), problem: Problem::Empty },
+                "a.pt: is empty, 0 bytes: saving, copying or downloading it did not finish; get it again",
+            ),
+            (
+                Failure::NonFinite { path: a(), parameter: "w".into() },
+                "a.pt: tensor w holds NaN or an infinity, expected finite weights; take an earlier checkpoint",
+            ),
+            (
+                Failure::TooWide { path: a(), permutation: "h".into(), units: 9, limit: 8 },
+                "a.pt: permutation h has 9 units, expected at most 8: the search needs memory for units² numbers; leave that axis as it is in the spec",
+            ),
+            (
+                Failure::Activations {
+                    path: a(),
+                    spec: spec(),
+                    problems: vec![ActivationMisfit::Missing { tensor: "h".into(), units: 6 }],
+                },
+                "activations a.pt do not fit spec auto:\n  missing h, expected [samples, 6]\nrecord one array [samples, units] for each permutation (inspect lists them), in both networks on the same inputs in the same order",
+            ),
+            (
+                Failure::Activation(ActivationError::Heads {
+                    permutation: "a.qk".into(),
+                    units: 6,
+                    heads: 4,
+                }),
+                "activations of a.qk have 6 units, expected a multiple of its 4 heads",
+            ),
+            (
+                Failure::Matching(MatchingError::Tied { parameter: "w".into() }),
+                "a permutation acts on several axes of w, expected a spec without such parameters",
+            ),
+            (
+                Failure::Apply {
+                    permutations: "p.st".into(),
+                    network: a(),
+                    source: ApplyError::Permutations { problems: vec!["  missing h".into()] },
+                },
+                "p.st cannot be applied to a.pt: the permutations do not fit the spec:\n  missing h",
+            ),
+            (
+                Failure::Encode {
+                    path: a(),
+                    source: Problem::Tensor { name: "w".into(), reason: "has 17 axes".into() },
+                },
+                "a.pt: tensor w has 17 axes",
+            ),
+            (
+                Failure::Store(StoreError::NoSuchRun { path: "r".into() }),
+                "there is no run at r; check the name or start the run first",
+            ),
+            (Failure::Print(std::io::ErrorKind::BrokenPipe.into()), "cannot print: broken pipe"),
+        ];
+        let mut seen = [false; 18];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 18], "every variant is told");
+    }
+}

@@ -22,13 +22,15 @@ pub struct ActivationPair<'a> {
 #[non_exhaustive]
 pub enum ActivationError {
     /// A permutation of the spec has no activations.
-    #[error("no activations for permutation {permutation}")]
+    #[error(
+        "no activations for permutation {permutation}, expected an array [samples, units] for each permutation"
+    )]
     Missing {
         /// The permutation.
         permutation: String,
     },
     /// Activations for a permutation that the spec does not use.
-    #[error("activations for {permutation}, which the spec does not use")]
+    #[error("activations for {permutation}, which the spec does not use; leave them out or correct the name")]
     Unknown {
         /// The name.
         permutation: String,
@@ -70,7 +72,9 @@ pub enum ActivationError {
         heads: usize,
     },
     /// An activation is NaN or infinite.
-    #[error("activations of {permutation} in the {network} hold a value that is not finite")]
+    #[error(
+        "activations of {permutation} in the {network} hold a value that is not finite, expected finite numbers"
+    )]
     NonFinite {
         /// The permutation.
         permutation: String,
@@ -208,3 +212,6 @@ fn standardised(values: &[f32], units: usize) -> Vec<f64> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

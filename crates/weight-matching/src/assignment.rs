@@ -187,4 +187,32 @@ mod tests {
             }
         }
     }
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &AssignmentError) -> usize {
+        match error {
+            AssignmentError::Shape { .. } => 0,
+            AssignmentError::Entry { .. } => 1,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                AssignmentError::Shape { rows: 2, cols: 3, found: 5 },
+                "a matrix of 2 x 3 has 6 entries, found 5",
+            ),
+            (
+                AssignmentError::Entry { row: 1, col: 2, value: f64::NAN },
+                "entry (1, 2) is NaN, expected a finite number of magnitude at most 1e300",
+            ),
+        ];
+        let mut seen = [false; 2];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 2], "every variant is told");
+    }
 }

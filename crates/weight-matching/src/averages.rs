@@ -20,7 +20,9 @@ pub enum AverageError {
         t: f64,
     },
     /// A weight is NaN or infinite.
-    #[error("parameter {parameter} of network {network} holds a value that is not finite")]
+    #[error(
+        "parameter {parameter} of network {network} holds a value that is not finite, expected finite weights"
+    )]
     NonFinite {
         /// Which network.
         network: usize,
@@ -28,7 +30,10 @@ pub enum AverageError {
         parameter: String,
     },
     /// A network of zeros has no direction, and opposite networks have no shortest arc between them.
-    #[error("no single arc joins networks whose cosine is {cosine}, expected more than -1 + 1e-9")]
+    #[error(
+        "no single arc joins networks whose cosine is {cosine}, expected more than -1 + 1e-9; interpolate on the \
+         straight line"
+    )]
     NoArc {
         /// Their cosine; NaN when one of them is zero.
         cosine: f64,
@@ -121,4 +126,54 @@ fn check(networks: &[&Params]) -> Result<(), AverageError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &AverageError) -> usize {
+        match error {
+            AverageError::Empty => 0,
+            AverageError::Layout(_) => 1,
+            AverageError::Position { .. } => 2,
+            AverageError::NonFinite { .. } => 3,
+            AverageError::NoArc { .. } => 4,
+            AverageError::Overflow { .. } => 5,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (AverageError::Empty, "a mean needs at least one network"),
+            (
+                AverageError::Layout(ParamsError::Count { weights: 3, networks: 2 }),
+                "3 weights for 2 networks, expected one for each",
+            ),
+            (
+                AverageError::Position { t: 1.5 },
+                "position 1.5 is not between two networks, expected a number from 0 to 1",
+            ),
+            (
+                AverageError::NonFinite { network: 1, parameter: "fc.bias".into() },
+                "parameter fc.bias of network 1 holds a value that is not finite, expected finite weights",
+            ),
+            (
+                AverageError::NoArc { cosine: -1.0 },
+                "no single arc joins networks whose cosine is -1, expected more than -1 + 1e-9; interpolate on the straight line",
+            ),
+            (
+                AverageError::Overflow { parameter: "fc.bias".into() },
+                "the arc takes parameter fc.bias beyond the range of f32; make both networks smaller by one factor, or interpolate on the straight line",
+            ),
+        ];
+        let mut seen = [false; 6];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 6], "every variant is told");
+    }
 }

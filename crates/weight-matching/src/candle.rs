@@ -118,3 +118,46 @@ pub fn tensors_from_params(
     };
     params.iter().map(tensor).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &TensorError) -> usize {
+        match error {
+            TensorError::Duplicate { .. } => 0,
+            TensorError::Candle { .. } => 1,
+            TensorError::Values { .. } => 2,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (TensorError::Duplicate { name: "w".into() }, "tensor w is given twice, expected each name once"),
+            (
+                TensorError::Candle {
+                    name: "w".into(),
+                    element: DType::U8,
+                    shape: vec![2],
+                    source: Box::new(Error::Msg("no such type".into())),
+                },
+                "tensor w of U8 [2] cannot be converted: no such type",
+            ),
+            (
+                TensorError::Values {
+                    name: "w".into(),
+                    source: ParamsError::Count { weights: 3, networks: 2 },
+                },
+                "tensor w: 3 weights for 2 networks, expected one for each",
+            ),
+        ];
+        let mut seen = [false; 3];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 3], "every variant is told");
+    }
+}

@@ -200,34 +200,4 @@ pub(crate) fn inner_product(spec: &PermutationSpec, a: &Params, b: &Params) -> f
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use basin_core::Array;
-
-    /// 24 units for every permutation, 3 for every axis that keeps its order.
-    fn random_network(spec: &PermutationSpec, seed: u64) -> Params {
-        let network = spec.iter().map(|(name, axes)| {
-            let segments = (0..axes.len()).map(|axis| spec.segments(name, axis).unwrap().len());
-            let shape: Vec<usize> = segments.map(|n| if n > 0 { 24 * n } else { 3 }).collect();
-            let mut rng = SeedTree::root(seed).child(name).rng();
-            let values = (0..shape.iter().product()).map(|_| rng.normal() as f32).collect();
-            (name.to_owned(), Array::new(shape, values).unwrap())
-        });
-        network.collect()
-    }
-
-    #[test]
-    fn skipping_unchanged_work_does_not_change_the_result() {
-        let resnets = [20, 32].map(PermutationSpec::resnet);
-        let specs = resnets.into_iter().chain([PermutationSpec::vit(4, 6)]);
-        for (seed, spec) in (0..).zip(specs.cycle().take(9)) {
-            let spec = spec.unwrap();
-            let (a, b) = (random_network(&spec, 2 * seed), random_network(&spec, 2 * seed + 1));
-            let options = MatchingOptions::new(SeedTree::root(seed));
-            let run = |reuse| matching(&spec, &a, &b, &options, reuse).unwrap().0;
-            let (fast, slow) = (run(Reuse::Yes), run(Reuse::No));
-            assert!(fast.sweeps >= 2 && !fast.permutations.is_identity());
-            assert_eq!(fast, slow);
-        }
-    }
-}
+mod tests;

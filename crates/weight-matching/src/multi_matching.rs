@@ -94,7 +94,9 @@ pub enum MultiMatchingError {
         parameter: String,
     },
     /// A weight is NaN or infinite.
-    #[error("parameter {parameter} of network {network} holds a value that is not finite")]
+    #[error(
+        "parameter {parameter} of network {network} holds a value that is not finite, expected finite weights"
+    )]
     NonFinite {
         /// Which network.
         network: usize,
@@ -176,3 +178,6 @@ pub(crate) fn moved(families: &[Permutations]) -> Vec<BTreeMap<String, usize>> {
     let of = |family: &Permutations| family.iter().map(|(name, p)| (name.to_owned(), p.moved())).collect();
     families.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;

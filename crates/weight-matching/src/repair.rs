@@ -32,7 +32,7 @@ pub enum RepairError {
         shape: Vec<usize>,
     },
     /// Activations in parts are not rows of channels, or there are none.
-    #[error("parts of {lengths:?} values, expected rows of {channels} channels, at least one")]
+    #[error("parts of {lengths:?} values, expected whole rows of {channels} channels, at least one row")]
     Parts {
         /// Channels of a row.
         channels: usize,
@@ -40,7 +40,7 @@ pub enum RepairError {
         lengths: Vec<usize>,
     },
     /// The number of weights is not the number of endpoints.
-    #[error("{weights} weights for {endpoints} endpoints")]
+    #[error("{weights} weights for {endpoints} endpoints, expected one for each")]
     Count {
         /// How many weights.
         weights: usize,
@@ -49,7 +49,7 @@ pub enum RepairError {
     },
     /// A mean or deviation is not finite, or a deviation is negative.
     #[error(
-        "channel {channel} has mean {mean} and deviation {deviation}, expected finite and deviation >= 0"
+        "channel {channel} has mean {mean} and deviation {deviation}, expected finite numbers and a deviation >= 0"
     )]
     Channel {
         /// The channel.
@@ -240,3 +240,6 @@ impl ChannelCorrection {
         Ok((weight, shifted))
     }
 }
+
+#[cfg(test)]
+mod tests;

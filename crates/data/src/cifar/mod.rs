@@ -209,7 +209,7 @@ mod tests {
             append(&CIFAR100, Path::new("train.bin"), &records, &mut vec![], &mut vec![]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "train.bin: record 1 has coarse label 20, expected 0..20; the file is damaged or of another data set"
+            "train.bin: record 1 has coarse label 20, expected 0..20; the file is damaged or of another data set, fetch the official one again"
         );
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum WiringError {
     /// There is no such array.
-    #[error("no {parameter}")]
+    #[error("there is no {parameter}")]
     Missing {
         /// Its name.
         parameter: String,
@@ -25,8 +25,11 @@ pub enum WiringError {
         /// What was expected.
         expected: String,
     },
-    /// Two values are added, or multiplied, that differ in width.
-    #[error("{left} and {right} channels cannot be combined")]
+    /// Two values are added, or multiplied, that differ in width; or heads do not divide one.
+    #[error(
+        "widths {left} and {right} do not fit, expected equal widths of what is added, multiplied or split, and heads that \
+         divide the width"
+    )]
     Widths {
         /// Channels of the first.
         left: usize,
@@ -34,7 +37,7 @@ pub enum WiringError {
         right: usize,
     },
     /// Arrays that no operation reads.
-    #[error("{} arrays have no place in the network: {}", .parameters.len(), listed(.parameters))]
+    #[error("no layer reads {} of the arrays: {}", .parameters.len(), listed(.parameters))]
     Unexplained {
         /// Their names.
         parameters: Vec<String>,
@@ -386,3 +389,6 @@ impl<'a> Wiring<'a> {
         Ok(self.program)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,3 +241,6 @@ fn finish(walk: Walk<'_>, root: &Module<'_>, count: usize) -> Result<Found, Stuc
     let program = net.finish(&outputs).map_err(|error| walk::wiring(&root.path, &error))?;
     Ok(Found { program, open, used, count })
 }
+
+#[cfg(test)]
+mod tests;

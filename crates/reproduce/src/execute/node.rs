@@ -148,7 +148,7 @@ impl Executor<'_> {
         if let (PlannedWork::Train { .. }, true) = (&node.work, from.goes_on) {
             let before = self.dir(node)?;
             state.moments = Moments::decode(&before.read_verified(MOMENTS)?, &layout)
-                .with_context(|| format!("{}/{MOMENTS}", before.path().display()))?;
+                .with_context(|| unfit_moments(&before))?;
             if from.same_trajectory {
                 state.rows = before
                     .read_rows_verified::<EpochLine>(METRICS)?
@@ -242,6 +242,15 @@ fn note_maker(dir: &NodeDir, device: Option<&OnDevice>) -> Result<()> {
     }
     let text = serde_json::to_string_pretty(&makers)? + "\n";
     Ok(dir.write(ENVIRONMENT, text.as_bytes())?)
+}
+
+/// Where the moments of a finished node do not fit: what to do about it.
+fn unfit_moments(dir: &NodeDir) -> String {
+    format!(
+        "{0}/{MOMENTS} is not what this build can go on from; use the build that wrote it, or delete the directory {0} to \
+         compute the node again",
+        dir.path().display()
+    )
 }
 
 /// Where a state that was kept whole does not fit: what to do about it.

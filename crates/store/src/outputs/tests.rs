@@ -130,3 +130,73 @@ fn content_is_on_the_disk_before_it_takes_the_name() {
     assert_eq!(fs.trace(), ["create_new", "write", "write", "sync", "size", "rename"]);
     assert_eq!(fs::read(dir.join("q")).unwrap(), b"two part");
 }
+
+/// A new variant does not compile here until it has a line in the test.
+fn place(error: &OutputError) -> usize {
+    match error {
+        OutputError::Exists { .. } => 0,
+        OutputError::Input { .. } => 1,
+        OutputError::Twice { .. } => 2,
+        OutputError::NotAFile { .. } => 3,
+        OutputError::NoName { .. } => 4,
+        OutputError::NoFolder { .. } => 5,
+        OutputError::Sealed { .. } => 6,
+        OutputError::Unseen { .. } => 7,
+        OutputError::Store(_) => 8,
+    }
+}
+
+#[test]
+fn every_error_says_what_where_and_what_to_do() {
+    let path = || PathBuf::from("out");
+    let told = [
+        (OutputError::Exists { path: path() }, "out exists; give another name, or --force to replace it"),
+        (
+            OutputError::Input { path: path(), input: path() },
+            "out is one of the files, which is read; give the output another name",
+        ),
+        (
+            OutputError::Input { path: path(), input: ".".into() },
+            "out is a file in ., which is read; give the output another name",
+        ),
+        (
+            OutputError::Input { path: path(), input: "in".into() },
+            "out is the same file as in, which is read; give the output another name",
+        ),
+        (
+            OutputError::Twice { path: path(), other: path() },
+            "out is to be written twice; give each output a name of its own",
+        ),
+        (
+            OutputError::Twice { path: path(), other: "./out".into() },
+            "out is to be written twice, also as ./out; give each output a name of its own",
+        ),
+        (
+            OutputError::NotAFile { path: path(), kind: "a folder", advice: "give the name of a file in it" },
+            "out is a folder, expected a regular file or a free name; give the name of a file in it",
+        ),
+        (OutputError::NoName { path: "out/".into() }, "out/ is no file name; give the name of a file"),
+        (
+            OutputError::NoFolder { path: "a/out".into() },
+            "a/out: its folder does not exist; create it, or choose another",
+        ),
+        (
+            OutputError::Sealed { path: "n/out".into(), node: "n".into() },
+            "n/out lies in n, which is finished and never changes; choose another folder",
+        ),
+        (
+            OutputError::Unseen { path: path(), cause: ErrorKind::PermissionDenied.into() },
+            "cannot look at out: permission denied; choose another folder",
+        ),
+        (
+            OutputError::Store(StoreError::NoSuchRun { path: "r/a".into() }),
+            "there is no run at r/a; check the name or start the run first",
+        ),
+    ];
+    let mut seen = [false; 9];
+    for (error, text) in &told {
+        assert_eq!(error.to_string(), *text);
+        seen[place(error)] = true;
+    }
+    assert_eq!(seen, [true; 9], "every variant is told");
+}

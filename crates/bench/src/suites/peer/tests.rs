@@ -93,3 +93,52 @@ fn a_missing_interpreter_and_one_without_torch_say_what_to_do() {
         assert!(message.contains("-m pip install torch"), "{message}");
     }
 }
+
+/// A new variant does not compile here until it has a line in the test.
+fn place(error: &PeerError) -> usize {
+    match error {
+        PeerError::Start(_) => 0,
+        PeerError::Died { .. } => 1,
+        PeerError::Answer { .. } => 2,
+        PeerError::Refused { .. } => 3,
+        PeerError::Late { .. } => 4,
+        PeerError::NoLayout(_) => 5,
+    }
+}
+
+#[test]
+fn every_error_says_what_the_peer_was_asked_and_did() {
+    let round = || "round 2".to_owned();
+    let told = [
+        (
+            PeerError::Start(std::io::ErrorKind::NotFound.into()),
+            "the peer cannot be started: entity not found",
+        ),
+        (
+            PeerError::Died { request: round(), status: "with exit status: 3".into(), tail: "(none)".into() },
+            "the peer ended with exit status: 3 while it was asked to round 2; its last words: (none)",
+        ),
+        (
+            PeerError::Answer { request: round(), answer: "hello".into(), reason: "no JSON".into() },
+            "the peer was asked to round 2 and answered \"hello\": no JSON",
+        ),
+        (
+            PeerError::Refused { request: round(), reason: "no such network".into() },
+            "the peer was asked to round 2 and refused: no such network",
+        ),
+        (
+            PeerError::Late { request: round(), seconds: 120 },
+            "the peer was asked to round 2 and did not answer within 120 s",
+        ),
+        (
+            PeerError::NoLayout(BTreeMap::from([("compiled".into(), "no compiler".into())])),
+            "the peer can measure none of it: {\"compiled\": \"no compiler\"}",
+        ),
+    ];
+    let mut seen = [false; 6];
+    for (error, text) in &told {
+        assert_eq!(error.to_string(), *text);
+        seen[place(error)] = true;
+    }
+    assert_eq!(seen, [true; 6], "every variant is told");
+}
