@@ -14,8 +14,8 @@ pub enum GpuError {
     },
     /// The driver runs and sees no such device.
     #[error(
-        "device {wanted} was asked for, the driver sees {found}. Choose one it sees (CUDA_VISIBLE_DEVICES may hide \
-         some), or use --device cpu"
+        "device {wanted} was asked for, the driver sees {found}, numbered from 0. Choose one of them \
+         (CUDA_VISIBLE_DEVICES may hide some), or use --device cpu"
     )]
     NoDevice {
         /// Ordinal asked for.

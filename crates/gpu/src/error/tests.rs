@@ -41,7 +41,7 @@ fn every_error_says_what_where_and_what_to_do() {
         ),
         (
             GpuError::NoDevice { wanted: 2, found: 1 },
-            "device 2 was asked for, the driver sees 1. Choose one it sees (CUDA_VISIBLE_DEVICES may hide some), or use --device cpu",
+            "device 2 was asked for, the driver sees 1, numbered from 0. Choose one of them (CUDA_VISIBLE_DEVICES may hide some), or use --device cpu",
         ),
         (
             GpuError::Capability { device: "GTX".into(), found: (7, 5), needed: (8, 0) },
