@@ -1,5 +1,6 @@
 //! Forward passes as candle graphs: slower than a tape, but open to every other candle operation.
 
+use crate::conv::Padding;
 use crate::graph::Graph;
 use crate::operation::{Nonlinearity, Operation};
 use crate::ops::{channel_norm, channel_norm_add, conv2d};
@@ -71,7 +72,7 @@ impl Autograd<'_> {
         let w = self.param(weight);
         let y = match w.dims() {
             [_, _] => x.broadcast_matmul(&w.t()?)?,
-            _ => conv2d(x, w, self.strides[weight.0])?,
+            _ => conv2d(x, w, self.strides[weight.0], Padding::Same)?,
         };
         match bias {
             Some(bias) => y.broadcast_add(self.param(bias)),

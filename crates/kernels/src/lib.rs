@@ -2,6 +2,7 @@
 
 pub mod attention;
 mod autograd;
+pub mod batch_norm;
 pub mod bias;
 mod buffer;
 pub mod conv;

@@ -1,5 +1,6 @@
 //! Every candle operation against finite differences, on shapes that fill no vector register.
 
+use basin_kernels::conv::Padding;
 use basin_kernels::ops::{channel_norm, channel_norm_add, conv2d, cross_entropy, distillation};
 use basin_kernels::{floats, tensor};
 use candle_core::{Result, Tensor, Var};
@@ -56,7 +57,7 @@ fn convolution_gradients_match_finite_differences() {
     ] {
         let vars = [var(1, &[n, side, side, cin]), var(2, &[cout, cin, kernel, kernel])];
         check(&format!("conv {side} {cin}→{cout} k{kernel} s{stride}"), &vars, |v| {
-            conv2d(&v[0], &v[1], stride)
+            conv2d(&v[0], &v[1], stride, Padding::Same)
         });
     }
 }
@@ -88,9 +89,9 @@ fn loss_gradients_match_finite_differences() {
 fn arguments_that_do_not_fit_are_refused() {
     let x = tensor(vec![0.0; 2 * 4 * 4 * 3], &[2, 4, 4, 3]).unwrap();
     let weight = tensor(vec![0.0; 5 * 4 * 3 * 3], &[5, 4, 3, 3]).unwrap();
-    assert!(conv2d(&x, &weight, 1).is_err(), "four input channels for images of three");
+    assert!(conv2d(&x, &weight, 1, Padding::Same).is_err(), "four input channels for images of three");
     let three = tensor(vec![0.0; 3], &[3]).unwrap();
-    assert!(conv2d(&x, &three, 1).is_err());
+    assert!(conv2d(&x, &three, 1, Padding::Same).is_err());
     assert!(channel_norm(&x, &weight, &weight, 1e-6, true).is_err());
     assert!(cross_entropy(&three, &[0]).is_err());
     let z = tensor(vec![0.0; 6], &[2, 3]).unwrap();

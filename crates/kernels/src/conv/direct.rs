@@ -1,8 +1,8 @@
 //! Convolution as an implicit matrix product.
 
-use super::ConvShape;
 use super::blocks::Blocks;
 use super::image::{Border, Padded};
+use super::{ConvShape, Geometry};
 use crate::buffer::Buffer;
 use crate::product::{Along, Product, multiply};
 use crate::simd::Isa;
@@ -69,15 +69,16 @@ impl Direct {
 
     pub(crate) fn forward(
         &self,
-        s: ConvShape,
+        g: Geometry,
         x: &[f32],
         size: (usize, usize, usize),
         out: &mut [f32],
         finished: impl FnMut(usize, &mut [f32]),
     ) {
-        let (n, h, w) = s.flatten(size, false);
-        let (oh, ow) = (s.output(h), s.output(w));
-        let ((top, bottom), (left, right)) = (s.padding(h), s.padding(w));
+        let s = g.shape;
+        let (n, h, w) = g.flatten(size, false);
+        let (oh, ow) = (g.output(h), g.output(w));
+        let ((top, bottom), (left, right)) = (g.padding(h), g.padding(w));
         let padded = Padded::new(x, h, w, s.cin, Border { top, bottom, left, right });
         let lines = Lines {
             taps: s.kernel,
@@ -100,15 +101,16 @@ impl Direct {
     /// scattered.
     pub(crate) fn input_gradient(
         &self,
-        s: ConvShape,
+        g: Geometry,
         dy: &[f32],
         size: (usize, usize, usize),
         dx: &mut [f32],
         add: bool,
     ) {
-        let (n, h, w) = s.flatten(size, false);
-        let (oh, ow) = (s.output(h), s.output(w));
-        let (pad_y, pad_x) = (s.padding(h).0, s.padding(w).0);
+        let s = g.shape;
+        let (n, h, w) = g.flatten(size, false);
+        let (oh, ow) = (g.output(h), g.output(w));
+        let (pad_y, pad_x) = (g.padding(h).0, g.padding(w).0);
         // No tap reaches further back than the kernel is long, nor further ahead.
         let reach = s.kernel - 1;
         let border = Border { top: reach, bottom: reach, left: reach, right: reach };
@@ -141,16 +143,17 @@ impl Direct {
 
     pub(crate) fn weight_gradient(
         &self,
-        s: ConvShape,
+        g: Geometry,
         x: &[f32],
         dy: &[f32],
         size: (usize, usize, usize),
         dw: &mut [f32],
         add: bool,
     ) {
-        let (n, h, w) = s.flatten(size, true);
-        let (oh, ow) = (s.output(h), s.output(w));
-        let ((top, bottom), (left, right)) = (s.padding(h), s.padding(w));
+        let s = g.shape;
+        let (n, h, w) = g.flatten(size, true);
+        let (oh, ow) = (g.output(h), g.output(w));
+        let ((top, bottom), (left, right)) = (g.padding(h), g.padding(w));
         let padded = Padded::new(x, h, w, s.cin, Border { top, bottom, left, right });
         let blocks = self.out_blocks;
         let channels = blocks.padded();

@@ -1,4 +1,4 @@
-//! Sizes of a convolution with SAME padding.
+//! Sizes of a convolution.
 
 /// A square-kernel convolution without bias, SAME padding as in TensorFlow and XLA.
 ///
@@ -68,9 +68,81 @@ impl ConvShape {
     }
 }
 
+/// Zeros around an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Padding {
+    /// As [`ConvShape::padding`] says.
+    Same,
+    /// So many on every side, as PyTorch's `padding`.
+    Each(usize),
+}
+
+/// A convolution with its padding: what the passes work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub(crate) shape: ConvShape,
+    /// [`Padding::Same`] wherever it is the same, so that the algorithms which need it find it.
+    padding: Padding,
+}
+
+impl Geometry {
+    pub(crate) fn new(shape: ConvShape, padding: Padding) -> Self {
+        let same = |pad: usize| 2 * pad + 1 == shape.kernel && (shape.stride == 1 || shape.kernel == 1);
+        let padding = match padding {
+            Padding::Each(pad) if same(pad) => Padding::Same,
+            other => other,
+        };
+        Self { shape, padding }
+    }
+
+    pub(crate) fn is_same(&self) -> bool {
+        self.padding == Padding::Same
+    }
+
+    /// Output side for an input side; 0 where the kernel is larger than the padded image.
+    pub(crate) fn output(&self, side: usize) -> usize {
+        match self.padding {
+            Padding::Same => self.shape.output(side),
+            Padding::Each(pad) => match (side + 2 * pad).checked_sub(self.shape.kernel) {
+                Some(rest) => rest / self.shape.stride + 1,
+                None => 0,
+            },
+        }
+    }
+
+    /// Padding before the first and after the last input, as far as a kernel reaches.
+    pub(crate) fn padding(&self, side: usize) -> (usize, usize) {
+        match self.padding {
+            Padding::Same => self.shape.padding(side),
+            Padding::Each(pad) => {
+                let reach = self.output(side).saturating_sub(1) * self.shape.stride + self.shape.kernel;
+                (pad, reach.saturating_sub(side + pad))
+            }
+        }
+    }
+
+    /// As [`ConvShape::flatten`], where no pixel is padded.
+    pub(crate) fn flatten(&self, size: (usize, usize, usize), across: bool) -> (usize, usize, usize) {
+        if self.is_same() { self.shape.flatten(size, across) } else { size }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn explicit_padding_counts_as_pytorch_does() {
+        let conv = ConvShape { cin: 1, cout: 1, kernel: 3, stride: 2 };
+        let each = |shape, pad| Geometry::new(shape, Padding::Each(pad));
+        // Even sides pad left and top, and the last column is never reached: the mirror image of SAME.
+        assert_eq!((each(conv, 1).output(32), each(conv, 1).padding(32)), (16, (1, 0)));
+        assert_eq!((each(conv, 1).output(7), each(conv, 1).padding(7)), (4, (1, 1)));
+        assert_eq!((each(conv, 0).output(7), each(conv, 0).padding(7)), (3, (0, 0)));
+        assert_eq!((each(conv, 0).output(2), each(conv, 2).output(1)), (0, 2));
+        assert!(each(ConvShape { stride: 1, ..conv }, 1).is_same() && !each(conv, 1).is_same());
+        assert!(each(ConvShape { kernel: 1, ..conv }, 0).is_same());
+    }
 
     #[test]
     fn stride_two_pads_right_and_bottom_only_on_even_sides() {

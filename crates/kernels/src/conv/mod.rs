@@ -7,7 +7,8 @@ mod image;
 mod pack;
 mod winograd;
 
-pub use geometry::ConvShape;
+pub(crate) use geometry::Geometry;
+pub use geometry::{ConvShape, Padding};
 pub use pack::{Algorithm, PackedConv};
 
 use candle_core::Result;
@@ -15,15 +16,15 @@ use pack::Form;
 
 /// Images in `x`, after checking that the weights are there and that input and output have whole images of these sizes.
 fn images(conv: &PackedConv, x: usize, y: usize, (h, w): (usize, usize)) -> Result<usize> {
-    let s = conv.shape();
-    if h == 0 || w == 0 || s.weights() == 0 || s.stride == 0 {
+    let (g, s) = (conv.geometry(), conv.shape());
+    if h == 0 || w == 0 || s.weights() == 0 || s.stride == 0 || g.output(h) * g.output(w) == 0 {
         candle_core::bail!("{s:?} at {h}x{w}, expected sizes above 0");
     }
     if !conv.is_packed() {
         candle_core::bail!("{s:?}: its weights were never packed");
     }
     let size = |h: usize, w: usize, c: usize| h.checked_mul(w).and_then(|hw| hw.checked_mul(c));
-    let sizes = size(h, w, s.cin).zip(size(s.output(h), s.output(w), s.cout));
+    let sizes = size(h, w, s.cin).zip(size(g.output(h), g.output(w), s.cout));
     let fits = sizes.filter(|(i, o)| x.is_multiple_of(*i) && (x / i).checked_mul(*o) == Some(y));
     match fits {
         Some((one, _)) => Ok(x / one),
@@ -54,7 +55,7 @@ pub fn forward_then(
 ) -> Result<()> {
     let n = images(conv, x.len(), out.len(), (h, w))?;
     match &conv.form {
-        Form::Direct(direct) => direct.forward(conv.shape(), x, (n, h, w), out, finished),
+        Form::Direct(direct) => direct.forward(conv.geometry(), x, (n, h, w), out, finished),
         Form::Winograd(winograd) => winograd.forward(x, (n, h, w), out, finished),
     }
     Ok(())
@@ -78,7 +79,7 @@ pub fn input_gradient(
         candle_core::bail!("{:?} was packed without the input gradient: for evaluation", conv.shape());
     }
     match &conv.form {
-        Form::Direct(direct) => direct.input_gradient(conv.shape(), dy, (n, h, w), dx, add),
+        Form::Direct(direct) => direct.input_gradient(conv.geometry(), dy, (n, h, w), dx, add),
         Form::Winograd(winograd) => winograd.input_gradient(dy, (n, h, w), dx, add),
     }
     Ok(())
@@ -110,7 +111,7 @@ pub fn weight_gradient(
         return Ok(());
     }
     match &conv.form {
-        Form::Direct(direct) => direct.weight_gradient(conv.shape(), x, dy, (n, h, w), dw, add),
+        Form::Direct(direct) => direct.weight_gradient(conv.geometry(), x, dy, (n, h, w), dw, add),
         Form::Winograd(winograd) => winograd.weight_gradient(x, dy, (n, h, w), dw, add),
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! Weights in the order in which the inner loops read them.
 
-use super::ConvShape;
 use super::blocks::Blocks;
 use super::direct::Direct;
 use super::winograd::Winograd;
+use super::{ConvShape, Geometry, Padding};
 use crate::simd::Isa;
 
 /// How a convolution is computed.
@@ -42,7 +42,7 @@ pub(crate) enum Form {
 /// The weights of one convolution, packed for the forward pass and for the input gradient.
 #[derive(Clone, Debug)]
 pub struct PackedConv {
-    shape: ConvShape,
+    geometry: Geometry,
     pub(crate) form: Form,
     out_blocks: Blocks,
     input_gradient: bool,
@@ -73,11 +73,23 @@ impl PackedConv {
     /// When the algorithm does not [fit](Algorithm::fits) the shape.
     pub fn with_algorithm(shape: ConvShape, algorithm: Algorithm, input_gradient: bool, isa: Isa) -> Self {
         assert!(algorithm.fits(shape, isa), "{algorithm:?} cannot compute {shape:?}");
+        Self::with_geometry(Geometry::new(shape, Padding::Same), algorithm, input_gradient, isa)
+    }
+
+    /// As [`PackedConv::empty`] with a padding of its own.
+    pub fn padded(shape: ConvShape, padding: Padding, input_gradient: bool, isa: Isa) -> Self {
+        let geometry = Geometry::new(shape, padding);
+        let fastest = if geometry.is_same() { Algorithm::fastest(shape, isa) } else { Algorithm::Direct };
+        Self::with_geometry(geometry, fastest, input_gradient, isa)
+    }
+
+    fn with_geometry(geometry: Geometry, algorithm: Algorithm, input_gradient: bool, isa: Isa) -> Self {
+        let shape = geometry.shape;
         let form = match algorithm {
             Algorithm::Direct => Form::Direct(Direct::new(shape, isa)),
             Algorithm::Winograd => Form::Winograd(Winograd::new(shape, isa)),
         };
-        Self { shape, form, out_blocks: Blocks::new(isa, shape.cout), input_gradient, packed: false }
+        Self { geometry, form, out_blocks: Blocks::new(isa, shape.cout), input_gradient, packed: false }
     }
 
     /// Packs weights `[out, in, kh, kw]` into the buffers of the ones before.
@@ -85,17 +97,27 @@ impl PackedConv {
     /// # Panics
     /// When the number of weights does not fit the shape.
     pub fn pack(&mut self, weights: &[f32]) {
-        assert_eq!(weights.len(), self.shape.weights(), "weights of {:?}", self.shape);
+        let shape = self.geometry.shape;
+        assert_eq!(weights.len(), shape.weights(), "weights of {shape:?}");
         self.packed = true;
         match &mut self.form {
-            Form::Direct(direct) => direct.pack(self.shape, weights, self.input_gradient),
+            Form::Direct(direct) => direct.pack(shape, weights, self.input_gradient),
             Form::Winograd(winograd) => winograd.pack(weights, self.input_gradient),
         }
     }
 
     /// Sizes of the convolution.
     pub fn shape(&self) -> ConvShape {
-        self.shape
+        self.geometry.shape
+    }
+
+    /// Output side for an input side, with the padding that it was made with.
+    pub fn output(&self, side: usize) -> usize {
+        self.geometry.output(side)
+    }
+
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.geometry
     }
 
     /// Whether weights were packed yet.
@@ -109,7 +131,7 @@ impl PackedConv {
 
     /// Elements of a weight-gradient accumulator: `[kh, kw, cin, padded cout]`.
     pub fn gradient_len(&self) -> usize {
-        self.shape.kernel * self.shape.kernel * self.shape.cin * self.out_blocks.padded()
+        self.shape().kernel * self.shape().kernel * self.shape().cin * self.out_blocks.padded()
     }
 
     /// An accumulated weight gradient in PyTorch's `[out, in, kh, kw]`.
@@ -117,8 +139,8 @@ impl PackedConv {
     /// # Panics
     /// When a length is not [`PackedConv::gradient_len`] or the number of weights.
     pub fn unpack_gradient(&self, accumulator: &[f32], out: &mut [f32]) {
-        let ConvShape { cin, cout, kernel: k, .. } = self.shape;
-        assert_eq!((accumulator.len(), out.len()), (self.gradient_len(), self.shape.weights()));
+        let ConvShape { cin, cout, kernel: k, .. } = self.shape();
+        assert_eq!((accumulator.len(), out.len()), (self.gradient_len(), self.shape().weights()));
         let (padded, taps) = (self.out_blocks.padded(), k * k);
         // Sixteen output channels at a time: their lines of `out` stay in cache while the taps pass.
         for first in (0..cout).step_by(16) {

@@ -47,7 +47,7 @@ pub(super) fn conv_norm(
         candle_core::bail!("a convolution of {} channels was given {d:?}", packed.shape().cin);
     }
     let c = packed.shape().cout;
-    let dims = Dims::new(d.images, packed.shape().output(d.height), packed.shape().output(d.width), c);
+    let dims = Dims::new(d.images, packed.output(d.height), packed.output(d.width), c);
     if let Some(shortcut) = shortcut.filter(|s| s.dims != dims) {
         candle_core::bail!("a shortcut of {:?} for {dims:?}", shortcut.dims);
     }
@@ -82,7 +82,7 @@ pub(super) fn conv(
     if d.channels != s.cin || offset.is_some_and(|offset| offset.len() != s.cout) {
         candle_core::bail!("{s:?} with a bias of {:?} was given {d:?}", offset.map(<[f32]>::len));
     }
-    let dims = Dims::new(d.images, s.output(d.height), s.output(d.width), s.cout);
+    let dims = Dims::new(d.images, packed.output(d.height), packed.output(d.width), s.cout);
     let mut data = Buffer::stale(dims.len());
     forward_then(packed, &x.data, d.height, d.width, &mut data, |_, rows| {
         if let Some(offset) = offset {

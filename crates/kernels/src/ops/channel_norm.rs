@@ -4,14 +4,19 @@ use crate::norm::{NormShape, backward, forward};
 use crate::simd::Isa;
 use crate::tensor::{floats, slice, tensor};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+use std::sync::OnceLock;
+
+/// Values of one task; they fix the order of summation, whatever the threads.
+const CHUNK: usize = 64 * 1024;
 
 /// act(γ · x̂ + β) over the last axis of `[…, channels]`; γ and β are `[channels]`. Differentiable in all
-/// three.
+/// three. On all cores.
 ///
 /// # Errors
 /// When shapes do not fit, or a tensor is not a contiguous `f32` tensor on the CPU.
 pub fn channel_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, epsilon: f32, relu: bool) -> Result<Tensor> {
-    x.apply_op2(&affine(gamma, beta)?, ChannelNorm { epsilon, relu })
+    x.apply_op2(&affine(gamma, beta)?, ChannelNorm { epsilon, relu, statistics: OnceLock::new() })
 }
 
 /// act(γ · x̂ + β + shortcut), the shortcut having the shape of x. Differentiable in all four.
@@ -26,7 +31,8 @@ pub fn channel_norm_add(
     epsilon: f32,
     relu: bool,
 ) -> Result<Tensor> {
-    x.apply_op3(shortcut, &affine(gamma, beta)?, ChannelNorm { epsilon, relu })
+    let norm = ChannelNorm { epsilon, relu, statistics: OnceLock::new() };
+    x.apply_op3(shortcut, &affine(gamma, beta)?, norm)
 }
 
 /// γ and β as one tensor `[2, channels]`: an operation of candle's has at most three arguments.
@@ -37,6 +43,8 @@ fn affine(gamma: &Tensor, beta: &Tensor) -> Result<Tensor> {
 struct ChannelNorm {
     epsilon: f32,
     relu: bool,
+    /// Of every row, `[rows, 2]`, from the forward pass for the reverse one.
+    statistics: OnceLock<Vec<f32>>,
 }
 
 /// Gradients of x, shortcut and affine.
@@ -56,20 +64,27 @@ impl ChannelNorm {
         &self,
         x: &[f32],
         dims: &[usize],
-        shortcut: Option<&[f32]>,
+        shortcut: Option<(&[f32], &[usize])>,
         affine: (&[f32], &[usize]),
     ) -> Result<Vec<f32>> {
         let shape = self.shape(dims, affine.1)?;
-        if shortcut.is_some_and(|s| s.len() != x.len()) {
-            bail!("channel_norm: the shortcut does not have the shape {dims:?}");
+        if let Some((_, other)) = shortcut.filter(|(_, other)| *other != dims) {
+            bail!("channel_norm: a shortcut of {other:?} for {dims:?}");
         }
-        let (gamma, beta) = affine.0.split_at(shape.channels);
-        let (mut y, mut statistics) = (vec![0.0; x.len()], vec![0.0; 2 * x.len() / shape.channels]);
-        forward(shape, x, shortcut, gamma, beta, &mut y, &mut statistics, Isa::detect());
+        let (c, isa) = (shape.channels, Isa::detect());
+        let (gamma, beta) = affine.0.split_at(c);
+        let (mut y, mut statistics) = (vec![0.0; x.len()], vec![0.0; 2 * x.len() / c]);
+        let rows = (CHUNK / c).max(1);
+        let chunks = y.par_chunks_mut(rows * c).zip(statistics.par_chunks_mut(rows * 2)).enumerate();
+        chunks.for_each(|(i, (y, statistics))| {
+            let part = i * rows * c..i * rows * c + y.len();
+            let shortcut = shortcut.map(|(s, _)| &s[part.clone()]);
+            forward(shape, &x[part], shortcut, gamma, beta, y, statistics, isa);
+        });
+        let _ = self.statistics.set(statistics);
         Ok(y)
     }
 
-    /// The row statistics are computed again: the op keeps no state between the passes.
     fn gradients(
         &self,
         x: &Tensor,
@@ -79,17 +94,28 @@ impl ChannelNorm {
         dy: &Tensor,
     ) -> Result<Gradients> {
         let shape = self.shape(x.dims(), affine.dims())?;
+        let Some(statistics) = self.statistics.get() else {
+            bail!("channel_norm: the forward pass kept nothing for the reverse pass");
+        };
         let dy = dy.contiguous()?;
         let (values, y, dy, affine_values) = (floats(x)?, floats(y)?, floats(&dy)?, floats(affine)?);
-        let (gamma, beta) = affine_values.split_at(shape.channels);
-        let rows = values.len() / shape.channels;
-        let (mut again, mut statistics) = (vec![0.0; values.len()], vec![0.0; 2 * rows]);
-        forward(shape, &values, None, gamma, beta, &mut again, &mut statistics, Isa::detect());
+        let (c, isa) = (shape.channels, Isa::detect());
+        let (gamma, _) = affine_values.split_at(c);
+        let rows = (CHUNK / c).max(1);
         let (mut dx, mut dshortcut) = (vec![0.0; values.len()], dy.to_vec());
-        let mut daffine = vec![0.0; 2 * shape.channels];
-        let (dgamma, dbeta) = daffine.split_at_mut(shape.channels);
-        let isa = Isa::detect();
-        backward(shape, &values, &y, &statistics, gamma, &mut dshortcut, &mut dx, dgamma, dbeta, isa);
+        let outputs = dx.par_chunks_mut(rows * c).zip(dshortcut.par_chunks_mut(rows * c));
+        let inputs = values.par_chunks(rows * c).zip(y.par_chunks(rows * c));
+        let chunks = outputs.zip(inputs).zip(statistics.par_chunks(rows * 2));
+        let parts = chunks.map(|(((dx, dy), (x, y)), statistics)| {
+            let mut sums = vec![0.0; 2 * c];
+            let (dgamma, dbeta) = sums.split_at_mut(c);
+            backward(shape, x, y, statistics, gamma, dy, dx, dgamma, dbeta, isa);
+            sums
+        });
+        let mut daffine = vec![0.0; 2 * c];
+        for part in parts.collect::<Vec<Vec<f32>>>() {
+            daffine.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
         let dshortcut = shortcut.then(|| tensor(dshortcut, x.dims())).transpose()?;
         Ok((tensor(dx, x.dims())?, dshortcut, tensor(daffine, affine.dims())?))
     }
@@ -137,8 +163,8 @@ impl CustomOp3 for ChannelNorm {
         affine: &CpuStorage,
         al: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let shortcut = slice(shortcut, sl)?;
-        let y = self.run(slice(x, xl)?, xl.dims(), Some(shortcut), (slice(affine, al)?, al.dims()))?;
+        let shortcut = Some((slice(shortcut, sl)?, sl.dims()));
+        let y = self.run(slice(x, xl)?, xl.dims(), shortcut, (slice(affine, al)?, al.dims()))?;
         Ok((CpuStorage::F32(y), xl.shape().clone()))
     }
 
