@@ -1,8 +1,7 @@
-//! The steps of a segment on the CPU, each done when it is begun.
+//! The steps of a segment on the CPU.
 
 use super::Stepper;
-use crate::segment::extent;
-use crate::{Batches, Moments, Recipe, Segment, StepSum, TrainError, Trainer};
+use crate::{Moments, Recipe, Segment, Sequence, StepSum, TrainError, Trainer};
 use basin_core::Params;
 use basin_models::Network;
 
@@ -10,10 +9,7 @@ use basin_models::Network;
 pub(super) struct CpuTrainer<'a> {
     recipe: &'a Recipe,
     stepper: Stepper<'a>,
-    batches: Batches,
-    per_epoch: u64,
-    step: u64,
-    end: u64,
+    sequence: Sequence<'a>,
 }
 
 impl<'a> CpuTrainer<'a> {
@@ -22,29 +18,17 @@ impl<'a> CpuTrainer<'a> {
         recipe: &'a Recipe,
         segment: &Segment,
     ) -> Result<Self, TrainError> {
-        let (per_epoch, end) = extent(network, recipe, segment)?;
+        let sequence = Sequence::new(network, recipe, segment, network.dropout() > 0.0)?;
         let state = &segment.state;
         let stepper = Stepper::new(network, &state.params, &state.moments, recipe.optimiser)?;
-        let batches = Batches::new(recipe, state.step..end, network.dropout() > 0.0);
-        Ok(Self { recipe, stepper, batches, per_epoch, step: state.step, end })
+        Ok(Self { recipe, stepper, sequence })
     }
 }
 
 impl Trainer for CpuTrainer<'_> {
     fn step(&mut self) -> Result<Vec<StepSum>, TrainError> {
-        let (step, end) = (self.step, self.end);
-        if step >= end {
-            return Err(TrainError::Beyond { step: step + 1, end });
-        }
-        let rate = self.recipe.schedule.rate(step, self.per_epoch);
-        let Some(assembled) = self.batches.next() else {
-            let cause = self.batches.end().unwrap_or_default();
-            return Err(TrainError::Assembly { step, cause });
-        };
-        let sum = self.stepper.step(assembled.batch(), &self.recipe.teaching, rate)?;
-        self.batches.give_back(assembled);
-        self.step += 1;
-        Ok(vec![sum])
+        let (stepper, teaching) = (&mut self.stepper, &self.recipe.teaching);
+        self.sequence.step(|batch, rate| stepper.step(batch, teaching, rate))
     }
 
     fn wait(&mut self) -> Result<Vec<StepSum>, TrainError> {
