@@ -79,6 +79,16 @@ pub enum ModuleError {
         /// Images of a batch.
         images: usize,
     },
+    /// Two passes over the same images gave different logits.
+    #[error(
+        "module {module} gives other logits for the same images and seeds each time it is run in training, so a training \
+         with it can neither be repeated nor gone on with; candle_nn's Dropout does that, expected \
+         basin_candle::layers::Dropout, whose masks follow from seeds"
+    )]
+    NotRepeatable {
+        /// The module.
+        module: String,
+    },
     /// A network that no module made.
     #[error(
         "this network was not made from a module of candle's; expected one of basin_candle::Module::network"

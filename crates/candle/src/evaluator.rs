@@ -15,14 +15,14 @@ pub(crate) const CHUNK: usize = 128;
 
 pub(crate) struct CandleEvaluator<'a> {
     network: &'a Network,
-    module: &'a Module,
+    module: Module,
     images: &'a ImageSet,
     normalisation: &'a Normalisation,
     device: Device,
     mixture: Mixture,
     /// The variables with the module on them, once there are values for them.
     built: Option<(Variables, Box<dyn ModuleT>)>,
-    /// All images, normalised.
+    /// Some images, normalised; the memory stays from pass to pass.
     pixels: Vec<f32>,
 }
 
@@ -36,10 +36,8 @@ impl<'a> CandleEvaluator<'a> {
         if images.size() != network.side() {
             return Err(EvaluateError::Side { images: images.size(), network: network.side() });
         }
-        let mut pixels = vec![0.0; images.len() * images.size() * images.size() * 3];
-        fill_plain(images, 0..images.len(), normalisation, &mut pixels);
         let (module, device) = (Module::of(network)?, device.clone());
-        let (mixture, built) = (Mixture::default(), None);
+        let (mixture, built, pixels) = (Mixture::default(), None, Vec::new());
         Ok(Self { network, module, images, normalisation, device, mixture, built, pixels })
     }
 }
@@ -50,7 +48,7 @@ impl Evaluator for CandleEvaluator<'_> {
         networks: &[&Params],
         lambda: &Simplex,
     ) -> std::result::Result<Logits, EvaluateError> {
-        let (network, module) = (self.network, self.module);
+        let (network, images) = (self.network, self.images);
         let mixed = self.mixture.of(network, networks, lambda)?;
         let (_, built) = match &mut self.built {
             Some(built) => {
@@ -58,12 +56,19 @@ impl Evaluator for CandleEvaluator<'_> {
                 built
             }
             none => {
-                let variables = Variables::new(module.name(), network, mixed, &self.device)?;
-                let built = module.on(&variables, &self.device)?;
+                let variables = Variables::new(self.module.name(), network, mixed, &self.device)?;
+                let variables = variables.without_graph();
+                let built = self.module.on(&variables, &self.device)?;
                 none.insert((variables, built))
             }
         };
-        let values = logits_of(module, &**built, &self.pixels, network.side(), &self.device)?;
+        let (one, mut values) = (images.size() * images.size() * 3, Vec::new());
+        for first in (0..images.len()).step_by(CHUNK) {
+            let range = first..images.len().min(first + CHUNK);
+            self.pixels.resize(range.len() * one, 0.0);
+            fill_plain(images, range, self.normalisation, &mut self.pixels);
+            values.extend(logits_of(&self.module, &**built, &self.pixels, network.side(), &self.device)?);
+        }
         Ok(Logits::new(network.classes(), values)?)
     }
 

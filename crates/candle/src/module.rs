@@ -1,9 +1,12 @@
 //! A module of candle's as a network of Basin's: its layout, read by building it once.
 
+use crate::networks::Native;
+use crate::ops::counted;
 use crate::variables::{Recorder, is_statistic};
 use crate::{ModuleError, Variables};
+use basin_core::Params;
 use basin_kernels::Role;
-use basin_models::{Foreign, Layout, Network};
+use basin_models::{Foreign, Layout, Network, ParamSpec};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 use std::fmt;
@@ -44,31 +47,55 @@ impl Module {
     }
 
     /// The network for square images of `side` pixels. Its parameters are the variables in the order in which the module asks
-    /// for them, with the initial values that it asks for. What it costs is not known beforehand: 0 multiply-adds.
+    /// for them, with the initial values that it asks for. Its multiply-adds are counted in a pass of one image; a module whose
+    /// weights are not all used by operations of [`crate::ops`] has an unknown number, 0.
     ///
     /// # Errors
     /// [`ModuleError`], as an error of candle's, and those of the function that builds.
     pub fn network(&self, side: usize, classes: usize) -> Result<Network> {
         let recorder = Recorder::new(&self.name);
         let vb = VarBuilder::from_backend(Box::new(recorder.clone()), DType::F32, Device::Cpu);
-        (self.build)(vb, classes)?;
+        let module = (self.build)(vb, classes)?;
         let params = recorder.asked();
         if params.is_empty() {
             return Err(ModuleError::Empty { module: self.name.clone() }.into());
         }
         let coupled = params.iter().any(|param| param.role == Role::Statistic);
         let program = Arc::new(Self { classes, ..self.clone() });
-        let foreign = Foreign { layout: Layout { params }, macs: 0, coupled, program };
+        let macs = macs(&*module, &params, side);
+        let foreign = Foreign { layout: Layout { params }, macs, coupled, program };
         Network::foreign(foreign, side, classes).map_err(candle_core::Error::wrap)
     }
 
-    /// The module that a network was made from.
+    /// The module that a network was made from; one of `basin-models` is a [`Native`].
     ///
     /// # Errors
     /// [`ModuleError::Foreign`].
-    pub(crate) fn of(network: &Network) -> Result<&Self> {
-        let module = network.program().and_then(|program| program.downcast_ref());
-        module.ok_or_else(|| ModuleError::Foreign.into())
+    pub(crate) fn of(network: &Network) -> Result<Self> {
+        match network.program() {
+            Some(program) => Ok(program.downcast_ref::<Self>().ok_or(ModuleError::Foreign)?.clone()),
+            None => {
+                let (native, classes) = (network.clone(), network.classes());
+                let build = move |vb: VarBuilder<'_>, _| Native::new(&native, &vb).map(boxed);
+                Ok(Self { classes, ..Self::new("of basin-models", build) })
+            }
+        }
+    }
+
+    /// The module on variables of its own that hold a network's parameters.
+    ///
+    /// # Errors
+    /// When the parameters are not the network's, and those of the function that builds.
+    pub fn build(
+        &self,
+        network: &Network,
+        params: &Params,
+        device: &Device,
+    ) -> Result<(Box<dyn ModuleT>, Variables)> {
+        let params = network.check(params).map_err(candle_core::Error::wrap)?;
+        let variables = Variables::new(&self.name, network, &network.slices(&params)?, device)?;
+        let vb = VarBuilder::from_backend(Box::new(variables.clone()), DType::F32, device.clone());
+        Ok(((self.build)(vb, network.classes())?, variables))
     }
 
     /// The module on variables.
@@ -97,6 +124,33 @@ impl Module {
             false => Ok(()),
         }
     }
+}
+
+/// A network of `basin-models` under candle's operations instead of its own engine: the same layout, fresh parameters and
+/// logits up to rounding. One that candle runs already comes back as it is.
+///
+/// # Errors
+/// [`ModuleError::Foreign`] for a network that something else runs.
+pub fn run_by_candle(network: &Network) -> Result<Network> {
+    let program = Arc::new(Module::of(network)?);
+    if network.program().is_some() {
+        return Ok(network.clone());
+    }
+    let foreign = Foreign { layout: network.layout().clone(), macs: network.macs(), coupled: false, program };
+    Network::foreign(foreign, network.side(), network.classes()).map_err(candle_core::Error::wrap)
+}
+
+fn boxed(module: impl ModuleT + 'static) -> Box<dyn ModuleT> {
+    Box::new(module)
+}
+
+/// Multiply-adds of one image's forward pass, 0 where they are not known.
+fn macs(module: &dyn ModuleT, params: &[ParamSpec], side: usize) -> u64 {
+    let pass = || module.forward_t(&Tensor::zeros((1, 3, side, side), DType::F32, &Device::Cpu)?, false);
+    let (passed, count) = counted(pass);
+    let matrices = params.iter().filter(|param| param.shape.len() > 1);
+    let weights: usize = matrices.map(|param| param.shape.iter().product::<usize>()).sum();
+    if passed.is_ok() && count.weights == weights as u64 { count.macs } else { 0 }
 }
 
 /// Normalised images `[n, side, side, 3]` as candle's layers take them, `[n, 3, side, side]`.

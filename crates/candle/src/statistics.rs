@@ -2,6 +2,7 @@
 
 use crate::Variables;
 use crate::evaluator::CHUNK;
+use crate::layers::with_seeds;
 use crate::module::{Module, input};
 use crate::variables::values;
 use basin_core::{Array, Params};
@@ -11,8 +12,9 @@ use basin_models::Network;
 use candle_core::{Device, Result, Tensor};
 
 /// The network with its running statistics measured on images: the mean of the statistics of batches of 128 images, taken in
-/// the order of the set without augmentation; a rest that does not fill a batch is left out, unless it is all there is. This is
-/// what `torch.optim.swa_utils.update_bn` does with such batches. Networks without running statistics come back as they are.
+/// the order of the set without augmentation, dropout with seeds 0; a rest that does not fill a batch is left out, unless it is
+/// all there is. This is what `torch.optim.swa_utils.update_bn` does with such batches. Networks without running statistics
+/// come back as they are.
 ///
 /// # Errors
 /// When the parameters are not of this network, the images do not fit it, or fewer than two are given.
@@ -33,7 +35,8 @@ pub fn reestimated(
     let batch = CHUNK.min(images.len());
     module.check_batch(network, batch)?;
     let variables = Variables::new(module.name(), network, &network.slices(params)?, device)?;
-    let built = module.on(&variables, device)?;
+    let built = module.on(&variables.without_graph(), device)?;
+    let seeds = vec![0; batch];
     let set = |values: &[Vec<f32>]| -> Result<()> {
         places.iter().zip(values).try_for_each(|(&place, values)| {
             let var = &variables.vars()[place];
@@ -43,7 +46,7 @@ pub fn reestimated(
     // Where the statistics are after a batch that begins with these.
     let after = |start: &[Vec<f32>], x: &Tensor| -> Result<Vec<Vec<f32>>> {
         set(start)?;
-        module.logits(&*built, x, true)?;
+        with_seeds(&seeds, || module.logits(&*built, x, true))?;
         places.iter().map(|&place| values(&variables.vars()[place])).collect()
     };
     let zeros: Vec<Vec<f32>> =

@@ -3,6 +3,7 @@
 use crate::ModuleError;
 use crate::module::role;
 use basin_core::Params;
+use basin_kernels::Role;
 use basin_models::{Init, Network, ParamSpec};
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::init::{Init as Hint, NormalOrUniform};
@@ -92,6 +93,8 @@ pub struct Variables {
     module: String,
     names: Arc<BTreeMap<String, usize>>,
     vars: Arc<Vec<Var>>,
+    /// Whether modules see them as variables, so that a graph is built, or as values.
+    graph: bool,
 }
 
 impl Variables {
@@ -110,12 +113,24 @@ impl Variables {
             |(spec, values): (&ParamSpec, _)| Var::from_slice(AsRef::as_ref(values), &spec.shape[..], device);
         let vars = specs.iter().zip(values).map(var).collect::<Result<_>>()?;
         let names = specs.iter().enumerate().map(|(place, spec)| (spec.name.clone(), place)).collect();
-        Ok(Self { module: module.to_owned(), names: Arc::new(names), vars: Arc::new(vars) })
+        Ok(Self { module: module.to_owned(), names: Arc::new(names), vars: Arc::new(vars), graph: true })
     }
 
     /// In the order of the layout.
     pub fn vars(&self) -> &[Var] {
         &self.vars
+    }
+
+    /// The same variables for a module that is only evaluated: its forward pass builds no graph. Running statistics stay
+    /// variables, since layers keep those that are none as copies.
+    pub(crate) fn without_graph(&self) -> Self {
+        Self { graph: false, ..self.clone() }
+    }
+
+    /// Those that an optimiser changes: all but running statistics.
+    pub fn trained(&self, network: &Network) -> Vec<Var> {
+        let pairs = self.vars.iter().zip(&network.layout().params);
+        pairs.filter(|(_, spec)| spec.role != Role::Statistic).map(|(var, _)| var.clone()).collect()
     }
 
     /// Puts other values into the variables, in the order of the layout.
@@ -152,7 +167,8 @@ impl SimpleBackend for Variables {
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
         let place = self.names.get(name);
         let unknown = || ModuleError::Unknown { module: self.module.clone(), name: name.to_owned() };
-        Ok(self.vars[*place.ok_or_else(unknown)?].as_tensor().clone())
+        let var = &self.vars[*place.ok_or_else(unknown)?];
+        Ok(if self.graph || is_statistic(name) { var.as_tensor().clone() } else { var.as_detached_tensor() })
     }
 
     fn contains_tensor(&self, name: &str) -> bool {

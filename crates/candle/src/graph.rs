@@ -1,0 +1,104 @@
+//! The networks of `basin-models` on candle tensors: their operations by those of [`crate::ops`].
+
+use crate::layers::next_masks;
+use crate::ops::{Fusion, Padding, attention, conv2d, dense, dropout, gelu, layer_norm, mean_pool, relu};
+use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role};
+use candle_core::{Result, Tensor, bail};
+
+/// Builds candle's graph over the parameters of a network, in the order of its layout.
+#[derive(Debug)]
+pub(crate) struct Tensors<'p> {
+    params: &'p [Tensor],
+    roles: &'p [Role],
+    /// Whether values are dropped.
+    train: bool,
+}
+
+impl<'p> Tensors<'p> {
+    pub(crate) fn new(params: &'p [Tensor], roles: &'p [Role], train: bool) -> Self {
+        Self { params, roles, train }
+    }
+
+    fn param(&self, id: ParamId) -> &Tensor {
+        &self.params[id.0]
+    }
+
+    fn dropped(&self, x: Tensor, rate: f32) -> Result<Tensor> {
+        match next_masks(rate, self.train)? {
+            Some((seeds, site)) => dropout(&x, rate, &seeds, site),
+            None => Ok(x),
+        }
+    }
+
+    fn normed(&self, x: &Tensor, shortcut: Option<&Tensor>, norm: Norm) -> Result<Tensor> {
+        let (scale, shift) = (self.param(norm.scale), self.param(norm.shift));
+        layer_norm(x, scale, shift, norm.epsilon, Fusion { shortcut, relu: norm.relu })
+    }
+
+    fn convolved(&self, x: &Tensor, weight: ParamId, bias: Option<ParamId>) -> Result<Tensor> {
+        let (w, bias) = (self.param(weight), bias.map(|bias| self.param(bias)));
+        match (w.dims(), self.roles[weight.0]) {
+            (&[_, _], _) => dense(x, w, bias),
+            (_, Role::Conv { shape, .. }) => {
+                let y = conv2d(x, w, shape.stride, Padding::Same)?;
+                bias.map_or(Ok(y.clone()), |bias| y.broadcast_add(bias))
+            }
+            (_, role) => bail!("a convolution by a parameter of {role:?}"),
+        }
+    }
+}
+
+impl Graph for Tensors<'_> {
+    type Value = Tensor;
+
+    fn apply(&mut self, operation: Operation, x: &Tensor, other: Option<&Tensor>) -> Result<Tensor> {
+        match operation {
+            Operation::Conv { weight, bias } => self.convolved(x, weight, bias),
+            Operation::Norm(norm) => self.normed(x, None, norm),
+            Operation::Nonlinearity(Nonlinearity::Relu) => relu(x),
+            Operation::Nonlinearity(Nonlinearity::Gelu) => gelu(x),
+            Operation::Add => match other {
+                Some(other) => x + other,
+                None => bail!("a sum of one value"),
+            },
+            Operation::Dropout(rate) => self.dropped(x.clone(), rate),
+            Operation::MeanPool => {
+                let (n, _, _, c) = x.dims4()?;
+                mean_pool(x)?.reshape((n, 1, 1, c))
+            }
+            Operation::Patches(patch) => patches(x, patch),
+            Operation::Prepend { class, positions, dropout } => {
+                let y = self.prepended(x, class, positions)?;
+                self.dropped(y, dropout)
+            }
+            Operation::Attention(heads) => {
+                let (n, t, _, width) = x.dims4()?;
+                attention(&x.reshape((n, t, width))?, heads)?.unsqueeze(2)
+            }
+            Operation::FirstToken => x.narrow(1, 0, 1),
+            Operation::ConvNorm { weight, norm } => {
+                self.normed(&self.convolved(x, weight, None)?, other, norm)
+            }
+            Operation::Dense(_) => self.unfused(operation, x, other),
+        }
+    }
+}
+
+impl Tensors<'_> {
+    fn prepended(&self, x: &Tensor, class: ParamId, positions: ParamId) -> Result<Tensor> {
+        let (n, t, _, d) = x.dims4()?;
+        let class = self.param(class).reshape((1, 1, 1, d))?.broadcast_as((n, 1, 1, d))?;
+        let positions = self.param(positions).reshape((1, t + 1, 1, d))?;
+        Tensor::cat(&[&class.contiguous()?, x], 1)?.broadcast_add(&positions)
+    }
+}
+
+fn patches(x: &Tensor, patch: usize) -> Result<Tensor> {
+    let (n, h, w, c) = x.dims4()?;
+    if patch == 0 || h != w || !h.is_multiple_of(patch) {
+        bail!("{:?} cannot be cut into patches of {patch}×{patch}", x.dims());
+    }
+    let side = h / patch;
+    let x = x.reshape(&[n, side, patch, side, patch, c][..])?.permute(vec![0, 1, 3, 5, 2, 4])?;
+    x.reshape((n, side * side, 1, c * patch * patch))
+}

@@ -1,0 +1,72 @@
+//! Dropout that can be repeated.
+
+use crate::ops::dropout;
+use candle_core::{Result, Tensor};
+use candle_nn::ModuleT;
+use std::cell::RefCell;
+use thiserror::Error;
+
+thread_local! {
+    /// Seeds of the images of the forward pass that runs on this thread, and how many layers have dropped so far.
+    static SEEDS: RefCell<Option<(Vec<u64>, u32)>> = const { RefCell::new(None) };
+}
+
+/// Runs a forward pass whose [`Dropout`] layers take their masks from a seed for every image. Layers count from 0 in the order
+/// in which they run, so that the pass can be repeated exactly. The candle backend does this at every step.
+pub fn with_seeds<R>(seeds: &[u64], pass: impl FnOnce() -> R) -> R {
+    /// Puts the seeds from before back, whatever happens.
+    struct Restore(Option<(Vec<u64>, u32)>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SEEDS.set(self.0.take());
+        }
+    }
+    let _restore = Restore(SEEDS.replace(Some((seeds.to_vec(), 0))));
+    pass()
+}
+
+/// A layer drops values in training, and nobody gave seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "dropout in training without seeds; run the forward pass within basin_candle::layers::with_seeds, as the candle \
+     backend does, or in evaluation"
+)]
+pub struct NoSeeds;
+
+/// Dropout by masks that follow from seeds: candle_nn's draws from a generator that nobody can seed, so that a training with it
+/// cannot be repeated or gone on with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    rate: f32,
+}
+
+impl Dropout {
+    /// Values are dropped with this probability in `[0, 1)`.
+    pub fn new(rate: f32) -> Self {
+        Self { rate }
+    }
+}
+
+impl ModuleT for Dropout {
+    /// # Errors
+    /// [`NoSeeds`], and [`crate::ops::OpError`] where there are not as many seeds as images.
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        match next_masks(self.rate, train)? {
+            Some((seeds, site)) => dropout(x, self.rate, &seeds, site),
+            None => Ok(x.clone()),
+        }
+    }
+}
+
+/// Seeds of the images and the number of the next layer that drops values at this rate; nothing where it drops none.
+pub(crate) fn next_masks(rate: f32, train: bool) -> Result<Option<(Vec<u64>, u32)>> {
+    if !train || rate == 0.0 {
+        return Ok(None);
+    }
+    let next = SEEDS.with_borrow_mut(|seeds| {
+        let (seeds, site) = seeds.as_mut()?;
+        *site += 1;
+        Some((seeds.clone(), *site - 1))
+    });
+    next.map(Some).ok_or_else(|| candle_core::Error::wrap(NoSeeds))
+}

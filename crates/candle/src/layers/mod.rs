@@ -1,0 +1,14 @@
+//! Layers on the operations of [`crate::ops`], built from a `VarBuilder` with PyTorch's names, for images in NHWC order.
+
+mod batch_norm;
+mod conv;
+mod dense;
+mod dropout;
+mod norm;
+
+pub use batch_norm::BatchNorm;
+pub use conv::Conv;
+pub use dense::Dense;
+pub(crate) use dropout::next_masks;
+pub use dropout::{Dropout, NoSeeds, with_seeds};
+pub use norm::{Norm, NormLayer};

@@ -1,0 +1,53 @@
+//! Networks on [`crate::layers`], each a `ModuleT` from a `VarBuilder` with PyTorch's names. Images come as candle's do,
+//! `[n, 3, side, side]`; logits go as `[n, classes]`.
+
+mod cifar_resnet;
+mod mlp;
+mod native;
+mod torchvision;
+mod vgg;
+
+pub use cifar_resnet::CifarResNet;
+pub use mlp::Mlp;
+pub use native::Native;
+pub use torchvision::{Stem, TorchvisionResNet};
+pub use vgg::Vgg;
+
+use crate::Module;
+use crate::layers::Norm;
+use candle_core::{Result, Tensor};
+
+/// `[n, 3, h, w]` in the order of our operations, `[n, h, w, 3]`.
+fn channels_last(images: &Tensor) -> Result<Tensor> {
+    images.permute((0, 2, 3, 1))
+}
+
+/// A perceptron on images of `side` pixels, see [`Mlp`].
+pub fn mlp(side: usize, hidden: &[usize], norm: Norm) -> Module {
+    let (name, hidden) = (format!("mlp{} ({norm})", hidden.len()), hidden.to_vec());
+    Module::new(name, move |vb, classes| Ok(Box::new(Mlp::new(side * side * 3, &hidden, classes, norm, vb)?)))
+}
+
+/// VGG-11 on images of `side` pixels, whose first stage has `base` channels, see [`Vgg`].
+pub fn vgg11(side: usize, base: usize, norm: Norm) -> Module {
+    let last = side >> Vgg::HALVINGS;
+    Module::new(format!("vgg11 ({norm})"), move |vb, classes| {
+        Ok(Box::new(Vgg::eleven(base, last * last, classes, norm, vb)?))
+    })
+}
+
+/// A CIFAR ResNet with three groups of `blocks` blocks, the first of `base` channels, see [`CifarResNet`].
+pub fn cifar_resnet(blocks: usize, base: usize, norm: Norm) -> Module {
+    Module::new(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
+        Ok(Box::new(CifarResNet::new(blocks, base, classes, norm, vb)?))
+    })
+}
+
+/// torchvision's ResNet of depth 18, 34 or 50, whose first layer has `base` channels, see [`TorchvisionResNet`]; none of
+/// another depth.
+pub fn torchvision_resnet(depth: usize, base: usize, stem: Stem) -> Option<Module> {
+    let blocks = TorchvisionResNet::blocks(depth)?;
+    Some(Module::new(format!("resnet{depth}"), move |vb, classes| {
+        Ok(Box::new(TorchvisionResNet::new(blocks, base, stem, classes, vb)?))
+    }))
+}

@@ -1,0 +1,209 @@
+//! BatchNorm: by the batch's own statistics in training, by given ones in evaluation.
+
+use super::OpError;
+use super::kernel::{Kernel, Op, Values, ready};
+use basin_kernels::Isa;
+use basin_kernels::batch_norm::{Channels, affine_gradient, backward, forward, moments};
+use candle_core::{Result, Tensor};
+use std::sync::{Arc, OnceLock};
+
+const NAME: &str = "batch_norm";
+
+/// What follows a normalisation, in the same pass over memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fusion<'a> {
+    /// Added to the result.
+    pub shortcut: Option<&'a Tensor>,
+    /// Whether a ReLU follows, after the shortcut.
+    pub relu: bool,
+}
+
+/// Statistics of a batch, per channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchStatistics {
+    /// Mean.
+    pub mean: Vec<f32>,
+    /// Variance: squares over the number of pixels, as it normalises.
+    pub variance: Vec<f32>,
+    /// Pixels of all images.
+    pub pixels: usize,
+}
+
+impl BatchStatistics {
+    /// The variance over one pixel less, which running statistics take.
+    pub fn unbiased(&self) -> impl Iterator<Item = f32> {
+        let scale = self.pixels as f64 / (self.pixels as f64 - 1.0);
+        self.variance.iter().map(move |variance| (f64::from(*variance) * scale) as f32)
+    }
+}
+
+/// act(γ · x̂ + β + shortcut) for `x` `[…, channels]`, normalised by its own mean and variance over all but the last axis:
+/// what PyTorch's BatchNorm does in training. Differentiable in all four, statistics included. Also tells the statistics.
+///
+/// # Errors
+/// [`OpError`]; also of a single pixel, whose variance says nothing.
+pub fn batch_norm(
+    x: &Tensor,
+    gamma: &Tensor,
+    beta: &Tensor,
+    epsilon: f32,
+    then: Fusion<'_>,
+) -> Result<(Tensor, BatchStatistics)> {
+    let measured = Arc::new(OnceLock::new());
+    let norm = BatchNorm { given: None, epsilon, relu: then.relu, used: Arc::clone(&measured) };
+    let pixels = x.elem_count() / x.dims().last().copied().unwrap_or(0).max(1);
+    if pixels < 2 {
+        let (found, expected) = (format!("{:?}", x.dims()), "at least two pixels of every channel");
+        return Err(OpError::Shape { operation: NAME, found, expected }.into());
+    }
+    let y = run(x, gamma, beta, norm, then)?;
+    match measured.get() {
+        Some(used) => {
+            let Used { mean, variance, .. } = used;
+            Ok((y, BatchStatistics { mean: mean.clone(), variance: variance.clone(), pixels }))
+        }
+        None => candle_core::bail!("{NAME} measured nothing"),
+    }
+}
+
+/// The same with given statistics `[channels]`, as in evaluation. They are constants: no gradient flows to them, as to
+/// PyTorch's running statistics.
+///
+/// # Errors
+/// [`OpError`].
+pub fn batch_norm_with(
+    x: &Tensor,
+    (mean, variance): (&Tensor, &Tensor),
+    gamma: &Tensor,
+    beta: &Tensor,
+    epsilon: f32,
+    then: Fusion<'_>,
+) -> Result<Tensor> {
+    let [mean, variance] = ready(NAME, [mean, variance])?;
+    if mean.dims() != gamma.dims() || variance.dims() != gamma.dims() {
+        let found = format!("statistics {:?} and {:?}", mean.dims(), variance.dims());
+        return Err(OpError::Shape { operation: NAME, found, expected: "[channels] twice" }.into());
+    }
+    let given = Some((mean.to_vec1()?, variance.to_vec1()?));
+    run(x, gamma, beta, BatchNorm { given, epsilon, relu: then.relu, used: Arc::default() }, then)
+}
+
+fn run(x: &Tensor, gamma: &Tensor, beta: &Tensor, norm: BatchNorm, then: Fusion<'_>) -> Result<Tensor> {
+    let [x, gamma, beta] = ready(NAME, [x, gamma, beta])?;
+    let channels = x.dims().last().copied().unwrap_or(0);
+    let other = then.shortcut.map_or(x.dims(), Tensor::dims);
+    if channels == 0 || gamma.dims() != [channels] || beta.dims() != [channels] || other != x.dims() {
+        let found = format!("{:?}, γ {:?}, β {:?}, shortcut {other:?}", x.dims(), gamma.dims(), beta.dims());
+        let expected = "[…, channels], [channels] twice, and a shortcut like the first";
+        return Err(OpError::Shape { operation: NAME, found, expected }.into());
+    }
+    // An operation of candle's has at most three arguments.
+    let affine = Tensor::stack(&[&gamma, &beta], 0)?;
+    match then.shortcut {
+        None => x.apply_op2(&affine, Op(norm)),
+        Some(shortcut) => {
+            let [shortcut] = ready(NAME, [shortcut])?;
+            x.apply_op3(&affine, &shortcut, Op(norm))
+        }
+    }
+}
+
+struct BatchNorm {
+    /// Mean and variance, if not the batch's.
+    given: Option<(Vec<f32>, Vec<f32>)>,
+    epsilon: f32,
+    relu: bool,
+    /// What the forward pass normalised by, for the reverse one.
+    used: Arc<OnceLock<Used>>,
+}
+
+#[derive(Debug)]
+struct Used {
+    mean: Vec<f32>,
+    variance: Vec<f32>,
+    rstd: Vec<f32>,
+}
+
+/// Gradients of x, γ and β, and the shortcut.
+type Gradients = (Option<Vec<f32>>, Vec<f32>, Option<Vec<f32>>);
+
+impl BatchNorm {
+    fn run(&self, x: Values<'_>, affine: &[f32], shortcut: Option<&[f32]>) -> Result<(Vec<f32>, Vec<usize>)> {
+        let (c, isa) = (affine.len() / 2, Isa::detect());
+        let (mean, variance) = match &self.given {
+            Some(given) => given.clone(),
+            None => moments(x.data, c, isa),
+        };
+        let rstd = variance.iter().map(|variance| 1.0 / (variance + self.epsilon).sqrt()).collect();
+        let used = self.used.get_or_init(|| Used { mean, variance, rstd });
+        let mut y = vec![0.0; x.data.len()];
+        forward(x.data, shortcut, self.channels(used, affine), &mut y, isa);
+        Ok((y, x.dims.to_vec()))
+    }
+
+    fn channels<'a>(&self, used: &'a Used, affine: &'a [f32]) -> Channels<'a> {
+        let (gamma, beta) = affine.split_at(affine.len() / 2);
+        Channels { mean: &used.mean, rstd: &used.rstd, gamma, beta, relu: self.relu }
+    }
+
+    fn gradients(
+        &self,
+        x: &[f32],
+        affine: &[f32],
+        (input, shortcut): (bool, bool),
+        y: &[f32],
+        dy: &[f32],
+    ) -> Result<Gradients> {
+        let Some(used) = self.used.get() else {
+            candle_core::bail!("{NAME} kept nothing for the reverse pass")
+        };
+        let (of, isa) = (self.channels(used, affine), Isa::detect());
+        let (dgamma, dbeta) = affine_gradient(x, y, dy, of, isa);
+        let (mut dx, mut ds) = (None, None);
+        if input || shortcut {
+            let dx = dx.insert(vec![0.0; x.len()]);
+            let ds = shortcut.then(|| &mut **ds.insert(vec![0.0; x.len()]));
+            let through = self.given.is_none().then_some((&*dgamma, &*dbeta));
+            backward(x, y, dy, of, through, dx, ds, isa);
+        }
+        Ok((dx, [dgamma, dbeta].concat(), ds))
+    }
+}
+
+impl Kernel<2> for BatchNorm {
+    const NAME: &'static str = "basin-batch-norm";
+
+    fn forward(&self, [x, affine]: [Values<'_>; 2]) -> Result<(Vec<f32>, Vec<usize>)> {
+        self.run(x, affine.data, None)
+    }
+
+    fn backward(
+        &self,
+        [x, affine]: [Values<'_>; 2],
+        [input, _]: [bool; 2],
+        y: &[f32],
+        dy: &[f32],
+    ) -> Result<[Option<Vec<f32>>; 2]> {
+        let (dx, daffine, _) = self.gradients(x.data, affine.data, (input, false), y, dy)?;
+        Ok([dx, Some(daffine)])
+    }
+}
+
+impl Kernel<3> for BatchNorm {
+    const NAME: &'static str = "basin-batch-norm-add";
+
+    fn forward(&self, [x, affine, shortcut]: [Values<'_>; 3]) -> Result<(Vec<f32>, Vec<usize>)> {
+        self.run(x, affine.data, Some(shortcut.data))
+    }
+
+    fn backward(
+        &self,
+        [x, affine, _]: [Values<'_>; 3],
+        [input, _, shortcut]: [bool; 3],
+        y: &[f32],
+        dy: &[f32],
+    ) -> Result<[Option<Vec<f32>>; 3]> {
+        let (dx, daffine, ds) = self.gradients(x.data, affine.data, (input, shortcut), y, dy)?;
+        Ok([dx, Some(daffine), ds])
+    }
+}

@@ -1,0 +1,64 @@
+//! Dropout whose masks are a function of seeds that the caller gives.
+
+use super::OpError;
+use super::kernel::{Kernel, Op, Values, ready};
+use basin_kernels::{Isa, dropout as masks};
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
+
+/// Each value of `[n, …]` is zero with probability `rate`, the others are multiplied by 1/(1 − rate). The masks of an image
+/// follow from its seed and the number `site` of the layer alone: the same call drops the same values, on every
+/// instruction set, whatever other images are in the batch.
+///
+/// # Errors
+/// [`OpError`].
+pub fn dropout(x: &Tensor, rate: f32, seeds: &[u64], site: u32) -> Result<Tensor> {
+    let operation = "dropout";
+    if !(0.0..1.0).contains(&rate) {
+        let (name, found, expected) = ("rate", rate.to_string(), "0 ≤ rate < 1");
+        return Err(OpError::Number { operation, name, found, expected }.into());
+    }
+    let [x] = ready(operation, [x])?;
+    if x.dims().first() != Some(&seeds.len()) || seeds.is_empty() {
+        let found = format!("{:?} and {} seeds", x.dims(), seeds.len());
+        return Err(OpError::Shape {
+            operation, found, expected: "[n, …] with a seed for each of n ≥ 1"
+        }
+        .into());
+    }
+    x.apply_op1(Op(Dropout { rate, seeds: seeds.to_vec(), site }))
+}
+
+struct Dropout {
+    rate: f32,
+    seeds: Vec<u64>,
+    site: u32,
+}
+
+impl Dropout {
+    fn masked(&self, values: &[f32]) -> Vec<f32> {
+        let (mut masked, isa) = (values.to_vec(), Isa::detect());
+        let each = (values.len() / self.seeds.len()).max(1);
+        let images = masked.par_chunks_mut(each).zip(&self.seeds);
+        images.for_each(|(image, seed)| masks::apply(image, &[*seed], self.site, self.rate, isa));
+        masked
+    }
+}
+
+impl Kernel<1> for Dropout {
+    const NAME: &'static str = "basin-dropout";
+
+    fn forward(&self, [x]: [Values<'_>; 1]) -> Result<(Vec<f32>, Vec<usize>)> {
+        Ok((self.masked(x.data), x.dims.to_vec()))
+    }
+
+    fn backward(
+        &self,
+        _: [Values<'_>; 1],
+        _: [bool; 1],
+        _: &[f32],
+        dy: &[f32],
+    ) -> Result<[Option<Vec<f32>>; 1]> {
+        Ok([Some(self.masked(dy))])
+    }
+}

@@ -1,0 +1,67 @@
+//! What can be wrong with the tensors that an operation is given.
+
+use thiserror::Error;
+
+/// Why an operation was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// No kernel for the device.
+    #[error(
+        "{operation} has no kernel for {device}, expected tensors on the CPU; move them there, or use candle's own operation"
+    )]
+    Device {
+        /// The operation.
+        operation: &'static str,
+        /// Where a tensor is.
+        device: String,
+    },
+    /// No kernel for the type.
+    #[error("{operation} was given {found}, expected f32")]
+    Type {
+        /// The operation.
+        operation: &'static str,
+        /// The type found.
+        found: String,
+    },
+    /// Shapes do not fit each other or the operation.
+    #[error("{operation} was given {found}, expected {expected}")]
+    Shape {
+        /// The operation.
+        operation: &'static str,
+        /// What was found.
+        found: String,
+        /// What is taken.
+        expected: &'static str,
+    },
+    /// A number outside of its range.
+    #[error("{operation} with {name} {found}, expected {expected}")]
+    Number {
+        /// The operation.
+        operation: &'static str,
+        /// What the number is.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// Its range.
+        expected: &'static str,
+    },
+}
+
+impl OpError {
+    /// The refusal inside of an error of candle's, if that is what it is.
+    pub fn within(error: &candle_core::Error) -> Option<&Self> {
+        match error {
+            candle_core::Error::WithBacktrace { inner, .. } => Self::within(inner),
+            candle_core::Error::Cuda(cause) => cause.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// Whatever its name says, this is the variant of candle's that keeps an error with its type.
+impl From<OpError> for candle_core::Error {
+    fn from(error: OpError) -> Self {
+        Self::Cuda(Box::new(error)).bt()
+    }
+}

@@ -1,0 +1,32 @@
+//! Differentiable operations on tensors in NHWC order, by the kernels of `basin-kernels`.
+//!
+//! Tensors are `f32` on the CPU; others are refused with [`OpError`], which names the operation and the device, and nothing
+//! is computed elsewhere in silence. Weights have PyTorch's shapes. Tensors that are no contiguous piece of memory are
+//! copied into one first, gradients flow through the copy. Every operation has a backward pass of its own: no gradient is
+//! cut, save where a function says so. Results do not depend on the number of threads.
+
+mod activation;
+mod attention;
+mod batch_norm;
+mod conv;
+mod count;
+mod dense;
+mod dropout;
+mod error;
+mod kernel;
+mod layer_norm;
+mod loss;
+mod pool;
+
+pub use activation::{add_bias, add_relu, gelu, relu};
+pub use attention::attention;
+pub use basin_kernels::conv::Padding;
+pub use batch_norm::{BatchStatistics, Fusion, batch_norm, batch_norm_with};
+pub use conv::conv2d;
+pub(crate) use count::counted;
+pub use dense::dense;
+pub use dropout::dropout;
+pub use error::OpError;
+pub use layer_norm::layer_norm;
+pub use loss::{cross_entropy, distillation};
+pub use pool::{Window, avg_pool2d, max_pool2d, mean_pool};
