@@ -6,7 +6,10 @@
 //!
 //! Plain loops, which the compiler vectorises for the instruction set; several pixels of few channels make one line.
 
-use crate::simd::{Isa, Simd, dispatch};
+mod lines;
+
+use crate::simd::Isa;
+use lines::{backward_on, forward_on, products_on, squares_on, sums_on};
 use rayon::prelude::*;
 
 /// Values of a chunk: 64 KiB.
@@ -60,11 +63,11 @@ fn folded(line: &[f32], c: usize) -> Vec<f32> {
 }
 
 /// Whole lines, and the pixels that fill none.
-fn lines(values: &[f32], line: usize) -> (&[f32], &[f32]) {
+fn whole(values: &[f32], line: usize) -> (&[f32], &[f32]) {
     values.split_at(values.len() / line * line)
 }
 
-fn lines_mut(values: &mut [f32], line: usize) -> (&mut [f32], &mut [f32]) {
+fn whole_mut(values: &mut [f32], line: usize) -> (&mut [f32], &mut [f32]) {
     values.split_at_mut(values.len() / line * line)
 }
 
@@ -77,11 +80,11 @@ pub fn moments(x: &[f32], channels: usize, isa: Isa) -> (Vec<f32>, Vec<f32>) {
     assert!(c > 0 && !x.is_empty() && x.len().is_multiple_of(c), "{} values of {c} channels", x.len());
     let (pixels, chunk) = cut(c);
     let of_chunk = |x: &[f32]| -> (Vec<f64>, Vec<f64>) {
-        let (whole, rest) = lines(x, c * pixels);
+        let (all, rest) = whole(x, c * pixels);
         let mut line = vec![0.0; c * pixels];
         // SAFETY: the set comes from `Isa::available`; bodies index within their slices.
         unsafe {
-            sums_on(isa, whole, &mut line);
+            sums_on(isa, all, &mut line);
             sums_on(isa, rest, &mut line[..c]);
         }
         let count = (x.len() / c) as f32;
@@ -90,7 +93,7 @@ pub fn moments(x: &[f32], channels: usize, isa: Isa) -> (Vec<f32>, Vec<f32>) {
         line.fill(0.0);
         // SAFETY: as above.
         unsafe {
-            squares_on(isa, whole, &around, (&mut line, &mut squares));
+            squares_on(isa, all, &around, (&mut line, &mut squares));
             squares_on(isa, rest, &around[..c], (&mut line[..c], &mut squares[..c]));
         }
         // What the mean was rounded by.
@@ -127,8 +130,8 @@ pub fn forward(x: &[f32], shortcut: Option<&[f32]>, of: Channels<'_>, y: &mut [f
     let scale: Vec<f32> = of.gamma.iter().zip(of.rstd).map(|(g, r)| g * r).collect();
     let [mean, scale, beta] = [of.mean, &scale, of.beta].map(|values| tiled(values, pixels));
     let one = |y: &mut [f32], x: &[f32], shortcut: Option<&[f32]>| {
-        let ((y, y_rest), (x, x_rest)) = (lines_mut(y, line), lines(x, line));
-        let (s, s_rest) = shortcut.map(|s| lines(s, line)).unzip();
+        let ((y, y_rest), (x, x_rest)) = (whole_mut(y, line), whole(x, line));
+        let (s, s_rest) = shortcut.map(|s| whole(s, line)).unzip();
         // SAFETY: the set comes from `Isa::available`; bodies index within their slices.
         unsafe {
             forward_on(isa, x, s, (&mean, &scale, &beta), of.relu, y);
@@ -153,7 +156,7 @@ pub fn affine_gradient(x: &[f32], y: &[f32], dy: &[f32], of: Channels<'_>, isa: 
     let (line, mean) = (c * pixels, tiled(of.mean, pixels));
     let one = |((x, y), dy): ((&[f32], &[f32]), &[f32])| {
         let mut sums = (vec![0.0; line], vec![0.0; line]);
-        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (lines(x, line), lines(y, line), lines(dy, line));
+        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (whole(x, line), whole(y, line), whole(dy, line));
         // SAFETY: as in `forward`.
         unsafe {
             products_on(isa, x, y, dy, &mean, of.relu, (&mut sums.0, &mut sums.1));
@@ -207,9 +210,9 @@ pub fn backward(
     }
     let [mean, scale, slope, offset] = [of.mean, &scale, &slope, &offset].map(|values| tiled(values, pixels));
     let one = |dx: &mut [f32], ds: Option<&mut [f32]>, x: &[f32], y: &[f32], dy: &[f32]| {
-        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (lines(x, line), lines(y, line), lines(dy, line));
-        let (dx, dx_rest) = lines_mut(dx, line);
-        let (ds, ds_rest) = ds.map(|s| lines_mut(s, line)).unzip();
+        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (whole(x, line), whole(y, line), whole(dy, line));
+        let (dx, dx_rest) = whole_mut(dx, line);
+        let (ds, ds_rest) = ds.map(|s| whole_mut(s, line)).unzip();
         let narrow = (&mean[..c], &scale[..c], &slope[..c], &offset[..c]);
         // SAFETY: as in `forward`.
         unsafe {
@@ -225,145 +228,6 @@ pub fn backward(
             chunks.for_each(|((dx, ((x, y), dy)), ds)| one(dx, Some(ds), x, y, dy));
         }
         None => chunks.for_each(|(dx, ((x, y), dy))| one(dx, None, x, y, dy)),
-    }
-}
-
-/// Slices of one length.
-type Four<'a> = (&'a [f32], &'a [f32], &'a [f32], &'a [f32]);
-
-dispatch!(fn sums_on(x: &[f32], sum: &mut [f32]) => sums);
-dispatch!(fn squares_on(x: &[f32], mean: &[f32], sums: (&mut [f32], &mut [f32])) => squares);
-dispatch!(
-    fn forward_on(
-        x: &[f32],
-        shortcut: Option<&[f32]>,
-        channels: (&[f32], &[f32], &[f32]),
-        relu: bool,
-        y: &mut [f32],
-    ) => forward_lines
-);
-dispatch!(
-    fn products_on(
-        x: &[f32],
-        y: &[f32],
-        dy: &[f32],
-        mean: &[f32],
-        relu: bool,
-        sums: (&mut [f32], &mut [f32]),
-    ) => products
-);
-dispatch!(
-    fn backward_on(
-        x: &[f32],
-        y: &[f32],
-        dy: &[f32],
-        channels: Four<'_>,
-        relu: bool,
-        dx: &mut [f32],
-        dshortcut: Option<&mut [f32]>,
-    ) => backward_lines
-);
-
-#[inline(always)]
-unsafe fn sums<S: Simd>(x: &[f32], sum: &mut [f32]) {
-    for line in x.chunks_exact(sum.len()) {
-        sum.iter_mut().zip(line).for_each(|(s, v)| *s += v);
-    }
-}
-
-#[inline(always)]
-unsafe fn squares<S: Simd>(x: &[f32], mean: &[f32], (first, second): (&mut [f32], &mut [f32])) {
-    let c = mean.len();
-    for line in x.chunks_exact(c) {
-        for i in 0..c {
-            let apart = line[i] - mean[i];
-            first[i] += apart;
-            second[i] += apart * apart;
-        }
-    }
-}
-
-/// In this order NaN stays NaN, as in PyTorch.
-#[inline(always)]
-fn rectified(value: f32) -> f32 {
-    if value < 0.0 { 0.0 } else { value }
-}
-
-#[inline(always)]
-unsafe fn forward_lines<S: Simd>(
-    x: &[f32],
-    shortcut: Option<&[f32]>,
-    (mean, scale, beta): (&[f32], &[f32], &[f32]),
-    relu: bool,
-    y: &mut [f32],
-) {
-    let c = mean.len();
-    let normalised = |i: usize, x: f32| (x - mean[i]) * scale[i] + beta[i];
-    let pairs = y.chunks_exact_mut(c).zip(x.chunks_exact(c));
-    match (shortcut, relu) {
-        (None, false) => pairs.for_each(|(y, x)| (0..c).for_each(|i| y[i] = normalised(i, x[i]))),
-        (None, true) => {
-            pairs.for_each(|(y, x)| (0..c).for_each(|i| y[i] = rectified(normalised(i, x[i]))));
-        }
-        (Some(s), false) => {
-            let lines = pairs.zip(s.chunks_exact(c));
-            lines.for_each(|((y, x), s)| (0..c).for_each(|i| y[i] = normalised(i, x[i]) + s[i]));
-        }
-        (Some(s), true) => {
-            let lines = pairs.zip(s.chunks_exact(c));
-            lines.for_each(|((y, x), s)| (0..c).for_each(|i| y[i] = rectified(normalised(i, x[i]) + s[i])));
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn products<S: Simd>(
-    x: &[f32],
-    y: &[f32],
-    dy: &[f32],
-    mean: &[f32],
-    relu: bool,
-    (dgamma, dbeta): (&mut [f32], &mut [f32]),
-) {
-    let c = mean.len();
-    for ((x, y), dy) in x.chunks_exact(c).zip(y.chunks_exact(c)).zip(dy.chunks_exact(c)) {
-        for i in 0..c {
-            let g = if !relu || y[i] > 0.0 { dy[i] } else { 0.0 };
-            dgamma[i] += g * (x[i] - mean[i]);
-            dbeta[i] += g;
-        }
-    }
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn backward_lines<S: Simd>(
-    x: &[f32],
-    y: &[f32],
-    dy: &[f32],
-    (mean, scale, slope, offset): Four<'_>,
-    relu: bool,
-    dx: &mut [f32],
-    dshortcut: Option<&mut [f32]>,
-) {
-    let c = mean.len();
-    let lines = dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(y.chunks_exact(c)).zip(dy.chunks_exact(c));
-    let gradient = |y: f32, dy: f32| if !relu || y > 0.0 { dy } else { 0.0 };
-    let through = |i: usize, x: f32, g: f32| scale[i] * g - slope[i] * (x - mean[i]) - offset[i];
-    match dshortcut {
-        None => {
-            for (((dx, x), y), dy) in lines {
-                (0..c).for_each(|i| dx[i] = through(i, x[i], gradient(y[i], dy[i])));
-            }
-        }
-        Some(ds) => {
-            for ((((dx, x), y), dy), ds) in lines.zip(ds.chunks_exact_mut(c)) {
-                for i in 0..c {
-                    ds[i] = gradient(y[i], dy[i]);
-                    dx[i] = through(i, x[i], ds[i]);
-                }
-            }
-        }
     }
 }
 
