@@ -1,11 +1,15 @@
 //! Candle's devices behind the contract of a backend.
 
+use crate::Stepper;
 use crate::evaluator::CandleEvaluator;
 use crate::module::Module;
 use crate::trainer::CandleTrainer;
+use basin_core::Params;
 use basin_data::{ImageSet, Normalisation};
 use basin_models::Network;
-use basin_train::{Backend, EvaluateError, Evaluator, Recipe, Segment, TrainError, Trainer, Trial};
+use basin_train::{
+    Backend, EvaluateError, Evaluator, Moments, Optimiser, Recipe, Segment, TrainError, Trainer, Trial,
+};
 use candle_core::Device;
 
 /// Networks of [`Module`], on one of candle's devices. A step is a whole batch, so that statistics over the batch are what
@@ -20,6 +24,24 @@ impl Candle {
     /// The backend on a device.
     pub fn new(device: Device) -> Self {
         Self { device }
+    }
+
+    /// The backend on this machine's CPU.
+    pub fn cpu() -> Self {
+        Self::new(Device::Cpu)
+    }
+
+    /// A module in training on the device: single steps, for loops of one's own.
+    ///
+    /// # Errors
+    /// Those of [`Stepper::new`].
+    pub fn stepper<'a>(
+        &self,
+        network: &'a Network,
+        params: &Params,
+        optimiser: Optimiser,
+    ) -> candle_core::Result<Stepper<'a>> {
+        Stepper::new(network, params, &Moments::default(), optimiser, &[], &self.device)
     }
 }
 

@@ -266,6 +266,49 @@ fn modules_that_cannot_be_trained_are_refused_by_name() {
     assert!(empty.unwrap_err().to_string().starts_with(&expected));
 }
 
+/// A dense layer behind dropout, candle's or ours.
+struct Dropped {
+    dropout: Box<dyn Fn(&Tensor, bool) -> Result<Tensor> + Send + Sync>,
+    head: candle_nn::Linear,
+}
+
+impl ModuleT for Dropped {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.head.forward(&(self.dropout)(&x.flatten_from(1)?, train)?)
+    }
+}
+
+fn dropped(ours: bool) -> Network {
+    let build = move |vb: VarBuilder<'_>, classes: usize| -> Result<Box<dyn ModuleT>> {
+        let (own, candles) = (basin_candle::layers::Dropout::new(0.5), candle_nn::Dropout::new(0.5));
+        Ok(Box::new(Dropped {
+            dropout: Box::new(move |x, train| match ours {
+                true => own.forward_t(x, train),
+                false => candles.forward(x, train),
+            }),
+            head: linear(SIDE * SIDE * 3, classes, vb.pp("head"))?,
+        }))
+    };
+    Module::new("dropped", build).network(SIDE, CLASSES).unwrap()
+}
+
+#[test]
+fn dropout_that_nobody_can_repeat_is_refused_and_ours_goes_on_exactly() {
+    let told = refused(&dropped(false), &recipe());
+    assert!(told.starts_with("module dropped gives other logits for the same images and seeds"), "{told}");
+    let (net, recipe) = (dropped(true), recipe());
+    let train = |state, stop| {
+        let mut observer = StopAt(stop, None);
+        let segment = Segment { state, end_epoch: EPOCHS };
+        (run(&Candle::new(Device::Cpu), &net, &recipe, segment, &mut observer).unwrap(), observer.1)
+    };
+    let start = || TrainState::new(net.init(&SeedTree::root(1)), 0);
+    let (Outcome::Finished(whole), None) = train(start(), 0) else { panic!("nobody interrupted") };
+    assert_eq!(train(start(), 0).0, Outcome::Finished(whole.clone()), "twice the same");
+    let (Outcome::Interrupted, Some(kept)) = train(start(), 7) else { panic!("interrupted after step 7") };
+    assert_eq!(train(kept, 0).0, Outcome::Finished(whole), "as if nobody had interrupted");
+}
+
 struct Nothing;
 
 impl ModuleT for Nothing {
@@ -286,4 +329,28 @@ fn a_step_that_is_not_finite_leaves_the_running_statistics_alone() {
     let told = trainer.step().unwrap();
     assert!(!told[0].finite, "{told:?}");
     assert_eq!(trainer.tables().unwrap().0.get("bn.running_mean"), Some(&before));
+}
+
+/// Its running statistics have moved when its logits are found to be of the wrong shape.
+#[test]
+fn a_step_that_fails_leaves_the_running_statistics_alone() {
+    struct Wide(Small);
+    impl ModuleT for Wide {
+        fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+            self.0.forward_t(x, train)?.unsqueeze(2)
+        }
+    }
+    let build = |vb: VarBuilder<'_>, classes: usize| -> Result<Box<dyn ModuleT>> {
+        let padded = Conv2dConfig { padding: 1, ..Conv2dConfig::default() };
+        Ok(Box::new(Wide(Small {
+            conv: conv2d(3, CHANNELS, 3, padded, vb.pp("conv"))?,
+            norm: batch_norm(CHANNELS, 1e-5, vb.pp("bn"))?,
+            head: linear(CHANNELS, classes, vb.pp("fc"))?,
+        })))
+    };
+    let (net, recipe) = (Module::new("wide", build).network(SIDE, CLASSES).unwrap(), recipe());
+    let segment = Segment { state: TrainState::new(net.init(&SeedTree::root(1)), 0), end_epoch: 1 };
+    let mut trainer = Candle::new(Device::Cpu).trainer(&net, &recipe, &segment).unwrap();
+    assert!(trainer.step().is_err());
+    assert_eq!(trainer.tables().unwrap().0, segment.state.params);
 }
