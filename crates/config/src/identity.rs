@@ -3,7 +3,7 @@
 //! What a method takes enters through its recipe, not here. What is off leaves no mark, so that a new mechanism does not
 //! rename earlier work.
 
-use crate::{Config, UpdateRule, Value};
+use crate::{BackendName, Config, NormName, UpdateRule, Value};
 use basin_core::Digest;
 use basin_gpu::Precision;
 
@@ -32,6 +32,13 @@ impl Config {
         }
         if model.dropout as f32 > 0.0 {
             text += &format!("dropout {:?}\n", model.dropout as f32);
+        }
+        if model.norm != NormName::Own {
+            text += &format!("norm {}\n", model.norm.word());
+        }
+        // Rounding, which is other bytes.
+        if run.backend != BackendName::Native {
+            text += &format!("backend {}\n", run.backend.word());
         }
         // More than rounding: such a network is another one.
         if run.precision != Precision::F32 {
@@ -106,9 +113,11 @@ mod tests {
             ("model.residual_scale", "0.1"),
             ("model.centred_kernels", "yes"),
             ("run.precision", "bf16"),
+            ("model.norm", "batch"),
+            ("run.backend", "candle"),
         ];
-        let extra =
-            "clip norm 1.0\nadamw 0.9 0.999 1e-8\nresidual scale 0.1\ncentred kernels\nprecision bf16\n";
+        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\nresidual scale 0.1\ncentred kernels\nnorm batch\nbackend candle\n\
+             precision bf16\n";
         assert_eq!(identity(&more), expected + extra);
     }
 

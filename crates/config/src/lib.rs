@@ -16,7 +16,7 @@ pub use known::{Given, Keys};
 pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
 pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
-pub use typed::{AfterSplit, DeviceName, Statistics, UpdateRule};
+pub use typed::{AfterSplit, BackendName, DeviceName, NormName, Statistics, UpdateRule};
 pub use value::{Range, Value};
 
 use basin_data::{Dataset, Normalisation};
@@ -235,7 +235,13 @@ impl Config {
     /// # Errors
     /// When the settings make none, or it does not take such images.
     pub fn network(&self, side: usize, classes: usize) -> anyhow::Result<Network> {
-        (self.network_entry()?.build)(self.model(), side, classes)
+        let entry = self.network_entry()?;
+        entry.check(self.model())?;
+        let network = (entry.build)(self.model(), side, classes)?;
+        match self.run().backend {
+            BackendName::Candle if network.program().is_none() => Ok(basin_candle::run_by_candle(&network)?),
+            _ => Ok(network),
+        }
     }
 
     /// Its permutation spec.

@@ -2,7 +2,7 @@
 
 use crate::known::registered;
 use crate::networks;
-use crate::typed::{AfterSplit, DeviceName, Statistics, Typed, UpdateRule};
+use crate::typed::{AfterSplit, BackendName, DeviceName, NormName, Statistics, Typed, UpdateRule};
 use crate::value::Range::{Float, Int, Path, Seeds, Words};
 use crate::{Key, Range, Value};
 use basin_data::Dataset;
@@ -53,10 +53,11 @@ section! {
     /// The network.
     Model in "model" {
         name: String = "resnet20", REGISTERED, "name", "architecture";
-        width: f64 = "4", Float(0.0625, true, 64.0, true), "× 16 channels", "width multiplier";
+        width: f64 = "4", Float(0.0625, true, 64.0, true), "× channels", "width multiplier: of 16 channels of a CIFAR ResNet, 64 of VGG-11 and of ResNet-18, 34 and 50, 256 of the transformer, 512 units of a perceptron";
         dropout: f64 = "0", Float(0.0, true, 1.0, false), "probability", "dropout of the transformer; ResNets have none";
         residual_scale: f64 = "1", Float(-10.0, true, 10.0, true), "factor", "initial scale of the last normalisation of every residual branch of a ResNet; at 0 a fresh network is its shortcuts";
         centred_kernels: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "initial kernels of a ResNet behind the stem sum to 0 for every output channel";
+        norm: NormName = "own", Range::one_of(NormName::WORDS), "name", "normalisation: the network's own (layer for CIFAR ResNets and the transformer, batch for ResNet-18, 34 and 50, none for perceptrons and VGG), LayerNorm over channels, BatchNorm or none";
     }
 }
 
@@ -130,9 +131,10 @@ section! {
 }
 
 section! {
-    /// Where and how to run. Only the precision of a device changes results.
+    /// Where and how to run. Only the precision of a device and the backend change results.
     Run in "run" {
         device or "device": DeviceName = "cpu", Range::one_of(DeviceName::WORDS), "name", "where to train and evaluate";
+        backend or "backend": BackendName = "native", Range::one_of(BackendName::WORDS), "name", "what computes: the program's own engine, where it has the network, or candle; the two round differently";
         precision or "precision": Precision = "f32", Range::one_of(&["f32", "tf32", "bf16"]), "name", "arithmetic of products on cuda; parameters and sums are f32 in all";
         concurrent or "concurrent": usize = "1", Int(1, 64), "networks", "networks trained side by side, each as it would be alone; for small networks on a large device";
         threads: usize = "0", Int(0, 4096), "threads", "worker threads; 0 = all cores. Results do not depend on it";

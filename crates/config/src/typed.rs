@@ -147,6 +147,30 @@ words! {
 }
 
 words! {
+    /// How a network normalises.
+    NormName {
+        /// As the network does by itself.
+        Own = "own",
+        /// LayerNorm over the channels of every pixel.
+        Layer = "layer",
+        /// BatchNorm.
+        Batch = "batch",
+        /// Not at all.
+        None = "none",
+    }
+}
+
+words! {
+    /// What computes.
+    BackendName {
+        /// The engine of the device, for networks that it has; candle for the others.
+        Native = "native",
+        /// Candle's operations and autograd.
+        Candle = "candle",
+    }
+}
+
+words! {
     /// Where to train and evaluate.
     DeviceName {
         /// The CPU.

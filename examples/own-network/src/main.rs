@@ -6,6 +6,6 @@ use basin_reproduce::{NetworkEntry, Registry};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let own = NetworkEntry { name: "own", build: own::build, spec: Some(own::spec) };
+    let own = NetworkEntry { name: "own", build: own::build, spec: Some(own::spec), reads: &["width"] };
     basin_cli::main(Registry::default().with_network(own))
 }

@@ -1,0 +1,140 @@
+//! Every network that a configuration can name, with every normalisation that it comes with: what it computes does not change
+//! when its units change places, statistics and all; what it does not read is refused.
+
+use basin_candle::Candle;
+use basin_core::{Array, Params, SeedTree};
+use basin_data::{DatasetId, Source, Split};
+use basin_models::Network;
+use basin_reproduce::config::{Config, Keys};
+use basin_train::{Backend, Cpu};
+use std::collections::BTreeMap;
+use weight_matching::{Permutation, Permutations, apply};
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::plain(&Keys::default(), &settings).unwrap()
+}
+
+/// Parameters without symmetries: nothing is 0 or 1 for all units, statistics included.
+fn params(network: &Network) -> Params {
+    let mut params = network.init(&SeedTree::root(3));
+    for spec in &network.layout().params {
+        if spec.shape.len() == 1 {
+            let mut rng = SeedTree::root(4).child(&spec.name).rng();
+            let positive = spec.name.ends_with("weight") || spec.name.ends_with("running_var");
+            let values = (0..spec.shape[0]).map(|_| match positive {
+                true => 0.5 + rng.uniform() as f32,
+                false => 0.2 * rng.normal() as f32,
+            });
+            params.insert(spec.name.clone(), Array::new(spec.shape.clone(), values.collect()).unwrap());
+        }
+    }
+    params
+}
+
+fn shuffled(sizes: &BTreeMap<String, usize>) -> Permutations {
+    let mut all = Permutations::new();
+    for (name, &size) in sizes {
+        let mut rng = SeedTree::root(5).child(name).rng();
+        let mut order: Vec<(u32, usize)> = (0..size).map(|i| (rng.next_u32(), i)).collect();
+        order.sort_unstable();
+        all.insert(name.clone(), Permutation::new(order.into_iter().map(|(_, i)| i).collect()).unwrap());
+    }
+    all
+}
+
+fn logits(network: &Network, params: &Params, side: usize) -> Vec<f32> {
+    let images = Source { train_images: 3, ..Source::synthetic(3) }.load(Split::Train).unwrap();
+    let images = if side == 16 { images.halved().unwrap() } else { images };
+    let normalisation = DatasetId::Synthetic10.normalisation();
+    let backend: Box<dyn Backend> = match network.program() {
+        Some(_) => Box::new(Candle::new(candle_core::Device::Cpu)),
+        None => Box::new(Cpu),
+    };
+    let mut evaluator = backend.evaluator(network, &images, &normalisation).unwrap();
+    evaluator.logits(params).unwrap().values().to_vec()
+}
+
+#[test]
+fn units_that_change_places_change_nothing() {
+    // Heads of the transformer move as wholes, which `shuffled` does not know of; it has tests of its own.
+    let cases = [
+        ("resnet8", "0.5", &["own", "layer", "batch", "none"][..]),
+        ("resnet20", "0.25", &["batch", "none"]),
+        ("mlp1", "0.0625", &["own", "layer", "batch", "none"]),
+        ("mlp3", "0.0625", &["own", "layer", "batch", "none"]),
+        ("vgg11", "0.0625", &["own", "layer", "batch", "none"]),
+        ("resnet18", "0.125", &["own", "batch"]),
+        ("resnet34", "0.0625", &["own"]),
+        ("resnet50", "0.0625", &["own"]),
+        ("resnet18-imagenet", "0.0625", &["own"]),
+    ];
+    for (name, width, norms) in cases {
+        for norm in norms {
+            let config = config(&[("model.name", name), ("model.width", width), ("model.norm", norm)]);
+            let side = if name == "vgg11" || name.ends_with("imagenet") { 32 } else { 16 };
+            let network = config.network(side, 10).unwrap();
+            let (spec, params) = (config.permutation_spec().unwrap(), params(&network));
+            let sizes = spec.validate(&params).unwrap_or_else(|e| panic!("{name} {norm}: {e}"));
+            let moved = apply(&spec, &params, &shuffled(&sizes)).unwrap();
+            // Nothing but what meets the images and the classes stays.
+            let stays = params.iter().filter(|(name, array)| moved.get(name) == Some(array)).count();
+            assert!(stays <= 1, "{name} {norm}: {stays} arrays stay");
+            let (before, after) = (logits(&network, &params, side), logits(&network, &moved, side));
+            let largest = before.iter().fold(0.0f32, |largest, z| largest.max(z.abs()));
+            assert!(largest > 1e-2 && largest.is_finite(), "{name} {norm}: {largest}");
+            for (b, a) in before.iter().zip(&after) {
+                assert!((b - a).abs() <= 2e-4 * largest, "{name} {norm}: {b} and {a}");
+            }
+        }
+    }
+}
+
+#[test]
+fn multiply_adds_are_counted() {
+    let macs = |name, norm| {
+        let config = config(&[("model.name", name), ("model.width", "1"), ("model.norm", norm)]);
+        config.network(32, 10).unwrap().macs()
+    };
+    // Counted by the layout of the engine's own network, which has one norm for another.
+    assert_eq!(macs("resnet20", "batch"), macs("resnet20", "layer"));
+    assert_eq!(macs("mlp3", "none"), (3072 * 512 + 2 * 512 * 512 + 512 * 10) as u64);
+    // PyTorch's tools count 0.56 · 10⁹ for a 3×3 stem on 32 pixels.
+    assert_eq!(macs("resnet18", "own") / 1_000_000, 555);
+}
+
+#[test]
+fn keys_that_a_network_does_not_read_are_refused() {
+    let refused = |settings: &[(&str, &str)]| config(settings).network(32, 10).unwrap_err().to_string();
+    let unread =
+        refused(&[("model.name", "mlp1"), ("model.dropout", "0.5"), ("model.centred_kernels", "yes")]);
+    let expected =
+        "model.dropout is 0.5 and model.centred_kernels is yes, which mlp1 does not read; leave it out";
+    assert_eq!(unread, expected);
+    let norm = refused(&[("model.name", "vit"), ("model.width", "1"), ("model.norm", "batch")]);
+    assert_eq!(norm, "model.norm is batch for vit, expected own or layer");
+    let norm = refused(&[("model.name", "resnet18"), ("model.norm", "none")]);
+    assert_eq!(norm, "model.norm is none for resnet18, expected own or batch");
+    let scale = refused(&[("model.residual_scale", "0"), ("model.norm", "batch")]);
+    assert!(scale.starts_with("model.norm is batch for resnet20, expected own or layer with"), "{scale}");
+    let width = refused(&[("model.name", "vgg11"), ("model.width", "0.3")]);
+    assert!(width.starts_with("model.width is 0.3, which gives 19.2 units"), "{width}");
+}
+
+#[test]
+fn a_network_of_the_engine_is_run_by_candle_where_asked_for() {
+    for (name, width) in [("resnet8", "0.5"), ("vit", "0.125")] {
+        let settings = [("model.name", name), ("model.width", width), ("run.backend", "candle")];
+        let (own, by_candle) = (config(&settings[..2]), config(&settings));
+        let (own, by_candle) = (own.network(16, 10).unwrap(), by_candle.network(16, 10).unwrap());
+        assert!(own.program().is_none() && by_candle.program().is_some());
+        assert_eq!((own.layout(), own.macs()), (by_candle.layout(), by_candle.macs()));
+        let params = own.init(&SeedTree::root(1));
+        assert_eq!(params, by_candle.init(&SeedTree::root(1)));
+        let (expected, found) = (logits(&own, &params, 16), logits(&by_candle, &params, 16));
+        let largest = expected.iter().fold(0.0f32, |largest, z| largest.max(z.abs()));
+        for (e, f) in expected.iter().zip(&found) {
+            assert!((e - f).abs() <= 1e-5 * largest, "{name}: {e} and {f}");
+        }
+    }
+}
