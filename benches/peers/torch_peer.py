@@ -56,20 +56,36 @@ WARM_UP = 2
 WARM_UP_UPDATES = 10
 
 
-class ConvNorm(nn.Module):
-    """3x3 convolution with SAME padding, then LayerNorm over channels (eps 1e-6)."""
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of every pixel (eps 1e-6)."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, channels):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, y):
+        y = F.layer_norm(y.permute(0, 2, 3, 1), self.scale.shape, self.scale, self.shift, 1e-6)
+        return y.permute(0, 3, 1, 2)
+
+
+def norm_of(kind, channels):
+    if kind == "layer":
+        return ChannelNorm(channels)
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
+
+
+class ConvNorm(nn.Module):
+    """3x3 convolution with SAME padding, then the norm."""
+
+    def __init__(self, inputs, outputs, stride, norm):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * (9 * inputs) ** -0.5)
-        self.scale = nn.Parameter(torch.ones(outputs))
-        self.shift = nn.Parameter(torch.zeros(outputs))
+        self.norm = norm_of(norm, outputs)
         self.stride = stride
 
     def forward(self, x):
-        y = same_conv(same_pad(x, self.stride), self.weight, self.stride)
-        y = F.layer_norm(y.permute(0, 2, 3, 1), self.scale.shape, self.scale, self.shift, 1e-6)
-        return y.permute(0, 3, 1, 2)
+        return self.norm(same_conv(same_pad(x, self.stride), self.weight, self.stride))
 
 
 def same_pad(x, stride):
@@ -84,11 +100,11 @@ def same_conv(padded, weight, stride):
 class Residual(nn.Module):
     """Two ConvNorms beside a shortcut, which is a 3x3 ConvNorm where the block strides."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs, outputs, stride, norm):
         super().__init__()
-        self.first = ConvNorm(inputs, outputs, stride)
-        self.second = ConvNorm(outputs, outputs, 1)
-        self.shortcut = ConvNorm(inputs, outputs, stride) if stride == 2 else nn.Identity()
+        self.first = ConvNorm(inputs, outputs, stride, norm)
+        self.second = ConvNorm(outputs, outputs, 1, norm)
+        self.shortcut = ConvNorm(inputs, outputs, stride, norm) if stride == 2 else nn.Identity()
 
     def forward(self, x):
         return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
@@ -97,15 +113,15 @@ class Residual(nn.Module):
 class ResNet(nn.Module):
     """A stem, three groups of (depth - 2) / 6 blocks, mean pool, dense layer."""
 
-    def __init__(self, depth, width, classes=10):
+    def __init__(self, depth, width, norm, classes=10):
         super().__init__()
         base = round(16 * width)
-        self.stem = ConvNorm(3, base, 1)
+        self.stem = ConvNorm(3, base, 1, norm)
         channels, blocks = base, []
         for group in range(3):
             for block in range((depth - 2) // 6):
                 stride = 2 if group > 0 and block == 0 else 1
-                blocks.append(Residual(channels, base << group, stride))
+                blocks.append(Residual(channels, base << group, stride, norm))
                 channels = base << group
         self.blocks = nn.Sequential(*blocks)
         self.dense = nn.Linear(channels, classes)
@@ -172,13 +188,48 @@ class ViT(nn.Module):
         return self.head(self.blocks(self.dropout(tokens + self.positions))[:, 0])
 
 
+def mlp(hidden, norm, classes=10):
+    """Dense layers with a norm and a ReLU after each but the last."""
+    norms = {"none": nn.Identity, "own": nn.Identity, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
+    layers = [nn.Flatten()]
+    for inputs, outputs in zip([3 * 32 * 32, *hidden], hidden):
+        layers += [nn.Linear(inputs, outputs), norms[norm](outputs), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden[-1], classes))
+
+
+def vgg11(base, norm, classes=10):
+    """torchvision's features, and one dense layer."""
+    layers, width = [], 3
+    for stage in [[1], [2], [4, 4], [8, 8], [8, 8]]:
+        for times in stage:
+            layers += [nn.Conv2d(width, times * base, 3, padding=1), norm_of(norm, times * base), nn.ReLU()]
+            width = times * base
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, classes))
+
+
+def torchvision_resnet(depth, classes=10):
+    """torchvision's own, with a 3x3 stem and no pooling behind it."""
+    import torchvision
+
+    model = getattr(torchvision.models, f"resnet{depth}")(num_classes=classes)
+    model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    return model
+
+
 def network(case):
-    name = case["model"]
+    name, norm = case["model"], case.get("norm", "own")
+    if name in ("mlp1", "mlp3"):
+        return mlp([round(512 * case["width"])] * int(name[3:]), norm)
+    if name == "vgg11":
+        return vgg11(round(64 * case["width"]), norm)
+    if name in ("resnet18", "resnet34", "resnet50") and case["width"] == 1:
+        return torchvision_resnet(int(name[6:]))
     if name == "vit":
         dim = round(256 * case["width"])
         return ViT(case.get("dropout", 0.0), dim, 2 * dim)
     if name.startswith("resnet") and name[6:].isdigit():
-        return ResNet(int(name[6:]), case["width"])
+        return ResNet(int(name[6:]), case["width"], "layer" if norm == "own" else norm)
     raise ValueError(f"no network {name} on this side")
 
 

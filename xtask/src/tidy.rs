@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "basin-bench",
         &[
+            "basin-candle",
             "basin-core",
             "basin-cuda",
             "basin-data",
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "basin-config",
         &[
+            "basin-candle",
             "basin-core",
             "basin-data",
             "basin-gpu",

@@ -2,7 +2,7 @@
 
 use basin_candle::{Candle, run_by_candle};
 use basin_core::{Array, Params, SeedTree};
-use basin_data::{AugmentConfig, DatasetId, Source, Split};
+use basin_data::{AugmentConfig, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::{Architecture, Network};
 use basin_train::{
@@ -19,7 +19,7 @@ fn recipe(optimiser: Optimiser, peak: f64) -> Recipe {
         examples: Examples {
             images: Arc::new(images.halved().unwrap()),
             augment: AugmentConfig::paper(),
-            normalisation: DatasetId::Synthetic10.normalisation(),
+            normalisation: SYNTHETIC.normalisation,
         },
         batch: 32,
         optimiser,

@@ -3,7 +3,7 @@
 
 use basin_candle::Candle;
 use basin_core::{Array, Params, SeedTree};
-use basin_data::{DatasetId, Source, Split};
+use basin_data::{SYNTHETIC, Source, Split};
 use basin_models::Network;
 use basin_reproduce::config::{Config, Keys};
 use basin_train::{Backend, Cpu};
@@ -46,7 +46,7 @@ fn shuffled(sizes: &BTreeMap<String, usize>) -> Permutations {
 fn logits(network: &Network, params: &Params, side: usize) -> Vec<f32> {
     let images = Source { train_images: 3, ..Source::synthetic(3) }.load(Split::Train).unwrap();
     let images = if side == 16 { images.halved().unwrap() } else { images };
-    let normalisation = DatasetId::Synthetic10.normalisation();
+    let normalisation = SYNTHETIC.normalisation;
     let backend: Box<dyn Backend> = match network.program() {
         Some(_) => Box::new(Candle::new(candle_core::Device::Cpu)),
         None => Box::new(Cpu),

@@ -3,9 +3,11 @@
 use super::rounds::{Bench, Case};
 use super::{CLASSES, Options, PIXELS, SIDE, random_normal};
 use anyhow::Result;
+use basin_candle::Candle;
 use basin_core::SeedTree;
 use basin_kernels::Weights;
-use basin_models::{Architecture, Network};
+use basin_models::Network;
+use basin_reproduce::config::{Config, Keys};
 use basin_train::{Batch, Moments, Optimiser, Stepper, Teaching};
 use rayon::prelude::*;
 use serde_json::json;
@@ -31,13 +33,21 @@ pub(super) fn train_step(options: &Options, bench: &mut Bench<'_>) -> Result<()>
         true => (Optimiser::adam(), ADAM_RATE),
         false => (Optimiser::sgd(0.9, 0.0), RATE),
     };
-    let mut stepper = Stepper::new(&network, &params, &Moments::default(), optimiser)?;
-    let dropout_seeds: Vec<u64> = match network.dropout() > 0.0 {
+    let dropout_seeds: Vec<u64> = match options.dropout > 0.0 {
         true => (0..options.batch as u64).collect(),
         false => Vec::new(),
     };
     let batch = Batch { images: &images, labels: &labels, dropout_seeds: &dropout_seeds, slots: &[] };
-    bench.measure(&case(options, &network, TRAINING), || {
+    let case = case(options, &network, TRAINING);
+    if network.program().is_some() {
+        let mut stepper = Candle::cpu().stepper(&network, &params, optimiser)?;
+        return bench.measure(&case, || {
+            stepper.step(batch, &Teaching::Labels, rate)?;
+            Ok(())
+        });
+    }
+    let mut stepper = Stepper::new(&network, &params, &Moments::default(), optimiser)?;
+    bench.measure(&case, || {
         stepper.step(batch, &Teaching::Labels, rate)?;
         Ok(())
     })
@@ -58,9 +68,17 @@ fn logits(network: &Network, weights: &Weights, images: &[f32]) -> Result<()> {
     })
 }
 
+/// The network as a run with these settings would have it.
 fn build(options: &Options) -> Result<Network> {
-    let architecture = Architecture::from_name(&options.model, options.width())?;
-    Ok(architecture.with_dropout(options.dropout)?.build(SIDE, CLASSES)?)
+    let settings = [
+        ("model.name", options.model.clone()),
+        ("model.width", options.width().to_string()),
+        ("model.dropout", options.dropout.to_string()),
+        ("model.norm", options.norm.clone()),
+        ("run.backend", options.backend.clone()),
+    ];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value));
+    Config::plain(&Keys::default(), &settings)?.network(SIDE, CLASSES)
 }
 
 /// One network, with the operations per image that its passes do.
@@ -69,5 +87,12 @@ fn case(options: &Options, network: &Network, passes: f64) -> Case {
     if options.dropout > 0.0 {
         labels["dropout"] = options.dropout.into();
     }
-    Case::new(labels, options.batch, Some(2.0 * passes * network.macs() as f64))
+    if options.norm != "own" {
+        labels["norm"] = options.norm.as_str().into();
+    }
+    if network.program().is_some() {
+        labels["backend"] = "candle".into();
+    }
+    let flop = 2.0 * passes * network.macs() as f64;
+    Case::new(labels, options.batch, (flop > 0.0).then_some(flop))
 }

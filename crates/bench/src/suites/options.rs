@@ -60,6 +60,12 @@ pub struct Options {
     /// Width multiplier [default: 1; conv: 1, 2 and 4]
     #[arg(long)]
     pub width: Option<f64>,
+    /// What computes: native, or candle (train-step); networks that only candle runs are run by it
+    #[arg(long, default_value = "native")]
+    pub backend: String,
+    /// Normalisation: own, layer, batch or none (train-step)
+    #[arg(long, default_value = "own")]
+    pub norm: String,
     /// Dropout of a ViT (train-step)
     #[arg(long, default_value_t = 0.0)]
     pub dropout: f64,
@@ -122,6 +128,11 @@ impl Options {
         }
         if self.dropout > 0.0 && (self.suite != Suite::TrainStep || !self.model.starts_with("vit")) {
             return Err(Usage(format!("--dropout {}: {suite} of {} has none", self.dropout, self.model)));
+        }
+        let plain = self.backend == "native" && self.norm == "own";
+        if !plain && (self.suite != Suite::TrainStep || self.device == CUDA) {
+            let (backend, norm) = (&self.backend, &self.norm);
+            return Err(Usage(format!("--backend {backend} --norm {norm}: of train-step on the CPU alone")));
         }
         self.on_device().map(drop)
     }
@@ -193,6 +204,7 @@ mod tests {
                 "--device cuda: conv, expected train-step without --dropout and --out (gpu-check writes a file)",
             ),
             ("train-step --dropout 0.1", "--dropout 0.1: train-step of resnet20 has none"),
+            ("forward --backend candle", "--backend candle --norm own: of train-step on the CPU alone"),
             ("train-step --model vit --dropout 1", "--dropout 1, expected 0 or more and less than 1"),
         ];
         for (line, message) in wrong {
