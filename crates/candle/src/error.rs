@@ -117,6 +117,7 @@ mod tests {
             ModuleError::NoGradient { .. } => 5,
             ModuleError::Batch { .. } => 6,
             ModuleError::Foreign => 7,
+            ModuleError::NotRepeatable { .. } => 8,
         }
     }
 
@@ -153,15 +154,19 @@ mod tests {
                 "module net has statistics over the batch, expected at least 2 images in a batch, found 1; make the batch larger",
             ),
             (
+                ModuleError::NotRepeatable { module: module() },
+                "module net gives other logits for the same images and seeds each time it is run in training, so a training with it can neither be repeated nor gone on with; candle_nn's Dropout does that, expected basin_candle::layers::Dropout, whose masks follow from seeds",
+            ),
+            (
                 ModuleError::Foreign,
                 "this network was not made from a module of candle's; expected one of basin_candle::Module::network",
             ),
         ];
-        let mut seen = [false; 8];
+        let mut seen = [false; 9];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 8], "every variant is told");
+        assert_eq!(seen, [true; 9], "every variant is told");
     }
 }

@@ -266,9 +266,12 @@ fn modules_that_cannot_be_trained_are_refused_by_name() {
     assert!(empty.unwrap_err().to_string().starts_with(&expected));
 }
 
-/// A dense layer behind dropout, candle's or ours.
+/// Dropout in training or evaluation, candle's or ours.
+type Drops = Box<dyn Fn(&Tensor, bool) -> Result<Tensor> + Send + Sync>;
+
+/// A dense layer behind dropout.
 struct Dropped {
-    dropout: Box<dyn Fn(&Tensor, bool) -> Result<Tensor> + Send + Sync>,
+    dropout: Drops,
     head: candle_nn::Linear,
 }
 

@@ -151,15 +151,6 @@ fn in_words(places: &[&str]) -> String {
     format!("{times}, {} and by {last}", others.join(", "))
 }
 
-/// The keys with `model.name` of these networks.
-fn naming(mut all: Vec<Key>, networks: &[NetworkEntry]) -> Vec<Key> {
-    let names: Vec<&'static str> = networks.iter().map(|network| network.name).collect();
-    for key in all.iter_mut().filter(|key| key.name == "model.name") {
-        *key = key.clone().one_of(names.clone());
-    }
-    all
-}
-
 /// The only one, if there is exactly one.
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().filter(|_| items.next().is_none())
