@@ -4,6 +4,7 @@ mod basin;
 mod checks;
 mod claims;
 mod cuda_toolkit;
+mod packages;
 mod readme;
 mod tidy;
 

@@ -182,6 +182,7 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
                 ));
             }
         }
+        crate::packages::complete(package, broken);
         let manifest =
             fs::read_to_string(package["manifest_path"].as_str().unwrap_or_default()).unwrap_or_default();
         if !manifest.contains("[lints") {

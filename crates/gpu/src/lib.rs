@@ -1,9 +1,4 @@
-//! The operations of `basin-kernels` for GPUs, apart from how a GPU is reached.
-//!
-//! Nothing here knows a driver: kernels are text ([`sources`]), launched with addresses and scalars through the
-//! trait [`Queue`]. Activations are NHWC, of [`Storage`] `f32` or `bf16`; parameters, statistics, losses and all
-//! sums are f32 or f64. Convolution weights are `[cout, kh, kw, cin]` on the device. Every reduction has a fixed
-//! order, so the same call gives the same bits.
+#![doc = include_str!("../README.md")]
 
 pub mod attention;
 pub mod augment;
