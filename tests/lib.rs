@@ -67,11 +67,11 @@ pub const HISTORY: &[&str] = &["journal.jsonl", ".lock", "timing.json", "timing.
 /// Of the other files those that name settings and machine on which no result depends: threads, concurrency, device.
 const SETTINGS: &[&str] = &["config.resolved.toml", "environment.json", "results.json", "index.html"];
 
-/// All files of a run that must be a pure function of its command: everything but its history.
+/// All files below a folder, by their paths in it, in order.
 ///
 /// # Panics
 /// When a file cannot be read.
-pub fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     fn walk(folder: &Path, root: &Path, out: &mut Vec<(PathBuf, Vec<u8>)>) {
         let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
         entries.sort();
@@ -84,7 +84,16 @@ pub fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         }
     }
     let mut files = Vec::new();
-    walk(run, run, &mut files);
+    walk(folder, folder, &mut files);
+    files
+}
+
+/// All files of a run that must be a pure function of its command: everything but its history.
+///
+/// # Panics
+/// As [`files`].
+pub fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = files(run);
     files.retain(|(path, _)| !HISTORY.iter().any(|name| path.ends_with(name)));
     files
 }

@@ -145,6 +145,39 @@ fn the_report_tells_when_every_file_was_last_checked() {
     assert!(artefacts(&dir) == before, "to look changes no result");
 }
 
+/// Results are no node, and what is read from them is checked all the same.
+#[test]
+fn a_changed_number_in_the_results_is_seen_by_whoever_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    expect_code(&tiny(folder.path(), &["--methods", "deep"]), 0);
+    let dir = folder.path().join("run");
+    let path = dir.to_str().unwrap();
+    let before = artefacts(&dir);
+    let file = dir.join("results.json");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let at = written.find("\"ensemble-accuracy\": 0.").unwrap() + "\"ensemble-accuracy\": 0.".len();
+    let digit = if written.as_bytes()[at] == b'9' { "8" } else { "9" };
+    std::fs::write(&file, [&written[..at], digit, &written[at + 1..]].concat()).unwrap();
+    for (command, code) in [
+        (&["report", path][..], 3),
+        (&["compare", path, path], 3),
+        (&["export", path, "--to", "model-card"], 3),
+        (&["verify", path], 8),
+    ] {
+        let refused = run(command);
+        expect_code(&refused, code);
+        let said = stdout(&refused) + &stderr(&refused);
+        assert!(
+            said.contains("results.json") && said.contains("not what was written"),
+            "{command:?}: {said}"
+        );
+    }
+    // The nodes still know the numbers.
+    expect_code(&tiny(folder.path(), &["--methods", "deep"]), 0);
+    assert!(artefacts(&dir) == before);
+    expect_code(&run(&["verify", path]), 0);
+}
+
 /// Whoever uses a network of a run uses what was trained.
 #[test]
 fn a_flipped_weight_is_seen_by_prediction_and_import() {
