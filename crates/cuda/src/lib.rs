@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-
 #![cfg(feature = "cuda")]
 
 mod algorithm;

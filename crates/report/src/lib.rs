@@ -3,6 +3,7 @@
 mod check;
 mod claims;
 mod compare;
+mod content;
 mod csv;
 mod earlier;
 mod ensemble;
@@ -31,6 +32,7 @@ pub use claims::{
     judgement_in_words,
 };
 pub use compare::{ComparedRow, Comparison, Estimate, KeyDifference, RowName, compare};
+pub use content::check_content;
 pub use ensemble::{Ensemble, Scalars};
 pub use environments::environments_in_words;
 pub use error::ReportError;

@@ -7,7 +7,7 @@ use crate::results::Results;
 use crate::table;
 use crate::telling::Telling;
 use crate::told::Told;
-use crate::{ReportError, csv, html, latex, markdown};
+use crate::{ReportError, content, csv, html, latex, markdown};
 use basin_core::{Citation, bibtex};
 use basin_papers::Paper;
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ fn results_csv(results: &Results) -> Result<Vec<u8>, ReportError> {
     csv::rows(results).map_err(|source| ReportError::Csv { run: results.name.clone(), source })
 }
 
-/// The results with the paper's numbers and the keys of the works cited.
+/// The results with the paper's numbers, the keys of the works cited, and the digest of all.
 fn results_json(told: &Told<'_>) -> Result<String, ReportError> {
     let Telling { results, published, .. } = &told.telling;
     let fail = |source| ReportError::Json { run: results.name.clone(), source };
@@ -80,6 +80,7 @@ fn results_json(told: &Told<'_>) -> Result<String, ReportError> {
         map.insert("published".to_owned(), published.raw().clone());
         map.insert("citations".to_owned(), json!(told.citations.iter().map(|c| c.key).collect::<Vec<_>>()));
     }
+    content::seal(&mut value);
     Ok(serde_json::to_string_pretty(&value).map_err(fail)? + "\n")
 }
 

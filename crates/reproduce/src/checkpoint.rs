@@ -4,7 +4,7 @@ use crate::exit;
 use anyhow::{Context, Result};
 use basin_core::{Params, unexpanded_home};
 use basin_models::{ModelError, Network};
-use basin_store::{RealFs, check_seal};
+use basin_store::{RealFs, StoreError, check_seal};
 use std::path::Path;
 use weight_matching::files::{Checkpoint, FileError, Problem};
 
@@ -15,7 +15,7 @@ use weight_matching::files::{Checkpoint, FileError, Problem};
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let bytes = unsealed(path)?;
     // The node is where the file is, not where a link to it is.
-    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let place = std::fs::canonicalize(path).map_err(StoreError::io("look at", path))?;
     check_seal(&RealFs, &place, &bytes)?;
     Ok(bytes)
 }

@@ -3,13 +3,13 @@
 use crate::Registry;
 use crate::config::Config;
 use crate::exit::{Unreadable, Usage};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basin_core::Citation;
 use basin_papers::Paper;
-use basin_report::{Artifact, Results, Timing, check, render, terminal_table};
-use basin_store::{RealFs, write_below};
+use basin_report::{Artifact, Results, Timing, check, check_content, render, terminal_table};
+use basin_store::{RealFs, StoreError, write_below};
 use serde_json::Value;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// More than any results have.
@@ -69,6 +69,17 @@ fn timing(folder: &Path, earlier: Option<f64>, notes: &mut Vec<String>) -> Timin
     })
 }
 
+/// Why a file of a run was not read: it is none that could be one, or the disk refuses.
+pub(crate) fn unread(file: &Path, error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        // Bytes that are no text do not parse, either.
+        ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
+            Unreadable::new(file, &error).into()
+        }
+        _ => StoreError::io("read", file)(error).into(),
+    }
+}
+
 /// What a `results.json` holds.
 #[derive(Debug)]
 pub(crate) struct Finding {
@@ -83,7 +94,7 @@ pub(crate) struct Finding {
 /// Reads the `results.json` of a folder, of this build or an earlier one.
 ///
 /// # Errors
-/// When there is none, it does not parse or contradicts itself, or its paper is unknown.
+/// When there is none, it does not parse, contradicts itself or is not what was written, or its paper is unknown.
 pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
     let file = folder.join("results.json");
     let text = match basin_core::read_regular_text(&file, MOST_BYTES) {
@@ -94,19 +105,11 @@ pub(crate) fn read(folder: &Path, registry: &Registry) -> Result<Finding> {
             ))
             .into());
         }
-        // Bytes that are no text do not parse, either.
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::FileTooLarge
-            ) =>
-        {
-            Err(Unreadable::new(&file, &error))?
-        }
-        read => read.with_context(|| file.display().to_string())?,
+        read => read.map_err(|error| unread(&file, error))?,
     };
     let mut results: Results = serde_json::from_str(&text).map_err(|error| Unreadable::new(&file, &error))?;
     let raw: Value = serde_json::from_str(&text).map_err(|error| Unreadable::new(&file, &error))?;
+    check_content(&raw).map_err(|error| Unreadable::new(&file, &error))?;
     let first = registry.papers().first().map(|paper| paper.id()).unwrap_or_default();
     if results.paper.is_empty() {
         // Earlier builds knew one paper.

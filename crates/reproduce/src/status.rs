@@ -2,9 +2,9 @@
 
 use crate::history::{Event, History};
 use crate::verify::{folders, split};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basin_report::LastCheck;
-use basin_store::{NodeStatus, RealFs, RunDir};
+use basin_store::{Fs, NodeStatus, RealFs, RunDir, StoreError};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -89,14 +89,20 @@ pub fn status(path: &Path) -> Result<String> {
 
 /// The plans of a run: its own, and those of experiments in folders below it.
 fn plans(path: &Path) -> Result<Vec<PathBuf>> {
-    let plans = folders(path)?.into_iter().map(|folder| folder.join("plan.json"));
-    Ok(plans.filter(|plan| plan.is_file()).collect())
+    let mut plans = Vec::new();
+    for plan in folders(path)?.into_iter().map(|folder| folder.join("plan.json")) {
+        // What is there and no file is refused where it is read.
+        if RealFs.kind(&plan).map_err(StoreError::io("look at", &plan))?.is_some() {
+            plans.push(plan);
+        }
+    }
+    Ok(plans)
 }
 
 /// Reads a `plan.json`.
 pub(crate) fn read_plan(plan: &Path) -> Result<Planned> {
-    let text = basin_core::read_regular(plan, crate::retell::MOST_BYTES)
-        .with_context(|| plan.display().to_string())?;
+    let text = basin_core::read_regular(plan, crate::retell::MOST_BYTES);
+    let text = text.map_err(|error| crate::retell::unread(plan, error))?;
     Ok(serde_json::from_slice(&text).map_err(|error| crate::exit::Unreadable::new(plan, &error))?)
 }
 

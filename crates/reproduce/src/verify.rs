@@ -1,9 +1,9 @@
-//! `basin verify`: every byte of every finished node of a run against what was written.
+//! `basin verify`: every byte of every finished node of a run against what was written, and the results.
 
 use crate::history::note_check;
 use anyhow::{Context, Result};
-use basin_report::{Artifact, LastCheck, Timing};
-use basin_store::{NodeCheck, RealFs, RunDir};
+use basin_report::{Artifact, LastCheck, Timing, check_content};
+use basin_store::{Fs, NodeCheck, RealFs, RunDir, StoreError};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct Verified {
     pub whole: usize,
     /// Nodes that are not finished.
     pub unfinished: usize,
-    /// Nodes that are damaged, by name, with all that is wrong.
+    /// Nodes that are damaged, by name, and results, by file, with all that is wrong.
     pub damaged: Vec<(String, Vec<String>)>,
     /// Whether the damaged ones were unsealed, so that the next start computes them again.
     pub repaired: bool,
@@ -74,9 +74,25 @@ pub fn verify(path: &Path, repair: bool) -> Result<Verified> {
             }
         }
     }
+    found.damaged.extend(results(&run)?);
     drop(run);
     found.unrecorded = record(root, name, &found).err().map(|error| format!("{error:#}"));
     Ok(found)
+}
+
+/// The results of a run's experiments that are not what was written, by file. The run's command writes them again, from its
+/// nodes.
+fn results(run: &RunDir) -> Result<Vec<(String, Vec<String>)>> {
+    let mut damaged = Vec::new();
+    for folder in folders(run.path())? {
+        let file = folder.strip_prefix(run.path()).unwrap_or(&folder).join("results.json");
+        let Some(bytes) = run.read(&file)? else { continue };
+        let read = serde_json::from_slice(&bytes).map_err(|error| format!("it cannot be read: {error}"));
+        if let Err(why) = read.and_then(|results| check_content(&results)) {
+            damaged.push((file.display().to_string(), vec![why]));
+        }
+    }
+    Ok(damaged)
 }
 
 /// Notes a look at a run in its history and on its reports' pages of times.
@@ -103,12 +119,9 @@ fn record(root: &Path, name: &str, found: &Verified) -> Result<()> {
 
 /// The folders of a run in which an experiment's report may stand: its own, and those below it.
 pub(crate) fn folders(run: &Path) -> Result<Vec<PathBuf>> {
-    let below = std::fs::read_dir(run).with_context(|| run.display().to_string())?;
-    let mut folders: Vec<PathBuf> =
-        below.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders.insert(0, run.to_owned());
-    Ok(folders)
+    let below = RealFs.list(run).map_err(StoreError::io("list", run))?;
+    let folders = below.iter().filter(|entry| entry.is_dir).map(|entry| run.join(&entry.name));
+    Ok([run.to_owned()].into_iter().chain(folders).collect())
 }
 
 /// The folder of runs, and the name of a run in it.

@@ -141,8 +141,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// For `map_err`: an [`StoreError::Io`] that knows what was attempted and where.
-    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// For `map_err`: an [`StoreError::Io`] that knows what was attempted, a verb such as `read`, and where.
+    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |cause| Self::Io { operation, path, cause }
     }

@@ -114,6 +114,15 @@ struct Known {
     id: Option<Id>,
 }
 
+/// What a name stands for, links followed; none when nothing is there.
+fn is_there(path: &Path) -> std::io::Result<Option<std::fs::Metadata>> {
+    match path.metadata() {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Device and number of a file, where the system has them.
 type Id = (u64, u64);
 
@@ -143,11 +152,11 @@ impl Outputs {
     /// # Errors
     /// [`OutputError`] says what stands in the way.
     pub fn add(&mut self, path: &Path) -> Result<(), OutputError> {
-        let folder = parent(path);
-        if !folder.is_dir() {
-            return Err(OutputError::NoFolder { path: path.to_owned() });
+        match is_there(parent(path)) {
+            Ok(Some(folder)) if folder.is_dir() => self.add_below(path),
+            Ok(_) => Err(OutputError::NoFolder { path: path.to_owned() }),
+            Err(cause) => Err(OutputError::Unseen { path: path.to_owned(), cause }),
         }
-        self.add_below(path)
     }
 
     /// Adds an output whose folder may still have to be created.
@@ -170,9 +179,11 @@ impl Outputs {
             return Err(OutputError::NoName { path: path.to_owned() });
         }
         let known = Known { given: path.to_owned(), place: resolved(path).map_err(unseen)?, id: None };
-        if let Some(node) = known.place.ancestors().skip(1).find(|folder| folder.join(names::DONE).is_file())
-        {
-            return Err(OutputError::Sealed { path: path.to_owned(), node: node.to_owned() });
+        for folder in known.place.ancestors().skip(1) {
+            // A disk that does not tell is no reason to take a node for unfinished.
+            if is_there(&folder.join(names::DONE)).map_err(unseen)?.is_some_and(|done| done.is_file()) {
+                return Err(OutputError::Sealed { path: path.to_owned(), node: folder.to_owned() });
+            }
         }
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
