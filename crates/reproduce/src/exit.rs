@@ -14,7 +14,7 @@ pub const OK: u8 = 0;
 pub const UNEXPECTED: u8 = 1;
 /// Bad usage or configuration; nothing was started.
 pub const USAGE: u8 = 2;
-/// A data set is missing or corrupt, or could not be fetched; or results of a run do not parse.
+/// A data set is missing or corrupt, or could not be fetched; or results of a run do not parse or are not what was written.
 pub const DATA: u8 = 3;
 /// A checkpoint or imported file does not fit.
 pub const CHECKPOINT: u8 = 4;
