@@ -70,3 +70,16 @@ pub(crate) fn next_masks(rate: f32, train: bool) -> Result<Option<(Vec<u64>, u32
     });
     next.map(Some).ok_or_else(|| candle_core::Error::wrap(NoSeeds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_seeds_it_is_told_how_to_give_them() {
+        assert_eq!(
+            NoSeeds.to_string(),
+            "dropout in training without seeds; run the forward pass within basin_candle::layers::with_seeds, as the candle backend does, or in evaluation"
+        );
+    }
+}

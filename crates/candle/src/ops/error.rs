@@ -65,3 +65,51 @@ impl From<OpError> for candle_core::Error {
         Self::Cuda(Box::new(error)).bt()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new variant does not compile here until it has a line in the test.
+    fn place(error: &OpError) -> usize {
+        match error {
+            OpError::Device { .. } => 0,
+            OpError::Type { .. } => 1,
+            OpError::Shape { .. } => 2,
+            OpError::Number { .. } => 3,
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_where_and_what_to_do() {
+        let told = [
+            (
+                OpError::Device { operation: "attention", device: "Cuda(0)".into() },
+                "attention has no kernel for Cuda(0), expected tensors on the CPU; move them there, or use candle's own operation",
+            ),
+            (
+                OpError::Type { operation: "attention", found: "bf16".into() },
+                "attention was given bf16, expected f32",
+            ),
+            (
+                OpError::Shape { operation: "mean_pool", found: "[3]".into(), expected: "[n, h, w, c]" },
+                "mean_pool was given [3], expected [n, h, w, c]",
+            ),
+            (
+                OpError::Number {
+                    operation: "max_pool",
+                    name: "stride",
+                    found: "0".into(),
+                    expected: "at least 1",
+                },
+                "max_pool with stride 0, expected at least 1",
+            ),
+        ];
+        let mut seen = [false; 4];
+        for (error, text) in &told {
+            assert_eq!(error.to_string(), *text);
+            seen[place(error)] = true;
+        }
+        assert_eq!(seen, [true; 4], "every variant is told");
+    }
+}
