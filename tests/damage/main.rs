@@ -55,10 +55,7 @@ impl Begun {
 
 /// A run that was killed when it had finished some nodes and kept two states of another.
 fn stopped(folder: &Path, more: &[&str]) {
-    let nodes = |ends_with: &str| {
-        let files = files(folder).into_iter();
-        files.filter(|(path, _)| path.display().to_string().ends_with(ends_with)).count()
-    };
+    let nodes = |ending: &str| count(folder, ending);
     for _ in 0..50 {
         let mut child = small(folder, more).stderr(Stdio::null()).spawn().unwrap();
         while child.try_wait().unwrap().is_none() && (nodes("DONE") < 3 || nodes(".sha256") < 2) {
@@ -72,6 +69,16 @@ fn stopped(folder: &Path, more: &[&str]) {
         std::fs::remove_dir_all(folder.join("run")).unwrap();
     }
     panic!("never stopped between two checkpoints");
+}
+
+/// How many files below a folder end like this, while others come and go.
+fn count(folder: &Path, ending: &str) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |path: PathBuf| match path.is_dir() {
+        true => count(&path, ending),
+        false => usize::from(path.to_string_lossy().ends_with(ending)),
+    };
+    entries.map(|entry| of(entry.path())).sum()
 }
 
 /// Copies all that is in a folder into another, which is there.
