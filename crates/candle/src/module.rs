@@ -21,6 +21,7 @@ pub struct Module {
     name: String,
     build: Arc<Build>,
     classes: usize,
+    counted: bool,
 }
 
 impl fmt::Debug for Module {
@@ -38,7 +39,14 @@ impl Module {
         name: impl Into<String>,
         build: impl Fn(VarBuilder<'_>, usize) -> Result<Box<dyn ModuleT>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), build: Arc::new(build), classes: 0 }
+        Self { name: name.into(), build: Arc::new(build), classes: 0, counted: false }
+    }
+
+    /// With its multiply-adds known: for a module whose weights are all used by operations of [`crate::ops`], which count
+    /// without computing, so that a price costs nothing. That of another module is unknown, 0.
+    #[must_use]
+    pub fn counted(self) -> Self {
+        Self { counted: true, ..self }
     }
 
     /// The name for messages.
@@ -47,8 +55,7 @@ impl Module {
     }
 
     /// The network for square images of `side` pixels. Its parameters are the variables in the order in which the module asks
-    /// for them, with the initial values that it asks for. Its multiply-adds are counted in a pass of one image; a module whose
-    /// weights are not all used by operations of [`crate::ops`] has an unknown number, 0.
+    /// for them, with the initial values that it asks for; while it is asked, they are zeros that take no memory.
     ///
     /// # Errors
     /// [`ModuleError`], as an error of candle's, and those of the function that builds.
@@ -62,7 +69,7 @@ impl Module {
         }
         let coupled = params.iter().any(|param| param.role == Role::Statistic);
         let program = Arc::new(Self { classes, ..self.clone() });
-        let macs = macs(&*module, &params, side);
+        let macs = if self.counted { macs(&*module, &params, side) } else { 0 };
         let foreign = Foreign { layout: Layout { params }, macs, coupled, program };
         Network::foreign(foreign, side, classes).map_err(candle_core::Error::wrap)
     }

@@ -13,13 +13,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// Everything that stands in the way; of several things, [`exit::Several`].
 pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
-    let mut problems: Vec<_> = sizes::check(study).err().map(anyhow::Error::from).into_iter().collect();
+    let oversized = sizes::check(study).err();
+    let fits = oversized.is_none();
+    let mut problems: Vec<_> = oversized.map(anyhow::Error::from).into_iter().collect();
     problems.extend(plan.nodes.iter().filter_map(name));
     problems.extend(study.cases.iter().flat_map(run_by_candle));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
-    problems.extend(operations(study, plan));
-    problems.extend(imports(study, plan));
+    // These want room for a network.
+    if fits {
+        problems.extend(operations(study, plan));
+        problems.extend(imports(study, plan));
+    }
     exit::together(problems)
 }
 

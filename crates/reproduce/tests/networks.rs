@@ -103,6 +103,19 @@ fn multiply_adds_are_counted() {
     assert_eq!(macs("resnet18", "own") / 1_000_000, 555);
 }
 
+/// A price must not cost what the run would: the weights of these take 150 GB.
+#[test]
+fn a_network_of_any_width_is_described_without_room_for_its_weights() {
+    for name in ["vgg11", "resnet50", "mlp3"] {
+        let of =
+            |width: &str| config(&[("model.name", name), ("model.width", width)]).network(32, 10).unwrap();
+        let (narrow, wide) = (of("1"), of("64"));
+        let ratio = wide.macs() as f64 / narrow.macs() as f64;
+        // All but the first and the last layer grow with the square.
+        assert!((64.0..=4096.0).contains(&ratio), "{name}: {ratio}");
+    }
+}
+
 #[test]
 fn keys_that_a_network_does_not_read_are_refused() {
     let refused = |settings: &[(&str, &str)]| config(settings).network(32, 10).unwrap_err().to_string();

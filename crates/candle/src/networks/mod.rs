@@ -25,7 +25,9 @@ fn channels_last(images: &Tensor) -> Result<Tensor> {
 /// A perceptron on images of `side` pixels, see [`Mlp`].
 pub fn mlp(side: usize, hidden: &[usize], norm: Norm) -> Module {
     let (name, hidden) = (format!("mlp{} ({norm})", hidden.len()), hidden.to_vec());
-    Module::new(name, move |vb, classes| Ok(Box::new(Mlp::new(side * side * 3, &hidden, classes, norm, vb)?)))
+    let inputs = side * side * 3;
+    Module::new(name, move |vb, classes| Ok(Box::new(Mlp::new(inputs, &hidden, classes, norm, vb)?)))
+        .counted()
 }
 
 /// VGG-11 on images of `side` pixels, whose first stage has `base` channels, see [`Vgg`].
@@ -34,6 +36,7 @@ pub fn vgg11(side: usize, base: usize, norm: Norm) -> Module {
     Module::new(format!("vgg11 ({norm})"), move |vb, classes| {
         Ok(Box::new(Vgg::eleven(base, last * last, classes, norm, vb)?))
     })
+    .counted()
 }
 
 /// A CIFAR ResNet with three groups of `blocks` blocks, the first of `base` channels, see [`CifarResNet`].
@@ -41,13 +44,15 @@ pub fn cifar_resnet(blocks: usize, base: usize, norm: Norm) -> Module {
     Module::new(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
         Ok(Box::new(CifarResNet::new(blocks, base, classes, norm, vb)?))
     })
+    .counted()
 }
 
 /// torchvision's ResNet of depth 18, 34 or 50, whose first layer has `base` channels, see [`TorchvisionResNet`]; none of
 /// another depth.
 pub fn torchvision_resnet(depth: usize, base: usize, stem: Stem) -> Option<Module> {
     let blocks = TorchvisionResNet::blocks(depth)?;
-    Some(Module::new(format!("resnet{depth}"), move |vb, classes| {
+    let module = Module::new(format!("resnet{depth}"), move |vb, classes| {
         Ok(Box::new(TorchvisionResNet::new(blocks, base, stem, classes, vb)?))
-    }))
+    });
+    Some(module.counted())
 }

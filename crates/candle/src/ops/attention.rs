@@ -2,7 +2,7 @@
 
 use super::OpError;
 use super::count::count;
-use super::kernel::{Kernel, Op, Values, ready};
+use super::kernel::{Kernel, Op, Values, check, ready};
 use basin_kernels::{Isa, attention as kernels};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 /// # Errors
 /// [`OpError`].
 pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
-    let [qkv] = ready("attention", [qkv])?;
+    check("attention", [qkv])?;
     match *qkv.dims() {
         [n, tokens, width]
             if heads > 0
@@ -23,7 +23,11 @@ pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
                 && width.is_multiple_of(3)
                 && (width / 3).is_multiple_of(heads) =>
         {
-            count(2 * n * tokens * tokens * (width / 3), 0);
+            let macs = 2 * (n * tokens * tokens) as u64 * (width / 3) as u64;
+            if let Some(counted) = count(macs, 0, &[n, tokens, width / 3]) {
+                return counted;
+            }
+            let [qkv] = ready("attention", [qkv])?;
             qkv.apply_op1(Op(Attention { heads, log_sum: OnceLock::new() }))
         }
         ref dims => {

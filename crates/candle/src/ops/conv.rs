@@ -2,8 +2,8 @@
 
 use super::OpError;
 use super::count::count;
-use super::kernel::ready;
-use basin_kernels::conv::Padding;
+use super::kernel::{check, ready};
+use basin_kernels::conv::{ConvShape, Padding};
 use basin_kernels::ops;
 use candle_core::{Result, Tensor};
 
@@ -13,27 +13,30 @@ use candle_core::{Result, Tensor};
 /// # Errors
 /// [`OpError`], where shapes do not fit also where the kernel is larger than the padded image.
 pub fn conv2d(x: &Tensor, weight: &Tensor, stride: usize, padding: Padding) -> Result<Tensor> {
-    let [x, weight] = ready("conv2d", [x, weight])?;
-    let fits = match (x.dims(), weight.dims()) {
-        (&[_, h, w, cin], &[cout, inputs, kernel, width]) => {
-            let around = if let Padding::Each(pad) = padding { 2 * pad } else { kernel };
-            let reaches = h + around >= kernel && w + around >= kernel;
-            inputs == cin && kernel == width && h * w * cin * cout * kernel > 0 && reaches
-        }
-        _ => false,
-    };
-    if !fits {
-        let found = format!("{:?} and weights {:?} with padding {padding:?}", x.dims(), weight.dims());
-        let expected =
-            "[n, h, w, cin] and [cout, cin, k, k] of sizes above 0, k at most the padded image's side";
-        return Err(OpError::Shape { operation: "conv2d", found, expected }.into());
-    }
+    check("conv2d", [x, weight])?;
     if stride == 0 {
         let (found, expected) = ("0".into(), "at least 1");
         return Err(OpError::Number { operation: "conv2d", name: "stride", found, expected }.into());
     }
-    let y = ops::conv2d(&x, &weight, stride, padding)?;
-    let (weights, channels) = (weight.elem_count(), weight.dim(0)?);
-    count(y.elem_count() / channels * weights, weights);
-    Ok(y)
+    let result = match (x.dims(), weight.dims()) {
+        (&[n, h, w, cin], &[cout, inputs, kernel, width])
+            if inputs == cin && kernel == width && h * w * cin * cout * kernel > 0 =>
+        {
+            let side = |side| padding.output(ConvShape { cin, cout, kernel, stride }, side);
+            Some([n, side(h), side(w), cout]).filter(|[_, h, w, _]| h * w > 0)
+        }
+        _ => None,
+    };
+    let Some(result) = result else {
+        let found = format!("{:?} and weights {:?} with padding {padding:?}", x.dims(), weight.dims());
+        let expected =
+            "[n, h, w, cin] and [cout, cin, k, k] of sizes above 0, k at most the padded image's side";
+        return Err(OpError::Shape { operation: "conv2d", found, expected }.into());
+    };
+    let ([n, h, w, _], weights) = (result, weight.elem_count());
+    if let Some(counted) = count((n * h * w) as u64 * weights as u64, weights, &result) {
+        return counted;
+    }
+    let [x, weight] = ready("conv2d", [x, weight])?;
+    ops::conv2d(&x, &weight, stride, padding)
 }

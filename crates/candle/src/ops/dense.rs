@@ -2,7 +2,7 @@
 
 use super::OpError;
 use super::count::count;
-use super::kernel::{Kernel, Op, Values, ready};
+use super::kernel::{Kernel, Op, Values, check, ready};
 use basin_kernels::Isa;
 use basin_kernels::bias::{add_bias, bias_gradient};
 use basin_kernels::conv::{ConvShape, PackedConv, forward_then, input_gradient, weight_gradient};
@@ -20,7 +20,7 @@ const TASKS: usize = 8;
 /// # Errors
 /// [`OpError`].
 pub fn dense(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let [x, weight] = ready("dense", [x, weight])?;
+    check("dense", [x, weight])?;
     let fits = match (x.dims().last(), weight.dims()) {
         (Some(&inputs), &[outputs, width]) => {
             inputs == width && inputs * outputs > 0 && bias.is_none_or(|bias| bias.dims() == [outputs])
@@ -33,8 +33,15 @@ pub fn dense(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tenso
         let expected = "[…, in], [out, in] and [out]";
         return Err(OpError::Shape { operation: "dense", found, expected }.into());
     }
-    let (inputs, weights) = (weight.dim(1)?, weight.elem_count());
-    count(x.elem_count() / inputs * weights, weights);
+    let (outputs, _) = weight.dims2()?;
+    let (macs, mut result) = (x.elem_count() as u64 * outputs as u64, x.dims().to_vec());
+    if let Some(last) = result.last_mut() {
+        *last = outputs;
+    }
+    if let Some(counted) = count(macs, weight.elem_count(), &result) {
+        return counted;
+    }
+    let [x, weight] = ready("dense", [x, weight])?;
     let op = Op(Dense { input: x.track_op(), packed: OnceLock::new() });
     match bias {
         None => x.apply_op2(&weight, op),

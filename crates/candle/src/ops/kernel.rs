@@ -30,8 +30,8 @@ pub(super) trait Kernel<const N: usize>: Send + Sync + 'static {
     ) -> Result<[Option<Vec<f32>>; N]>;
 }
 
-/// Refuses tensors that the kernels cannot take, and puts the others into one piece of memory each.
-pub(super) fn ready<const N: usize>(operation: &'static str, tensors: [&Tensor; N]) -> Result<[Tensor; N]> {
+/// Refuses tensors that the kernels cannot take.
+pub(super) fn check<const N: usize>(operation: &'static str, tensors: [&Tensor; N]) -> Result<()> {
     for tensor in tensors {
         if !matches!(tensor.device(), Device::Cpu) {
             let device = format!("{:?}", tensor.device().location());
@@ -42,6 +42,12 @@ pub(super) fn ready<const N: usize>(operation: &'static str, tensors: [&Tensor; 
             return Err(OpError::Type { operation, found }.into());
         }
     }
+    Ok(())
+}
+
+/// Refuses tensors that the kernels cannot take, and puts the others into one piece of memory each.
+pub(super) fn ready<const N: usize>(operation: &'static str, tensors: [&Tensor; N]) -> Result<[Tensor; N]> {
+    check(operation, tensors)?;
     let whole: Vec<Tensor> = tensors.iter().map(|tensor| tensor.contiguous()).collect::<Result<_>>()?;
     whole.try_into().map_err(|_| candle_core::Error::Msg("as many tensors as were given".into()))
 }

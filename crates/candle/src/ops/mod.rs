@@ -23,7 +23,7 @@ pub use attention::attention;
 pub use basin_kernels::conv::Padding;
 pub use batch_norm::{BatchStatistics, Fusion, batch_norm, batch_norm_with};
 pub use conv::conv2d;
-pub(crate) use count::counted;
+pub(crate) use count::{counted, outline};
 pub use dense::dense;
 pub use dropout::dropout;
 pub use error::OpError;

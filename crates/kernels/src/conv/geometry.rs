@@ -77,6 +77,13 @@ pub enum Padding {
     Each(usize),
 }
 
+impl Padding {
+    /// Output side of a convolution for an input side; 0 where the kernel is larger than the padded image.
+    pub fn output(self, shape: ConvShape, side: usize) -> usize {
+        Geometry::new(shape, self).output(side)
+    }
+}
+
 /// A convolution with its padding: what the passes work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
