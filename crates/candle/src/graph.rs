@@ -2,7 +2,7 @@
 
 use crate::layers::next_masks;
 use crate::ops::{Fusion, Padding, attention, conv2d, dense, dropout, gelu, layer_norm, mean_pool, relu};
-use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role};
+use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role, patches, prepended};
 use candle_core::{Result, Tensor, bail};
 
 /// Builds candle's graph over the parameters of a network, in the order of its layout.
@@ -68,7 +68,7 @@ impl Graph for Tensors<'_> {
             }
             Operation::Patches(patch) => patches(x, patch),
             Operation::Prepend { class, positions, dropout } => {
-                let y = self.prepended(x, class, positions)?;
+                let y = prepended(x, self.param(class), self.param(positions))?;
                 self.dropped(y, dropout)
             }
             Operation::Attention(heads) => {
@@ -82,23 +82,4 @@ impl Graph for Tensors<'_> {
             Operation::Dense(_) => self.unfused(operation, x, other),
         }
     }
-}
-
-impl Tensors<'_> {
-    fn prepended(&self, x: &Tensor, class: ParamId, positions: ParamId) -> Result<Tensor> {
-        let (n, t, _, d) = x.dims4()?;
-        let class = self.param(class).reshape((1, 1, 1, d))?.broadcast_as((n, 1, 1, d))?;
-        let positions = self.param(positions).reshape((1, t + 1, 1, d))?;
-        Tensor::cat(&[&class.contiguous()?, x], 1)?.broadcast_add(&positions)
-    }
-}
-
-fn patches(x: &Tensor, patch: usize) -> Result<Tensor> {
-    let (n, h, w, c) = x.dims4()?;
-    if patch == 0 || h != w || !h.is_multiple_of(patch) {
-        bail!("{:?} cannot be cut into patches of {patch}×{patch}", x.dims());
-    }
-    let side = h / patch;
-    let x = x.reshape(&[n, side, patch, side, patch, c][..])?.permute(vec![0, 1, 3, 5, 2, 4])?;
-    x.reshape((n, side * side, 1, c * patch * patch))
 }

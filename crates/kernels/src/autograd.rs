@@ -48,7 +48,9 @@ impl Graph for Autograd<'_> {
             Operation::Dropout(_) => Ok(x.clone()),
             Operation::MeanPool => x.mean_keepdim((1, 2)),
             Operation::Patches(patch) => patches(x, patch),
-            Operation::Prepend { class, positions, .. } => self.prepended(x, class, positions),
+            Operation::Prepend { class, positions, .. } => {
+                prepended(x, self.param(class), self.param(positions))
+            }
             Operation::Attention(heads) => attention(x, heads),
             Operation::FirstToken => x.narrow(1, 0, 1),
             Operation::ConvNorm { weight, norm: n } => match other {
@@ -79,16 +81,24 @@ impl Autograd<'_> {
             None => Ok(y),
         }
     }
-
-    fn prepended(&self, x: &Tensor, class: ParamId, positions: ParamId) -> Result<Tensor> {
-        let (n, t, _, d) = x.dims4()?;
-        let class = self.param(class).reshape((1, 1, 1, d))?.broadcast_as((n, 1, 1, d))?;
-        let positions = self.param(positions).reshape((1, t + 1, 1, d))?;
-        Tensor::cat(&[&class.contiguous()?, x], 1)?.broadcast_add(&positions)
-    }
 }
 
-fn patches(x: &Tensor, patch: usize) -> Result<Tensor> {
+/// Tokens `[n, t, 1, d]` behind a class token of d, with `[t + 1, d]` positions added, by candle's operations.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn prepended(x: &Tensor, class: &Tensor, positions: &Tensor) -> Result<Tensor> {
+    let (n, t, _, d) = x.dims4()?;
+    let class = class.reshape((1, 1, 1, d))?.broadcast_as((n, 1, 1, d))?;
+    let positions = positions.reshape((1, t + 1, 1, d))?;
+    Tensor::cat(&[&class.contiguous()?, x], 1)?.broadcast_add(&positions)
+}
+
+/// Images `[n, h, h, c]` as patches `[n, t, 1, c · patch²]`, channels outermost, by candle's operations.
+///
+/// # Errors
+/// When images are not square, or their side is no multiple of the patch's.
+pub fn patches(x: &Tensor, patch: usize) -> Result<Tensor> {
     let (n, h, w, c) = x.dims4()?;
     if patch == 0 || h != w || !h.is_multiple_of(patch) {
         bail!("{:?} cannot be cut into patches of {patch}×{patch}", x.dims());

@@ -28,7 +28,7 @@ mod tensor;
 pub mod tokens;
 mod weights;
 
-pub use autograd::Autograd;
+pub use autograd::{Autograd, patches, prepended};
 pub use buffer::{Activation, Buffer, Dims};
 pub use cpu::{Accumulators, CpuLayers, Saved};
 pub use graph::Graph;

@@ -5,6 +5,7 @@ use super::kernel::{Kernel, Op, Values, ready};
 use basin_kernels::head;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Square windows on an image, as PyTorch counts them: a side of n pixels has ⌊(n + 2 · padding − kernel) / stride⌋ + 1.
@@ -29,9 +30,15 @@ impl Window {
     }
 
     /// The pixels that window `at` has of a side.
-    fn pixels(self, at: usize, side: usize) -> std::ops::Range<usize> {
+    fn pixels_of_side(self, at: usize, side: usize) -> Range<usize> {
         let first = at * self.stride;
         first.saturating_sub(self.padding)..(first + self.kernel).saturating_sub(self.padding).min(side)
+    }
+
+    /// The pixels of window `at` of an image, row by row.
+    fn pixels(self, at: usize, Sizes { h, w, ow, .. }: Sizes) -> impl Iterator<Item = usize> {
+        let (rows, columns) = (self.pixels_of_side(at / ow, h), self.pixels_of_side(at % ow, w));
+        rows.flat_map(move |row| columns.clone().map(move |column| row * w + column))
     }
 
     /// Sizes of images and of results, if they fit.
@@ -134,9 +141,9 @@ impl Kernel<1> for MaxPool {
             let pixels = y.chunks_exact_mut(c).zip(largest.chunks_exact_mut(c));
             for (at, (best, place)) in pixels.enumerate() {
                 best.fill(f32::NEG_INFINITY);
-                let (rows, columns) = (self.window.pixels(at / ow, h), self.window.pixels(at % ow, w));
-                place.fill((rows.start * w + columns.start) as u32);
-                for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * w + column)) {
+                let mut pixels = self.window.pixels(at, sizes).peekable();
+                place.fill(pixels.peek().map_or(0, |first| *first as u32));
+                for pixel in pixels {
                     for (i, value) in x[pixel * c..][..c].iter().enumerate() {
                         if *value > best[i] || value.is_nan() {
                             (best[i], place[i]) = (*value, pixel as u32);
@@ -183,8 +190,7 @@ impl Kernel<1> for AvgPool {
         let (mut y, dims) = sizes.result(x.dims[0]);
         y.par_chunks_mut(oh * ow * c).zip(x.data.par_chunks(h * w * c)).for_each(|(y, x)| {
             for (at, sum) in y.chunks_exact_mut(c).enumerate() {
-                let (rows, columns) = (self.0.pixels(at / ow, h), self.0.pixels(at % ow, w));
-                for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * w + column)) {
+                for pixel in self.0.pixels(at, sizes) {
                     sum.iter_mut().zip(&x[pixel * c..][..c]).for_each(|(s, v)| *s += v);
                 }
                 sum.iter_mut().for_each(|s| *s *= share);
@@ -200,13 +206,13 @@ impl Kernel<1> for AvgPool {
         _: &[f32],
         dy: &[f32],
     ) -> Result<[Option<Vec<f32>>; 1]> {
-        let Sizes { h, w, c, oh, ow } = self.0.sizes("avg_pool2d", x.dims)?;
+        let sizes = self.0.sizes("avg_pool2d", x.dims)?;
+        let Sizes { h, w, c, oh, ow } = sizes;
         let share = 1.0 / (self.0.kernel * self.0.kernel) as f32;
         let mut dx = vec![0.0; x.data.len()];
         dx.par_chunks_mut(h * w * c).zip(dy.par_chunks(oh * ow * c)).for_each(|(dx, dy)| {
             for (at, g) in dy.chunks_exact(c).enumerate() {
-                let (rows, columns) = (self.0.pixels(at / ow, h), self.0.pixels(at % ow, w));
-                for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * w + column)) {
+                for pixel in self.0.pixels(at, sizes) {
                     dx[pixel * c..][..c].iter_mut().zip(g).for_each(|(d, g)| *d += g * share);
                 }
             }
