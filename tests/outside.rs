@@ -4,7 +4,7 @@
 //! They are compiled into this workspace's folder, with its profile and the versions of its lock file, so that only Basin's
 //! own crates are compiled again (cargo keeps those of another workspace apart).
 
-use basin_tests::{TINY, artefacts, basin, expect_code, over, stderr};
+use basin_tests::{TINY, artefacts, basin, expect_code, files, over, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -224,8 +224,7 @@ fn a_measurement_of_somebodys_own_is_added_to_a_finished_run() {
     let before = nodes(&dir, "s0-");
     expect_code(&cargo_run_of("own-probe", &all).output().unwrap(), 0);
     // Nothing else is done again.
-    let added: Vec<String> = nodes(&dir, "s0-").into_iter().filter(|name| !before.contains(name)).collect();
-    assert!(added.len() == 1 && added[0].starts_with("s0-entropy-deep."), "{added:?}");
+    only_entropy_is_new(&dir, &before);
     let csv = std::fs::read_to_string(dir.join("results.csv")).unwrap();
     let value = |metric: &str| -> f64 {
         let line = csv.lines().find(|line| line.contains(metric)).unwrap();
@@ -233,4 +232,37 @@ fn a_measurement_of_somebodys_own_is_added_to_a_finished_run() {
     };
     let (whole, shared) = (value("predictive-entropy"), value("mutual-information"));
     assert!(0.0 < shared && shared < whole && whole <= 10f64.ln(), "{shared} of {whole}");
+}
+
+/// All nodes of a run but for one were there before.
+fn only_entropy_is_new(run: &Path, before: &[String]) {
+    let added: Vec<String> = nodes(run, "s0-").into_iter().filter(|name| !before.contains(name)).collect();
+    assert!(added.len() == 1 && added[0].starts_with("s0-entropy-deep."), "{added:?}");
+}
+
+/// Sealed work of a build that did not know the metric is taken as it is.
+#[test]
+fn a_run_of_an_earlier_build_gets_a_measurement_and_keeps_every_byte_of_its_nodes() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/finished-run");
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("run");
+    let earlier = files(&fixture);
+    for (path, bytes) in &earlier {
+        let path = dir.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let before = nodes(&dir, "s0-");
+    assert_eq!(before.len(), 9);
+    let place = ["reproduce", "--runs", folder.path().to_str().unwrap(), "--name", "run"];
+    let all = [&place[..], &over(TINY, &["--methods", "deep"])].concat();
+    expect_code(&cargo_run_of("own-probe", &all).output().unwrap(), 0);
+    only_entropy_is_new(&dir, &before);
+    for (path, bytes) in earlier.iter().filter(|(path, _)| path.starts_with("nodes")) {
+        assert!(std::fs::read(dir.join(path)).unwrap() == *bytes, "{}", path.display());
+    }
+    let read = |folder: &Path| std::fs::read_to_string(folder.join("results.csv")).unwrap();
+    let (now, then) = (read(&dir), read(&fixture));
+    assert!(then.lines().all(|line| now.lines().any(|other| other == line)), "{then} in {now}");
+    assert!(now.contains("predictive-entropy") && !then.contains("predictive-entropy"));
 }
