@@ -24,7 +24,7 @@ fn recipe(optimiser: Optimiser, peak: f64) -> Recipe {
         batch: 32,
         optimiser,
         schedule: Arc::new(WarmupCosine { peak, epochs: 8, warmup: 0.1, floor: None }),
-        order: SeedTree::root(0).child("order"),
+        order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
         replay: None,
     }

@@ -56,7 +56,7 @@ fn recipe() -> Recipe {
         batch: 20,
         optimiser: Optimiser::sgd(0.9, 1e-4),
         schedule: Arc::new(WarmupCosine { peak: 0.3, epochs: EPOCHS, warmup: 0.1, floor: None }),
-        order: SeedTree::root(0).child("order"),
+        order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
         replay: None,
     }

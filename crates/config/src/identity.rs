@@ -44,9 +44,10 @@ impl Config {
         if run.precision != Precision::F32 {
             text += &format!("precision {}\n", run.precision.name());
         }
-        let normalisation = self.normalisation();
-        if normalisation != self.dataset().normalisation {
-            text += &format!("normalisation {:?} {:?}\n", normalisation.mean, normalisation.std);
+        match self.normalisation() {
+            None => text += "normalisation of what is seen\n",
+            Some(own) if own == self.dataset().normalisation => {}
+            Some(other) => text += &format!("normalisation {:?} {:?}\n", other.mean, other.std),
         }
         text
     }
@@ -131,6 +132,16 @@ mod tests {
         "train.epochs",
         "train.peak_lr",
         "train.warmup",
+        "train.schedule",
+        // Through the images and sides of a method's recipe.
+        "data.partition",
+        "data.imbalance",
+        "data.partition_seed",
+        "data.view_a",
+        "data.view_b",
+        "train.noise",
+        // Through the images of a measurement.
+        "data.view_test",
         // Where another rule is chosen.
         "train.adam_beta1",
         "train.adam_beta2",

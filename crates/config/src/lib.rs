@@ -16,7 +16,10 @@ pub use known::{Given, Keys};
 pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
 pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
-pub use typed::{AfterSplit, BackendName, DeviceName, NormName, Statistics, UpdateRule};
+pub use typed::{
+    AfterSplit, BackendName, DeviceName, NoiseName, NormName, PartitionName, ScheduleName, Statistics,
+    UpdateRule,
+};
 pub use value::{Range, Value};
 
 use basin_data::{Dataset, Normalisation};
@@ -160,6 +163,14 @@ impl Config {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
+        if (sections.train.schedule, sections.ensemble.after_split)
+            == (ScheduleName::Constant, AfterSplit::Restart)
+        {
+            problems.push(
+                "  ensemble.after_split is restart, expected continue with train.schedule = constant"
+                    .to_owned(),
+            );
+        }
         Settled { config: Self { keys: keys.clone(), values, sections }, problems, refused }
     }
 
@@ -221,12 +232,13 @@ impl Config {
         self.keys.dataset(name).unwrap_or_else(|| panic!("no data set {name} is registered"))
     }
 
-    /// The channel statistics that normalise pixels.
-    pub fn normalisation(&self) -> Normalisation {
+    /// The channel statistics that normalise pixels; none where they are those of the images as they are seen.
+    pub fn normalisation(&self) -> Option<Normalisation> {
         match self.data().normalisation {
-            Statistics::Dataset => self.dataset().normalisation,
-            Statistics::ImageNet => Normalisation::IMAGENET,
-            Statistics::Half => Normalisation::HALF,
+            Statistics::Dataset => Some(self.dataset().normalisation),
+            Statistics::ImageNet => Some(Normalisation::IMAGENET),
+            Statistics::Half => Some(Normalisation::HALF),
+            Statistics::View => None,
         }
     }
 

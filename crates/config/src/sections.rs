@@ -2,7 +2,10 @@
 
 use crate::known::registered;
 use crate::networks;
-use crate::typed::{AfterSplit, BackendName, DeviceName, NormName, Statistics, Typed, UpdateRule};
+use crate::typed::{
+    AfterSplit, BackendName, DeviceName, NoiseName, NormName, PartitionName, ScheduleName, Statistics, Typed,
+    UpdateRule,
+};
 use crate::value::Range::{Float, Int, Path, Seeds, Words};
 use crate::{Key, Range, Value};
 use basin_data::Dataset;
@@ -44,8 +47,14 @@ section! {
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";
-        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's own, ImageNet's, or 0.5 and 0.5";
+        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, or those of the training images as they are seen (data.view_…)";
         halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width";
+        partition: PartitionName = "covariate", Range::one_of(PartitionName::WORDS), "name", "how methods that train members on parts of the data divide it: at random with equal counts of every class, in two sides with other labels, or in Git Re-Basin's two";
+        imbalance: f64 = "0.2", Float(0.001, true, 0.999, true), "share", "share of the lower half of the classes that goes to the first of two sides with other labels, and of the upper half to the second; to a thousandth";
+        partition_seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of the division";
+        view_a: String = "", Path, "view", "what the first part's images are seen through, for example band:0 or rotate:45; nothing: as they are";
+        view_b: String = "", Path, "view", "what the second part's images are seen through";
+        view_test: String = "", Path, "view", "what test images are seen through wherever an ensemble is measured, for example fog:3";
     }
 }
 
@@ -74,6 +83,8 @@ section! {
         batch: usize = "128", Int(1, 65_536), "images", "images per step";
         peak_lr or "lr": f64 = "0.1", POSITIVE, "learning rate", "highest learning rate";
         warmup: f64 = "0.1", BELOW_ONE, "share of T", "linear warm-up";
+        schedule: ScheduleName = "cosine", Range::one_of(ScheduleName::WORDS), "name", "the learning rate after the warm-up: to zero along a cosine, or constant";
+        noise: NoiseName = "fixed", Range::one_of(NoiseName::WORDS), "name", "members trained on parts of the data share one sample of SGD noise (the same class at the same place of every batch, the same augmentation and dropout), or each has its own";
         optimiser: UpdateRule = "sgd", Range::one_of(UpdateRule::WORDS), "name", "update rule";
         momentum: f64 = "0.9", BELOW_ONE, "factor", "momentum of SGD";
         l2 or "weight_decay": f64 = "0.0001", BELOW_ONE, "per step", "L2 coefficient on all parameters; with adamw the decoupled weight decay";

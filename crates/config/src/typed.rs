@@ -121,6 +121,40 @@ words! {
         ImageNet = "imagenet",
         /// 0.5 and 0.5.
         Half = "half",
+        /// Those of all training images, seen through the same view as the images at hand.
+        View = "view",
+    }
+}
+
+words! {
+    /// How the training images are parted among the members of a method that trains on parts.
+    PartitionName {
+        /// Random parts with equally many images of every class.
+        Covariate = "covariate",
+        /// Two sides, of which each has fewer of one half of the classes.
+        Imbalance = "imbalance",
+        /// As in Git Re-Basin.
+        GitReBasin = "git-re-basin",
+    }
+}
+
+words! {
+    /// The SGD noise of members that train on parts.
+    NoiseName {
+        /// One sample for all of them.
+        Fixed = "fixed",
+        /// Everybody's own.
+        Independent = "independent",
+    }
+}
+
+words! {
+    /// The course of the learning rate after the warm-up.
+    ScheduleName {
+        /// Down to zero along a cosine.
+        Cosine = "cosine",
+        /// As it is.
+        Constant = "constant",
     }
 }
 

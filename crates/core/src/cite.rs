@@ -24,6 +24,15 @@ impl Citation {
         year: 2024,
         locator: "2402.03187",
     };
+
+    /// Hepburn, Zielke, Raulf: networks from one initialisation on parts of the data that differ.
+    pub const DATA_SHIFTS: Self = Self {
+        key: "hepburn2025shifts",
+        authors: "Hepburn, C. and Zielke, T. and Raulf, A. P.",
+        title: "Linear Mode Connectivity under Data Shifts for Deep Ensembles of Image Classifiers",
+        year: 2025,
+        locator: "2511.04514",
+    };
 }
 
 /// BibTeX of the given works, sorted by key, each once.

@@ -1,5 +1,7 @@
 //! Which images a piece of work looks at: a name, resolved by whoever holds the data.
 
+use std::fmt;
+
 /// A part of a data set. The test part never decides anything during training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Split {
@@ -20,8 +22,8 @@ impl Split {
     }
 }
 
-/// Which images of a split. Every part is a pure function of the set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Which images of a split. Every part is a pure function of the set's labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
     /// All of them.
     Whole,
@@ -36,6 +38,47 @@ pub enum Part {
         /// What draws them.
         seed: u64,
     },
+    /// One of two random sides with equally many images, whose labels are distributed differently.
+    Skewed {
+        /// Which, 0 or 1.
+        side: usize,
+        /// How labels are dealt out.
+        skew: LabelSkew,
+        /// What draws the images of a class.
+        seed: u64,
+    },
+}
+
+/// How the images of a class are dealt to two sides. The lower half of the classes are those below half of their number;
+/// of an odd number, the one in the middle belongs to the upper half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LabelSkew {
+    /// Of every class in the lower half, so many thousandths go to the first side and the rest to the second; of the
+    /// others the other way round. In 1..1000; 500 is no skew.
+    PerMille(u32),
+    /// A fifth of all images of the lower half and four fifths of those of the upper half, whatever their classes, to the
+    /// first side (Ainsworth et al. 2022, *Git Re-Basin*, in its numbers; its permutation is another generator's).
+    GitReBasin,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("all"),
+            Self::First(n) => write!(f, "first {n}"),
+            Self::Share { index, of, seed } => write!(f, "share {index} of {of} by seed {seed}"),
+            Self::Skewed { side, skew, seed } => write!(f, "side {side} with {skew} by seed {seed}"),
+        }
+    }
+}
+
+impl fmt::Display for LabelSkew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerMille(share) => write!(f, "{share} ‰ of lower classes"),
+            Self::GitReBasin => f.write_str("a fifth of lower classes"),
+        }
+    }
 }
 
 /// Images by name: set, split, part, view. Trainings and measurements refer to data by it and never hold images;
@@ -82,6 +125,12 @@ impl DataRef {
         Self { part: Part::Share { index, of, seed }, ..self }
     }
 
+    /// One of two sides of this reference's split with other labels each.
+    #[must_use]
+    pub fn skewed(self, side: usize, skew: LabelSkew, seed: u64) -> Self {
+        Self { part: Part::Skewed { side, skew, seed }, ..self }
+    }
+
     /// This reference through a view.
     #[must_use]
     pub fn seen(self, view: impl Into<String>) -> Self {
@@ -93,8 +142,7 @@ impl DataRef {
         let set = self.set.iter().map(|set| format!("{set} "));
         let part = match self.part {
             Part::Whole => String::new(),
-            Part::First(n) => format!(", first {n}"),
-            Part::Share { index, of, seed } => format!(", share {index} of {of} by seed {seed}"),
+            part => format!(", {part}"),
         };
         let view = self.view.iter().map(|view| format!(", seen {view}"));
         set.collect::<String>() + self.split.name() + &part + &view.collect::<String>()

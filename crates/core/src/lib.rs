@@ -18,7 +18,7 @@ mod streams;
 mod tensors;
 
 pub use cite::{Citation, bibtex};
-pub use data_ref::{DataRef, Part, Split};
+pub use data_ref::{DataRef, LabelSkew, Part, Split};
 pub use digest::{Digest, digest};
 pub use home::unexpanded_home;
 pub use isa::{Isa, Set, UnknownIsa};

@@ -2,21 +2,21 @@
 
 use crate::augment::{Draw, Scratch, augment_with};
 use crate::image_set::CHANNELS;
-use crate::{AugmentConfig, ImageSet, Normalisation};
+use crate::{AugmentConfig, ImageSet, Normalisation, Pick};
 use basin_core::SeedTree;
 use std::ops::Range;
 
-/// Fills `out` `[b, size, size, 3]` with the images `indices`, augmented and normalised.
+/// Fills `out` `[b, size, size, 3]` with the images of `picks`, augmented and normalised.
 ///
 /// `stream` belongs to one order of training. The augmentation of an image depends on
-/// `stream.child("augment").index(epoch).index(image)` alone, not on its place in the batch or on the batch
-/// size. Runs on the calling thread; split `indices` and `out` to use more.
+/// `stream.child("augment").index(epoch).index(draw)` alone, not on its place in the batch or on the batch
+/// size. Runs on the calling thread; split `picks` and `out` to use more.
 ///
 /// # Panics
-/// When an index is not below `set.len()` or `out` has another length.
+/// When an image is not below `set.len()` or `out` has another length.
 pub fn fill_batch(
     set: &ImageSet,
-    indices: &[u32],
+    picks: &[Pick],
     augment: &AugmentConfig,
     stream: &SeedTree,
     epoch: u64,
@@ -24,33 +24,33 @@ pub fn fill_batch(
     out: &mut [f32],
 ) {
     let bytes = set.size() * set.size() * CHANNELS;
-    assert_eq!(out.len(), indices.len() * bytes, "batch of {} images", indices.len());
+    assert_eq!(out.len(), picks.len() * bytes, "batch of {} images", picks.len());
     let stream = augment_stream(stream, epoch);
     let table = normalisation.table();
     let mut scratch = Scratch::default();
     let mut image = vec![0; bytes];
-    for (&index, out) in indices.iter().zip(out.chunks_exact_mut(bytes)) {
-        let stream = stream.index(u64::from(index));
-        augment_with(augment, set.image(index as usize), set.size(), &stream, &mut scratch, &mut image);
+    for (pick, out) in picks.iter().zip(out.chunks_exact_mut(bytes)) {
+        let stream = stream.index(u64::from(pick.draw));
+        augment_with(augment, set.image(pick.image as usize), set.size(), &stream, &mut scratch, &mut image);
         table.apply(&image, out);
     }
 }
 
-/// Where the augmentation of an epoch lies; an image's is at its index.
+/// Where the augmentation of an epoch lies; an image's is at the number it is drawn by.
 fn augment_stream(stream: &SeedTree, epoch: u64) -> SeedTree {
     stream.child("augment").index(epoch)
 }
 
-/// What [`fill_batch`] draws for the images `indices`, one after the other.
+/// What [`fill_batch`] draws for the images of `picks`, one after the other.
 pub fn batch_draws(
     size: usize,
-    indices: &[u32],
+    picks: &[Pick],
     augment: &AugmentConfig,
     stream: &SeedTree,
     epoch: u64,
 ) -> impl Iterator<Item = Draw> {
     let stream = augment_stream(stream, epoch);
-    indices.iter().map(move |&index| Draw::new(augment, size, &stream.index(u64::from(index))))
+    picks.iter().map(move |pick| Draw::new(augment, size, &stream.index(u64::from(pick.draw))))
 }
 
 /// Fills `out` `[b, size, size, 3]` with the images of `range` as they are, normalised.
@@ -74,8 +74,9 @@ mod tests {
 
     fn batch(indices: &[u32], epoch: u64) -> Vec<f32> {
         let mut out = vec![0.0; indices.len() * IMAGE];
-        let config = AugmentConfig::paper();
-        fill_batch(&set(), indices, &config, &SeedTree::root(5), epoch, &Normalisation::CIFAR10, &mut out);
+        let (config, indices) = (AugmentConfig::paper(), indices.iter().copied().map(Pick::of));
+        let picks: Vec<Pick> = indices.collect();
+        fill_batch(&set(), &picks, &config, &SeedTree::root(5), epoch, &Normalisation::CIFAR10, &mut out);
         out
     }
 
@@ -89,11 +90,26 @@ mod tests {
     }
 
     #[test]
+    fn images_that_are_drawn_by_one_number_are_augmented_alike() {
+        let same =
+            ImageSet::new(8, 2, [vec![9; IMAGE / 2], vec![200; IMAGE / 2]].concat().repeat(2), vec![0; 2]);
+        let (same, config) = (same.unwrap(), AugmentConfig::paper());
+        let drawn = |draw| {
+            let (picks, mut out) =
+                ([Pick { image: 0, draw: 7 }, Pick { image: 1, draw }], vec![0.0; 2 * IMAGE]);
+            fill_batch(&same, &picks, &config, &SeedTree::root(5), 0, &Normalisation::CIFAR10, &mut out);
+            out[..IMAGE] == out[IMAGE..]
+        };
+        assert!(drawn(7) && !drawn(8));
+    }
+
+    #[test]
     fn without_augmentation_a_batch_is_the_plain_images() {
         let (mut plain, mut picked) = (vec![0.0; 2 * IMAGE], vec![0.0; 2 * IMAGE]);
         fill_plain(&set(), 2..4, &Normalisation::CIFAR10, &mut plain);
         let none = AugmentConfig::none();
-        fill_batch(&set(), &[2, 3], &none, &SeedTree::root(0), 0, &Normalisation::CIFAR10, &mut picked);
+        let picks = [2, 3].map(Pick::of);
+        fill_batch(&set(), &picks, &none, &SeedTree::root(0), 0, &Normalisation::CIFAR10, &mut picked);
         assert_eq!(plain, picked);
         assert_eq!(plain[0], (f32::from(set().image(2)[0]) / 255.0 - 0.4914) / 0.2470);
     }

@@ -108,7 +108,7 @@ impl ImageSet {
     ///
     /// # Panics
     /// When a number is not below [`ImageSet::len`].
-    pub(crate) fn pick(&self, chosen: &[usize]) -> Result<Self, DataError> {
+    pub fn pick(&self, chosen: &[usize]) -> Result<Self, DataError> {
         let images = chosen.iter().flat_map(|&i| self.image(i)).copied().collect();
         let labels = chosen.iter().map(|&i| self.labels[i]).collect();
         Self::new(self.size, self.classes, images, labels)

@@ -1,5 +1,6 @@
 //! From bytes to the floats a network sees: (x / 255 − mean) / std per channel.
 
+use crate::ImageSet;
 use crate::image_set::CHANNELS;
 
 /// Mean and standard deviation of each channel (red, green, blue), of pixels scaled to `[0, 1]`.
@@ -24,6 +25,20 @@ impl Normalisation {
     /// Bytes to `[-1, 1]`.
     pub const HALF: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
 
+    /// Those of a set's own pixels, over all its images; a channel that is one value everywhere counts as one that varies by
+    /// a byte's step.
+    ///
+    /// Cost: one pass over the bytes.
+    pub fn of(set: &ImageSet) -> Self {
+        // How often each value of a byte occurs in a channel: whole numbers, whatever the order.
+        let mut occurs = [[0u64; 256]; CHANNELS];
+        for pixel in set.images().chunks_exact(CHANNELS) {
+            pixel.iter().zip(&mut occurs).for_each(|(value, occurs)| occurs[usize::from(*value)] += 1);
+        }
+        let [red, green, blue] = occurs.map(|occurs| moments(&occurs));
+        Self { mean: [red.0, green.0, blue.0], std: [red.1, green.1, blue.1] }
+    }
+
     /// Normalises interleaved RGB bytes `[.., 3]` into floats of the same layout.
     ///
     /// One table look-up per byte, so a pixel value always gives the same bits.
@@ -45,6 +60,15 @@ impl Normalisation {
             std::array::from_fn(|x| (x as f32 / 255.0 - self.mean[channel]) / self.std[channel])
         }))
     }
+}
+
+/// Mean and standard deviation of values in `[0, 1]`, of how often each byte occurs.
+fn moments(occurs: &[u64; 256]) -> (f32, f32) {
+    let all = occurs.iter().sum::<u64>().max(1) as f64;
+    let values = || (0u8..=255).zip(occurs).map(|(x, n)| (f64::from(x) / 255.0, *n as f64));
+    let mean = values().map(|(x, n)| n * x).sum::<f64>() / all;
+    let variance = values().map(|(x, n)| n * (x - mean).powi(2)).sum::<f64>() / all;
+    (mean as f32, variance.sqrt().max(1.0 / 255.0) as f32)
 }
 
 /// Normalised values, `[3, 256]`.
@@ -74,5 +98,14 @@ mod tests {
         Normalisation { mean: [0.0, 0.5, 1.0], std: [1.0, 0.5, 2.0] }
             .apply(&[255, 255, 255, 0, 0, 51], &mut out);
         assert_eq!(out, [1.0, 1.0, 0.0, 0.0, -1.0, -0.4]);
+    }
+
+    #[test]
+    fn a_sets_own_statistics_are_those_of_its_pixels() {
+        let set = ImageSet::new(1, 1, vec![0, 100, 7, 255, 100, 9], vec![0; 2]).unwrap();
+        let own = Normalisation::of(&set);
+        assert_eq!((own.mean[0], own.std[0]), (0.5, 0.5));
+        assert_eq!((own.mean[1], own.std[1]), (100.0 / 255.0, 1.0 / 255.0), "a channel of one value");
+        assert!((own.std[2] - 1.0 / 255.0).abs() < 1e-7);
     }
 }

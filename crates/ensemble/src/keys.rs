@@ -99,11 +99,15 @@ fn probe_id(probe: &dyn Probe, seed: &str, images: &dyn Fn(&DataRef) -> String) 
 impl Trajectory {
     /// What is as usual leaves no mark, so that a new possibility does not rename earlier work.
     fn id(&self, images: &dyn Fn(&DataRef) -> String) -> String {
-        let Self { start_epoch, order, schedule, objective, data, moments, .. } = self;
+        let Self { start_epoch, order, schedule, objective, data, sides, moments, .. } = self;
         let mut id =
             format!("from epoch {start_epoch}, order {order}, {}, {}", schedule.id(), objective.id());
         if *data != DataRef::train() {
             id += &format!(", on {}", images(data));
+        }
+        if !sides.is_empty() {
+            let sides: Vec<String> = sides.iter().map(images).collect();
+            id += &format!(", noise shared by {}", sides.join(" and "));
         }
         if *moments == AtStart::Reset {
             id += ", moments reset";

@@ -37,6 +37,9 @@ pub struct Trajectory {
     pub objective: Objective,
     /// Training images.
     pub data: DataRef,
+    /// The sides, `data` among them, with which it shares one sample of SGD noise (`basin_data::SharedNoise`), in the same
+    /// order for all of them, which have the same `order`. None: its noise is its own.
+    pub sides: Vec<DataRef>,
     /// What becomes of the optimiser's moments of the node it starts from.
     pub moments: AtStart,
 }
@@ -294,6 +297,7 @@ pub(crate) mod tests {
             schedule: Arc::new(schedule),
             objective: Objective::CrossEntropy,
             data: DataRef::train(),
+            sides: Vec::new(),
             moments: AtStart::Continue,
         }
     }

@@ -30,6 +30,31 @@ impl<S: Schedule> Schedule for Starting<S> {
     }
 }
 
+/// Linear warm-up over so many steps of the whole, then one rate to the end: what the SGD noise scale of a run is told by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    /// The rate, > 0.
+    pub rate: f64,
+    /// Length of the run, in epochs, of which `warmup` is a share.
+    pub epochs: u64,
+    /// Share of the steps that warm up, in `[0, 1)`.
+    pub warmup: f64,
+}
+
+impl Schedule for Constant {
+    fn id(&self) -> String {
+        format!("constant 1 (rate {:?}, epochs {}, warmup {:?})", self.rate, self.epochs, self.warmup)
+    }
+
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let warmup = (self.warmup * (self.epochs * steps_per_epoch) as f64 + 0.5).floor() as u64;
+        match step < warmup {
+            true => self.rate * (step + 1) as f64 / warmup as f64,
+            false => self.rate,
+        }
+    }
+}
+
 /// Linear warm-up, then cosine decay to zero (Lion et al., App. C), optionally held at a floor (SWE).
 ///
 /// With S = epochs · steps per epoch and W = ⌊warmup · S + ½⌋: peak · (s + 1)/W for s < W, then

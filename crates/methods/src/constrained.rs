@@ -54,6 +54,7 @@ impl Constrained {
             schedule: cx.schedule_after(start_epoch),
             objective,
             data: DataRef::train(),
+            sides: Vec::new(),
             moments: AtStart::Continue,
         }
     }

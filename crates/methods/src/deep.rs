@@ -32,6 +32,7 @@ impl Deep {
             schedule: cx.schedule.clone(),
             objective: Objective::CrossEntropy,
             data: DataRef::train(),
+            sides: Vec::new(),
             moments: AtStart::Continue,
         };
         recipe.train(trajectory, cx.epochs)

@@ -36,6 +36,7 @@ impl EnsembleMethod for DistilledDeep {
                 schedule: cx.schedule.clone(),
                 objective: self.distillation.towards(vec![teacher], None)?,
                 data: DataRef::train(),
+                sides: Vec::new(),
                 moments: AtStart::Continue,
             };
             let member = recipe.train(trajectory, cx.epochs)?;

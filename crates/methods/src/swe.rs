@@ -60,6 +60,7 @@ impl EnsembleMethod for Swe {
                 schedule: Arc::new(schedule),
                 objective: Objective::CrossEntropy,
                 data: DataRef::train(),
+                sides: Vec::new(),
                 moments: AtStart::Continue,
             };
             let member = recipe.train(trajectory, cx.epochs * k as u64)?;

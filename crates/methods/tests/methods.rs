@@ -3,8 +3,8 @@
 use basin_ensemble::conformance::assert_method_conforms;
 use basin_ensemble::{EnsembleMethod, PlanContext, RecipeError, Setting, Work, keys};
 use basin_methods::{
-    Constrained, Deep, Distillation, Distilled, DistilledDeep, JointMatching, JointlyPermuted, Permuted,
-    Shortcut, Swe, Teachers,
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, Division, JointMatching, JointlyPermuted,
+    Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use weight_matching::PermutationSpec;
@@ -137,4 +137,51 @@ fn distilling_all_epochs_since_the_split_is_the_papers_procedure() {
     assert_ne!(keys_of(Shortcut::None), keys_of(Shortcut::Replay(100)));
     assert_eq!(keys_of(Shortcut::None), keys_of(Shortcut::Replay(110)), "what repeats after the end");
     assert_ne!(keys_of(Shortcut::Replay(2)), keys_of(Shortcut::Replay(4)));
+}
+
+fn shifted(start: Start, noise: Noise) -> Shifted {
+    let division = Division { partition: Partition::Covariate, seed: 0, views: [None, None] };
+    Shifted { division, noise, start }
+}
+
+#[test]
+fn ensembles_on_parts_conform() {
+    let spec = || Box::new(PermutationSpec::resnet(20).unwrap());
+    for (start, epochs) in [
+        (Start::Together, 550),
+        (Start::Apart, 550),
+        (Start::Trunk { split_epoch: 10 }, 110 + 5 * 100),
+        (Start::Matched { spec: spec(), spec_name: "resnet20".into() }, 550),
+    ] {
+        for noise in [Noise::Fixed, Noise::Independent] {
+            assert_method_conforms(&shifted(start.clone(), noise), &cx(), epochs);
+        }
+    }
+    assert!(shifted(Start::Trunk { split_epoch: 110 }, Noise::Fixed).plan(&cx()).is_err());
+}
+
+#[test]
+fn members_on_parts_share_what_they_should_and_nothing_else() {
+    let members = |start, noise| {
+        let recipe = shifted(start, noise).plan(&cx()).unwrap();
+        let trained = recipe.nodes().iter().filter_map(|work| match work {
+            Work::Train { trajectory, .. } => Some(trajectory.clone()),
+            _ => None,
+        });
+        let trained: Vec<_> = trained.collect();
+        let of = |f: &dyn Fn(&basin_ensemble::Trajectory) -> String| {
+            trained.iter().map(f).collect::<BTreeSet<_>>().len()
+        };
+        let starts = of(&|t| recipe.nodes()[t.from.index()].name());
+        (starts, of(&|t| t.order.clone()), of(&|t| t.data.id()), trained[0].sides.len())
+    };
+    assert_eq!(members(Start::Together, Noise::Fixed), (1, 1, 5, 5));
+    assert_eq!(members(Start::Together, Noise::Independent), (1, 5, 5, 0));
+    assert_eq!(members(Start::Apart, Noise::Fixed), (5, 1, 5, 5));
+    let keys_of = |noise| {
+        let recipe = shifted(Start::Together, noise).plan(&cx()).unwrap();
+        keys(&recipe, &Setting::named("s")).nodes.into_iter().collect::<BTreeSet<_>>()
+    };
+    let (fixed, independent) = (keys_of(Noise::Fixed), keys_of(Noise::Independent));
+    assert_eq!(fixed.intersection(&independent).count(), 1, "the initialisation");
 }

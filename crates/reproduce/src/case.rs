@@ -1,13 +1,13 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
-use crate::config::{self, Augment, Config, DeviceName, Train, UpdateRule};
+use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
 use crate::exit::Usage;
 use crate::loading::{Datasets, Splits, too_few_images};
 use crate::problem::Problem;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
-use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation, Split, View};
-use basin_ensemble::{AfterSplit, PlanContext, Probe, Setting, WarmupCosine};
+use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation, SharedNoise, Split, View};
+use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, Trajectory, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
@@ -30,8 +30,8 @@ pub struct Case {
     pub test: Arc<ImageSet>,
     /// Their digest.
     pub test_digest: Digest,
-    /// Pixel normalisation.
-    pub normalisation: Normalisation,
+    /// Pixel normalisation, where it is the same whatever the images are seen through.
+    normalisation: Option<Normalisation>,
     /// Training augmentation.
     pub augment: AugmentConfig,
     identity: String,
@@ -108,14 +108,14 @@ impl Case {
     pub(crate) fn identity(&self, seed: u64) -> Identity<'_> {
         let (config, set) = (&self.config, &self.test);
         let measuring = format!(
-            "basin measuring 1\nnetwork {} {:?}, {} classes of {} pixels\nnormalisation {:?} {:?}\nprecision {}\n\
+            "basin measuring 1\nnetwork {} {:?}, {} classes of {} pixels\nnormalisation {}\nprecision {}\n\
              seed {seed}\n",
             config.model().name,
             config.model().width,
             set.classes(),
             set.size(),
-            self.normalisation.mean,
-            self.normalisation.std,
+            self.normalisation
+                .map_or_else(|| "of what is seen".into(), |own| format!("{:?} {:?}", own.mean, own.std)),
             config.run().precision.name(),
         ) + &foreign(&self.network);
         let images = Box::new(|data: &DataRef| {
@@ -125,8 +125,7 @@ impl Case {
             };
             let part = match data.part {
                 Part::Whole => whole.to_string(),
-                Part::First(n) => format!("first {n} of {whole}"),
-                Part::Share { index, of, seed } => format!("share {index} of {of} by seed {seed} of {whole}"),
+                part => format!("{part} of {whole}"),
             };
             data.view.iter().fold(part, |part, view| format!("{part} seen {view}"))
         });
@@ -145,20 +144,9 @@ impl Case {
             let known: Vec<&str> = View::ALL.iter().map(|view| view.name).collect();
             return Err(Usage(format!("no view {view}, expected one of {}", known.join(", "))).into());
         }
-        let there = self.whole(data.split).len();
-        let refused = match data.part {
-            Part::First(n) if n == 0 || n > there => {
-                format!("the first {n} of {there} images, expected 1 to {there}")
-            }
-            Part::Share { index, of, .. } if index >= of || self.count(data) == 0 => {
-                let last = of.saturating_sub(1);
-                format!(
-                    "share {index} of {of} of {there} images, expected a share in 0 to {last}, and as many images of a class"
-                )
-            }
-            _ => return Ok(()),
-        };
-        Err(Usage(refused).into())
+        let whole = self.whole(data.split);
+        basin_data::chosen(whole.labels(), whole.classes(), data.part)?;
+        Ok(())
     }
 
     fn whole(&self, split: Split) -> &Arc<ImageSet> {
@@ -171,14 +159,13 @@ impl Case {
     /// The images of a reference.
     ///
     /// # Errors
-    /// When there are not as many.
+    /// When there are none of its part, or no view of its name.
     pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
         self.check_images(data)?;
         let whole = self.whole(data.split);
         let part = match data.part {
-            Part::First(n) if n != whole.len() => Arc::new(whole.take(n)?),
-            Part::Share { index, of, seed } => Arc::new(basin_data::share(whole, index, of, seed)?),
-            _ => whole.clone(),
+            Part::Whole => whole.clone(),
+            part => Arc::new(whole.pick(&basin_data::chosen(whole.labels(), whole.classes(), part)?)?),
         };
         Ok(match data.view.as_ref().and_then(|view| View::named(view)) {
             Some(view) => Arc::new((view.apply)(&part)?),
@@ -186,14 +173,58 @@ impl Case {
         })
     }
 
+    /// How the pixels of a reference are normalised: by the configured statistics, or by those of all training images
+    /// through the same view.
+    ///
+    /// # Errors
+    /// As [`Case::images`].
+    pub fn normalisation(&self, data: &DataRef) -> Result<Normalisation> {
+        match self.normalisation {
+            Some(everywhere) => Ok(everywhere),
+            None => {
+                let seen = DataRef { view: data.view.clone(), ..DataRef::train() };
+                Ok(Normalisation::of(&*self.images(&seen)?))
+            }
+        }
+    }
+
+    /// The noise that a trajectory shares with others, if it does.
+    ///
+    /// # Errors
+    /// As [`Case::images`]; where its data is none of the sides, or sides differ in size.
+    pub(crate) fn shared_noise(&self, trajectory: &Trajectory) -> Result<Option<SharedNoise>> {
+        let Trajectory { name, data, sides, .. } = trajectory;
+        if sides.is_empty() {
+            return Ok(None);
+        }
+        let side = sides.iter().position(|side| side == data);
+        let side =
+            side.with_context(|| format!("{name} is trained on none of the sides it shares noise with"))?;
+        let labels = |side: &DataRef| {
+            let whole = self.whole(side.split);
+            let chosen = basin_data::chosen(whole.labels(), whole.classes(), side.part)?;
+            Ok(chosen.into_iter().map(|i| whole.labels()[i]).collect::<Vec<_>>())
+        };
+        let labels = sides.iter().map(labels).collect::<Result<Vec<_>>>()?;
+        let borrowed: Vec<&[u32]> = labels.iter().map(Vec::as_slice).collect();
+        Ok(Some(SharedNoise::new(&borrowed, side, self.train.classes())?))
+    }
+
+    /// The test images on which ensembles are measured.
+    pub(crate) fn measured(&self) -> DataRef {
+        let view = Some(&self.config.data().view_test).filter(|view| !view.is_empty());
+        DataRef { view: view.cloned(), ..DataRef::test() }
+    }
+
     /// Number of images of a reference.
     pub fn count(&self, data: &DataRef) -> usize {
         let whole = self.whole(data.split);
-        match data.part {
-            Part::Whole => whole.len(),
-            Part::First(n) => n,
-            Part::Share { of, .. } => basin_data::share_len(whole.labels(), whole.classes(), of),
-        }
+        basin_data::part_len(whole.labels(), whole.classes(), data.part)
+    }
+
+    /// What share of the training images a reference has.
+    pub(crate) fn share(&self, data: &DataRef) -> f64 {
+        self.count(data) as f64 / self.train.len() as f64
     }
 
     /// Price of a probe in passes over the training set, a forward pass counting a third.
@@ -253,11 +284,14 @@ impl Case {
 
 /// What methods may know of a configuration when they plan.
 pub(crate) fn plan_context(config: &Config) -> PlanContext {
-    let &Train { epochs, peak_lr: peak, warmup, .. } = config.train();
+    let &Train { epochs, peak_lr: peak, warmup, schedule, .. } = config.train();
     PlanContext {
         members: config.ensemble().members,
         epochs,
-        schedule: Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
+        schedule: match schedule {
+            ScheduleName::Cosine => Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
+            ScheduleName::Constant => Arc::new(Constant { rate: peak, epochs, warmup }),
+        },
         after_split: match config.ensemble().after_split {
             config::AfterSplit::Restart => AfterSplit::Restart { peak, warmup },
             config::AfterSplit::Continue => AfterSplit::Continue,
@@ -292,6 +326,7 @@ fn augment(config: &Config) -> AugmentConfig {
 mod tests {
     use super::*;
     use crate::Registry;
+    use basin_core::LabelSkew;
 
     fn case() -> Case {
         let keys = Registry::default().keys().unwrap();
@@ -336,9 +371,10 @@ mod tests {
         let case = case();
         let train = DataRef::train;
         for (data, words) in [
-            (train().first(65), "the first 65 of 64 images, expected 1 to 64"),
-            (train().share(2, 2, 0), "share 2 of 2 of 64 images"),
-            (train().share(0, 9, 0), "share 0 of 9 of 64 images"),
+            (train().first(65), "expected 1 to 64, the images there are, found 65"),
+            (train().share(2, 2, 0), "found share 2 of 2 of 64 images"),
+            (train().share(0, 9, 0), "found share 0 of 9 of 64 images"),
+            (train().skewed(0, LabelSkew::PerMille(20), 0), "none of class 0"),
             (train().seen("gray"), "no view gray, expected one of grey"),
             (DataRef { set: Some("mnist".into()), ..train() }, "no data set mnist in this experiment"),
         ] {

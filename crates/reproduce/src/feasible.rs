@@ -91,6 +91,10 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
             PlannedWork::Probe { probe, .. } => probe.data(),
             _ => continue,
         };
+        if let PlannedWork::Train { trajectory, .. } = &node.work {
+            let shared = study.cases[node.case].shared_noise(trajectory);
+            refused.extend(shared.err().map(|error| error.context(node.name.clone())));
+        }
         for data in wanted {
             if known.insert((node.case, data.id())) {
                 refused.extend(
@@ -210,6 +214,7 @@ mod tests {
                     schedule: cx.schedule.clone(),
                     objective: Objective::CrossEntropy,
                     data: DataRef::train().first(1_000_000),
+                    sides: Vec::new(),
                     moments: AtStart::Continue,
                 };
                 let trained = recipe.train(trajectory, cx.epochs)?;
@@ -248,7 +253,7 @@ mod tests {
             "too many/1",
             "too many/2",
             "it contains a separator",
-            "the first 1000000 of 64 images",
+            "expected 1 to 64, the images there are, found 1000000",
             "- choosy-1: choosy 1: 1 networks of ",
         ] {
             assert!(text.contains(words), "{words} in {text}");

@@ -164,6 +164,7 @@ mod tests {
                     schedule: cx.schedule.clone(),
                     objective: Objective::CrossEntropy,
                     data: DataRef::train(),
+                    sides: Vec::new(),
                     moments: AtStart::Continue,
                 };
                 let member = recipe.train(trajectory, cx.epochs)?;

@@ -7,7 +7,7 @@ use crate::planned::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
 use basin_core::{DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
-use basin_data::ImageSet;
+use basin_data::{ImageSet, Normalisation};
 use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
 use basin_models::NetworkStatistics;
 use basin_store::NodeDir;
@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Images of a probe, by what it calls them.
-type Images = Vec<(DataRef, Arc<ImageSet>)>;
+/// Images of a probe with how they are normalised, by what it calls them.
+type Images = Vec<(DataRef, Arc<ImageSet>, Normalisation)>;
 
 /// What one measurement is given.
 pub(crate) struct Bench<'a> {
@@ -42,7 +42,8 @@ impl Bench<'_> {
     /// # Errors
     /// The probe's; what the laboratory was stopped by.
     pub(crate) fn measure(&self, probe: &dyn Probe) -> Result<Record> {
-        let of = |data: DataRef| Ok((data.clone(), self.case.images(&data)?));
+        let of =
+            |data: DataRef| Ok((data.clone(), self.case.images(&data)?, self.case.normalisation(&data)?));
         let images = probe.data().into_iter().map(of).collect::<Result<Images>>()?;
         let records = self.records.iter().map(|&node| self.executor.record(node)).collect::<Result<_>>()?;
         let kept = match self.dir.load_state()? {
@@ -96,16 +97,19 @@ impl<'b> Laboratory<'b, '_> {
         Ok(())
     }
 
-    fn set(&self, data: &DataRef) -> Result<&'b ImageSet> {
-        let found = self.images.iter().find(|(known, _)| known == data).map(|(_, set)| &**set);
-        found.with_context(|| format!("the probe did not announce {}", data.id()))
+    fn set(&self, data: &DataRef) -> Result<(&'b ImageSet, &'b Normalisation)> {
+        let found = self.images.iter().find(|(known, ..)| known == data);
+        found
+            .map(|(_, set, normalisation)| (&**set, normalisation))
+            .with_context(|| format!("the probe did not announce {}", data.id()))
     }
 
     fn evaluator(&mut self, data: &DataRef) -> Result<&mut (dyn Evaluator + 'b)> {
         if !self.evaluators.contains_key(data) {
-            let Case { network, normalisation, .. } = self.bench.case;
+            let network = &self.bench.case.network;
             let backend = device::backend(network, self.bench.device)?;
-            let evaluator = backend.evaluator(network, self.set(data)?, normalisation)?;
+            let (set, normalisation) = self.set(data)?;
+            let evaluator = backend.evaluator(network, set, normalisation)?;
             self.evaluators.insert(data.clone(), evaluator);
         }
         let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
@@ -183,7 +187,7 @@ impl<'b> Laboratory<'b, '_> {
 
 impl Laboratory<'_, '_> {
     fn labels(&self, data: &DataRef) -> Result<Labels> {
-        let set = self.set(data)?;
+        let (set, _) = self.set(data)?;
         Ok(Labels::new(set.classes(), set.labels().to_vec())?)
     }
 

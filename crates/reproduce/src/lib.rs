@@ -43,7 +43,7 @@ pub use compare::{Compared, compare};
 pub use execute::{EpochLine, Executor, FINAL};
 pub use export::{Exported, Target, export};
 pub use interrupt::Interrupt;
-pub use measuring::{Inputs, Measuring, ProbeEntry};
+pub use measuring::{Ensembles, Inputs, Measuring, ProbeEntry};
 pub use plan::{Plan, PlannedEnsemble};
 pub use planned::{NodeIndex, PlannedNode, PlannedWork};
 pub use predict::Prediction;

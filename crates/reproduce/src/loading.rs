@@ -62,10 +62,11 @@ impl Datasets {
     }
 }
 
-/// As many black images of the first class.
+/// As many black images, the classes in turn.
 fn blank_images(dataset: &Dataset, n: usize) -> Result<ImageSet> {
     let size = dataset.side;
-    Ok(ImageSet::new(size, dataset.classes, vec![0; n * size * size * 3], vec![0; n])?)
+    let labels = (0..n).map(|i| (i % dataset.classes) as u32).collect();
+    Ok(ImageSet::new(size, dataset.classes, vec![0; n * size * size * 3], labels)?)
 }
 
 /// The key that limits the images of a split.

@@ -3,23 +3,34 @@
 use crate::Case;
 use crate::config::Config;
 use basin_core::DataRef;
-use basin_ensemble::{Mixing, NodeId, Probe, Recipe};
+use basin_ensemble::{Mixing, NodeId, Probe, Recipe, Work};
 use basin_probes::{JointConnectivity, LogitsOf, MinusReference, PairwiseLines, Performance};
 use std::sync::Arc;
 
 /// Branch of the seed tree for measurements.
 pub(crate) const SEEDS: &str = "metrics";
 
-/// A measurement that every ensemble gets. Each scalar of its record is a number of the ensemble in `results.json` and
+/// A measurement of ensembles. Each scalar of its record is a number of the ensemble in `results.json` and
 /// `results.csv`, under the scalar's name; those that [`basin_metrics::METRICS`] has stand in tables and figures, too.
 #[derive(Clone, Copy, Debug)]
 pub struct ProbeEntry {
     /// Its id.
     pub id: &'static str,
+    /// Of which ensembles.
+    pub of: Ensembles,
     /// What it is handed.
     pub inputs: Inputs,
     /// Makes it from a configuration.
     pub make: fn(&Measuring<'_>) -> Arc<dyn Probe>,
+}
+
+/// Which ensembles are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ensembles {
+    /// Every one.
+    All,
+    /// Those whose members were trained on parts of the data.
+    OnParts,
 }
 
 /// What a measurement of an ensemble is handed, members in order.
@@ -29,6 +40,8 @@ pub enum Inputs {
     Logits,
     /// The members as networks, and these records.
     NetworksAndLogits,
+    /// The members as networks, then the initialisation that all of them began from, where that is one.
+    NetworksAndStart,
 }
 
 /// What a measurement may know when it is made.
@@ -36,8 +49,12 @@ pub enum Inputs {
 pub struct Measuring<'a> {
     /// The configuration, with the keys that the probe brought.
     pub config: &'a Config,
+    /// The test images.
+    pub test: DataRef,
     /// The test images that connectivity is measured on.
     pub connectivity: DataRef,
+    /// The parts of the training images that the members were trained on, in order; none where they were trained on all.
+    pub parts: Vec<DataRef>,
     /// How networks between members are made.
     pub mixing: Mixing,
 }
@@ -45,15 +62,25 @@ pub struct Measuring<'a> {
 /// The measurements of `basin-probes`.
 pub(crate) fn built_in() -> Vec<ProbeEntry> {
     vec![
-        ProbeEntry { id: "performance", inputs: Inputs::Logits, make: performance },
-        ProbeEntry { id: "joint-connectivity", inputs: Inputs::NetworksAndLogits, make: joint_connectivity },
-        ProbeEntry { id: "pairwise-lines", inputs: Inputs::NetworksAndLogits, make: pairwise_lines },
+        ProbeEntry { id: "performance", of: Ensembles::All, inputs: Inputs::Logits, make: performance },
+        ProbeEntry {
+            id: "joint-connectivity",
+            of: Ensembles::All,
+            inputs: Inputs::NetworksAndLogits,
+            make: joint_connectivity,
+        },
+        ProbeEntry {
+            id: "pairwise-lines",
+            of: Ensembles::All,
+            inputs: Inputs::NetworksAndLogits,
+            make: pairwise_lines,
+        },
     ]
 }
 
 fn performance(m: &Measuring<'_>) -> Arc<dyn Probe> {
     let metrics = m.config.metrics();
-    Arc::new(Performance { data: DataRef::test(), combine: metrics.combine, ece_bins: metrics.ece_bins })
+    Arc::new(Performance { data: m.test.clone(), combine: metrics.combine, ece_bins: metrics.ece_bins })
 }
 
 fn joint_connectivity(m: &Measuring<'_>) -> Arc<dyn Probe> {
@@ -82,19 +109,23 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
     let mut logits = Vec::new();
     for &member in &members {
         let name = format!("logits-{}", recipe.nodes()[member.index()].name());
-        logits.push(recipe.probe(name, Arc::new(LogitsOf { data: DataRef::test() }), vec![member], SEEDS));
+        logits.push(recipe.probe(name, Arc::new(LogitsOf { data: case.measured() }), vec![member], SEEDS));
     }
     let mixing = match (metrics.repair_images, case.network.coupled()) {
         (0, false) => Mixing::Plain,
         (0, true) => Mixing::Reestimated { images: metrics.statistics_images.min(case.train.len()) },
         (images, _) => Mixing::Repair { images },
     };
-    let connectivity = DataRef::test().first(metrics.connectivity_images);
-    let measuring = Measuring { config: &case.config, connectivity, mixing };
-    let records = probes.iter().map(|entry| {
+    let connectivity = case.measured().first(metrics.connectivity_images);
+    let (test, parts) = (case.measured(), parts(recipe));
+    let measuring = Measuring { config: &case.config, test, connectivity, parts, mixing };
+    let start = start(recipe);
+    let wanted = |entry: &&ProbeEntry| entry.of == Ensembles::All || !measuring.parts.is_empty();
+    let records = probes.iter().filter(wanted).map(|entry| {
         let inputs = match entry.inputs {
             Inputs::Logits => logits.clone(),
             Inputs::NetworksAndLogits => members.iter().chain(&logits).copied().collect(),
+            Inputs::NetworksAndStart => members.iter().chain(&start).copied().collect(),
         };
         let probe = (entry.make)(&measuring);
         recipe.probe(format!("{}-{method}", probe.id()), probe, inputs, SEEDS)
@@ -103,7 +134,40 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
     Measured { logits, records }
 }
 
+/// What the trained members saw, if that was not the same for all.
+fn parts(recipe: &Recipe) -> Vec<DataRef> {
+    let seen = recipe.members().iter().filter_map(|&member| seen_by(recipe, member));
+    let seen: Vec<DataRef> = seen.collect();
+    let all_alike = seen.windows(2).all(|two| two[0] == two[1]);
+    if all_alike || seen.len() != recipe.members().len() { Vec::new() } else { seen }
+}
+
+/// The images that a network, or the one it was made of last, was trained on.
+fn seen_by(recipe: &Recipe, node: NodeId) -> Option<DataRef> {
+    match &recipe.nodes()[node.index()] {
+        Work::Train { trajectory, .. } => Some(trajectory.data.clone()),
+        Work::Transform { inputs, .. } => seen_by(recipe, *inputs.last()?),
+        Work::Init { .. } | Work::Import { .. } | Work::Probe { .. } => None,
+    }
+}
+
+/// The initialisation that all members began from, if there is one.
+fn start(recipe: &Recipe) -> Option<NodeId> {
+    let origin = |mut node: NodeId| loop {
+        node = match &recipe.nodes()[node.index()] {
+            Work::Train { trajectory, .. } => trajectory.from,
+            Work::Transform { inputs, .. } => *inputs.last()?,
+            Work::Init { .. } | Work::Import { .. } => return Some(node),
+            Work::Probe { .. } => return None,
+        }
+    };
+    let name = |node: NodeId| recipe.nodes()[node.index()].name();
+    let origins = recipe.members().iter().map(|&member| origin(member)).collect::<Option<Vec<_>>>()?;
+    let first = *origins.first()?;
+    origins.iter().all(|&other| name(other) == name(first)).then_some(first)
+}
+
 /// The comparison with the deep ensemble.
 pub(crate) fn minus_deep(case: &Case) -> Arc<dyn Probe> {
-    Arc::new(MinusReference { data: DataRef::test(), combine: case.config.metrics().combine })
+    Arc::new(MinusReference { data: case.measured(), combine: case.config.metrics().combine })
 }

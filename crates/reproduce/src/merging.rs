@@ -1,10 +1,10 @@
 //! Recipes of all methods and seeds merged where their digests agree: each piece of work stands in the plan once.
 
-use crate::Study;
 use crate::measuring::Measured;
 use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
+use crate::{Case, Study};
 use basin_core::Digest;
-use basin_ensemble::{EnsembleMethod, Keys, Objective, Recipe, Work, keys};
+use basin_ensemble::{EnsembleMethod, Keys, Recipe, Trajectory, Work, keys};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,7 +77,8 @@ impl<'a> Merging<'a> {
                 let (start, from) = earlier.unwrap_or((trajectory.start_epoch, inputs[0]));
                 let from = self.emit(from, nodes);
                 let teachers = inputs[1..].iter().map(|&teacher| self.emit(teacher, nodes)).collect();
-                passes = trajectory.objective.passes(epoch - start);
+                passes = self.study.cases[case].share(&trajectory.data)
+                    * trajectory.objective.passes(epoch - start);
                 let trajectory = Box::new(trajectory.clone());
                 PlannedWork::Train { trajectory, from, teachers, start, end: *epoch }
             }
@@ -101,17 +102,17 @@ impl<'a> Merging<'a> {
 }
 
 /// Epochs and passes if one method trained everything it uses by itself, each trajectory once.
-pub(crate) fn unshared(recipe: &Recipe, trajectories: &[Option<Digest>]) -> (u64, f64) {
-    let mut longest: BTreeMap<Digest, (u64, &Objective)> = BTreeMap::new();
+pub(crate) fn unshared(case: &Case, recipe: &Recipe, trajectories: &[Option<Digest>]) -> (u64, f64) {
+    let mut longest: BTreeMap<Digest, (u64, &Trajectory)> = BTreeMap::new();
     for ((work, trajectory), _) in
         recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n)
     {
         if let (Work::Train { trajectory: t, epoch }, Some(key)) = (work, trajectory) {
             let epochs = epoch - t.start_epoch;
-            let known = longest.entry(*key).or_insert((epochs, &t.objective));
+            let known = longest.entry(*key).or_insert((epochs, t));
             known.0 = known.0.max(epochs);
         }
     }
-    let passes = longest.values().map(|(epochs, objective)| objective.passes(*epochs)).sum();
+    let passes = longest.values().map(|(epochs, t)| case.share(&t.data) * t.objective.passes(*epochs)).sum();
     (longest.values().map(|(epochs, _)| epochs).sum(), passes)
 }

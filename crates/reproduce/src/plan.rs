@@ -100,7 +100,7 @@ impl Plan {
             let members: Vec<NodeIndex> = recipe.members().iter().map(&mut emit).collect();
             let logits = measured.logits.iter().map(&mut emit).collect();
             let records = measured.records.iter().map(&mut emit).collect();
-            let (epochs, passes) = unshared(recipe, &keys.trajectories);
+            let (epochs, passes) = unshared(&study.cases[*case], recipe, &keys.trajectories);
             plan.epochs_unshared += epochs;
             let (case, method, seed) = (*case, method.id().to_owned(), *seed);
             let ensemble = PlannedEnsemble { case, method, seed, members, logits, records, epochs, passes };

@@ -5,7 +5,7 @@ use crate::loading::{images, limit, source};
 use crate::{checkpoint, device};
 use anyhow::Result;
 use basin_core::{Array, TensorFile};
-use basin_data::Split;
+use basin_data::{Normalisation, Split};
 use basin_store::{Outputs, RealFs};
 use std::path::Path;
 
@@ -59,7 +59,11 @@ impl Prediction<'_> {
         let images = images(config, &source, split, say)?;
         let network = config.network(images.size(), images.classes())?;
         let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
-        let normalisation = config.normalisation();
+        let normalisation = match config.normalisation() {
+            Some(everywhere) => everywhere,
+            None if split == Split::Train => Normalisation::of(&images),
+            None => Normalisation::of(&crate::loading::images(config, &source, Split::Train, say)?),
+        };
         let backend = device::backend(&network, device.as_ref())?;
         let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;
         let mut file = TensorFile::default();

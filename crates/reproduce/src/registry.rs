@@ -4,15 +4,16 @@
 //! `basin_cli::main(Registry::default().with("mine", make).with_key(KEY))`, as `examples/own-method` does. A method reads
 //! its keys when it is made; what it read belongs into its recipe, which names its nodes.
 
-use crate::config::{Config, Key, Keys, NetworkEntry, built_in_networks};
+use crate::config::{Config, Key, Keys, NetworkEntry, NoiseName, PartitionName, built_in_networks};
 use crate::exit::Usage;
 use crate::measuring::{self, ProbeEntry};
 use anyhow::{Result, ensure};
+use basin_core::LabelSkew;
 use basin_data::{Archive, Dataset};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
-    Constrained, Deep, Distillation, Distilled, DistilledDeep, Imported, JointMatching, JointlyPermuted,
-    Permuted, Shortcut, Swe, Teachers,
+    Constrained, Deep, Distillation, Distilled, DistilledDeep, Division, Imported, JointMatching,
+    JointlyPermuted, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::Paper;
@@ -60,6 +61,10 @@ impl Default for Registry {
         .with("distilled-ensemble-replayed", |c| Ok(Box::new(cheaper(c, Teachers::All, replay(c)))))
         .with("imported", |c| Ok(Box::new(imported(c)?)))
         .with("distilled-deep", |c| Ok(Box::new(DistilledDeep { distillation: distillation(c) })))
+        .with("shifted", |c| Ok(Box::new(shifted(c, Start::Together))))
+        .with("shifted-apart", |c| Ok(Box::new(shifted(c, Start::Apart))))
+        .with("shifted-constrained", |c| Ok(Box::new(shifted(c, trunk(c)))))
+        .with("shifted-matched", |c| Ok(Box::new(shifted(c, matched(c)?))))
     }
 }
 
@@ -242,6 +247,34 @@ fn permuted(config: &Config) -> Result<Permuted> {
 fn jointly_permuted(matching: JointMatching, config: &Config) -> Result<JointlyPermuted> {
     let (spec, spec_name) = spec(config)?;
     Ok(JointlyPermuted { matching, spec, spec_name })
+}
+
+fn shifted(config: &Config, start: Start) -> Shifted {
+    let data = config.data();
+    let view = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let partition = match data.partition {
+        PartitionName::Covariate => Partition::Covariate,
+        // To a thousandth, as the key says.
+        PartitionName::Imbalance => {
+            Partition::Labels(LabelSkew::PerMille((data.imbalance * 1000.0).round() as u32))
+        }
+        PartitionName::GitReBasin => Partition::Labels(LabelSkew::GitReBasin),
+    };
+    let views = [&data.view_a, &data.view_b].map(view);
+    let noise = match config.train().noise {
+        NoiseName::Fixed => Noise::Fixed,
+        NoiseName::Independent => Noise::Independent,
+    };
+    Shifted { division: Division { partition, seed: data.partition_seed, views }, noise, start }
+}
+
+fn trunk(config: &Config) -> Start {
+    Start::Trunk { split_epoch: config.ensemble().split_epoch }
+}
+
+fn matched(config: &Config) -> Result<Start> {
+    let (spec, spec_name) = spec(config)?;
+    Ok(Start::Matched { spec: Box::new(spec), spec_name })
 }
 
 /// The permutation spec of the configured network, and its name.

@@ -3,7 +3,7 @@
 use crate::device::{self, OnDevice};
 use crate::{Case, Study};
 use anyhow::Result;
-use basin_core::SeedTree;
+use basin_core::{DataRef, SeedTree};
 use basin_train::{Backend, Examples, Recipe, Teaching};
 
 /// Seconds per training image of each case, where it would be trained; cases that train alike are measured once.
@@ -22,13 +22,14 @@ pub(crate) fn seconds_per_image(study: &Study, device: Option<&OnDevice>) -> Res
 }
 
 fn measured_on(case: &Case, backend: &dyn Backend) -> Result<f64> {
-    let Case { network, train, augment, normalisation, .. } = case;
+    let Case { network, train, augment, .. } = case;
+    let normalisation = case.normalisation(&DataRef::train())?;
     let recipe = Recipe {
-        examples: Examples { images: train.clone(), augment: *augment, normalisation: *normalisation },
+        examples: Examples { images: train.clone(), augment: *augment, normalisation },
         batch: case.batch(),
         optimiser: case.optimiser(),
         schedule: case.plan_context().schedule_after(0),
-        order: SeedTree::root(0),
+        order: SeedTree::root(0).into(),
         teaching: Teaching::Labels,
         replay: None,
     };

@@ -63,7 +63,7 @@ fn step(model: &str, width: f64, batch: usize, precision: Precision) -> Result<V
         batch,
         optimiser: if model == "vit" { Optimiser::adam() } else { Optimiser::sgd(0.9, 0.0) },
         schedule: Arc::new(WarmupCosine { peak: 0.01, epochs: 2, warmup: 0.0, floor: None }),
-        order: SeedTree::root(0),
+        order: SeedTree::root(0).into(),
         teaching: Teaching::Labels,
         replay: None,
     };

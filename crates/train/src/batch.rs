@@ -1,7 +1,7 @@
 //! Batches of augmented images, assembled ahead of the step that uses them.
 
 use crate::{Examples, Recipe};
-use basin_data::{batch_order, fill_batch};
+use basin_data::{Pick, fill_batch};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -102,28 +102,29 @@ fn assemble(
 ) {
     let Examples { images, augment, normalisation } = &recipe.examples;
     let per_epoch = (images.len() / recipe.batch) as u64;
-    let mut order: Option<(u64, Vec<u32>)> = None;
+    let mut order: Option<(u64, Vec<Pick>)> = None;
     for step in steps {
         let (epoch, within) = (step / per_epoch, (step % per_epoch) as usize);
         if order.as_ref().is_none_or(|(e, _)| *e != epoch) {
-            order = Some((epoch, batch_order(&recipe.order, epoch, images.len())));
+            order = Some((epoch, recipe.order.epoch(epoch, images.len())));
         }
         let Some((_, order)) = &order else { return };
-        let indices = &order[within * recipe.batch..][..recipe.batch];
+        let picks = &order[within * recipe.batch..][..recipe.batch];
         let mut batch = back.try_recv().unwrap_or_default();
-        batch.images.resize(indices.len() * images.size() * images.size() * 3, 0.0);
+        batch.images.resize(picks.len() * images.size() * images.size() * 3, 0.0);
         let repetition = recipe.augmentation_of(epoch);
-        fill_batch(images, indices, augment, &recipe.order, repetition, normalisation, &mut batch.images);
+        let (stream, out) = (&recipe.order.seeds, &mut batch.images);
+        fill_batch(images, picks, augment, stream, repetition, normalisation, out);
         batch.slots.clear();
         if recipe.replay.is_some() {
             let first = repetition as usize * images.len();
-            batch.slots.extend(indices.iter().map(|&i| first + i as usize));
+            batch.slots.extend(picks.iter().map(|pick| first + pick.image as usize));
         }
         batch.labels.clear();
-        batch.labels.extend(indices.iter().map(|&i| images.labels()[i as usize]));
+        batch.labels.extend(picks.iter().map(|pick| images.labels()[pick.image as usize]));
         batch.dropout_seeds.clear();
         if dropout {
-            batch.dropout_seeds.extend(indices.iter().map(|&i| recipe.dropout_seed(epoch, i)));
+            batch.dropout_seeds.extend(picks.iter().map(|pick| recipe.dropout_seed(epoch, pick.draw)));
         }
         if send.send(batch).is_err() {
             return;

@@ -1,8 +1,7 @@
 //! What stays the same along a trajectory.
 
 use crate::{Optimiser, Teaching};
-use basin_core::SeedTree;
-use basin_data::{AugmentConfig, ImageSet, Normalisation};
+use basin_data::{AugmentConfig, ImageSet, Normalisation, Order};
 use basin_ensemble::Schedule;
 use std::sync::Arc;
 
@@ -28,8 +27,8 @@ pub struct Recipe {
     pub optimiser: Optimiser,
     /// Learning rate by global step.
     pub schedule: Arc<dyn Schedule>,
-    /// Place of batch order and augmentation in the seed tree.
-    pub order: SeedTree,
+    /// In which order images come, and where their augmentation and dropout are drawn.
+    pub order: Order,
     /// Labels or teacher.
     pub teaching: Teaching,
     /// Epochs after which the augmentation of every image repeats, at least 1; None: never.
@@ -42,9 +41,9 @@ impl Recipe {
         self.replay.map_or(epoch, |epochs| epoch % epochs.max(1))
     }
 
-    /// The seed of an image's dropout masks in an epoch.
-    pub(crate) fn dropout_seed(&self, epoch: u64, image: u32) -> u64 {
-        let mut rng = self.order.child("dropout").index(epoch).index(u64::from(image)).rng();
+    /// The seed of the dropout masks that are drawn by a number in an epoch.
+    pub(crate) fn dropout_seed(&self, epoch: u64, draw: u32) -> u64 {
+        let mut rng = self.order.seeds.child("dropout").index(epoch).index(u64::from(draw)).rng();
         u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
     }
 }

@@ -40,7 +40,7 @@ fn recipe(order: u64) -> Recipe {
         batch: 4,
         optimiser: Optimiser::sgd(0.9, 1e-3),
         schedule: Arc::new(WarmupCosine { peak: 0.02, epochs: EPOCHS, warmup: 0.1, floor: None }),
-        order: SeedTree::root(order),
+        order: SeedTree::root(order).into(),
         teaching: Teaching::Labels,
         replay: None,
     }

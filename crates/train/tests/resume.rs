@@ -30,7 +30,7 @@ fn recipe(peak: f64) -> Recipe {
         batch: 8,
         optimiser: Optimiser { clip_norm: Some(1.0), ..Optimiser::sgd(0.9, 1e-4) },
         schedule: Arc::new(WarmupCosine { peak, epochs: EPOCHS, warmup: 0.1, floor: None }),
-        order: SeedTree::root(0).child("order"),
+        order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
         replay: None,
     }

@@ -58,6 +58,7 @@ impl EnsembleMethod for Snapshot {
                 schedule: Arc::new(Cosines { peak: self.peak, epochs: cycle }),
                 objective: Objective::CrossEntropy,
                 data: DataRef::train(),
+                sides: Vec::new(),
                 moments: AtStart::Continue,
             };
             let member = recipe.train(run, cycle * k as u64)?;

@@ -52,7 +52,7 @@ fn recipe(workload: &Workload, images: usize) -> Result<Recipe> {
         batch: workload.batch,
         optimiser,
         schedule: Arc::new(WarmupCosine { peak, epochs: 1_000, warmup: 0.0, floor: None }),
-        order: SeedTree::root(0).child("order"),
+        order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
         replay: None,
     })

@@ -7,7 +7,7 @@ use super::rounds::{Bench, Case};
 use super::{Options, random_bytes};
 use anyhow::Result;
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation, fill_batch};
+use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation, Pick, fill_batch};
 use serde_json::json;
 
 pub(super) fn run(options: &Options, bench: &mut Bench<'_>) -> Result<()> {
@@ -17,7 +17,7 @@ pub(super) fn run(options: &Options, bench: &mut Bench<'_>) -> Result<()> {
         random_bytes(options.batch * super::PIXELS),
         vec![0; options.batch],
     )?;
-    let indices: Vec<u32> = (0..options.batch as u32).collect();
+    let picks: Vec<Pick> = (0..options.batch as u32).map(Pick::of).collect();
     let mut out = vec![0.0; options.batch * super::PIXELS];
     let jittered = AugmentConfig::paper();
     let chains =
@@ -27,7 +27,7 @@ pub(super) fn run(options: &Options, bench: &mut Bench<'_>) -> Result<()> {
         let (stream, mut epoch) = (SeedTree::root(0), 0);
         bench.measure(&case, || {
             epoch += 1;
-            fill_batch(&set, &indices, &config, &stream, epoch, &Normalisation::CIFAR10, &mut out);
+            fill_batch(&set, &picks, &config, &stream, epoch, &Normalisation::CIFAR10, &mut out);
             Ok(())
         })?;
     }

@@ -9,7 +9,8 @@ use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};
-use basin_core::{Params, TensorFile};
+use basin_core::{DataRef, Params, TensorFile};
+use basin_data::Order;
 use basin_ensemble::{AtStart, Objective, Trajectory};
 use basin_gpu::Precision;
 use basin_store::NodeDir;
@@ -169,8 +170,8 @@ impl Executor<'_> {
         end: u64,
     ) -> Result<Recipe> {
         let case = self.case(node);
-        let Case { network, augment, normalisation, .. } = case;
-        let images = case.images(&trajectory.data)?;
+        let Case { network, augment, .. } = case;
+        let (images, normalisation) = (case.images(&trajectory.data)?, case.normalisation(&trajectory.data)?);
         let taught = |&teacher: &NodeIndex| Ok(Arc::new(Teacher::new(network, &self.params(teacher)?)?));
         let mut teachers = teachers.iter().map(taught).collect::<Result<Vec<_>>>()?;
         let teaching = match &trajectory.objective {
@@ -186,11 +187,14 @@ impl Executor<'_> {
             }
         };
         Ok(Recipe {
-            examples: Examples { images, augment: *augment, normalisation: *normalisation },
+            examples: Examples { images, augment: *augment, normalisation },
             batch: case.batch(),
             optimiser: case.optimiser(),
             schedule: trajectory.schedule.clone(),
-            order: case.seeds(node.seed).path(&trajectory.order),
+            order: Order {
+                seeds: case.seeds(node.seed).path(&trajectory.order),
+                shared: case.shared_noise(trajectory)?.map(Arc::new),
+            },
             teaching,
             replay: trajectory.objective.replay(),
         })
@@ -279,12 +283,13 @@ fn assert_same_function(
     original: &Params,
     result: &Params,
 ) -> Result<()> {
-    let Case { network, train, normalisation, .. } = case;
+    let Case { network, train, .. } = case;
     let images = train.take(PROBE.min(train.len()))?;
+    let normalisation = case.normalisation(&DataRef::train())?;
     // In full precision, whatever the run's: else rounding would hide what is looked for.
     let exact = device.map(|device| OnDevice { precision: Precision::F32, ..device.clone() });
     let backend = device::backend(network, exact.as_ref())?;
-    let mut evaluator = backend.evaluator(network, &images, normalisation)?;
+    let mut evaluator = backend.evaluator(network, &images, &normalisation)?;
     let (before, after) = (evaluator.logits(original)?, evaluator.logits(result)?);
     let largest = before.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let differences = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs());

@@ -1,7 +1,7 @@
 //! The data set on the device, and the tables of an epoch.
 
 use crate::{Optimiser, Recipe, Rule};
-use basin_data::{ColourOp, ImageSet, Normalisation, batch_draws, batch_order};
+use basin_data::{ColourOp, ImageSet, Normalisation, Pick, batch_draws};
 use basin_gpu::augment::{Batch, Colour, DataSet, Draw, Epoch};
 use basin_gpu::optim::{Progress, Rates, Record, STATE_BYTES};
 use basin_gpu::{Block, GpuError, Pool, Queue, Storage};
@@ -108,18 +108,19 @@ impl Tables {
     /// What the tables of an epoch need and nothing on the device decides: made while the device works on another.
     pub(super) fn prepare(&self, recipe: &Recipe, epoch: u64) -> Prepared {
         let set = &recipe.examples.images;
-        let order = batch_order(&recipe.order, epoch, set.len());
+        let order = recipe.order.epoch(epoch, set.len());
         let order = &order[..self.steps * self.batch];
-        let draws = order.par_chunks(self.batch).flat_map_iter(|indices| {
-            let augmented = recipe.augmentation_of(epoch);
-            let draws = batch_draws(set.size(), indices, &recipe.examples.augment, &recipe.order, augmented);
+        let draws = order.par_chunks(self.batch).flat_map_iter(|picks| {
+            let (augment, augmented) = (&recipe.examples.augment, recipe.augmentation_of(epoch));
+            let draws = batch_draws(set.size(), picks, augment, &recipe.order.seeds, augmented);
             draws.flat_map(|draw| on_device(&draw).encode())
         });
         let seeds = match self.seeds {
             Some(_) => seeds_of(recipe, epoch, order),
             None => Vec::new(),
         };
-        Prepared { epoch, draws: draws.collect(), seeds, order: each(order, |i| i.to_le_bytes()) }
+        let images = order.iter().flat_map(|pick| pick.image.to_le_bytes());
+        Prepared { epoch, draws: draws.collect(), seeds, order: images.collect() }
     }
 
     pub(super) fn epoch(&self) -> Epoch<'_> {
@@ -190,8 +191,8 @@ fn each<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> 
     values.iter().flat_map(|value| bytes(*value)).collect()
 }
 
-fn seeds_of(recipe: &Recipe, epoch: u64, indices: &[u32]) -> Vec<u8> {
-    indices.par_iter().flat_map_iter(|&i| recipe.dropout_seed(epoch, i).to_le_bytes()).collect()
+fn seeds_of(recipe: &Recipe, epoch: u64, picks: &[Pick]) -> Vec<u8> {
+    picks.par_iter().flat_map_iter(|pick| recipe.dropout_seed(epoch, pick.draw).to_le_bytes()).collect()
 }
 
 /// The numbers of update number `update`, counted from 1, as [`basin_kernels::Adam`] rounds them.

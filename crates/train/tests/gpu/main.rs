@@ -49,7 +49,7 @@ fn recipe(optimiser: Optimiser, augment: AugmentConfig) -> Recipe {
         batch: 6,
         optimiser,
         schedule: Arc::new(WarmupCosine { peak: 0.02, epochs: EPOCHS, warmup: 0.1, floor: None }),
-        order: SeedTree::root(0).child("order"),
+        order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
         replay: None,
     }

@@ -2,7 +2,7 @@
 
 use crate::{EPOCHS, PER_EPOCH, SIDE, adam, difference, emulator, gpu, recipe, resnet, sgd, vit};
 use basin_core::SeedTree;
-use basin_data::{AugmentConfig, batch_order, fill_batch};
+use basin_data::{AugmentConfig, fill_batch};
 use basin_gpu::Precision;
 use basin_models::{Architecture, Network};
 use basin_train::{
@@ -242,14 +242,14 @@ fn batches_have_the_bits_of_the_cpu() {
         let recipe = recipe(Optimiser::adam(), augment);
         let Examples { images, normalisation, .. } = &recipe.examples;
         let mut feed = Feed::new(emulator(true), &recipe).unwrap();
-        let order = batch_order(&recipe.order, 1, images.len());
+        let order = recipe.order.epoch(1, images.len());
         for step in 0..PER_EPOCH as usize {
-            let indices = &order[step * recipe.batch..][..recipe.batch];
+            let picks = &order[step * recipe.batch..][..recipe.batch];
             let mut expected = vec![0.0; recipe.batch * SIDE * SIDE * 3];
-            fill_batch(images, indices, &augment, &recipe.order, 1, normalisation, &mut expected);
+            fill_batch(images, picks, &augment, &recipe.order.seeds, 1, normalisation, &mut expected);
             let (pixels, labels) = feed.batch(1, step).unwrap();
             assert_eq!(pixels, expected, "{augment:?}");
-            let classes: Vec<u32> = indices.iter().map(|&i| images.labels()[i as usize]).collect();
+            let classes: Vec<u32> = picks.iter().map(|pick| images.labels()[pick.image as usize]).collect();
             assert_eq!(labels, classes);
         }
     }
