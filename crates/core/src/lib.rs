@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cite;
+mod cosine;
 mod data_ref;
 mod digest;
 mod home;

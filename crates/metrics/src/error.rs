@@ -98,6 +98,36 @@ pub enum MetricError {
         /// The degrees of freedom that were given.
         df: f64,
     },
+    /// Lists that belong together have different lengths. Give one entry a point.
+    #[error("{found} values for {expected} points, expected one a point")]
+    Lengths {
+        /// Length of the list.
+        found: usize,
+        /// Number of points.
+        expected: usize,
+    },
+    /// The points of a curve are not in order. Sort them, each once.
+    #[error("point {index} of the curve is at {value}, expected a finite number above the one before")]
+    Abscissa {
+        /// Its position.
+        index: usize,
+        /// Where it is.
+        value: f64,
+    },
+    /// Features that are the same for every image. The network has collapsed, or all images are one.
+    #[error("the features of matrix {member} are the same for every image; similarity needs some that vary")]
+    NoVariation {
+        /// Which matrix, 0 or 1.
+        member: usize,
+    },
+    /// A batch that the training set does not hold.
+    #[error("a batch of {batch} from {images} images, expected 1 to {images}")]
+    Batch {
+        /// Its size.
+        batch: usize,
+        /// Images of the set.
+        images: usize,
+    },
 }
 
 #[cfg(test)]
@@ -120,6 +150,10 @@ mod tests {
             MetricError::Level { .. } => 10,
             MetricError::Probability { .. } => 11,
             MetricError::DegreesOfFreedom { .. } => 12,
+            MetricError::Lengths { .. } => 13,
+            MetricError::Abscissa { .. } => 14,
+            MetricError::NoVariation { .. } => 15,
+            MetricError::Batch { .. } => 16,
         }
     }
 
@@ -157,12 +191,22 @@ mod tests {
             ),
             (MetricError::Probability { p: 1.0 }, "probability 1, expected 1e-100 <= p < 1"),
             (MetricError::DegreesOfFreedom { df: 0.5 }, "0.5 degrees of freedom, expected 1 to 1e9"),
+            (MetricError::Lengths { found: 3, expected: 26 }, "3 values for 26 points, expected one a point"),
+            (
+                MetricError::Abscissa { index: 1, value: 0.0 },
+                "point 1 of the curve is at 0, expected a finite number above the one before",
+            ),
+            (
+                MetricError::NoVariation { member: 1 },
+                "the features of matrix 1 are the same for every image; similarity needs some that vary",
+            ),
+            (MetricError::Batch { batch: 64, images: 50 }, "a batch of 64 from 50 images, expected 1 to 50"),
         ];
-        let mut seen = [false; 13];
+        let mut seen = [false; 17];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 13], "every variant is told");
+        assert_eq!(seen, [true; 17], "every variant is told");
     }
 }

@@ -1,6 +1,7 @@
 //! All quantities that a run can report, one entry each: what tables, legends, checks and files say of a number.
 
-use crate::{brier, disagreement, ece, joint_connectivity, jsd, nll, true_class_variance};
+use crate::{brier, cka, disagreement, ece, joint_connectivity, jsd, loss_barrier, minima, nll, noise_scale};
+use crate::{shared_errors, true_class_variance};
 use basin_core::Citation;
 
 /// What a number is counted in; tells how it is shown.
@@ -96,6 +97,63 @@ const MINUS_DEEP: Metric = Metric {
     ..ACCURACY
 };
 
+const BARRIER: Metric = Metric {
+    id: "barrier",
+    title: "Barrier between local minima",
+    head: "B",
+    meaning: "B, barrier of the loss on the line in nats, measured from the minima beside it",
+    unit: Unit::Nats,
+    range: (0.0, f64::INFINITY),
+    direction: Direction::Lower,
+    decimals: 4,
+    citation: Some(minima::CITATION),
+};
+
+const FROM_ENDS: Metric = Metric {
+    id: "barrier-endpoints",
+    title: "Barrier between the ends",
+    head: "B of ends",
+    meaning: "B of ends, the same measured from the networks themselves",
+    citation: Some(loss_barrier::CITATION),
+    ..BARRIER
+};
+
+const DIFFERENCE: Metric = Metric {
+    id: "accuracy-difference",
+    title: "Accuracy difference Δ at the barrier",
+    head: "Δ",
+    meaning: "Δ, accuracy at the barrier minus that of the minima beside it",
+    unit: Unit::Points,
+    range: (-1.0, 1.0),
+    direction: Direction::Higher,
+    decimals: 2,
+    citation: Some(minima::CITATION),
+};
+
+const COSINE: Metric = Metric {
+    id: "weight-cosine",
+    title: "Cosine of weights",
+    head: "cos θ",
+    meaning: "cos θ, cosine of the weights of pairs of members",
+    unit: Unit::Plain,
+    range: (-1.0, 1.0),
+    direction: Direction::Neutral,
+    decimals: 3,
+    citation: Some(minima::CITATION),
+};
+
+const SHARED: Metric = Metric {
+    id: "shared-errors",
+    title: "Shared errors of pairs of members",
+    head: "shared errors",
+    meaning: "shared errors, images that both of a pair get wrong among those that either does",
+    unit: Unit::Share,
+    range: (0.0, 1.0),
+    decimals: 1,
+    citation: Some(shared_errors::CITATION),
+    ..COSINE
+};
+
 /// Every quantity, in the order in which files list them. A new one is a new entry.
 pub const METRICS: &[Metric] = &[
     ACCURACY,
@@ -183,6 +241,113 @@ pub const METRICS: &[Metric] = &[
         direction: Direction::Lower,
         decimals: 1,
         citation: None,
+    },
+    Metric {
+        id: "line-loss",
+        title: "Loss on the line",
+        head: "loss",
+        meaning: "mean cross-entropy in nats",
+        decimals: 3,
+        citation: None,
+        ..BARRIER
+    },
+    Metric { id: "line-accuracy", title: "Accuracy on the line", head: "accuracy on the line", ..ACCURACY },
+    BARRIER,
+    DIFFERENCE,
+    Metric {
+        id: "lambda-max",
+        title: "Place λ* of the barrier",
+        head: "λ*",
+        meaning: "λ*, where on the line the barrier is",
+        range: (0.0, 1.0),
+        decimals: 2,
+        ..COSINE
+    },
+    Metric {
+        id: "interior-maximum",
+        title: "Pairs with a maximum of the loss between them",
+        head: "with a maximum",
+        meaning: "with a maximum, share of pairs between which the loss has a maximum; the others' barrier is 0",
+        unit: Unit::Share,
+        range: (0.0, 1.0),
+        decimals: 0,
+        ..COSINE
+    },
+    FROM_ENDS,
+    Metric {
+        id: "accuracy-difference-endpoints",
+        title: "Accuracy difference at the barrier between the ends",
+        head: "Δ of ends",
+        meaning: "Δ of ends, accuracy at the highest loss minus that of the networks themselves",
+        citation: Some(loss_barrier::CITATION),
+        ..DIFFERENCE
+    },
+    Metric {
+        id: "curvature-ends",
+        title: "Curvature of the loss at the ends of the line",
+        head: "curvature",
+        meaning: "curvature, second difference of the loss in λ at the ends of the line, in nats",
+        unit: Unit::Nats,
+        range: (f64::NEG_INFINITY, f64::INFINITY),
+        decimals: 2,
+        ..COSINE
+    },
+    Metric {
+        id: "train-barrier",
+        title: "Barrier between local minima, training images",
+        head: "B, training",
+        meaning: "B on the training images of all sides",
+        ..BARRIER
+    },
+    Metric {
+        id: "train-barrier-endpoints",
+        title: "Barrier between the ends, training images",
+        head: "B of ends, training",
+        meaning: "B of ends on the training images of all sides",
+        ..FROM_ENDS
+    },
+    Metric {
+        id: "train-accuracy-difference",
+        title: "Accuracy difference Δ, training images",
+        head: "Δ, training",
+        meaning: "Δ on the training images of all sides",
+        ..DIFFERENCE
+    },
+    COSINE,
+    Metric {
+        id: "displacement-cosine",
+        title: "Cosine of displacements from the common start",
+        head: "cos Δθ",
+        meaning: "cos Δθ, cosine of the displacements of pairs of members from their common start",
+        ..COSINE
+    },
+    SHARED,
+    Metric {
+        id: "cka",
+        title: "Linear CKA of the last hidden layer",
+        head: "CKA",
+        meaning: "CKA, linear centred kernel alignment of what goes into the last layer",
+        range: (0.0, 1.0),
+        citation: Some(cka::CITATION),
+        ..COSINE
+    },
+    Metric {
+        id: "noise-scale",
+        title: "Noise scale g of SGD",
+        head: "g",
+        meaning: "g = ε (N/B − 1), noise scale of SGD",
+        range: (0.0, f64::INFINITY),
+        citation: Some(noise_scale::CITATION),
+        ..COSINE
+    },
+    Metric {
+        id: "paired-share",
+        title: "Slots of a batch with images of one class on all sides",
+        head: "paired",
+        meaning: "paired, share of places in batches at which all sides see images of one class",
+        unit: Unit::Share,
+        decimals: 1,
+        ..SHARED
     },
 ];
 

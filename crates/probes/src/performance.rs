@@ -23,6 +23,22 @@ pub struct Performance {
     pub ece_bins: usize,
 }
 
+/// What a report of an ensemble cites: the metrics here, and the statistics and barriers that its text is about.
+const CITED: [&str; 12] = [
+    "brier",
+    "disagreement",
+    "ece",
+    "fieller",
+    "joint_connectivity",
+    "jsd_one_vs_all",
+    "jsd_uniform",
+    "loss_barrier",
+    "nll",
+    "pairwise_connectivity",
+    "true_class_variance",
+    "welch",
+];
+
 impl Probe for Performance {
     fn id(&self) -> &'static str {
         "performance"
@@ -33,7 +49,7 @@ impl Probe for Performance {
     }
 
     fn citations(&self) -> Vec<Citation> {
-        CITATIONS.iter().map(|(_, citation)| *citation).collect()
+        CITATIONS.iter().filter(|(of, _)| CITED.contains(of)).map(|(_, citation)| *citation).collect()
     }
 
     fn data(&self) -> Vec<DataRef> {
