@@ -58,6 +58,18 @@ pub enum ModuleError {
         /// The shape returned.
         found: Vec<usize>,
     },
+    /// Features of another shape.
+    #[error(
+        "module {module} returned features {found:?} for {images} images, expected a row for each, [{images}, features]"
+    )]
+    Features {
+        /// The module.
+        module: String,
+        /// Images handed in.
+        images: usize,
+        /// The shape returned.
+        found: Vec<usize>,
+    },
     /// The loss does not depend on a variable: the graph is cut, or the layer is not used.
     #[error(
         "module {module}: {name} receives no gradient. Either no output depends on it, or an operation without a backward \
@@ -118,6 +130,7 @@ mod tests {
             ModuleError::Batch { .. } => 6,
             ModuleError::Foreign => 7,
             ModuleError::NotRepeatable { .. } => 8,
+            ModuleError::Features { .. } => 9,
         }
     }
 
@@ -146,6 +159,10 @@ mod tests {
                 "module net returned [20, 9] for 20 images, expected logits [20, 10]",
             ),
             (
+                ModuleError::Features { module: module(), images: 20, found: vec![20, 9, 1] },
+                "module net returned features [20, 9, 1] for 20 images, expected a row for each, [20, features]",
+            ),
+            (
                 ModuleError::NoGradient { module: module(), name: name() },
                 "module net: fc.w receives no gradient. Either no output depends on it, or an operation without a backward pass stands behind it (candle's fused LayerNorm is one)",
             ),
@@ -162,11 +179,11 @@ mod tests {
                 "this network was not made from a module of candle's; expected one of basin_candle::Module::network",
             ),
         ];
-        let mut seen = [false; 9];
+        let mut seen = [false; 10];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 9], "every variant is told");
+        assert_eq!(seen, [true; 10], "every variant is told");
     }
 }

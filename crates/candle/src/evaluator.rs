@@ -3,7 +3,7 @@
 use crate::module::{Module, input};
 use crate::variables::values;
 use crate::{Variables, reestimated};
-use basin_core::{Logits, Params, Simplex};
+use basin_core::{Array, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation, fill_plain};
 use basin_models::{Network, NetworkStatistics};
 use basin_train::{EvaluateError, Evaluator, Mixture};
@@ -70,6 +70,23 @@ impl Evaluator for CandleEvaluator<'_> {
             values.extend(logits_of(&self.module, &**built, &self.pixels, network.side(), &self.device)?);
         }
         Ok(Logits::new(network.classes(), values)?)
+    }
+
+    fn features(&mut self, params: &Params) -> std::result::Result<Option<Array>, EvaluateError> {
+        let (network, images) = (self.network, self.images);
+        let slices = network.slices(params)?;
+        let variables = Variables::new(self.module.name(), network, &slices, &self.device)?.without_graph();
+        let Some(built) = self.module.featured_on(&variables, &self.device)? else { return Ok(None) };
+        let (one, mut rows) = (images.size() * images.size() * 3, Vec::new());
+        for first in (0..images.len()).step_by(CHUNK) {
+            let range = first..images.len().min(first + CHUNK);
+            self.pixels.resize(range.len() * one, 0.0);
+            fill_plain(images, range, self.normalisation, &mut self.pixels);
+            let x = input(&self.pixels, network.side(), &self.device)?;
+            rows.extend(values(&self.module.features(&*built, &x)?)?);
+        }
+        let shape = vec![images.len(), rows.len() / images.len().max(1)];
+        Ok(Some(Array::new(shape, rows).map_err(candle_core::Error::wrap)?))
     }
 
     fn reestimated(&mut self, params: &Params) -> std::result::Result<Params, EvaluateError> {

@@ -17,7 +17,7 @@ mod variables;
 
 pub use backend::Candle;
 pub use error::ModuleError;
-pub use module::{Build, Module, run_by_candle};
+pub use module::{Build, Featured, Module, run_by_candle};
 pub use sgd::{SgdConfig, SgdMomentum};
 pub use statistics::reestimated;
 pub use stepper::Stepper;

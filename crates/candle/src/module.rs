@@ -15,11 +15,24 @@ use std::sync::Arc;
 /// What builds a module for so many classes.
 pub type Build = dyn Fn(VarBuilder<'_>, usize) -> Result<Box<dyn ModuleT>> + Send + Sync;
 
+/// A module that shows what its last dense layer classifies by.
+pub trait Featured: ModuleT {
+    /// What goes into the last dense layer for images `[n, 3, side, side]`, `[n, d]`, in evaluation.
+    ///
+    /// # Errors
+    /// As the forward pass.
+    fn features(&self, images: &Tensor) -> Result<Tensor>;
+}
+
+/// What builds such a module.
+type BuildFeatured = dyn Fn(VarBuilder<'_>, usize) -> Result<Box<dyn Featured>> + Send + Sync;
+
 /// A network that candle runs. Images come as `[n, 3, side, side]`, normalised; logits go as `[n, classes]`.
 #[derive(Clone)]
 pub struct Module {
     name: String,
     build: Arc<Build>,
+    featured: Option<Arc<BuildFeatured>>,
     classes: usize,
     counted: bool,
 }
@@ -39,7 +52,19 @@ impl Module {
         name: impl Into<String>,
         build: impl Fn(VarBuilder<'_>, usize) -> Result<Box<dyn ModuleT>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), build: Arc::new(build), classes: 0, counted: false }
+        Self { name: name.into(), build: Arc::new(build), featured: None, classes: 0, counted: false }
+    }
+
+    /// As [`Module::new`], of a module whose features measurements may look at.
+    pub fn featured<M: Featured + 'static>(
+        name: impl Into<String>,
+        build: impl Fn(VarBuilder<'_>, usize) -> Result<M> + Send + Sync + 'static,
+    ) -> Self {
+        let build = Arc::new(build);
+        let again = build.clone();
+        let featured: Arc<BuildFeatured> = Arc::new(move |vb, classes| Ok(Box::new(again(vb, classes)?)));
+        let plain = Self::new(name, move |vb, classes| build(vb, classes).map(boxed));
+        Self { featured: Some(featured), ..plain }
     }
 
     /// With its multiply-adds known: for a module whose weights are all used by operations of [`crate::ops`], which count
@@ -83,8 +108,8 @@ impl Module {
             Some(program) => Ok(program.downcast_ref::<Self>().ok_or(ModuleError::Foreign)?.clone()),
             None => {
                 let (native, classes) = (network.clone(), network.classes());
-                let build = move |vb: VarBuilder<'_>, _| Native::new(&native, &vb).map(boxed);
-                Ok(Self { classes, ..Self::new("of basin-models", build) })
+                let build = move |vb: VarBuilder<'_>, _| Native::new(&native, &vb);
+                Ok(Self { classes, ..Self::featured("of basin-models", build) })
             }
         }
     }
@@ -109,6 +134,28 @@ impl Module {
     pub(crate) fn on(&self, variables: &Variables, device: &Device) -> Result<Box<dyn ModuleT>> {
         let vb = VarBuilder::from_backend(Box::new(variables.clone()), DType::F32, device.clone());
         (self.build)(vb, self.classes)
+    }
+
+    /// The module that shows its features, on variables; none for a module that does not.
+    pub(crate) fn featured_on(
+        &self,
+        variables: &Variables,
+        device: &Device,
+    ) -> Result<Option<Box<dyn Featured>>> {
+        let vb = VarBuilder::from_backend(Box::new(variables.clone()), DType::F32, device.clone());
+        self.featured.as_ref().map(|build| build(vb, self.classes)).transpose()
+    }
+
+    /// Features of images `[n, 3, side, side]`, checked.
+    pub(crate) fn features(&self, module: &dyn Featured, x: &Tensor) -> Result<Tensor> {
+        let (images, features) = (x.dim(0)?, module.features(x)?);
+        match features.dims() {
+            [rows, _] if *rows == images => Ok(features),
+            found => {
+                let (module, found) = (self.name.clone(), found.to_vec());
+                Err(ModuleError::Features { module, images, found }.into())
+            }
+        }
     }
 
     /// Logits of images `[n, 3, side, side]`, checked.

@@ -2,6 +2,7 @@
 
 mod cite;
 mod cosine;
+mod curve;
 mod data_ref;
 mod digest;
 mod home;
@@ -19,6 +20,7 @@ mod streams;
 mod tensors;
 
 pub use cite::{Citation, bibtex};
+pub use curve::Curve;
 pub use data_ref::{DataRef, LabelSkew, Part, Split};
 pub use digest::{Digest, digest};
 pub use home::unexpanded_home;

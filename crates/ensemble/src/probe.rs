@@ -1,6 +1,6 @@
 //! Measuring as work: what a probe is, and the laboratory in which it runs.
 
-use basin_core::{Citation, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_core::{Array, Citation, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
 use std::error::Error;
 use std::fmt::Debug;
 use thiserror::Error;
@@ -133,6 +133,13 @@ pub trait Lab {
     /// # Errors
     /// The backend's.
     fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError>;
+
+    /// What goes into the last dense layer of one network, `[n, d]`; `None` where the backend does not know that layer, as in a
+    /// network defined elsewhere.
+    ///
+    /// # Errors
+    /// The backend's.
+    fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>, LabError>;
 
     /// Logits of the network between those `who`, one weight each.
     ///

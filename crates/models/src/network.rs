@@ -3,7 +3,9 @@
 use crate::init::Init;
 use crate::{ModelError, ResNet, Vit};
 use basin_core::{Array, Logits, Params, SeedTree, expect_layout};
-use basin_kernels::{Activation, Buffer, CpuLayers, Dims, Graph, Inference, ParamId, Role, Weights};
+use basin_kernels::{
+    Activation, Buffer, CpuLayers, Dims, Graph, Inference, LastDense, ParamId, Role, Weights,
+};
 use candle_core::Result;
 use std::any::Any;
 use std::rc::Rc;
@@ -277,6 +279,20 @@ impl Network {
         let out =
             self.forward(&mut Inference::new(CpuLayers::new(weights)), &Rc::new(self.input(images)?))?;
         Ok(Logits::new(self.classes, out.data.to_vec())?)
+    }
+
+    /// What goes into the last dense layer for normalised NHWC images, `[n, d]`, on the calling thread without a graph.
+    ///
+    /// # Errors
+    /// As [`Network::logits`].
+    pub fn features_with(&self, weights: &Weights, images: &[f32]) -> std::result::Result<Array, ModelError> {
+        let mut graph = LastDense::new(Inference::new(CpuLayers::new(weights)));
+        self.forward(&mut graph, &Rc::new(self.input(images)?))?;
+        let none = || candle_core::Error::msg("a network without a dense layer");
+        let features = graph.input().ok_or_else(none)?;
+        let Dims { images, height, width, channels } = features.dims;
+        let shape = vec![images, height * width * channels];
+        Ok(Array::new(shape, features.data.to_vec()).map_err(candle_core::Error::wrap)?)
     }
 
     /// A batch of normalised NHWC images, in a buffer of the calling thread.

@@ -6,6 +6,8 @@ mod logits;
 mod paired_difference;
 mod pairwise_lines;
 mod performance;
+mod shift_line;
+mod similarity;
 
 pub use inputs::logits;
 pub use joint_connectivity::JointConnectivity;
@@ -13,3 +15,5 @@ pub use logits::LogitsOf;
 pub use paired_difference::MinusReference;
 pub use pairwise_lines::{Line, PairwiseLines};
 pub use performance::Performance;
+pub use shift_line::ShiftLine;
+pub use similarity::Similarity;

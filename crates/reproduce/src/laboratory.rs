@@ -6,7 +6,7 @@ use crate::execute::{Executor, unfit_state};
 use crate::planned::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
-use basin_core::{DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
 use basin_data::{ImageSet, Normalisation};
 use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
 use basin_models::NetworkStatistics;
@@ -62,6 +62,7 @@ impl Bench<'_> {
             params: BTreeMap::new(),
             evaluators: BTreeMap::new(),
             statistics: BTreeMap::new(),
+            made: None,
             task: None,
             checkpoint,
             last: Instant::now(),
@@ -83,9 +84,19 @@ struct Laboratory<'b, 'a> {
     evaluators: BTreeMap<DataRef, Box<dyn Evaluator + 'b>>,
     /// Of networks on images, for REPAIR; measured once.
     statistics: BTreeMap<(usize, DataRef), NetworkStatistics>,
+    /// The last network between others that cost more than a sum, for the next images it is asked about.
+    made: Option<Made>,
     task: Option<Task<'a>>,
     checkpoint: Duration,
     last: Instant,
+}
+
+/// A network between others.
+struct Made {
+    who: Vec<usize>,
+    weights: Simplex,
+    mixing: Mixing,
+    params: Params,
 }
 
 impl<'b> Laboratory<'b, '_> {
@@ -145,14 +156,33 @@ impl<'b> Laboratory<'b, '_> {
                 Ok(evaluator.logits_between(&networks, weights)?)
             }
             Mixing::Reestimated { images } => {
-                let merged = self.reestimated(who, weights, images)?;
-                Ok(self.evaluator(data)?.logits(&merged)?)
+                self.on(data, who, weights, mixing, |lab| lab.reestimated(who, weights, images))
             }
             Mixing::Repair { images } => {
-                let repaired = self.repaired(who, weights, images)?;
-                Ok(self.evaluator(data)?.logits(&repaired)?)
+                self.on(data, who, weights, mixing, |lab| lab.repaired(who, weights, images))
             }
         }
+    }
+
+    /// Logits of a network between others, made unless it was the last one.
+    fn on(
+        &mut self,
+        data: &DataRef,
+        who: &[usize],
+        weights: &Simplex,
+        mixing: Mixing,
+        make: impl FnOnce(&mut Self) -> Result<Params>,
+    ) -> Result<Logits> {
+        let same = |made: &Made| {
+            (&made.who[..], made.weights.weights(), made.mixing) == (who, weights.weights(), mixing)
+        };
+        let made = match self.made.take().filter(same) {
+            Some(made) => made,
+            None => Made { who: who.to_vec(), weights: weights.clone(), mixing, params: make(self)? },
+        };
+        let logits = self.evaluator(data)?.logits(&made.params);
+        self.made = Some(made);
+        Ok(logits?)
     }
 
     /// The network between, with running statistics of its own unless it is one of them.
@@ -195,6 +225,11 @@ impl Laboratory<'_, '_> {
         Ok(self.evaluator(data)?.logits(params)?)
     }
 
+    fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>> {
+        self.check()?;
+        Ok(self.evaluator(data)?.features(params)?)
+    }
+
     fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<()> {
         let begin = self.bench.begin;
         self.task.get_or_insert_with(|| begin(of, done.saturating_sub(1))).step(done);
@@ -226,6 +261,10 @@ impl Lab for Laboratory<'_, '_> {
 
     fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError> {
         self.logits(params, data).map_err(passed)
+    }
+
+    fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>, LabError> {
+        self.features(params, data).map_err(passed)
     }
 
     fn logits_between(

@@ -1,7 +1,7 @@
 //! What trains and evaluates networks: one contract, whatever the device.
 
 use crate::{EvaluateError, Moments, Recipe, Segment, TrainError};
-use basin_core::{Logits, Params, Simplex};
+use basin_core::{Array, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation};
 use basin_models::{Network, NetworkStatistics};
 
@@ -92,6 +92,16 @@ pub trait Evaluator {
     /// # Errors
     /// As [`Evaluator::logits`], or where λ has another number of weights.
     fn logits_between(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<Logits, EvaluateError>;
+
+    /// What goes into the network's last dense layer, `[n, d]`; `None` where the backend does not know that layer of a network
+    /// defined elsewhere. Each row depends on its image alone.
+    ///
+    /// # Errors
+    /// As [`Evaluator::logits`].
+    fn features(&mut self, params: &Params) -> Result<Option<Array>, EvaluateError> {
+        let _ = params;
+        Ok(None)
+    }
 
     /// The network with its running statistics measured on these images, as they are in training, in order and without
     /// augmentation: they belong to no network any more where weights were combined. Networks without any come back as they

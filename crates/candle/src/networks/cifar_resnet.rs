@@ -1,6 +1,7 @@
 //! The ResNets of `basin-models` with BatchNorm or without any normalisation.
 
 use super::channels_last;
+use crate::Featured;
 use crate::layers::{Conv, Dense, Norm, NormLayer};
 use crate::ops::{Fusion, Padding, mean_pool};
 use candle_core::{Module, Result, Tensor};
@@ -69,8 +70,8 @@ impl ConvNorm {
     }
 }
 
-impl ModuleT for CifarResNet {
-    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+impl CifarResNet {
+    fn hidden(&self, images: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = self.stem.forward(&channels_last(images)?, RELU, train)?;
         for Block { first, second, shortcut } in &self.blocks {
             let y = first.forward(&x, RELU, train)?;
@@ -80,6 +81,18 @@ impl ModuleT for CifarResNet {
             };
             x = second.forward(&y, Fusion { shortcut: Some(&shortcut), relu: true }, train)?;
         }
-        self.dense.forward(&mean_pool(&x)?)
+        mean_pool(&x)
+    }
+}
+
+impl ModuleT for CifarResNet {
+    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+        self.dense.forward(&self.hidden(images, train)?)
+    }
+}
+
+impl Featured for CifarResNet {
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        self.hidden(images, false)
     }
 }

@@ -1,5 +1,6 @@
 //! Perceptrons.
 
+use crate::Featured;
 use crate::layers::{Dense, Norm, NormLayer};
 use crate::ops::Fusion;
 use candle_core::{Module, Result, Tensor};
@@ -36,12 +37,24 @@ impl Mlp {
     }
 }
 
-impl ModuleT for Mlp {
-    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+impl Mlp {
+    fn hidden(&self, images: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = images.flatten_from(1)?;
         for (dense, norm) in &self.hidden {
             x = norm.forward(&dense.forward(&x)?, Fusion { shortcut: None, relu: true }, train)?;
         }
-        self.head.forward(&x)
+        Ok(x)
+    }
+}
+
+impl ModuleT for Mlp {
+    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+        self.head.forward(&self.hidden(images, train)?)
+    }
+}
+
+impl Featured for Mlp {
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        self.hidden(images, false)
     }
 }

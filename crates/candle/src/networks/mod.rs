@@ -26,23 +26,22 @@ fn channels_last(images: &Tensor) -> Result<Tensor> {
 pub fn mlp(side: usize, hidden: &[usize], norm: Norm) -> Module {
     let (name, hidden) = (format!("mlp{} ({norm})", hidden.len()), hidden.to_vec());
     let inputs = side * side * 3;
-    Module::new(name, move |vb, classes| Ok(Box::new(Mlp::new(inputs, &hidden, classes, norm, vb)?)))
-        .counted()
+    Module::featured(name, move |vb, classes| Mlp::new(inputs, &hidden, classes, norm, vb)).counted()
 }
 
 /// VGG-11 on images of `side` pixels, whose first stage has `base` channels, see [`Vgg`].
 pub fn vgg11(side: usize, base: usize, norm: Norm) -> Module {
     let last = side >> Vgg::HALVINGS;
-    Module::new(format!("vgg11 ({norm})"), move |vb, classes| {
-        Ok(Box::new(Vgg::eleven(base, last * last, classes, norm, vb)?))
+    Module::featured(format!("vgg11 ({norm})"), move |vb, classes| {
+        Vgg::eleven(base, last * last, classes, norm, vb)
     })
     .counted()
 }
 
 /// A CIFAR ResNet with three groups of `blocks` blocks, the first of `base` channels, see [`CifarResNet`].
 pub fn cifar_resnet(blocks: usize, base: usize, norm: Norm) -> Module {
-    Module::new(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
-        Ok(Box::new(CifarResNet::new(blocks, base, classes, norm, vb)?))
+    Module::featured(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
+        CifarResNet::new(blocks, base, classes, norm, vb)
     })
     .counted()
 }
@@ -51,8 +50,8 @@ pub fn cifar_resnet(blocks: usize, base: usize, norm: Norm) -> Module {
 /// another depth.
 pub fn torchvision_resnet(depth: usize, base: usize, stem: Stem) -> Option<Module> {
     let blocks = TorchvisionResNet::blocks(depth)?;
-    let module = Module::new(format!("resnet{depth}"), move |vb, classes| {
-        Ok(Box::new(TorchvisionResNet::new(blocks, base, stem, classes, vb)?))
+    let module = Module::featured(format!("resnet{depth}"), move |vb, classes| {
+        TorchvisionResNet::new(blocks, base, stem, classes, vb)
     });
     Some(module.counted())
 }

@@ -1,8 +1,9 @@
 //! The networks of `basin-models` as candle's modules.
 
 use super::channels_last;
+use crate::Featured;
 use crate::graph::Tensors;
-use basin_kernels::Role;
+use basin_kernels::{LastDense, Role};
 use basin_models::{Init, Network, ParamSpec};
 use candle_core::{Result, Tensor};
 use candle_nn::init::Init as Hint;
@@ -52,5 +53,16 @@ impl ModuleT for Native {
         let x = channels_last(images)?.contiguous()?;
         let y = self.network.forward(&mut Tensors::new(&self.params, &self.roles, train), &x)?;
         y.reshape((images.dim(0)?, self.network.classes()))
+    }
+}
+
+impl Featured for Native {
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        let mut graph = LastDense::new(Tensors::new(&self.params, &self.roles, false));
+        self.network.forward(&mut graph, &channels_last(images)?.contiguous()?)?;
+        match graph.input() {
+            Some(features) => features.flatten_from(1),
+            None => candle_core::bail!("a network without a dense layer"),
+        }
     }
 }

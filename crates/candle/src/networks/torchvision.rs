@@ -1,6 +1,7 @@
 //! torchvision's residual networks, whose state dicts load by name.
 
 use super::channels_last;
+use crate::Featured;
 use crate::layers::{BatchNorm, Conv, Dense};
 use crate::ops::{Fusion, Padding, Window, max_pool2d, mean_pool};
 use candle_core::{Module, Result, Tensor};
@@ -127,8 +128,8 @@ impl Block {
     }
 }
 
-impl ModuleT for TorchvisionResNet {
-    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+impl TorchvisionResNet {
+    fn hidden(&self, images: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = self.stem.forward(&channels_last(images)?, RELU, train)?;
         if self.pooled {
             x = max_pool2d(&x, Window { kernel: 3, stride: 2, padding: 1 })?;
@@ -136,6 +137,18 @@ impl ModuleT for TorchvisionResNet {
         for block in &self.blocks {
             x = block.forward(&x, train)?;
         }
-        self.fc.forward(&mean_pool(&x)?)
+        mean_pool(&x)
+    }
+}
+
+impl ModuleT for TorchvisionResNet {
+    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+        self.fc.forward(&self.hidden(images, train)?)
+    }
+}
+
+impl Featured for TorchvisionResNet {
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        self.hidden(images, false)
     }
 }

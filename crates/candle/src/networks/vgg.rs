@@ -1,6 +1,7 @@
 //! VGG without dense hidden layers.
 
 use super::channels_last;
+use crate::Featured;
 use crate::layers::{Conv, Dense, Norm, NormLayer};
 use crate::ops::{Fusion, Padding, Window, add_bias, max_pool2d};
 use candle_core::{Module, Result, Tensor};
@@ -74,8 +75,8 @@ impl Layer {
     }
 }
 
-impl ModuleT for Vgg {
-    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+impl Vgg {
+    fn hidden(&self, images: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = channels_last(images)?;
         for stage in &self.stages {
             for layer in stage {
@@ -84,6 +85,18 @@ impl ModuleT for Vgg {
             x = max_pool2d(&x, Window::tiles(2))?;
         }
         // PyTorch flattens channel by channel.
-        self.classifier.forward(&x.permute((0, 3, 1, 2))?.flatten_from(1)?)
+        x.permute((0, 3, 1, 2))?.flatten_from(1)
+    }
+}
+
+impl ModuleT for Vgg {
+    fn forward_t(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+        self.classifier.forward(&self.hidden(images, train)?)
+    }
+}
+
+impl Featured for Vgg {
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        self.hidden(images, false)
     }
 }

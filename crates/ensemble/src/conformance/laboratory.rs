@@ -53,14 +53,15 @@ fn network(i: usize) -> Params {
     Params::from_iter([("w".to_owned(), array)])
 }
 
+fn image(data: &DataRef, i: usize) -> Vec<f32> {
+    let mut rng = SeedTree::root(7).child(data.split.name()).index(i as u64).rng();
+    (0..FEATURES).map(|_| rng.normal() as f32).collect()
+}
+
 fn evaluate(params: &Params, data: &DataRef) -> Vec<f32> {
     let weights = params.get("w").expect("the only array").data();
-    let image = |i: usize| {
-        let mut rng = SeedTree::root(7).child(data.split.name()).index(i as u64).rng();
-        (0..FEATURES).map(|_| rng.normal() as f32).collect::<Vec<f32>>()
-    };
     let row = |i: usize| {
-        let image = image(i);
+        let image = image(data, i);
         let class = |row: &[f32]| row.iter().zip(&image).map(|(w, x)| w * x).sum::<f32>();
         weights.chunks(FEATURES).map(class).collect::<Vec<f32>>()
     };
@@ -90,6 +91,13 @@ impl Lab for Laboratory {
     fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError> {
         self.evaluated += count(data);
         Ok(Logits::new(CLASSES, evaluate(params, data))?)
+    }
+
+    /// What a linear classifier classifies by is the image.
+    fn features(&mut self, _: &Params, data: &DataRef) -> Result<Option<Array>, LabError> {
+        self.evaluated += count(data);
+        let rows = (0..count(data)).flat_map(|i| image(data, i)).collect();
+        Ok(Some(Array::new(vec![count(data), FEATURES], rows)?))
     }
 
     fn logits_between(

@@ -2,7 +2,7 @@
 
 use crate::mixture::{Mixture, fits};
 use crate::{EvaluateError, Evaluator};
-use basin_core::{Logits, Params, Simplex};
+use basin_core::{Array, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation, fill_plain};
 use basin_kernels::{Buffer, Weights};
 use basin_models::{Network, NetworkStatistics};
@@ -34,6 +34,21 @@ impl<'a> CpuEvaluator<'a> {
         Ok(Self { network, images, normalisation, weights, mixture, pixels })
     }
 
+    /// Packs the weights of a combination into the memory of those before.
+    fn pack(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<&Weights, EvaluateError> {
+        let mixed = self.mixture.of(self.network, networks, lambda)?;
+        match &mut self.weights {
+            Some(weights) => {
+                weights.repack(mixed)?;
+                Ok(weights)
+            }
+            None => {
+                let roles = self.network.layout().roles();
+                Ok(self.weights.insert(Weights::new(mixed, &roles, false)?))
+            }
+        }
+    }
+
     fn pixels(&mut self) -> &[f32] {
         self.pixels.get_or_insert_with(|| {
             let (n, side) = (self.images.len(), self.images.size());
@@ -47,14 +62,7 @@ impl<'a> CpuEvaluator<'a> {
 impl Evaluator for CpuEvaluator<'_> {
     fn logits_between(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<Logits, EvaluateError> {
         let (network, images, normalisation) = (self.network, self.images, self.normalisation);
-        let mixed = self.mixture.of(network, networks, lambda)?;
-        let weights = match &mut self.weights {
-            Some(weights) => {
-                weights.repack(mixed)?;
-                &*weights
-            }
-            None => self.weights.insert(Weights::new(mixed, &network.layout().roles(), false)?),
-        };
+        let weights = self.pack(networks, lambda)?;
         let (classes, pixels) = (network.classes(), images.size() * images.size() * 3);
         let mut values = vec![0.0; images.len() * classes];
         values.par_chunks_mut(CHUNK * classes).enumerate().try_for_each(|(chunk, out)| {
@@ -65,6 +73,21 @@ impl Evaluator for CpuEvaluator<'_> {
             Ok::<(), EvaluateError>(())
         })?;
         Ok(Logits::new(classes, values)?)
+    }
+
+    fn features(&mut self, params: &Params) -> Result<Option<Array>, EvaluateError> {
+        let (network, images, normalisation) = (self.network, self.images, self.normalisation);
+        let weights = self.pack(&[params], &Simplex::vertex(1, 0))?;
+        let pixels = images.size() * images.size() * 3;
+        let chunk = |chunk: usize| {
+            let range = chunk * CHUNK..images.len().min((chunk + 1) * CHUNK);
+            let mut x = Buffer::stale(range.len() * pixels);
+            fill_plain(images, range, normalisation, &mut x);
+            Ok::<_, EvaluateError>(network.features_with(weights, &x)?)
+        };
+        let chunks = (0..images.len().div_ceil(CHUNK)).into_par_iter().map(chunk);
+        let chunks = chunks.collect::<Result<Vec<Array>, EvaluateError>>()?;
+        Ok(Some(joined(&chunks)?))
     }
 
     fn statistics(&mut self, params: &Params) -> Result<NetworkStatistics, EvaluateError> {
@@ -81,4 +104,12 @@ impl Evaluator for CpuEvaluator<'_> {
         let network = self.network;
         Ok(network.repaired(merged, endpoints, lambda, self.pixels())?)
     }
+}
+
+/// Rows of several matrices as those of one.
+fn joined(parts: &[Array]) -> Result<Array, EvaluateError> {
+    let width = parts.first().map_or(0, |part| part.shape()[1]);
+    let values: Vec<f32> = parts.iter().flat_map(Array::data).copied().collect();
+    let rows = parts.iter().map(|part| part.shape()[0]).sum();
+    Array::new(vec![rows, width], values).map_err(|error| candle_core::Error::wrap(error).into())
 }

@@ -3,12 +3,12 @@
 use super::epoch::Resident;
 use crate::mixture::{Mixture, fits};
 use crate::{EvaluateError, Evaluator};
-use basin_core::{Logits, Params, Simplex};
+use basin_core::{Array, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation};
 use basin_gpu::{
     Activation, Block, GpuError, GpuLayers, Placement, Pool, Precision, Queue, Weights, elementwise,
 };
-use basin_kernels::{Dims, Inference};
+use basin_kernels::{Dims, Inference, LastDense};
 use basin_models::{Network, NetworkStatistics};
 use std::rc::Rc;
 
@@ -81,6 +81,22 @@ impl<'a> GpuEvaluator<'a> {
         elementwise::widen(self.pool.queue(), storage, part, logits.block.span(), count * classes)
     }
 
+    /// What goes into the last dense layer, added to the rows of images before.
+    fn features_of(&self, weights: &Weights, first: usize, rows: &mut Vec<f32>) -> Result<(), GpuError> {
+        let images = self.normalised(first, CHUNK.min(self.images - first))?;
+        let mut graph = LastDense::new(Inference::new(GpuLayers::new(&self.pool, weights)));
+        self.network.forward(&mut graph, &Rc::new(images))?;
+        let Some(features) = graph.input() else { return Ok(()) };
+        let values = features.dims.len();
+        let wide = self.pool.take(4 * values)?;
+        let queue = self.pool.queue();
+        elementwise::widen(queue, self.precision.storage(), features.block.span(), wide.span(), values)?;
+        let mut bytes = vec![0; 4 * values];
+        queue.read(wide.span(), &mut bytes)?;
+        rows.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+        Ok(())
+    }
+
     fn normalised(&self, first: usize, count: usize) -> Result<Activation, GpuError> {
         let (storage, side) = (self.precision.storage(), self.network.side());
         let dims = Dims::new(count, side, side, 3);
@@ -104,6 +120,16 @@ impl Evaluator for GpuEvaluator<'_> {
         let logits = self.forward(&weights);
         self.weights = Some(weights);
         logits
+    }
+
+    fn features(&mut self, params: &Params) -> Result<Option<Array>, EvaluateError> {
+        let weights = self.put(&self.network.slices(params)?)?;
+        let (mut rows, firsts) = (Vec::new(), (0..self.images).step_by(CHUNK));
+        let done = firsts.into_iter().try_for_each(|first| self.features_of(&weights, first, &mut rows));
+        self.weights = Some(weights);
+        done?;
+        let shape = vec![self.images, rows.len() / self.images.max(1)];
+        Ok(Some(Array::new(shape, rows).map_err(candle_core::Error::wrap)?))
     }
 
     fn statistics(&mut self, params: &Params) -> Result<NetworkStatistics, EvaluateError> {
