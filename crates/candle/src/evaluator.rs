@@ -3,7 +3,7 @@
 use crate::module::{Module, input};
 use crate::variables::values;
 use crate::{Variables, reestimated};
-use basin_core::{Array, Logits, Params, Simplex};
+use basin_core::{Array, Extent, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation, fill_plain};
 use basin_models::{Network, NetworkStatistics};
 use basin_train::{EvaluateError, Evaluator, Mixture};
@@ -33,8 +33,8 @@ impl<'a> CandleEvaluator<'a> {
         normalisation: &'a Normalisation,
         device: &Device,
     ) -> std::result::Result<Self, EvaluateError> {
-        if images.size() != network.side() {
-            return Err(EvaluateError::Side { images: images.size(), network: network.side() });
+        if images.extent() != network.extent() {
+            return Err(EvaluateError::Extent { images: images.extent(), network: network.extent() });
         }
         let (module, device) = (Module::of(network)?, device.clone());
         let (mixture, built, pixels) = (Mixture::default(), None, Vec::new());
@@ -62,12 +62,12 @@ impl Evaluator for CandleEvaluator<'_> {
                 none.insert((variables, built))
             }
         };
-        let (one, mut values) = (images.size() * images.size() * 3, Vec::new());
+        let (one, mut values) = (images.extent().values(), Vec::new());
         for first in (0..images.len()).step_by(CHUNK) {
             let range = first..images.len().min(first + CHUNK);
             self.pixels.resize(range.len() * one, 0.0);
             fill_plain(images, range, self.normalisation, &mut self.pixels);
-            values.extend(logits_of(&self.module, &**built, &self.pixels, network.side(), &self.device)?);
+            values.extend(logits_of(&self.module, &**built, &self.pixels, network.extent(), &self.device)?);
         }
         Ok(Logits::new(network.classes(), values)?)
     }
@@ -82,7 +82,7 @@ impl Evaluator for CandleEvaluator<'_> {
             let range = first..images.len().min(first + CHUNK);
             self.pixels.resize(range.len() * one, 0.0);
             fill_plain(images, range, self.normalisation, &mut self.pixels);
-            let x = input(&self.pixels, network.side(), &self.device)?;
+            let x = input(&self.pixels, network.extent(), &self.device)?;
             rows.extend(values(&self.module.features(&*built, &x)?)?);
         }
         let shape = vec![images.len(), rows.len() / images.len().max(1)];
@@ -108,17 +108,17 @@ impl Evaluator for CandleEvaluator<'_> {
     }
 }
 
-/// Logits of normalised images `[n, side, side, 3]`, some at a time.
+/// Logits of normalised images `[n, side, side, channels]`, some at a time.
 pub(crate) fn logits_of(
     module: &Module,
     built: &dyn ModuleT,
     pixels: &[f32],
-    side: usize,
+    extent: Extent,
     device: &Device,
 ) -> Result<Vec<f32>> {
     let mut all = Vec::new();
-    for some in pixels.chunks(CHUNK * side * side * 3) {
-        all.extend(values(&module.logits(built, &input(some, side, device)?, false)?)?);
+    for some in pixels.chunks(CHUNK * extent.values()) {
+        all.extend(values(&module.logits(built, &input(some, extent, device)?, false)?)?);
     }
     Ok(all)
 }

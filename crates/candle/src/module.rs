@@ -4,7 +4,7 @@ use crate::networks::Native;
 use crate::ops::counted;
 use crate::variables::{Recorder, is_statistic};
 use crate::{ModuleError, Variables};
-use basin_core::Params;
+use basin_core::{Extent, Params};
 use basin_kernels::Role;
 use basin_models::{Foreign, Layout, Network, ParamSpec};
 use candle_core::{DType, Device, Result, Tensor};
@@ -17,7 +17,7 @@ pub type Build = dyn Fn(VarBuilder<'_>, usize) -> Result<Box<dyn ModuleT>> + Sen
 
 /// A module that shows what its last dense layer classifies by.
 pub trait Featured: ModuleT {
-    /// What goes into the last dense layer for images `[n, 3, side, side]`, `[n, d]`, in evaluation.
+    /// What goes into the last dense layer for images `[n, channels, side, side]`, `[n, d]`, in evaluation.
     ///
     /// # Errors
     /// As the forward pass.
@@ -27,7 +27,7 @@ pub trait Featured: ModuleT {
 /// What builds such a module.
 type BuildFeatured = dyn Fn(VarBuilder<'_>, usize) -> Result<Box<dyn Featured>> + Send + Sync;
 
-/// A network that candle runs. Images come as `[n, 3, side, side]`, normalised; logits go as `[n, classes]`.
+/// A network that candle runs. Images come as `[n, channels, side, side]`, normalised; logits go as `[n, classes]`.
 #[derive(Clone)]
 pub struct Module {
     name: String,
@@ -79,12 +79,13 @@ impl Module {
         &self.name
     }
 
-    /// The network for square images of `side` pixels. Its parameters are the variables in the order in which the module asks
+    /// The network for images of this extent (a bare side: of colour images). Its parameters are the variables in the order in which the module asks
     /// for them, with the initial values that it asks for; while it is asked, they are zeros that take no memory.
     ///
     /// # Errors
     /// [`ModuleError`], as an error of candle's, and those of the function that builds.
-    pub fn network(&self, side: usize, classes: usize) -> Result<Network> {
+    pub fn network(&self, extent: impl Into<Extent>, classes: usize) -> Result<Network> {
+        let extent = extent.into();
         let recorder = Recorder::new(&self.name);
         let vb = VarBuilder::from_backend(Box::new(recorder.clone()), DType::F32, Device::Cpu);
         let module = (self.build)(vb, classes)?;
@@ -94,9 +95,9 @@ impl Module {
         }
         let coupled = params.iter().any(|param| param.role == Role::Statistic);
         let program = Arc::new(Self { classes, ..self.clone() });
-        let macs = if self.counted { macs(&*module, &params, side) } else { 0 };
+        let macs = if self.counted { macs(&*module, &params, extent) } else { 0 };
         let foreign = Foreign { layout: Layout { params }, macs, coupled, program };
-        Network::foreign(foreign, side, classes).map_err(candle_core::Error::wrap)
+        Network::foreign(foreign, extent, classes).map_err(candle_core::Error::wrap)
     }
 
     /// The module that a network was made from; one of `basin-models` is a [`Native`].
@@ -146,7 +147,7 @@ impl Module {
         self.featured.as_ref().map(|build| build(vb, self.classes)).transpose()
     }
 
-    /// Features of images `[n, 3, side, side]`, checked.
+    /// Features of images `[n, channels, side, side]`, checked.
     pub(crate) fn features(&self, module: &dyn Featured, x: &Tensor) -> Result<Tensor> {
         let (images, features) = (x.dim(0)?, module.features(x)?);
         match features.dims() {
@@ -158,7 +159,7 @@ impl Module {
         }
     }
 
-    /// Logits of images `[n, 3, side, side]`, checked.
+    /// Logits of images `[n, channels, side, side]`, checked.
     pub(crate) fn logits(&self, module: &dyn ModuleT, x: &Tensor, train: bool) -> Result<Tensor> {
         let (images, classes) = (x.dim(0)?, self.classes);
         let logits = module.forward_t(x, train)?;
@@ -191,7 +192,7 @@ pub fn run_by_candle(network: &Network) -> Result<Network> {
         return Ok(network.clone());
     }
     let foreign = Foreign { layout: network.layout().clone(), macs: network.macs(), coupled: false, program };
-    Network::foreign(foreign, network.side(), network.classes()).map_err(candle_core::Error::wrap)
+    Network::foreign(foreign, network.extent(), network.classes()).map_err(candle_core::Error::wrap)
 }
 
 fn boxed(module: impl ModuleT + 'static) -> Box<dyn ModuleT> {
@@ -199,18 +200,19 @@ fn boxed(module: impl ModuleT + 'static) -> Box<dyn ModuleT> {
 }
 
 /// Multiply-adds of one image's forward pass, 0 where they are not known.
-fn macs(module: &dyn ModuleT, params: &[ParamSpec], side: usize) -> u64 {
-    let pass = || module.forward_t(&Tensor::zeros((1, 3, side, side), DType::F32, &Device::Cpu)?, false);
+fn macs(module: &dyn ModuleT, params: &[ParamSpec], Extent { side, channels }: Extent) -> u64 {
+    let image = (1, channels, side, side);
+    let pass = || module.forward_t(&Tensor::zeros(image, DType::F32, &Device::Cpu)?, false);
     let (passed, count) = counted(pass);
     let matrices = params.iter().filter(|param| param.shape.len() > 1);
     let weights: usize = matrices.map(|param| param.shape.iter().product::<usize>()).sum();
     if passed.is_ok() && count.weights == weights as u64 { count.macs } else { 0 }
 }
 
-/// Normalised images `[n, side, side, 3]` as candle's layers take them, `[n, 3, side, side]`.
-pub(crate) fn input(pixels: &[f32], side: usize, device: &Device) -> Result<Tensor> {
-    let images = pixels.len() / (side * side * 3);
-    Tensor::from_slice(pixels, (images, side, side, 3), device)?.permute((0, 3, 1, 2))?.contiguous()
+/// Normalised images `[n, side, side, channels]` as candle's layers take them, `[n, channels, side, side]`.
+pub(crate) fn input(pixels: &[f32], extent: Extent, device: &Device) -> Result<Tensor> {
+    let (images, Extent { side, channels }) = (pixels.len() / extent.values(), extent);
+    Tensor::from_slice(pixels, (images, side, side, channels), device)?.permute((0, 3, 1, 2))?.contiguous()
 }
 
 /// How the parameters are used: those that are no running statistics have no packed form.

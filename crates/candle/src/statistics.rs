@@ -51,13 +51,13 @@ pub fn reestimated(
     };
     let zeros: Vec<Vec<f32>> =
         places.iter().map(|&place| vec![0.0; variables.vars()[place].elem_count()]).collect();
-    let one = images.size() * images.size() * 3;
+    let one = images.extent().values();
     let (mut pixels, batches) = (vec![0.0; batch * one], images.len() / batch);
     let mut sums: Vec<Vec<f64>> = zeros.iter().map(|values| vec![0.0; values.len()]).collect();
     let mut shares: Vec<Vec<f64>> = Vec::new();
     for index in 0..batches {
         fill_plain(images, index * batch..(index + 1) * batch, normalisation, &mut pixels);
-        let x = input(&pixels, images.size(), device)?;
+        let x = input(&pixels, images.extent(), device)?;
         let moved = after(&zeros, &x)?;
         if index == 0 {
             let start = nested(&moved, &moved, |moved, _| if moved == 0.0 { 1.0 } else { moved });

@@ -86,10 +86,10 @@ const TRIAL: usize = 4;
 impl Stepper<'_> {
     /// Refuses modules that draw from a generator of their own. A module that fails is told of at its first step.
     fn check_repeatable(&self) -> Result<()> {
-        let side = self.network.side();
+        let extent = self.network.extent();
         // Values without much pattern, so that hardly any unit is idle.
-        let pixels = (0..TRIAL * side * side * 3).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0);
-        let x = input(&pixels.collect::<Vec<f32>>(), side, &self.device)?;
+        let pixels = (0..TRIAL * extent.values()).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0);
+        let x = input(&pixels.collect::<Vec<f32>>(), extent, &self.device)?;
         let kept = self.statistics()?;
         let pass = || -> Option<Vec<u32>> {
             let seeds: Vec<u64> = (0..TRIAL as u64).collect();
@@ -121,13 +121,15 @@ impl Stepper<'_> {
 
     fn update(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
         let (n, classes) = (batch.labels.len(), self.network.classes());
-        let x = input(batch.images, self.network.side(), &self.device)?;
+        let x = input(batch.images, self.network.extent(), &self.device)?;
         let logits = with_seeds(batch.dropout_seeds, || self.module.logits(&*self.built, &x, true))?;
         let known = |teacher: &Teacher| {
             self.teachers.iter().find(|(known, _)| std::ptr::eq(Arc::as_ptr(known), teacher))
         };
         let ask = |teacher: &Teacher, images: &[f32]| match known(teacher) {
-            Some((_, built)) => logits_of(&self.module, &**built, images, self.network.side(), &self.device),
+            Some((_, built)) => {
+                logits_of(&self.module, &**built, images, self.network.extent(), &self.device)
+            }
             None => candle_core::bail!("a teacher that the stepper was not made with"),
         };
         let host = values(&logits)?;

@@ -20,12 +20,12 @@ fn size(case: &Value, key: &str) -> usize {
 
 fn module(name: &str, side: usize) -> Module {
     match name.split_once('-').unwrap() {
-        ("resnet18", "cifar") => torchvision_resnet(18, 64, Stem::Cifar).unwrap(),
-        ("resnet34", "cifar") => torchvision_resnet(34, 64, Stem::Cifar).unwrap(),
+        ("resnet18", "cifar") => torchvision_resnet(3, 18, 64, Stem::Cifar).unwrap(),
+        ("resnet34", "cifar") => torchvision_resnet(3, 34, 64, Stem::Cifar).unwrap(),
         ("bottlenecks", "imagenet") => Module::new("bottlenecks", |vb, classes| {
-            Ok(Box::new(TorchvisionResNet::new(([1; 4], true), 64, Stem::ImageNet, classes, vb)?))
+            Ok(Box::new(TorchvisionResNet::new(3, ([1; 4], true), 64, Stem::ImageNet, classes, vb)?))
         }),
-        ("resnet50", "imagenet") => torchvision_resnet(50, 64, Stem::ImageNet).unwrap(),
+        ("resnet50", "imagenet") => torchvision_resnet(3, 50, 64, Stem::ImageNet).unwrap(),
         ("vgg11", "wide-image") => vgg11(side, 2, Norm::Batch),
         (family, norm) => {
             let norm = match norm {
@@ -38,7 +38,7 @@ fn module(name: &str, side: usize) -> Module {
                 "mlp1" => mlp(side, &[11], norm),
                 "mlp3" => mlp(side, &[16, 16, 16], norm),
                 "vgg11" => vgg11(side, 4, norm),
-                "resnet20" => cifar_resnet(3, 5, norm),
+                "resnet20" => cifar_resnet(3, 3, 5, norm),
                 other => panic!("network {other}"),
             }
         }

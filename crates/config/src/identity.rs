@@ -47,7 +47,7 @@ impl Config {
         match self.normalisation() {
             None => text += "normalisation of what is seen\n",
             Some(own) if own == self.dataset().normalisation => {}
-            Some(other) => text += &format!("normalisation {:?} {:?}\n", other.mean, other.std),
+            Some(other) => text += &format!("normalisation {:?} {:?}\n", other.mean(), other.std()),
         }
         text
     }

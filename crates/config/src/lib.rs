@@ -22,6 +22,7 @@ pub use typed::{
 };
 pub use value::{Range, Value};
 
+use basin_core::Extent;
 use basin_data::{Dataset, Normalisation};
 use basin_models::Network;
 use basin_papers::Preset;
@@ -232,24 +233,26 @@ impl Config {
         self.keys.dataset(name).unwrap_or_else(|| panic!("no data set {name} is registered"))
     }
 
-    /// The channel statistics that normalise pixels; none where they are those of the images as they are seen.
+    /// The channel statistics that normalise pixels: ImageNet's are of three channels, whatever the images have. None where
+    /// they are those of the images as they are seen.
     pub fn normalisation(&self) -> Option<Normalisation> {
         match self.data().normalisation {
             Statistics::Dataset => Some(self.dataset().normalisation),
             Statistics::ImageNet => Some(Normalisation::IMAGENET),
+            Statistics::Half if self.dataset().extent.channels == 1 => Some(Normalisation::HALF_GREY),
             Statistics::Half => Some(Normalisation::HALF),
             Statistics::View => None,
         }
     }
 
-    /// The network for square images of `side` pixels.
+    /// The network for images of this extent; a bare side is that of colour images.
     ///
     /// # Errors
     /// When the settings make none, or it does not take such images.
-    pub fn network(&self, side: usize, classes: usize) -> anyhow::Result<Network> {
+    pub fn network(&self, extent: impl Into<Extent>, classes: usize) -> anyhow::Result<Network> {
         let entry = self.network_entry()?;
         entry.check(self.model())?;
-        let network = (entry.build)(self.model(), side, classes)?;
+        let network = (entry.build)(self.model(), extent.into(), classes)?;
         match self.run().backend {
             BackendName::Candle if network.program().is_none() => Ok(basin_candle::run_by_candle(&network)?),
             _ => Ok(network),

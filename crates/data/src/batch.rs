@@ -1,19 +1,18 @@
-//! Batches ready for a network: picked, augmented, normalised, `[b, size, size, 3]`.
+//! Batches ready for a network: picked, augmented, normalised, `[b, size, size, channels]`.
 
 use crate::augment::{Draw, Scratch, augment_with};
-use crate::image_set::CHANNELS;
 use crate::{AugmentConfig, ImageSet, Normalisation, Pick};
 use basin_core::SeedTree;
 use std::ops::Range;
 
-/// Fills `out` `[b, size, size, 3]` with the images of `picks`, augmented and normalised.
+/// Fills `out` `[b, size, size, channels]` with the images of `picks`, augmented and normalised.
 ///
 /// `stream` belongs to one order of training. The augmentation of an image depends on
 /// `stream.child("augment").index(epoch).index(draw)` alone, not on its place in the batch or on the batch
 /// size. Runs on the calling thread; split `picks` and `out` to use more.
 ///
 /// # Panics
-/// When an image is not below `set.len()` or `out` has another length.
+/// When an image is not below `set.len()`, `out` has another length, or the normalisation is for another number of channels.
 pub fn fill_batch(
     set: &ImageSet,
     picks: &[Pick],
@@ -23,15 +22,16 @@ pub fn fill_batch(
     normalisation: &Normalisation,
     out: &mut [f32],
 ) {
-    let bytes = set.size() * set.size() * CHANNELS;
+    let bytes = set.extent().values();
     assert_eq!(out.len(), picks.len() * bytes, "batch of {} images", picks.len());
+    assert_eq!(normalisation.channels(), set.channels(), "channels of normalisation and images");
     let stream = augment_stream(stream, epoch);
     let table = normalisation.table();
     let mut scratch = Scratch::default();
     let mut image = vec![0; bytes];
     for (pick, out) in picks.iter().zip(out.chunks_exact_mut(bytes)) {
         let stream = stream.index(u64::from(pick.draw));
-        augment_with(augment, set.image(pick.image as usize), set.size(), &stream, &mut scratch, &mut image);
+        augment_with(augment, set.image(pick.image as usize), set.extent(), &stream, &mut scratch, &mut image);
         table.apply(&image, out);
     }
 }
@@ -53,12 +53,13 @@ pub fn batch_draws(
     picks.iter().map(move |pick| Draw::new(augment, size, &stream.index(u64::from(pick.draw))))
 }
 
-/// Fills `out` `[b, size, size, 3]` with the images of `range` as they are, normalised.
+/// Fills `out` `[b, size, size, channels]` with the images of `range` as they are, normalised.
 ///
 /// # Panics
-/// When the range leaves the set or `out` has another length.
+/// When the range leaves the set, `out` has another length, or the normalisation is for another number of channels.
 pub fn fill_plain(set: &ImageSet, range: Range<usize>, normalisation: &Normalisation, out: &mut [f32]) {
-    let bytes = set.size() * set.size() * CHANNELS;
+    let bytes = set.extent().values();
+    assert_eq!(normalisation.channels(), set.channels(), "channels of normalisation and images");
     normalisation.apply(&set.images()[range.start * bytes..range.end * bytes], out);
 }
 

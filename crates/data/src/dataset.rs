@@ -1,7 +1,7 @@
 //! What a data set is: a name and the facts that belong to it, how it is read, and where it is published.
 
 use crate::{DataError, ImageSet, Normalisation, Source, Split, sets};
-use basin_core::Archive;
+use basin_core::{Archive, Extent};
 use std::fmt;
 
 /// A data set. The built-in ones stand in a file each below `sets`; another crate's is a `static` of this type.
@@ -14,11 +14,11 @@ pub struct Dataset {
     pub name: &'static str,
     /// Number of classes of the whole set. A subset may have fewer: see [`ImageSet::classes`].
     pub classes: usize,
-    /// Height and width of an image in pixels.
-    pub side: usize,
+    /// Height and width of an image in pixels, and its channels.
+    pub extent: Extent,
     /// Training and test images of the official set; none of a set that is made, whose size is a setting.
     pub official: Option<(usize, usize)>,
-    /// Channel statistics of the training part, used to normalise train and test alike.
+    /// Statistics of its channels over the training part, used to normalise train and test alike.
     pub normalisation: Normalisation,
     /// What its folder must hold, in words; none of a set that is made.
     pub folder: Option<&'static str>,

@@ -1,28 +1,35 @@
 //! Images and labels in memory: what every data set becomes once it is loaded.
 
 use crate::DataError;
-use basin_core::{Digest, digest};
+use basin_core::{Digest, Extent, digest};
 
-/// Channels of an image: red, green, blue.
+/// Channels of a colour image: red, green, blue.
 pub(crate) const CHANNELS: usize = 3;
 
-/// Square RGB images with their classes: `u8`, NHWC, `[n, size, size, 3]`, and `[n]` labels in
-/// `0..classes`. At least one image; immutable once made.
+/// Square images of one channel or of three (red, green, blue) with their classes: `u8`, NHWC,
+/// `[n, size, size, channels]`, and `[n]` labels in `0..classes`. At least one image; immutable once made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageSet {
-    size: usize,
+    extent: Extent,
     classes: usize,
     images: Vec<u8>,
     labels: Vec<u32>,
 }
 
 impl ImageSet {
-    /// Wraps pixels `[n, size, size, 3]` and labels `[n]`.
+    /// Wraps pixels `[n, size, size, channels]` and labels `[n]`. A bare size is that of colour images.
     ///
     /// # Errors
-    /// [`DataError::Set`] when there is no image, when the pixels are not whole images, one per label, or when
-    /// a label is not in `0..classes`.
-    pub fn new(size: usize, classes: usize, images: Vec<u8>, labels: Vec<u32>) -> Result<Self, DataError> {
+    /// [`DataError::Set`] when there is no image, when an image has neither one channel nor three, when the pixels are
+    /// not whole images, one per label, or when a label is not in `0..classes`.
+    pub fn new(
+        extent: impl Into<Extent>,
+        classes: usize,
+        images: Vec<u8>,
+        labels: Vec<u32>,
+    ) -> Result<Self, DataError> {
+        let extent = extent.into();
+        let Extent { side: size, channels } = extent;
         let wrong = |what, expected: String, found: String| Err(DataError::Set { what, expected, found });
         if size == 0 || labels.is_empty() {
             return wrong(
@@ -31,21 +38,24 @@ impl ImageSet {
                 format!("{} images of {size}x{size} pixels", labels.len()),
             );
         }
+        if channels != 1 && channels != CHANNELS {
+            return wrong("channels of an image", "1 or 3".into(), channels.to_string());
+        }
         let wanted = size
             .checked_mul(size)
-            .and_then(|n| n.checked_mul(CHANNELS))
+            .and_then(|n| n.checked_mul(channels))
             .and_then(|n| n.checked_mul(labels.len()));
         if wanted != Some(images.len()) {
             return wrong(
                 "pixel bytes",
-                format!("{} images of {size}x{size}x{CHANNELS} bytes", labels.len()),
+                format!("{} images of {size}x{size}x{channels} bytes", labels.len()),
                 format!("{} bytes", images.len()),
             );
         }
         if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label as usize >= classes) {
             return wrong("label", format!("0..{classes}"), format!("{label} at image {i}"));
         }
-        Ok(Self { size, classes, images, labels })
+        Ok(Self { extent, classes, images, labels })
     }
 
     /// Number of images n, at least 1.
@@ -56,7 +66,17 @@ impl ImageSet {
 
     /// Height and width of an image in pixels.
     pub fn size(&self) -> usize {
-        self.size
+        self.extent.side
+    }
+
+    /// Channels of a pixel: 1 or 3.
+    pub fn channels(&self) -> usize {
+        self.extent.channels
+    }
+
+    /// Size and channels of an image.
+    pub fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Number of classes; a label is below it.
@@ -64,16 +84,16 @@ impl ImageSet {
         self.classes
     }
 
-    /// Pixels of image `i`, `[size, size, 3]`.
+    /// Pixels of image `i`, `[size, size, channels]`.
     ///
     /// # Panics
     /// When `i >= self.len()`.
     pub fn image(&self, i: usize) -> &[u8] {
-        let bytes = self.size * self.size * CHANNELS;
+        let bytes = self.extent.values();
         &self.images[i * bytes..][..bytes]
     }
 
-    /// All pixels, `[n, size, size, 3]`.
+    /// All pixels, `[n, size, size, channels]`.
     pub fn images(&self) -> &[u8] {
         &self.images
     }
@@ -92,9 +112,9 @@ impl ImageSet {
             let expected = format!("1..={}", self.len());
             return Err(DataError::Set { what: "number of images", expected, found: n.to_string() });
         }
-        let bytes = self.size * self.size * CHANNELS;
+        let bytes = self.extent.values();
         Ok(Self {
-            size: self.size,
+            extent: self.extent,
             classes: self.classes,
             images: self.images[..n * bytes].to_vec(),
             labels: self.labels[..n].to_vec(),
@@ -111,7 +131,7 @@ impl ImageSet {
     pub fn pick(&self, chosen: &[usize]) -> Result<Self, DataError> {
         let images = chosen.iter().flat_map(|&i| self.image(i)).copied().collect();
         let labels = chosen.iter().map(|&i| self.labels[i]).collect();
-        Self::new(self.size, self.classes, images, labels)
+        Self::new(self.extent, self.classes, images, labels)
     }
 
     /// The images at half their height and width: each pixel the rounded mean of four.
@@ -119,40 +139,47 @@ impl ImageSet {
     /// # Errors
     /// [`DataError::Set`] when the size is odd.
     pub fn halved(&self) -> Result<Self, DataError> {
-        let (from, size) = (self.size, self.size / 2);
+        let Extent { side: from, channels } = self.extent;
+        let size = from / 2;
         if !from.is_multiple_of(2) {
             let expected = "an even image size".to_owned();
             return Err(DataError::Set { what: "image to halve", expected, found: format!("{from} pixels") });
         }
         let mut images = Vec::with_capacity(self.images.len() / 4);
-        for image in self.images.chunks_exact(from * from * CHANNELS) {
+        for image in self.images.chunks_exact(self.extent.values()) {
             let at = |row: usize, col: usize, channel: usize| {
-                u16::from(image[(row * from + col) * CHANNELS + channel])
+                u16::from(image[(row * from + col) * channels + channel])
             };
             for (row, col) in (0..size * size).map(|pixel| (2 * (pixel / size), 2 * (pixel % size))) {
-                images.extend((0..CHANNELS).map(|c| {
+                images.extend((0..channels).map(|c| {
                     let sum =
                         at(row, col, c) + at(row, col + 1, c) + at(row + 1, col, c) + at(row + 1, col + 1, c);
                     ((sum + 2) / 4) as u8
                 }));
             }
         }
-        Self::new(size, self.classes, images, self.labels.clone())
+        Self::new(Extent { side: size, channels }, self.classes, images, self.labels.clone())
     }
 
     /// Content hash over extent, classes, pixels and labels: the set's identity in the name of a piece of
-    /// work. Costs about a second per 300 MB.
+    /// work. Three channels are understood, so that the names of colour sets stay what they were. Costs about a second
+    /// per 300 MB.
     pub fn digest(&self) -> Digest {
         let labels: Vec<u8> = self.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
-        let (size, classes) = ((self.size as u64).to_le_bytes(), (self.classes as u64).to_le_bytes());
-        digest([&b"image set 1"[..], &size, &classes, &self.images, &labels])
+        let [size, classes, channels] =
+            [self.size(), self.classes, self.channels()].map(|n| (n as u64).to_le_bytes());
+        let colour = [&b"image set 1"[..], &size, &classes, &self.images, &labels];
+        match self.channels() {
+            CHANNELS => digest(colour),
+            _ => digest(colour.into_iter().chain([&b"channels"[..], &channels])),
+        }
     }
 }
 
 impl std::fmt::Debug for ImageSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { size, classes, labels, .. } = self;
-        write!(f, "ImageSet({} images, {size}x{size}, {classes} classes)", labels.len())
+        let Self { extent, classes, labels, .. } = self;
+        write!(f, "ImageSet({} images, {extent}, {classes} classes)", labels.len())
     }
 }
 
@@ -196,6 +223,26 @@ mod tests {
         assert_ne!(ImageSet::new(2, 3, pixels, vec![0, 1, 2, 1]).unwrap().digest(), base);
         assert_ne!(ImageSet::new(2, 3, four().images().to_vec(), vec![0, 1, 2, 0]).unwrap().digest(), base);
         assert_ne!(ImageSet::new(2, 4, four().images().to_vec(), vec![0, 1, 2, 1]).unwrap().digest(), base);
-        assert_eq!(four().digest(), base);
+        // What earlier builds named their work by.
+        assert_eq!(base.to_string(), "2e9597c546e540b26115cd66ffe6c4548cd7f52176fc7976cf8bdc4d622c92c0");
+        let grey =
+            ImageSet::new(Extent::grey(2), 3, four().images()[..16].to_vec(), vec![0, 1, 2, 1]).unwrap();
+        let other = ImageSet::new(Extent::colour(4), 3, four().images().to_vec(), vec![0]).unwrap();
+        assert!(![base, other.digest()].contains(&grey.digest()));
+        assert_ne!(grey.digest(), four().take(1).unwrap().digest());
+    }
+
+    #[test]
+    fn one_channel_is_one_channel() {
+        let grey = ImageSet::new(Extent::grey(2), 3, (0..16).collect(), vec![0, 1, 2, 1]).unwrap();
+        assert_eq!((grey.size(), grey.channels(), grey.extent()), (2, 1, Extent::grey(2)));
+        assert_eq!(grey.image(1), [4, 5, 6, 7]);
+        assert_eq!(grey.take(3).unwrap().images().len(), 12);
+        assert_eq!(grey.pick(&[2, 0]).unwrap().images(), [8, 9, 10, 11, 0, 1, 2, 3]);
+        let halved = grey.halved().unwrap();
+        assert_eq!((halved.extent(), halved.images()), (Extent::grey(1), &[2, 6, 10, 14][..]));
+        assert_eq!(format!("{grey:?}"), "ImageSet(4 images, 2×2×1, 3 classes)");
+        let error = ImageSet::new(Extent { side: 2, channels: 2 }, 3, vec![0; 8], vec![0]).unwrap_err();
+        assert_eq!(error.to_string(), "channels of an image: expected 1 or 3, found 2");
     }
 }

@@ -19,7 +19,7 @@ mod tiny_imagenet;
 mod view;
 
 pub use augment::{AugmentConfig, ColourDraw, ColourOp, Draw, GeometryDraw, Jitter, Warp, augment};
-pub use basin_core::{Archive, FileRule, Packing, Split};
+pub use basin_core::{Archive, Extent, FileRule, Packing, Split};
 pub use batch::{batch_draws, fill_batch, fill_plain};
 pub use dataset::{Dataset, Load};
 pub use error::DataError;

@@ -1,29 +1,37 @@
 //! From bytes to the floats a network sees: (x / 255 − mean) / std per channel.
 
 use crate::ImageSet;
-use crate::image_set::CHANNELS;
 
-/// Mean and standard deviation of each channel (red, green, blue), of pixels scaled to `[0, 1]`.
+/// Most channels of an image.
+const MOST: usize = 3;
+
+/// Mean and standard deviation of each channel, of pixels scaled to `[0, 1]`: of one channel, or of red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalisation {
-    /// Mean of each channel.
-    pub mean: [f32; 3],
-    /// Standard deviation of each channel, above 0.
-    pub std: [f32; 3],
+    mean: [f32; MOST],
+    std: [f32; MOST],
+    /// How many of them are meant; the others are 0.
+    channels: usize,
 }
 
 impl Normalisation {
     /// CIFAR-10, over its 50 000 training images.
-    pub const CIFAR10: Self = Self { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616] };
+    pub const CIFAR10: Self = Self::colour([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]);
     /// CIFAR-100, over its 50 000 training images.
-    pub const CIFAR100: Self = Self { mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] };
+    pub const CIFAR100: Self = Self::colour([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]);
     /// ImageNet, as torchvision publishes it. Used for Tiny ImageNet, and by git-re-basin for CIFAR.
-    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+    pub const IMAGENET: Self = Self::colour([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     /// The synthetic sets, over 10 000 training images of seed 0 and ten classes, rounded.
-    pub const SYNTHETIC: Self = Self { mean: [0.365, 0.335, 0.355], std: [0.194, 0.191, 0.195] };
+    pub const SYNTHETIC: Self = Self::colour([0.365, 0.335, 0.355], [0.194, 0.191, 0.195]);
+    /// Bytes of colour images to `[-1, 1]`.
+    pub const HALF: Self = Self::colour([0.5; MOST], [0.5; MOST]);
+    /// Bytes of images of one channel to `[-1, 1]`.
+    pub const HALF_GREY: Self = Self::grey(0.5, 0.5);
 
-    /// Bytes to `[-1, 1]`.
-    pub const HALF: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
+    /// Means and standard deviations (above 0) of red, green and blue.
+    pub const fn colour(mean: [f32; 3], std: [f32; 3]) -> Self {
+        Self { mean, std, channels: 3 }
+    }
 
     /// Those of a set's own pixels, over all its images; a channel that is one value everywhere counts as one that varies by
     /// a byte's step.
@@ -31,34 +39,56 @@ impl Normalisation {
     /// Cost: one pass over the bytes.
     pub fn of(set: &ImageSet) -> Self {
         // How often each value of a byte occurs in a channel: whole numbers, whatever the order.
-        let mut occurs = [[0u64; 256]; CHANNELS];
-        for pixel in set.images().chunks_exact(CHANNELS) {
+        let (channels, mut occurs) = (set.channels(), [[0u64; 256]; MOST]);
+        for pixel in set.images().chunks_exact(channels) {
             pixel.iter().zip(&mut occurs).for_each(|(value, occurs)| occurs[usize::from(*value)] += 1);
         }
-        let [red, green, blue] = occurs.map(|occurs| moments(&occurs));
-        Self { mean: [red.0, green.0, blue.0], std: [red.1, green.1, blue.1] }
+        let (mut mean, mut std) = ([0.0; MOST], [0.0; MOST]);
+        for (channel, occurs) in occurs.iter().enumerate().take(channels) {
+            (mean[channel], std[channel]) = moments(occurs);
+        }
+        Self { mean, std, channels }
     }
 
-    /// Normalises interleaved RGB bytes `[.., 3]` into floats of the same layout.
+    /// Mean and standard deviation (above 0) of the one channel.
+    pub const fn grey(mean: f32, std: f32) -> Self {
+        Self { mean: [mean, 0.0, 0.0], std: [std, 0.0, 0.0], channels: 1 }
+    }
+
+    /// Channels of the images that it is for.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Mean of each channel.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean[..self.channels]
+    }
+
+    /// Standard deviation of each channel.
+    pub fn std(&self) -> &[f32] {
+        &self.std[..self.channels]
+    }
+
+    /// Normalises interleaved bytes `[.., channels]` into floats of the same layout.
     ///
     /// One table look-up per byte, so a pixel value always gives the same bits.
     ///
     /// # Panics
-    /// When the lengths differ or are not a multiple of 3.
+    /// When the lengths differ or are not a multiple of the channels.
     pub fn apply(&self, pixels: &[u8], out: &mut [f32]) {
         self.table().apply(pixels, out);
     }
 
-    /// The normalised value of each byte of each channel, `[3, 256]`.
-    pub fn of_bytes(&self) -> [[f32; 256]; CHANNELS] {
-        self.table().0
+    /// The normalised value of each byte of each channel, `[channels, 256]`.
+    pub fn of_bytes(&self) -> Vec<[f32; 256]> {
+        let one = |(mean, std): (&f32, &f32)| std::array::from_fn(|x| (x as f32 / 255.0 - mean) / std);
+        self.mean().iter().zip(self.std()).map(one).collect()
     }
 
-    /// As [`Normalisation::of_bytes`]; 3 KB, worth keeping for a whole batch.
+    /// As [`Normalisation::of_bytes`]; 1 KB per channel, worth keeping for a whole batch.
     pub(crate) fn table(&self) -> Table {
-        Table(std::array::from_fn(|channel| {
-            std::array::from_fn(|x| (x as f32 / 255.0 - self.mean[channel]) / self.std[channel])
-        }))
+        Table(self.of_bytes())
     }
 }
 
@@ -71,19 +101,28 @@ fn moments(occurs: &[u64; 256]) -> (f32, f32) {
     (mean as f32, variance.sqrt().max(1.0 / 255.0) as f32)
 }
 
-/// Normalised values, `[3, 256]`.
-pub(crate) struct Table([[f32; 256]; CHANNELS]);
+/// Normalised values, `[channels, 256]`.
+pub(crate) struct Table(Vec<[f32; 256]>);
 
 impl Table {
     /// See [`Normalisation::apply`].
     pub(crate) fn apply(&self, pixels: &[u8], out: &mut [f32]) {
         assert_eq!(pixels.len(), out.len(), "as many floats as bytes");
-        assert!(pixels.len().is_multiple_of(CHANNELS), "whole RGB pixels");
-        let [red, green, blue] = &self.0;
-        for (rgb, out) in pixels.chunks_exact(CHANNELS).zip(out.chunks_exact_mut(CHANNELS)) {
-            out[0] = red[usize::from(rgb[0])];
-            out[1] = green[usize::from(rgb[1])];
-            out[2] = blue[usize::from(rgb[2])];
+        assert!(pixels.len().is_multiple_of(self.0.len()), "whole pixels of {} channels", self.0.len());
+        match &self.0[..] {
+            [grey] => {
+                for (byte, out) in pixels.iter().zip(out) {
+                    *out = grey[usize::from(*byte)];
+                }
+            }
+            [red, green, blue] => {
+                for (rgb, out) in pixels.chunks_exact(3).zip(out.chunks_exact_mut(3)) {
+                    out[0] = red[usize::from(rgb[0])];
+                    out[1] = green[usize::from(rgb[1])];
+                    out[2] = blue[usize::from(rgb[2])];
+                }
+            }
+            tables => unreachable!("a normalisation has one channel or three, not {}", tables.len()),
         }
     }
 }
@@ -95,9 +134,22 @@ mod tests {
     #[test]
     fn a_pixel_is_scaled_shifted_and_divided_per_channel() {
         let mut out = [0.0; 6];
-        Normalisation { mean: [0.0, 0.5, 1.0], std: [1.0, 0.5, 2.0] }
-            .apply(&[255, 255, 255, 0, 0, 51], &mut out);
+        Normalisation::colour([0.0, 0.5, 1.0], [1.0, 0.5, 2.0]).apply(&[255, 255, 255, 0, 0, 51], &mut out);
         assert_eq!(out, [1.0, 1.0, 0.0, 0.0, -1.0, -0.4]);
+        let mut out = [0.0; 5];
+        Normalisation::grey(0.2, 0.5).apply(&[255, 51, 0, 51, 102], &mut out);
+        assert_eq!(out, [1.6, 0.0, -0.4, 0.0, 0.4].map(|x: f32| x));
+    }
+
+    #[test]
+    fn what_is_meant_is_shown_and_nothing_else() {
+        assert_eq!(
+            format!("{:?} {:?}", Normalisation::HALF.mean(), Normalisation::IMAGENET.std()),
+            "[0.5, 0.5, 0.5] [0.229, 0.224, 0.225]"
+        );
+        let grey = Normalisation::grey(0.1307, 0.3081);
+        assert_eq!(format!("{:?} {:?}", grey.mean(), grey.std()), "[0.1307] [0.3081]");
+        assert_eq!((grey.channels(), grey.of_bytes().len(), Normalisation::HALF.channels()), (1, 1, 3));
     }
 
     #[test]

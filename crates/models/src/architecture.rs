@@ -1,7 +1,7 @@
 //! Architectures by name.
 
 use crate::{Network, VitConfig};
-use basin_core::{PredictionError, TensorFileError};
+use basin_core::{Extent, PredictionError, TensorFileError};
 use thiserror::Error;
 
 /// Why a network cannot be made or used.
@@ -202,19 +202,21 @@ impl Architecture {
         self.family
     }
 
-    /// The network for square images of `side` pixels.
+    /// The network for images of this extent; a bare side is that of colour images.
     ///
     /// # Errors
     /// [`ModelError::Side`].
-    pub fn build(&self, side: usize, classes: usize) -> Result<Network, ModelError> {
+    pub fn build(&self, extent: impl Into<Extent>, classes: usize) -> Result<Network, ModelError> {
+        let extent = extent.into();
+        let side = extent.side;
         match self.family {
             Family::ResNet { depth, base } if side >= 4 => {
-                let net = Network::resnet(depth, base, side, classes)?;
+                let net = Network::resnet(depth, base, extent, classes)?;
                 Ok(net.with_initialisation(self.residual_scale, self.centred_kernels))
             }
             Family::ResNet { .. } => Err(ModelError::Side { side, expected: "at least 4 pixels" }),
             Family::Vit(config) if side > 0 && side.is_multiple_of(config.patch) => {
-                Network::vit(config, side, classes)
+                Network::vit(config, extent, classes)
             }
             Family::Vit(_) => Err(ModelError::Side { side, expected: "a multiple of the patches' 4 pixels" }),
         }

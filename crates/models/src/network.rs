@@ -2,7 +2,7 @@
 
 use crate::init::Init;
 use crate::{ModelError, ResNet, Vit};
-use basin_core::{Array, Logits, Params, SeedTree, expect_layout};
+use basin_core::{Array, Extent, Logits, Params, SeedTree, expect_layout};
 use basin_kernels::{
     Activation, Buffer, CpuLayers, Dims, Graph, Inference, LastDense, ParamId, Role, Weights,
 };
@@ -75,26 +75,29 @@ pub struct Foreign {
 #[derive(Clone, Debug)]
 pub struct Network {
     model: Model,
-    side: usize,
+    extent: Extent,
     classes: usize,
 }
 
 impl Network {
-    /// A ResNet of `depth` layers with `base` channels in its first group, for images of `side` pixels.
+    /// A ResNet of `depth` layers with `base` channels in its first group, for images of this extent (a bare side: three
+    /// colours).
     ///
     /// # Errors
     /// [`ModelError::Sizes`].
     pub fn resnet(
         depth: usize,
         base: usize,
-        side: usize,
+        extent: impl Into<Extent>,
         classes: usize,
     ) -> std::result::Result<Self, ModelError> {
-        if depth < 8 || depth % 6 != 2 || base == 0 || side == 0 || classes == 0 {
-            let sizes = format!("ResNet{depth} of {base} channels on {side} pixels, {classes} classes");
+        let extent = extent.into();
+        if depth < 8 || depth % 6 != 2 || base == 0 || extent.values() == 0 || classes == 0 {
+            let sizes = format!("ResNet{depth} of {base} channels on {extent}, {classes} classes");
             return Err(ModelError::Sizes { sizes, expected: "a depth of 6n + 2 and sizes above 0" });
         }
-        Ok(Self { model: Model::ResNet(ResNet::new(depth, base, classes)), side, classes })
+        let net = ResNet::new(depth, base, extent.channels, classes);
+        Ok(Self { model: Model::ResNet(net), extent, classes })
     }
 
     /// The same with other fresh parameters, if it is a ResNet.
@@ -105,36 +108,42 @@ impl Network {
         self
     }
 
-    /// A Vision Transformer for images of `side` pixels.
+    /// A Vision Transformer for images of this extent.
     ///
     /// # Errors
     /// [`ModelError::Sizes`].
     pub fn vit(
         config: crate::VitConfig,
-        side: usize,
+        extent: impl Into<Extent>,
         classes: usize,
     ) -> std::result::Result<Self, ModelError> {
-        let some =
-            [config.patch, config.dim, config.hidden, config.heads, side, classes].iter().all(|s| *s > 0);
-        if !some || !side.is_multiple_of(config.patch) || !config.dim.is_multiple_of(config.heads) {
-            let sizes = format!("{config:?} on {side} pixels, {classes} classes");
+        let extent = extent.into();
+        let sizes = [config.patch, config.dim, config.hidden, config.heads, extent.values(), classes];
+        let some = sizes.iter().all(|s| *s > 0);
+        if !some || !extent.side.is_multiple_of(config.patch) || !config.dim.is_multiple_of(config.heads) {
+            let sizes = format!("{config:?} on {extent}, {classes} classes");
             let expected = "patches that divide the side, heads that divide the channels, sizes above 0";
             return Err(ModelError::Sizes { sizes, expected });
         }
-        Ok(Self { model: Model::Vit(Vit::new(config, side, classes)), side, classes })
+        Ok(Self { model: Model::Vit(Vit::new(config, extent, classes)), extent, classes })
     }
 
-    /// A network defined elsewhere, for images of `side` pixels.
+    /// A network defined elsewhere, for images of this extent.
     ///
     /// # Errors
     /// [`ModelError::Sizes`].
-    pub fn foreign(foreign: Foreign, side: usize, classes: usize) -> std::result::Result<Self, ModelError> {
-        if foreign.layout.params.is_empty() || side == 0 || classes == 0 {
+    pub fn foreign(
+        foreign: Foreign,
+        extent: impl Into<Extent>,
+        classes: usize,
+    ) -> std::result::Result<Self, ModelError> {
+        let extent = extent.into();
+        if foreign.layout.params.is_empty() || extent.values() == 0 || classes == 0 {
             let sizes =
-                format!("{} parameters, {side} pixels, {classes} classes", foreign.layout.params.len());
+                format!("{} parameters, images of {extent}, {classes} classes", foreign.layout.params.len());
             return Err(ModelError::Sizes { sizes, expected: "parameters and sizes above 0" });
         }
-        Ok(Self { model: Model::Foreign(foreign), side, classes })
+        Ok(Self { model: Model::Foreign(foreign), extent, classes })
     }
 
     /// What the backend of a network defined elsewhere makes it from.
@@ -162,7 +171,12 @@ impl Network {
 
     /// Side of the square input images, in pixels.
     pub fn side(&self) -> usize {
-        self.side
+        self.extent.side
+    }
+
+    /// Side and channels of the input images.
+    pub fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Number of classes.
@@ -174,7 +188,7 @@ impl Network {
     /// three times as many.
     pub fn macs(&self) -> u64 {
         match &self.model {
-            Model::ResNet(net) => net.macs(self.side),
+            Model::ResNet(net) => net.macs(self.extent.side),
             Model::Vit(net) => net.macs(),
             Model::Foreign(net) => net.macs,
         }
@@ -251,7 +265,7 @@ impl Network {
         }
     }
 
-    /// Logits `[n, 1, 1, classes]` of normalised images `[n, side, side, 3]`, on any executor.
+    /// Logits `[n, 1, 1, classes]` of normalised images `[n, side, side, channels]`, on any executor.
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -300,11 +314,12 @@ impl Network {
     /// # Errors
     /// When the number of values is not a whole number of images.
     pub fn input(&self, images: &[f32]) -> Result<Activation> {
-        let one = self.side * self.side * 3;
+        let Extent { side, channels } = self.extent;
+        let one = self.extent.values();
         if !images.len().is_multiple_of(one) {
-            candle_core::bail!("{} values are not images of {}×{}×3", images.len(), self.side, self.side);
+            candle_core::bail!("{} values are not images of {}", images.len(), self.extent);
         }
-        let dims = Dims::new(images.len() / one, self.side, self.side, 3);
+        let dims = Dims::new(images.len() / one, side, side, channels);
         Activation::new(dims, Buffer::copied(images))
     }
 }

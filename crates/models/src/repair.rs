@@ -29,7 +29,7 @@ impl NetworkStatistics {
 }
 
 impl Network {
-    /// Statistics on normalised images `[n, side, side, 3]`, all in memory at once, on all cores.
+    /// Statistics on normalised images `[n, side, side, channels]`, all in memory at once, on all cores.
     ///
     /// # Errors
     /// [`ModelError`] when parameters or images do not fit the network.
@@ -116,7 +116,7 @@ impl Network {
 
     /// Images as a batch in parts.
     fn parts(&self, images: &[f32]) -> Result<Vec<Activation>> {
-        images.chunks((PART * self.side() * self.side() * 3).max(1)).map(|part| self.input(part)).collect()
+        images.chunks((PART * self.extent().values()).max(1)).map(|part| self.input(part)).collect()
     }
 }
 

@@ -39,10 +39,11 @@ struct Block {
 }
 
 impl ResNet {
-    /// The network of `depth` layers (8, 14, 20, 32, 44, 56 or 110) whose first group has `base` channels.
-    pub fn new(depth: usize, base: usize, classes: usize) -> Self {
+    /// The network of `depth` layers (8, 14, 20, 32, 44, 56 or 110) whose first group has `base` channels, for images of
+    /// `channels`.
+    pub fn new(depth: usize, base: usize, channels: usize, classes: usize) -> Self {
         let mut layout = Layout::default();
-        let stem = ConvNorm::new(&mut layout, "conv1", "norm1", 3, base, 1);
+        let stem = ConvNorm::new(&mut layout, "conv1", "norm1", channels, base, 1);
         let mut blocks = Vec::new();
         let mut cin = base;
         for group in 0..3 {
@@ -206,9 +207,9 @@ mod tests {
         let scalars = |net: &ResNet| -> usize {
             net.layout.params.iter().map(|p| p.shape.iter().product::<usize>()).sum()
         };
-        let (narrow, paper) = (ResNet::new(20, 16, 10), ResNet::new(20, 64, 10));
+        let (narrow, paper) = (ResNet::new(20, 16, 3, 10), ResNet::new(20, 64, 3, 10));
         assert_eq!((scalars(&narrow), scalars(&paper)), (292_954, 4_655_434));
-        assert_eq!(scalars(&ResNet::new(20, 64, 100)), 4_678_564);
+        assert_eq!(scalars(&ResNet::new(20, 64, 3, 100)), 4_678_564);
         assert_eq!((narrow.macs(32) / 100_000, paper.macs(32) / 1_000_000), (429, 681));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::init::Init;
 use crate::network::Layout;
+use basin_core::Extent;
 use basin_kernels::conv::ConvShape;
 use basin_kernels::{Dense, Graph, Norm, ParamId, Role};
 use candle_core::Result;
@@ -54,8 +55,9 @@ struct Block {
 }
 
 impl Vit {
-    /// The network for square images of `side` pixels and three colours.
-    pub fn new(config: VitConfig, side: usize, classes: usize) -> Self {
+    /// The network for images of this extent.
+    pub fn new(config: VitConfig, extent: Extent, classes: usize) -> Self {
+        let Extent { side, channels } = extent;
         let VitConfig { patch, dim, hidden, heads: _, layers, dropout } = config;
         let patches = (side / patch) * (side / patch);
         let tokens = patches + 1;
@@ -66,7 +68,7 @@ impl Vit {
         let class = token(&mut layout, "cls_token", 1);
         let positions = token(&mut layout, "pos_embedding", tokens);
         // The embedding reads patches of the images, to which no gradient flows.
-        let embedding = dense(&mut layout, "input_layer.", 3 * patch * patch, dim, false);
+        let embedding = dense(&mut layout, "input_layer.", channels * patch * patch, dim, false);
         let blocks = (0..layers).map(|i| {
             let name = |layer: &str| format!("transformer.{i}.{layer}");
             let norm_1 = norm(&mut layout, &name("layer_norm_1"), dim);
@@ -90,7 +92,7 @@ impl Vit {
         let attention = 2 * tokens * tokens * dim;
         let block = tokens * (4 * dim * dim + 2 * dim * hidden) + attention;
         // By the definition, as others count; the last block computes less.
-        let macs = patches * 3 * patch * patch * dim + layers * block + dim * classes;
+        let macs = patches * channels * patch * patch * dim + layers * block + dim * classes;
         Self { config, embedding, class, positions, blocks, norm, head, layout, macs }
     }
 
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn the_papers_transformer_has_its_parameters_and_multiply_adds() {
         let config = VitConfig { patch: 4, dim: 256, hidden: 512, heads: 8, layers: 6, dropout: 0.0 };
-        let net = Vit::new(config, 32, 10);
+        let net = Vit::new(config, Extent::colour(32), 10);
         let scalars: usize = net.layout.params.iter().map(|p| p.shape.iter().product::<usize>()).sum();
         // PyTorch's count for the same modules.
         assert_eq!(scalars, 3_195_146);

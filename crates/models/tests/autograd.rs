@@ -1,32 +1,54 @@
 //! The tape against candle's own autograd, and both against what every network must do.
 
-use basin_core::{Params, SeedTree};
+use basin_core::{Extent, Params, SeedTree};
 use basin_kernels::loss::{Target, loss};
 use basin_kernels::ops::cross_entropy;
 use basin_kernels::{Accumulators, Autograd, Buffer, CpuLayers, Tape, floats, tensor};
 use basin_models::{Architecture, Network};
 use candle_core::{Tensor, Var};
 
-fn images(n: usize, side: usize) -> Vec<f32> {
+fn images(n: usize, extent: impl Into<Extent>) -> Vec<f32> {
     let mut rng = SeedTree::root(5).rng();
-    (0..n * side * side * 3).map(|_| rng.normal() as f32).collect()
+    (0..n * extent.into().values()).map(|_| rng.normal() as f32).collect()
 }
 
 #[test]
-fn the_tape_and_candles_autograd_give_the_same_gradients() {
+fn the_tape_and_candles_autograd_give_the_same_logits_and_gradients() {
     for (name, width) in [("resnet20", 0.5), ("resnet20", 1.0), ("vit", 0.125)] {
-        compare(&Architecture::from_name(name, width).unwrap().build(16, 10).unwrap());
+        for extent in [Extent::colour(16), Extent::grey(16)] {
+            compare(&Architecture::from_name(name, width).unwrap().build(extent, 10).unwrap());
+        }
+    }
+}
+
+/// All but the layer that reads the images is as for three channels.
+#[test]
+fn one_channel_changes_the_first_layer_alone() {
+    for (name, first, of) in [("resnet20", "conv1.weight", [1, 3]), ("vit", "input_layer.weight", [16, 48])] {
+        let architecture = Architecture::from_name(name, 0.125).unwrap();
+        let [grey, colour] =
+            [Extent::grey(28), Extent::colour(28)].map(|e| architecture.build(e, 10).unwrap());
+        let (one, three) = (grey.init(&SeedTree::root(1)), colour.init(&SeedTree::root(1)));
+        assert_eq!(one.len(), three.len());
+        for ((name, one), (_, three)) in one.iter().zip(three.iter()) {
+            match name == first {
+                true => assert_eq!([one.shape()[1], three.shape()[1]], of),
+                false => assert_eq!(one, three, "{name}"),
+            }
+        }
+        assert!(grey.macs() < colour.macs());
     }
 }
 
 fn compare(net: &Network) {
     let params = net.init(&SeedTree::root(1));
-    let (x, labels) = (images(4, 16), [1, 2, 3, 9]);
+    let (x, labels) = (images(4, net.extent()), [1, 2, 3, 9]);
     let weights = net.weights(&params, true).unwrap();
     let mut tape = Tape::new(CpuLayers::new(&weights));
     let input = tape.input(net.input(&x).unwrap());
     let output = net.forward(&mut tape, &input).unwrap();
-    let sum = loss(&tape.value(output).unwrap().data, &labels, Target::Labels, 0.25);
+    let ours = tape.value(output).unwrap().data.to_vec();
+    let sum = loss(&ours, &labels, Target::Labels, 0.25);
     let mut gradients = Accumulators::new(&weights);
     tape.backward(output, Buffer::copied(&sum.gradient), &mut gradients).unwrap();
 
@@ -36,7 +58,13 @@ fn compare(net: &Network) {
         .collect();
     let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
     let mut graph = Autograd::new(&tensors, &net.layout().roles());
-    let logits = net.forward(&mut graph, &tensor(x, &[4, 16, 16, 3]).unwrap()).unwrap();
+    let logits = net.forward(&mut graph, &tensor(x, &[4, 16, 16, net.extent().channels]).unwrap()).unwrap();
+    let theirs = floats(&logits.flatten_all().unwrap()).unwrap().to_vec();
+    let largest = theirs.iter().fold(0.0f32, |m, z| m.max(z.abs()));
+    assert!(ours.len() == 40 && theirs.len() == 40 && largest > 0.1, "{largest}");
+    for (a, b) in ours.iter().zip(&theirs) {
+        assert!((a - b).abs() <= 2e-5 * largest, "logits: {a} against {b}, largest {largest}");
+    }
     let store = cross_entropy(&logits.flatten_from(1).unwrap(), &labels).unwrap().backward().unwrap();
 
     let gradients = gradients.unpack(&weights);

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
 use crate::exit::Usage;
-use crate::loading::{Datasets, Splits, too_few_images};
+use crate::loading::{Datasets, Splits, normalisation, too_few_images};
 use crate::problem::Problem;
 use anyhow::{Context, Result};
 use basin_core::{DataRef, Digest, Part, SeedTree, digest};
@@ -69,22 +69,27 @@ impl Case {
         }
         let augment = augment(&config);
         problems.extend(augment.check().err().map(|error| Problem::new(&["augment."], error)));
-        // Without its images a data set still has their size.
-        let (side, classes) = match &splits {
-            Some(Splits { train, .. }) => (train.size(), train.classes()),
-            None => (config.dataset().side, config.dataset().classes),
+        // Without its images a data set still has their extent.
+        let (extent, classes) = match &splits {
+            Some(Splits { train, .. }) => (train.extent(), train.classes()),
+            None => (config.dataset().extent, config.dataset().classes),
         };
-        let network = config.network(side, classes);
+        let normalisation = normalisation(&config, extent.channels);
+        let normalisation = normalisation
+            .map_err(|error| problems.push(Problem::new(&["data.normalisation", "data."], error)));
+        let network = config.network(extent, classes);
         let network = network.map_err(|error| {
             let named = error.context("model");
             problems.push(Problem::new(&["model.", "data."], named));
         });
-        let (Some(splits), Ok(network), true) = (splits, network, problems.is_empty()) else {
+        let (Some(splits), Ok(network), Ok(normalisation)) = (splits, network, normalisation) else {
             return Err(problems);
         };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let Splits { train, train_digest, test, test_digest } = splits;
-        let (identity, normalisation) =
-            (config.training_identity(train_digest) + &foreign(&network), config.normalisation());
+        let identity = config.training_identity(train_digest) + &foreign(&network);
         Ok(Self {
             config,
             varied,
@@ -115,7 +120,7 @@ impl Case {
             set.classes(),
             set.size(),
             self.normalisation
-                .map_or_else(|| "of what is seen".into(), |own| format!("{:?} {:?}", own.mean, own.std)),
+                .map_or_else(|| "of what is seen".into(), |own| format!("{:?} {:?}", own.mean(), own.std())),
             config.run().precision.name(),
         ) + &foreign(&self.network);
         let images = Box::new(|data: &DataRef| {

@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::planned::{PlannedNode, PlannedWork};
-use crate::{Case, Study, exit, import, sizes};
+use crate::{Case, Study, device, exit, import, sizes};
 use anyhow::{Context, Result, anyhow};
 use basin_core::{Array, DataRef, Params};
 use basin_store::RunDir;
@@ -18,6 +18,7 @@ pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
     let mut problems: Vec<_> = oversized.map(anyhow::Error::from).into_iter().collect();
     problems.extend(plan.nodes.iter().filter_map(name));
     problems.extend(study.cases.iter().flat_map(run_by_candle));
+    problems.extend(study.cases.iter().filter_map(one_channel_on_a_gpu));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
     // These want room for a network.
@@ -52,6 +53,12 @@ fn run_by_candle(case: &Case) -> Vec<anyhow::Error> {
         ),
     ];
     refused.into_iter().filter(|(is, _)| *is).map(|(_, text)| exit::Usage(text).into()).collect()
+}
+
+/// Images that a GPU does not take.
+fn one_channel_on_a_gpu(case: &Case) -> Option<anyhow::Error> {
+    let refused = device::takes(case.network.extent()).err();
+    refused.filter(|_| case.on_device() && case.network.program().is_none()).map(Into::into)
 }
 
 /// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.
@@ -162,7 +169,8 @@ fn imports(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
 mod tests {
     use super::*;
     use crate::{Asked, Registry};
-    use basin_core::{Citation, SeedTree};
+    use basin_core::{Citation, Extent, SeedTree};
+    use basin_data::{Dataset, ImageSet, Normalisation, SYNTHETIC};
     use basin_ensemble::{
         AtStart, EnsembleMethod, Objective, ParamOp, ParamOpError, PlanContext, Recipe, RecipeError,
         Trajectory,
@@ -257,6 +265,46 @@ mod tests {
             "- choosy-1: choosy 1: 1 networks of ",
         ] {
             assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    static GREY: Dataset = Dataset {
+        name: "grey-noise",
+        extent: Extent::grey(8),
+        normalisation: Normalisation::HALF_GREY,
+        load: |source, split, _| {
+            let n = source.images(split)?;
+            let pixels = (0..n * 64).map(|i| (i * 7919 % 251) as u8).collect();
+            ImageSet::new(Extent::grey(8), 10, pixels, (0..n).map(|i| (i % 10) as u32).collect())
+        },
+        ..SYNTHETIC
+    };
+
+    #[test]
+    fn one_channel_goes_everywhere_but_onto_a_gpu() {
+        let registry = Registry::default().with_dataset(&GREY);
+        let checked = |settings: &[(&str, &str)]| {
+            let settings: Vec<_> = [("data.dataset", "grey-noise")].iter().chain(settings).copied().collect();
+            let study = Study::load(&asked(&registry, &settings))?;
+            check(&study, &Plan::new(&study, &registry)?)
+        };
+        checked(&[]).unwrap();
+        checked(&[("data.normalisation", "half")]).unwrap();
+        checked(&[("model.name", "mlp1"), ("augment.hue", "0.5")]).unwrap();
+        for (settings, expected) in [
+            (
+                ("run.device", "cuda"),
+                "run.device is cuda: images of 1 channel, a GPU takes images of 3 so far; set run.device=cpu",
+            ),
+            (
+                ("data.normalisation", "imagenet"),
+                "data.normalisation is imagenet, which is of 3 channels, the images of grey-noise have 1; set \
+                 data.normalisation=dataset or half",
+            ),
+        ] {
+            let error = checked(&[settings]).unwrap_err();
+            assert_eq!(exit::code(&error), exit::USAGE);
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::exit::Usage;
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{Digest, digest};
-use basin_data::{Dataset, ImageSet, Source, Split};
+use basin_data::{Dataset, ImageSet, Normalisation, Source, Split};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -64,9 +64,9 @@ impl Datasets {
 
 /// As many black images, the classes in turn.
 fn blank_images(dataset: &Dataset, n: usize) -> Result<ImageSet> {
-    let size = dataset.side;
-    let labels = (0..n).map(|i| (i % dataset.classes) as u32).collect();
-    Ok(ImageSet::new(size, dataset.classes, vec![0; n * size * size * 3], labels)?)
+    let (extent, classes) = (dataset.extent, dataset.classes);
+    let labels = (0..n).map(|i| (i % classes) as u32).collect();
+    Ok(ImageSet::new(extent, classes, vec![0; n * extent.values()], labels)?)
 }
 
 /// The key that limits the images of a split.
@@ -114,6 +114,21 @@ pub(crate) fn source(config: &Config) -> Source {
         train_images: count(data.train_images, standard.train_images),
         test_images: count(data.test_images, standard.test_images),
         ..standard
+    }
+}
+
+/// The configured statistics for images of so many channels.
+pub(crate) fn normalisation(config: &Config, channels: usize) -> Result<Option<Normalisation>, Usage> {
+    let Some(statistics) = config.normalisation() else { return Ok(None) };
+    match statistics.channels() == channels {
+        true => Ok(Some(statistics)),
+        false => Err(Usage(format!(
+            "data.normalisation is {}, which is of {} channels, the images of {} have {channels}; set \
+             data.normalisation=dataset, half or view",
+            config.data().normalisation.word(),
+            statistics.channels(),
+            config.dataset(),
+        ))),
     }
 }
 

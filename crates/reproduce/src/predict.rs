@@ -1,7 +1,7 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::loading::{images, limit, source};
+use crate::loading::{images, limit, normalisation, source};
 use crate::{checkpoint, device};
 use anyhow::Result;
 use basin_core::{Array, TensorFile};
@@ -57,9 +57,9 @@ impl Prediction<'_> {
         let device = device::asked(config)?;
         let bytes = checkpoint::bytes(self.checkpoint)?;
         let images = images(config, &source, split, say)?;
-        let network = config.network(images.size(), images.classes())?;
+        let network = config.network(images.extent(), images.classes())?;
         let params = checkpoint::params(self.checkpoint, &bytes, self.key, &network, say)?;
-        let normalisation = match config.normalisation() {
+        let normalisation = match normalisation(config, images.channels())? {
             Some(everywhere) => everywhere,
             None if split == Split::Train => Normalisation::of(&images),
             None => Normalisation::of(&crate::loading::images(config, &source, Split::Train, say)?),

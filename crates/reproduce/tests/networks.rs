@@ -3,7 +3,7 @@
 
 use basin_candle::Candle;
 use basin_core::{Array, Params, SeedTree};
-use basin_data::{SYNTHETIC, Source, Split};
+use basin_data::{Extent, ImageSet, Normalisation, SYNTHETIC, Source, Split};
 use basin_models::Network;
 use basin_reproduce::config::{Config, Keys};
 use basin_train::{Backend, Cpu};
@@ -43,10 +43,20 @@ fn shuffled(sizes: &BTreeMap<String, usize>) -> Permutations {
     all
 }
 
-fn logits(network: &Network, params: &Params, side: usize) -> Vec<f32> {
+/// Three images of 16 or 32 pixels; of one channel, their green.
+fn images(extent: Extent) -> (ImageSet, Normalisation) {
     let images = Source { train_images: 3, ..Source::synthetic(3) }.load(Split::Train).unwrap();
-    let images = if side == 16 { images.halved().unwrap() } else { images };
-    let normalisation = SYNTHETIC.normalisation;
+    let images = if extent.side == 16 { images.halved().unwrap() } else { images };
+    if extent.channels == 3 {
+        return (images, SYNTHETIC.normalisation);
+    }
+    let green = images.images().iter().skip(1).step_by(3).copied().collect();
+    let images = ImageSet::new(extent, images.classes(), green, images.labels().to_vec()).unwrap();
+    (images, Normalisation::HALF_GREY)
+}
+
+fn logits(network: &Network, params: &Params) -> Vec<f32> {
+    let (images, normalisation) = images(network.extent());
     let backend: Box<dyn Backend> = match network.program() {
         Some(_) => Box::new(Candle::new(candle_core::Device::Cpu)),
         None => Box::new(Cpu),
@@ -73,20 +83,41 @@ fn units_that_change_places_change_nothing() {
         for norm in norms {
             let config = config(&[("model.name", name), ("model.width", width), ("model.norm", norm)]);
             let side = if name == "vgg11" || name.ends_with("imagenet") { 32 } else { 16 };
-            let network = config.network(side, 10).unwrap();
-            let (spec, params) = (config.permutation_spec().unwrap(), params(&network));
-            let sizes = spec.validate(&params).unwrap_or_else(|e| panic!("{name} {norm}: {e}"));
-            let moved = apply(&spec, &params, &shuffled(&sizes)).unwrap();
-            // Nothing but what meets the images and the classes stays.
-            let stays = params.iter().filter(|(name, array)| moved.get(name) == Some(array)).count();
-            assert!(stays <= 1, "{name} {norm}: {stays} arrays stay");
-            let (before, after) = (logits(&network, &params, side), logits(&network, &moved, side));
-            let largest = before.iter().fold(0.0f32, |largest, z| largest.max(z.abs()));
-            assert!(largest > 1e-2 && largest.is_finite(), "{name} {norm}: {largest}");
-            for (b, a) in before.iter().zip(&after) {
-                assert!((b - a).abs() <= 2e-4 * largest, "{name} {norm}: {b} and {a}");
+            for extent in [Extent::colour(side), Extent::grey(side)] {
+                permuted(&format!("{name} {norm} {extent}"), &config, extent);
             }
         }
+    }
+}
+
+fn permuted(what: &str, config: &Config, extent: Extent) {
+    let network = config.network(extent, 10).unwrap();
+    let (spec, params) = (config.permutation_spec().unwrap(), params(&network));
+    let sizes = spec.validate(&params).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let moved = apply(&spec, &params, &shuffled(&sizes)).unwrap();
+    // Nothing but what meets the images and the classes stays.
+    let stays = params.iter().filter(|(name, array)| moved.get(name) == Some(array)).count();
+    assert!(stays <= 1, "{what}: {stays} arrays stay");
+    let (before, after) = (logits(&network, &params), logits(&network, &moved));
+    let largest = before.iter().fold(0.0f32, |largest, z| largest.max(z.abs()));
+    assert!(largest > 1e-2 && largest.is_finite(), "{what}: {largest}");
+    for (b, a) in before.iter().zip(&after) {
+        assert!((b - a).abs() <= 2e-4 * largest, "{what}: {b} and {a}");
+    }
+}
+
+/// For 28 pixels of one channel, as MNIST has them, all but the layer that reads the images is as for three.
+#[test]
+fn one_channel_changes_the_first_layer_alone() {
+    for name in ["resnet20", "vit", "mlp1", "mlp3", "resnet18", "resnet50-imagenet"] {
+        let config = config(&[("model.name", name), ("model.width", "0.25")]);
+        let [grey, colour] = [Extent::grey(28), Extent::colour(28)].map(|e| config.network(e, 10).unwrap());
+        let [one, three] = [&grey, &colour].map(|network| network.layout().shapes());
+        assert_eq!(one.len(), three.len());
+        let others = one.iter().zip(&three).filter(|(one, three)| one != three).collect::<Vec<_>>();
+        let [((first, one), (_, three))] = others[..] else { panic!("{name}: {others:?}") };
+        assert_eq!(one[1] * 3, three[1], "{name}: {first}");
+        assert!(0 < grey.macs() && grey.macs() < colour.macs(), "{name}");
     }
 }
 
@@ -136,15 +167,17 @@ fn keys_that_a_network_does_not_read_are_refused() {
 
 #[test]
 fn a_network_of_the_engine_is_run_by_candle_where_asked_for() {
-    for (name, width) in [("resnet8", "0.5"), ("vit", "0.125")] {
+    let extents = [Extent::colour(16), Extent::grey(16)];
+    let cases = [("resnet8", "0.5"), ("vit", "0.125")].map(|case| extents.map(|extent| (case, extent)));
+    for ((name, width), extent) in cases.into_iter().flatten() {
         let settings = [("model.name", name), ("model.width", width), ("run.backend", "candle")];
         let (own, by_candle) = (config(&settings[..2]), config(&settings));
-        let (own, by_candle) = (own.network(16, 10).unwrap(), by_candle.network(16, 10).unwrap());
+        let (own, by_candle) = (own.network(extent, 10).unwrap(), by_candle.network(extent, 10).unwrap());
         assert!(own.program().is_none() && by_candle.program().is_some());
         assert_eq!((own.layout(), own.macs()), (by_candle.layout(), by_candle.macs()));
         let params = own.init(&SeedTree::root(1));
         assert_eq!(params, by_candle.init(&SeedTree::root(1)));
-        let (expected, found) = (logits(&own, &params, 16), logits(&by_candle, &params, 16));
+        let (expected, found) = (logits(&own, &params), logits(&by_candle, &params));
         let largest = expected.iter().fold(0.0f32, |largest, z| largest.max(z.abs()));
         for (e, f) in expected.iter().zip(&found) {
             assert!((e - f).abs() <= 1e-5 * largest, "{name}: {e} and {f}");

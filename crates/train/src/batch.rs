@@ -12,7 +12,7 @@ const AHEAD: usize = 2;
 /// What one step learns from.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// Normalised images `[n, side, side, 3]`.
+    /// Normalised images `[n, side, side, channels]`.
     pub images: &'a [f32],
     /// Their labels.
     pub labels: &'a [u32],
@@ -111,7 +111,7 @@ fn assemble(
         let Some((_, order)) = &order else { return };
         let picks = &order[within * recipe.batch..][..recipe.batch];
         let mut batch = back.try_recv().unwrap_or_default();
-        batch.images.resize(picks.len() * images.size() * images.size() * 3, 0.0);
+        batch.images.resize(picks.len() * images.extent().values(), 0.0);
         let repetition = recipe.augmentation_of(epoch);
         let (stream, out) = (&recipe.order.seeds, &mut batch.images);
         fill_batch(images, picks, augment, stream, repetition, normalisation, out);

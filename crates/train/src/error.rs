@@ -1,6 +1,6 @@
 //! Why training or evaluating failed.
 
-use basin_core::PredictionError;
+use basin_core::{Extent, PredictionError};
 use basin_gpu::GpuError;
 use basin_models::ModelError;
 use thiserror::Error;
@@ -48,12 +48,12 @@ pub enum TrainError {
         cause: String,
     },
     /// The images do not fit the network.
-    #[error("training images of side {images}, the network takes {network}; build it for the images' side")]
-    Side {
-        /// Side of the images.
-        images: usize,
-        /// Side the network was built for.
-        network: usize,
+    #[error("training images of {images}, the network takes {network}; build it for the images' extent")]
+    Extent {
+        /// Extent of the images.
+        images: Extent,
+        /// Extent the network was built for.
+        network: Extent,
     },
     /// The network's images depend on each other in training.
     #[error(
@@ -107,12 +107,12 @@ pub enum EvaluateError {
         backend: &'static str,
     },
     /// The images do not fit the network.
-    #[error("images of side {images}, the network takes {network}; build it for the images' side")]
-    Side {
-        /// Side of the images.
-        images: usize,
-        /// Side the network was built for.
-        network: usize,
+    #[error("images of {images}, the network takes {network}; build it for the images' extent")]
+    Extent {
+        /// Extent of the images.
+        images: Extent,
+        /// Extent the network was built for.
+        network: Extent,
     },
 }
 
@@ -150,7 +150,7 @@ mod tests {
             TrainError::Beyond { .. } => 1,
             TrainError::NonFinite { .. } => 2,
             TrainError::Assembly { .. } => 3,
-            TrainError::Side { .. } => 4,
+            TrainError::Extent { .. } => 4,
             TrainError::Coupled { .. } => 5,
             TrainError::Checkpoint { .. } => 6,
             TrainError::Device(_) => 7,
@@ -175,8 +175,8 @@ mod tests {
                 "no batch for step 3, the thread that assembles them ended early: it panicked",
             ),
             (
-                TrainError::Side { images: 64, network: 32 },
-                "training images of side 64, the network takes 32; build it for the images' side",
+                TrainError::Extent { images: 64.into(), network: 32.into() },
+                "training images of 64×64×3, the network takes 32×32×3; build it for the images' extent",
             ),
             (
                 TrainError::Coupled { backend: "this machine's CPU".into() },
@@ -206,7 +206,7 @@ mod tests {
             EvaluateError::Model(_) => 0,
             EvaluateError::Device(_) => 1,
             EvaluateError::Weights { .. } => 2,
-            EvaluateError::Side { .. } => 3,
+            EvaluateError::Extent { .. } => 3,
             EvaluateError::NoRepair { .. } => 4,
         }
     }
@@ -227,8 +227,8 @@ mod tests {
                 "3 weights for a combination of 2 networks, expected one for each",
             ),
             (
-                EvaluateError::Side { images: 64, network: 32 },
-                "images of side 64, the network takes 32; build it for the images' side",
+                EvaluateError::Extent { images: Extent::grey(32), network: 32.into() },
+                "images of 32×32×1, the network takes 32×32×3; build it for the images' extent",
             ),
             (
                 EvaluateError::NoRepair { backend: "candle" },

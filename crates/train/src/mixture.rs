@@ -1,7 +1,7 @@
 //! Convex combinations of networks, made on slices of their parameters.
 
 use crate::EvaluateError;
-use basin_core::{Params, Simplex, mix};
+use basin_core::{Extent, Params, Simplex, mix};
 use basin_models::Network;
 use rayon::prelude::*;
 
@@ -35,10 +35,10 @@ impl Mixture {
     }
 }
 
-/// Refuses images that are not of the network's side.
-pub(crate) fn fits(network: &Network, side: usize) -> Result<(), EvaluateError> {
-    match side == network.side() {
+/// Refuses images that are not of the network's extent.
+pub(crate) fn fits(network: &Network, images: Extent) -> Result<(), EvaluateError> {
+    match images == network.extent() {
         true => Ok(()),
-        false => Err(EvaluateError::Side { images: side, network: network.side() }),
+        false => Err(EvaluateError::Extent { images, network: network.extent() }),
     }
 }

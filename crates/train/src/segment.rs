@@ -82,15 +82,15 @@ pub fn run(
 /// Steps of an epoch, and the segment's last; refuses what cannot be trained.
 ///
 /// # Errors
-/// [`TrainError::Batch`], [`TrainError::Side`], [`TrainError::Beyond`].
+/// [`TrainError::Batch`], [`TrainError::Extent`], [`TrainError::Beyond`].
 pub fn extent(network: &Network, recipe: &Recipe, segment: &Segment) -> Result<(u64, u64), TrainError> {
     let (images, batch) = (recipe.examples.images.len(), recipe.batch);
     if batch == 0 || batch > images {
         return Err(TrainError::Batch { batch, images });
     }
-    let side = recipe.examples.images.size();
-    if side != network.side() {
-        return Err(TrainError::Side { images: side, network: network.side() });
+    let extent = recipe.examples.images.extent();
+    if extent != network.extent() {
+        return Err(TrainError::Extent { images: extent, network: network.extent() });
     }
     let per_epoch = (images / batch) as u64;
     let (step, end) = (segment.state.step, segment.end_epoch.saturating_mul(per_epoch));

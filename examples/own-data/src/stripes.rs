@@ -2,13 +2,13 @@
 //! `source.given_folder()`, and may name the `archive` that `fetch` brings.
 
 use basin_core::SeedTree;
-use basin_data::{DataError, Dataset, ImageSet, Normalisation, Source, Split};
+use basin_data::{DataError, Dataset, Extent, ImageSet, Normalisation, Source, Split};
 
-/// 16×16 pixels, 4 classes.
+/// 16×16 pixels of three channels, 4 classes.
 pub static STRIPES: Dataset = Dataset {
     name: "stripes",
     classes: 4,
-    side: 16,
+    extent: Extent::colour(16),
     official: None,
     normalisation: Normalisation::HALF,
     folder: None,
@@ -18,7 +18,7 @@ pub static STRIPES: Dataset = Dataset {
 };
 
 fn load(source: &Source, split: Split, _: &mut dyn FnMut(&str)) -> Result<ImageSet, DataError> {
-    let (side, classes, n) = (STRIPES.side, STRIPES.classes, source.images(split)?);
+    let (side, classes, n) = (STRIPES.extent.side, STRIPES.classes, source.images(split)?);
     let mut rng = SeedTree::root(source.seed).child("stripes").child(split.name()).rng();
     let (mut pixels, mut labels) = (Vec::with_capacity(n * side * side * 3), Vec::with_capacity(n));
     for i in 0..n {

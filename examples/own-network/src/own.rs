@@ -1,6 +1,7 @@
 //! Two convolutions with BatchNorm and a dense layer, in plain candle.
 
 use basin_candle::Module;
+use basin_core::Extent;
 use basin_models::Network;
 use basin_reproduce::config::Model;
 use candle_core::{Module as _, Result, Tensor};
@@ -16,13 +17,13 @@ struct Own {
 }
 
 impl Own {
-    fn new(vb: VarBuilder<'_>, channels: usize, classes: usize) -> Result<Self> {
+    fn new(vb: VarBuilder<'_>, inputs: usize, channels: usize, classes: usize) -> Result<Self> {
         let config = Conv2dConfig { padding: 1, stride: 2, ..Conv2dConfig::default() };
         let conv = |name: &str, from| conv2d_no_bias(from, channels, 3, config, vb.pp(name));
         let norm = |name: &str| batch_norm(channels, 1e-5, vb.pp(name));
         let head = linear(channels, classes, vb.pp("head"))?;
         Ok(Self {
-            convs: [conv("conv1", 3)?, conv("conv2", channels)?],
+            convs: [conv("conv1", inputs)?, conv("conv2", channels)?],
             norms: [norm("norm1")?, norm("norm2")?],
             head,
         })
@@ -40,10 +41,11 @@ impl ModuleT for Own {
 }
 
 /// 16 channels at width 1.
-pub fn build(model: &Model, side: usize, classes: usize) -> anyhow::Result<Network> {
+pub fn build(model: &Model, extent: Extent, classes: usize) -> anyhow::Result<Network> {
     let channels = (16.0 * model.width).round() as usize;
-    let module = Module::new("own", move |vb, classes| Ok(Box::new(Own::new(vb, channels, classes)?)));
-    Ok(module.network(side, classes)?)
+    let inputs = extent.channels;
+    let module = Module::new("own", move |vb, classes| Ok(Box::new(Own::new(vb, inputs, channels, classes)?)));
+    Ok(module.network(extent, classes)?)
 }
 
 /// The channels behind each convolution can be put into any order.

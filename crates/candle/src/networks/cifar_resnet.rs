@@ -33,17 +33,24 @@ struct Block {
 }
 
 impl CifarResNet {
-    /// Three groups of `blocks` blocks with `base`, 2 `base` and 4 `base` channels.
+    /// For images of `channels`: three groups of `blocks` blocks with `base`, 2 `base` and 4 `base` channels.
     ///
     /// # Errors
     /// The `VarBuilder`'s.
-    pub fn new(blocks: usize, base: usize, classes: usize, norm: Norm, vb: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(
+        channels: usize,
+        blocks: usize,
+        base: usize,
+        classes: usize,
+        norm: Norm,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
         let layer = |vb: &VarBuilder<'_>, [conv_name, norm_name]: [&str; 2], sizes: [usize; 2], stride| {
             let conv =
                 Conv::new([sizes[0], sizes[1], 3], stride, Padding::Same, FanInOut::FanIn, vb.pp(conv_name))?;
             Result::Ok(ConvNorm { conv, norm: NormLayer::new(norm, sizes[1], vb.pp(norm_name))? })
         };
-        let stem = layer(&vb, ["conv1", "norm1"], [3, base], 1)?;
+        let stem = layer(&vb, ["conv1", "norm1"], [channels, base], 1)?;
         let (mut all, mut input) = (Vec::new(), base);
         for group in 0..3 {
             for block in 0..blocks {

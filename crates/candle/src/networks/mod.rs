@@ -1,5 +1,5 @@
 //! Networks on [`crate::layers`], each a `ModuleT` from a `VarBuilder` with PyTorch's names. Images come as candle's do,
-//! `[n, 3, side, side]`; logits go as `[n, classes]`.
+//! `[n, channels, side, side]`; logits go as `[n, classes]`.
 
 mod cifar_resnet;
 mod mlp;
@@ -15,43 +15,46 @@ pub use vgg::Vgg;
 
 use crate::Module;
 use crate::layers::Norm;
+use basin_core::Extent;
 use candle_core::{Result, Tensor};
 
-/// `[n, 3, h, w]` in the order of our operations, `[n, h, w, 3]`.
+/// `[n, channels, h, w]` in the order of our operations, `[n, h, w, channels]`.
 fn channels_last(images: &Tensor) -> Result<Tensor> {
     images.permute((0, 2, 3, 1))
 }
 
-/// A perceptron on images of `side` pixels, see [`Mlp`].
-pub fn mlp(side: usize, hidden: &[usize], norm: Norm) -> Module {
+/// A perceptron on images of this extent (a bare side: of colour images), see [`Mlp`].
+pub fn mlp(extent: impl Into<Extent>, hidden: &[usize], norm: Norm) -> Module {
     let (name, hidden) = (format!("mlp{} ({norm})", hidden.len()), hidden.to_vec());
-    let inputs = side * side * 3;
+    let inputs = extent.into().values();
     Module::featured(name, move |vb, classes| Mlp::new(inputs, &hidden, classes, norm, vb)).counted()
 }
 
-/// VGG-11 on images of `side` pixels, whose first stage has `base` channels, see [`Vgg`].
-pub fn vgg11(side: usize, base: usize, norm: Norm) -> Module {
+/// VGG-11 on images of this extent, whose first stage has `base` channels, see [`Vgg`].
+pub fn vgg11(extent: impl Into<Extent>, base: usize, norm: Norm) -> Module {
+    let Extent { side, channels } = extent.into();
     let last = side >> Vgg::HALVINGS;
     Module::featured(format!("vgg11 ({norm})"), move |vb, classes| {
-        Vgg::eleven(base, last * last, classes, norm, vb)
+        Vgg::eleven(channels, base, last * last, classes, norm, vb)
     })
     .counted()
 }
 
-/// A CIFAR ResNet with three groups of `blocks` blocks, the first of `base` channels, see [`CifarResNet`].
-pub fn cifar_resnet(blocks: usize, base: usize, norm: Norm) -> Module {
+/// A CIFAR ResNet on images of `channels` with three groups of `blocks` blocks, the first of `base` channels, see
+/// [`CifarResNet`].
+pub fn cifar_resnet(channels: usize, blocks: usize, base: usize, norm: Norm) -> Module {
     Module::featured(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
-        CifarResNet::new(blocks, base, classes, norm, vb)
+        CifarResNet::new(channels, blocks, base, classes, norm, vb)
     })
     .counted()
 }
 
-/// torchvision's ResNet of depth 18, 34 or 50, whose first layer has `base` channels, see [`TorchvisionResNet`]; none of
-/// another depth.
-pub fn torchvision_resnet(depth: usize, base: usize, stem: Stem) -> Option<Module> {
+/// torchvision's ResNet of depth 18, 34 or 50 on images of `channels`, whose first layer has `base` channels, see
+/// [`TorchvisionResNet`]; none of another depth.
+pub fn torchvision_resnet(channels: usize, depth: usize, base: usize, stem: Stem) -> Option<Module> {
     let blocks = TorchvisionResNet::blocks(depth)?;
     let module = Module::featured(format!("resnet{depth}"), move |vb, classes| {
-        TorchvisionResNet::new(blocks, base, stem, classes, vb)
+        TorchvisionResNet::new(channels, blocks, base, stem, classes, vb)
     });
     Some(module.counted())
 }

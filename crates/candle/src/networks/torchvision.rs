@@ -52,12 +52,13 @@ impl TorchvisionResNet {
         }
     }
 
-    /// A network of so many blocks whose first layer has `base` channels (64 in the paper). Weights are first drawn as
+    /// A network for images of `channels`, of so many blocks, whose first layer has `base` channels (64 in the paper). Weights are first drawn as
     /// torchvision does.
     ///
     /// # Errors
     /// The `VarBuilder`'s.
     pub fn new(
+        channels: usize,
         (layers, bottleneck): ([usize; 4], bool),
         base: usize,
         stem: Stem,
@@ -71,7 +72,7 @@ impl TorchvisionResNet {
             Result::Ok(ConvNorm { conv, norm: BatchNorm::new(output, norm)? })
         };
         let (kernel, stride) = if stem == Stem::ImageNet { (7, 2) } else { (3, 1) };
-        let first = layer(["conv1".into(), "bn1".into()], [3, base, kernel], stride)?;
+        let first = layer(["conv1".into(), "bn1".into()], [channels, base, kernel], stride)?;
         let (mut blocks, mut input) = (Vec::new(), base);
         for (place, count) in layers.into_iter().enumerate() {
             let width = base << place;

@@ -31,18 +31,19 @@ impl Vgg {
     /// Halvings of the image's side.
     pub const HALVINGS: u32 = STAGES.len() as u32;
 
-    /// The first stage has `base` channels (64 in the paper); the last image has `pixels`.
+    /// Images have `channels`, the first stage `base` channels (64 in the paper); the last image has `pixels`.
     ///
     /// # Errors
     /// The `VarBuilder`'s.
     pub fn eleven(
+        channels: usize,
         base: usize,
         pixels: usize,
         classes: usize,
         norm: Norm,
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
-        let (mut stages, mut input, mut index) = (Vec::new(), 3, 0);
+        let (mut stages, mut input, mut index) = (Vec::new(), channels, 0);
         let name = |index: usize| vb.pp(format!("features.{index}"));
         for widths in STAGES {
             let mut stage = Vec::new();

@@ -5,6 +5,7 @@ use crate::{Model, NormName};
 use anyhow::{Context, Result};
 use basin_candle::layers::Norm;
 use basin_candle::networks::{Stem, Vgg, cifar_resnet, mlp, torchvision_resnet, vgg11};
+use basin_core::Extent;
 use basin_models::{Architecture, Family, Network};
 use weight_matching::{PermutationSpec, Shortcut};
 
@@ -53,11 +54,11 @@ fn no_norm(model: &Model, expected: &'static str) -> anyhow::Error {
     NetworkError::Norm { name: model.name.clone(), found: model.norm.word(), expected }.into()
 }
 
-fn build(model: &Model, side: usize, classes: usize) -> Result<Network> {
+fn build(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
     let architecture = architecture(model)?;
     let norm = norm(model, Norm::Layer);
     match architecture.family() {
-        _ if norm == Norm::Layer => Ok(architecture.build(side, classes)?),
+        _ if norm == Norm::Layer => Ok(architecture.build(extent, classes)?),
         Family::ResNet { depth, base } => {
             if model.residual_scale != 1.0 || model.centred_kernels {
                 return Err(no_norm(
@@ -66,8 +67,8 @@ fn build(model: &Model, side: usize, classes: usize) -> Result<Network> {
                 ));
             }
             // What the other one refuses, this one does.
-            architecture.build(side, classes)?;
-            Ok(cifar_resnet((depth - 2) / 6, base, norm).network(side, classes)?)
+            architecture.build(extent, classes)?;
+            Ok(cifar_resnet(extent.channels, (depth - 2) / 6, base, norm).network(extent, classes)?)
         }
         Family::Vit(_) => Err(no_norm(model, "own or layer")),
     }
@@ -111,9 +112,9 @@ fn hidden(model: &Model) -> usize {
 }
 
 /// Hidden layers of 512 units at width 1.
-fn perceptron(model: &Model, side: usize, classes: usize) -> Result<Network> {
+fn perceptron(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
     let layers = vec![units(model, 512.0)?; hidden(model)];
-    Ok(mlp(side, &layers, norm(model, Norm::None)).network(side, classes)?)
+    Ok(mlp(extent, &layers, norm(model, Norm::None)).network(extent, classes)?)
 }
 
 fn perceptron_spec(model: &Model) -> Result<PermutationSpec> {
@@ -132,12 +133,12 @@ fn perceptron_spec(model: &Model) -> Result<PermutationSpec> {
 }
 
 /// 64 channels in the first stage at width 1.
-fn vgg(model: &Model, side: usize, classes: usize) -> Result<Network> {
-    let least = 1usize << Vgg::HALVINGS;
+fn vgg(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
+    let (side, least) = (extent.side, 1usize << Vgg::HALVINGS);
     if side < least {
         return Err(NetworkError::Side { name: model.name.clone(), side, least }.into());
     }
-    Ok(vgg11(side, units(model, 64.0)?, norm(model, Norm::None)).network(side, classes)?)
+    Ok(vgg11(extent, units(model, 64.0)?, norm(model, Norm::None)).network(extent, classes)?)
 }
 
 /// For images of fewer than 64 pixels, whose last image is one pixel. Larger ones are refused when the spec is compared with
@@ -156,12 +157,12 @@ fn torchvision_of(model: &Model) -> Result<(usize, Stem)> {
 }
 
 /// 64 channels in the first layer at width 1.
-fn torchvision(model: &Model, side: usize, classes: usize) -> Result<Network> {
+fn torchvision(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
     if norm(model, Norm::Batch) != Norm::Batch {
         return Err(no_norm(model, "own or batch"));
     }
     let (depth, stem) = torchvision_of(model)?;
-    let module = torchvision_resnet(depth, units(model, 64.0)?, stem);
+    let module = torchvision_resnet(extent.channels, depth, units(model, 64.0)?, stem);
     let module = module.with_context(|| format!("{} is no torchvision ResNet", model.name))?;
-    Ok(module.network(side, classes)?)
+    Ok(module.network(extent, classes)?)
 }

@@ -6,6 +6,7 @@ pub use built_in::built_in;
 
 use crate::{Model, NormName};
 use anyhow::Result;
+use basin_core::Extent;
 use basin_models::Network;
 use std::fmt;
 use thiserror::Error;
@@ -17,8 +18,8 @@ use weight_matching::PermutationSpec;
 pub struct NetworkEntry {
     /// The name.
     pub name: &'static str,
-    /// Builds it for square images of so many pixels and so many classes; reads the keys `model.*` that it has a use for.
-    pub build: fn(&Model, usize, usize) -> Result<Network>,
+    /// Builds it for images of this extent and so many classes; reads the keys `model.*` that it has a use for.
+    pub build: fn(&Model, Extent, usize) -> Result<Network>,
     /// Its permutation spec, for the methods that permute; they refuse a network without one.
     pub spec: Option<fn(&Model) -> Result<PermutationSpec>>,
     /// The keys `model.*` that `build` reads, without `model.`; others must stay at their defaults.

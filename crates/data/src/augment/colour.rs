@@ -42,9 +42,33 @@ impl ColourDraw {
         self.0.iter().all(Option::is_none)
     }
 
-    /// Changes interleaved RGB bytes in place; `planes` is scratch. Operations work on `f32` in `[0, 255]`
+    /// Changes interleaved bytes `[.., channels]` in place; `planes` is scratch. Operations work on `f32` in `[0, 255]`
     /// and are rounded once, at the end, to nearest even; torchvision truncates after each.
-    pub(super) fn apply(&self, pixels: &mut [u8], planes: &mut Vec<f32>) {
+    pub(super) fn apply(&self, pixels: &mut [u8], channels: usize, planes: &mut Vec<f32>) {
+        match channels {
+            1 => self.apply_to_grey(pixels, planes),
+            _ => self.apply_to_colours(pixels, planes),
+        }
+    }
+
+    fn apply_to_grey(&self, pixels: &mut [u8], plane: &mut Vec<f32>) {
+        plane.clear();
+        plane.extend(pixels.iter().map(|&x| f32::from(x)));
+        for op in self.0.iter().flatten() {
+            match *op {
+                ColourOp::Brightness(factor) => brighten(plane, factor),
+                ColourOp::Contrast(factor) => {
+                    let mean = mean([&plane[..]], |[x]| x);
+                    stretch(plane, factor, mean);
+                }
+                // Of grey, both are the identity.
+                ColourOp::Saturation(_) | ColourOp::Hue(_) => {}
+            }
+        }
+        pixels.iter_mut().zip(&*plane).for_each(|(byte, &x)| *byte = to_byte(x));
+    }
+
+    fn apply_to_colours(&self, pixels: &mut [u8], planes: &mut Vec<f32>) {
         let n = pixels.len() / CHANNELS;
         planes.resize(CHANNELS * n, 0.0);
         let (red, rest) = planes[..CHANNELS * n].split_at_mut(n);
@@ -87,14 +111,14 @@ impl Planes<'_> {
 
     fn brightness(&mut self, factor: f32) {
         for plane in [&mut *self.red, &mut *self.green, &mut *self.blue] {
-            plane.iter_mut().for_each(|x| *x = clamp(*x * factor, 255.0));
+            brighten(plane, factor);
         }
     }
 
     fn contrast(&mut self, factor: f32) {
-        let offset = (1.0 - factor) * self.mean_grey();
+        let mean = self.mean_grey();
         for plane in [&mut *self.red, &mut *self.green, &mut *self.blue] {
-            plane.iter_mut().for_each(|x| *x = clamp(factor * *x + offset, 255.0));
+            stretch(plane, factor, mean);
         }
     }
 
@@ -132,20 +156,36 @@ impl Planes<'_> {
         }
     }
 
-    /// Mean of the grey image, summed in eight lanes so that the order is fixed and still fast.
     fn mean_grey(&self) -> f32 {
-        const LANES: usize = 8;
-        let whole = self.red.len() / LANES * LANES;
-        let mut lanes = [0.0f32; LANES];
-        let chunks = self.red.chunks_exact(LANES).zip(self.green.chunks_exact(LANES));
-        for ((r, g), b) in chunks.zip(self.blue.chunks_exact(LANES)) {
-            for (i, lane) in lanes.iter_mut().enumerate() {
-                *lane += grey(r[i], g[i], b[i]);
-            }
-        }
-        let rest: f32 = (whole..self.red.len()).map(|i| grey(self.red[i], self.green[i], self.blue[i])).sum();
-        (lanes.iter().sum::<f32>() + rest) / self.red.len() as f32
+        mean([self.red, self.green, self.blue], |[r, g, b]| grey(r, g, b))
     }
+}
+
+/// Scale of values in `[0, 255]`.
+fn brighten(plane: &mut [f32], factor: f32) {
+    plane.iter_mut().for_each(|x| *x = clamp(*x * factor, 255.0));
+}
+
+/// Distance of values in `[0, 255]` from a mean.
+fn stretch(plane: &mut [f32], factor: f32, mean: f32) {
+    let offset = (1.0 - factor) * mean;
+    plane.iter_mut().for_each(|x| *x = clamp(factor * *x + offset, 255.0));
+}
+
+/// Mean of the grey image of some planes of equal length, summed in eight lanes so that the order is fixed and still fast.
+fn mean<const N: usize>(planes: [&[f32]; N], grey: impl Fn([f32; N]) -> f32) -> f32 {
+    const LANES: usize = 8;
+    let n = planes[0].len();
+    let whole = n / LANES * LANES;
+    let mut lanes = [0.0f32; LANES];
+    for first in (0..whole).step_by(LANES) {
+        let eight = planes.map(|plane| &plane[first..first + LANES]);
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            *lane += grey(eight.map(|values| values[i]));
+        }
+    }
+    let rest: f32 = (whole..n).map(|i| grey(planes.map(|plane| plane[i]))).sum();
+    (lanes.iter().sum::<f32>() + rest) / n as f32
 }
 
 /// Luma with torchvision's weights.
@@ -189,7 +229,7 @@ mod tests {
         let mut pixels: Vec<u8> = array(GOLDEN, "\"pixels\"").into_iter().map(|x| x as u8).collect();
         let mut draw = [None; 4];
         draw.iter_mut().zip(ops).for_each(|(slot, op)| *slot = Some(*op));
-        ColourDraw(draw).apply(&mut pixels, &mut Vec::new());
+        ColourDraw(draw).apply(&mut pixels, 3, &mut Vec::new());
         pixels
     }
 
@@ -229,6 +269,28 @@ mod tests {
             ColourOp::Saturation(0.6),
         ];
         assert_rounded(&apply(&ops), &array(GOLDEN, "\"chain\""), "chain");
+    }
+
+    /// Of three equal channels the grey is the channel, up to the weights' sum of 0.9999.
+    #[test]
+    fn one_channel_changes_as_three_equal_ones_do() {
+        let grey: Vec<u8> = (0..=255).collect();
+        let ops = [
+            ColourOp::Contrast(1.7),
+            ColourOp::Hue(0.3),
+            ColourOp::Brightness(1.2),
+            ColourOp::Saturation(3.0),
+        ];
+        let draw = ColourDraw(ops.map(Some));
+        let (mut one, mut three) = (grey.clone(), grey.iter().flat_map(|&x| [x; 3]).collect::<Vec<_>>());
+        draw.apply(&mut one, 1, &mut Vec::new());
+        draw.apply(&mut three, 3, &mut Vec::new());
+        assert!(one.iter().zip(three.chunks(3)).all(|(a, b)| a.abs_diff(b[0]) <= 1), "{one:?} {three:?}");
+        assert_ne!(one, grey);
+        let coloured = ColourDraw([Some(ops[1]), Some(ops[3]), None, None]);
+        let mut same = grey.clone();
+        coloured.apply(&mut same, 1, &mut Vec::new());
+        assert_eq!(same, grey);
     }
 
     #[test]

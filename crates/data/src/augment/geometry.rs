@@ -1,8 +1,7 @@
 //! Flip, padded crop, zoom and rotation as one map from output pixels to source pixels.
 
 use super::AugmentConfig;
-use crate::image_set::CHANNELS;
-use basin_core::Rng;
+use basin_core::{Extent, Rng};
 
 /// What was drawn for one image. The source of the output pixel at p (row, column, from the centre) is
 /// (flip(rotate(p)) + centre) / zoom + shift: augmax's chain zoom → flip → rotation, in one resampling.
@@ -38,15 +37,22 @@ impl GeometryDraw {
         Self { shift, flip, warp: (!whole_pixels).then_some((zoom, centre, angle)) }
     }
 
-    /// Fills `out` `[size, size, 3]` from `image`, with zeros where the source lies outside.
-    pub(super) fn apply(&self, image: &[u8], size: usize, out: &mut [u8]) {
-        match self.warp {
-            None => self.move_rows(image, size, out),
-            Some((zoom, centre, angle)) => self.resample(image, size, zoom, centre, angle, out),
+    /// Fills `out` `[size, size, channels]` from `image`, with zeros where the source lies outside.
+    pub(super) fn apply(&self, image: &[u8], extent: Extent, out: &mut [u8]) {
+        match extent.channels {
+            1 => self.apply_to::<1>(image, extent.side, out),
+            _ => self.apply_to::<3>(image, extent.side, out),
         }
     }
 
-    fn move_rows(&self, image: &[u8], size: usize, out: &mut [u8]) {
+    fn apply_to<const CHANNELS: usize>(&self, image: &[u8], size: usize, out: &mut [u8]) {
+        match self.warp {
+            None => self.move_rows::<CHANNELS>(image, size, out),
+            Some(warp) => self.resample::<CHANNELS>(image, size, warp, out),
+        }
+    }
+
+    fn move_rows<const CHANNELS: usize>(&self, image: &[u8], size: usize, out: &mut [u8]) {
         let row_bytes = size * CHANNELS;
         let [down, right] = self.shift;
         // Source columns that exist, and where they begin in an unflipped output row.
@@ -69,7 +75,13 @@ impl GeometryDraw {
         }
     }
 
-    fn resample(&self, image: &[u8], size: usize, zoom: f64, centre: [f64; 2], angle: f64, out: &mut [u8]) {
+    fn resample<const CHANNELS: usize>(
+        &self,
+        image: &[u8],
+        size: usize,
+        (zoom, centre, angle): Warp,
+        out: &mut [u8],
+    ) {
         let middle = 0.5 * size as f64 - 0.5;
         let (sin, cos) = angle.sin_cos();
         let mirror = if self.flip { -1.0 } else { 1.0 };
@@ -80,14 +92,14 @@ impl GeometryDraw {
                 let source_y = (cos * y + sin * x + centre[0]) / zoom + self.shift[0] as f64 + middle;
                 let source_x =
                     (mirror * (cos * x - sin * y) + centre[1]) / zoom + self.shift[1] as f64 + middle;
-                pixel.copy_from_slice(&bilinear(image, size, source_y as f32, source_x as f32));
+                pixel.copy_from_slice(&bilinear::<CHANNELS>(image, size, source_y as f32, source_x as f32));
             }
         }
     }
 }
 
 /// The image at a real position: weights of the four neighbours, zeros outside, rounded to nearest.
-fn bilinear(image: &[u8], size: usize, y: f32, x: f32) -> [u8; CHANNELS] {
+fn bilinear<const CHANNELS: usize>(image: &[u8], size: usize, y: f32, x: f32) -> [u8; CHANNELS] {
     let (top, left) = (y.floor(), x.floor());
     let (down, right) = (y - top, x - left);
     let (top, left) = (top as isize, left as isize);
@@ -121,14 +133,14 @@ mod tests {
 
     fn red(draw: GeometryDraw) -> Vec<u8> {
         let mut out = vec![99; 27];
-        draw.apply(&nine(), 3, &mut out);
+        draw.apply(&nine(), Extent::colour(3), &mut out);
         out.chunks(3).map(|pixel| pixel[0]).collect()
     }
 
     #[test]
     fn a_flip_mirrors_columns_and_keeps_channels() {
         let mut out = vec![0; 27];
-        GeometryDraw { flip: true, ..STILL }.apply(&nine(), 3, &mut out);
+        GeometryDraw { flip: true, ..STILL }.apply(&nine(), Extent::colour(3), &mut out);
         assert_eq!(out[..9], [3, 13, 23, 2, 12, 22, 1, 11, 21]);
     }
 
@@ -163,9 +175,25 @@ mod tests {
             let image: Vec<u8> = (0..5 * 5 * 3).map(|i| (i * 83 % 256) as u8).collect();
             let draw = GeometryDraw { shift: [down, right], flip, warp: None };
             let (mut fast, mut slow) = (vec![0; 75], vec![0; 75]);
-            draw.apply(&image, 5, &mut fast);
-            GeometryDraw { warp: Some((1.0, [0.0; 2], 0.0)), ..draw }.apply(&image, 5, &mut slow);
+            draw.apply(&image, Extent::colour(5), &mut fast);
+            GeometryDraw { warp: Some((1.0, [0.0; 2], 0.0)), ..draw }.apply(&image, Extent::colour(5), &mut slow);
             prop_assert_eq!(fast, slow);
+        }
+
+        #[test]
+        fn one_channel_moves_as_each_of_three_does(
+            down in -5isize..=5,
+            right in -5isize..=5,
+            flip: bool,
+            warp in proptest::option::of((0.5f64..2.0, prop::array::uniform2(-1.0f64..1.0), -3.0f64..3.0)),
+        ) {
+            let grey: Vec<u8> = (0..5 * 5).map(|i| (i * 83 % 256) as u8).collect();
+            let colours: Vec<u8> = grey.iter().flat_map(|&x| [255 - x, x, 0]).collect();
+            let draw = GeometryDraw { shift: [down, right], flip, warp };
+            let (mut one, mut three) = (vec![0; 25], vec![0; 75]);
+            draw.apply(&grey, Extent::grey(5), &mut one);
+            draw.apply(&colours, Extent::colour(5), &mut three);
+            prop_assert_eq!(one, three.chunks(3).map(|rgb| rgb[1]).collect::<Vec<_>>());
         }
     }
 

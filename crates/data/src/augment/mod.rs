@@ -8,22 +8,31 @@ pub use colour::{ColourDraw, ColourOp};
 pub use config::{AugmentConfig, Jitter};
 pub use geometry::{GeometryDraw, Warp};
 
-use crate::image_set::CHANNELS;
-use basin_core::{Rng, SeedTree};
+use basin_core::{Extent, Rng, SeedTree};
 
-/// Augments one image `[size, size, 3]` into `out`, of the same shape: a pure function of all its arguments.
+/// Augments one image `[size, size, channels]` into `out`, of the same shape: a pure function of all its arguments. A bare
+/// size is that of colour images.
 ///
 /// Order: zoom, padded crop, flip, rotation (one resampling for all four), then jitter. Every step takes its
 /// random numbers whether it is switched on or not, so switching one off leaves the others as they were.
 /// Geometry rounds once to bytes (not at all without zoom and rotation), jitter once more at its end.
 ///
+/// An image of one channel has no colours: changes of saturation and hue leave it as it is (their random numbers are taken
+/// all the same), and its contrast is measured from its own mean.
+///
 /// Costs about 1 µs for flip and crop of a 32×32 image and a few µs more for jitter.
 ///
 /// # Panics
-/// When `image` or `out` is not `size * size * 3` bytes. A configuration that does not pass
+/// When `image` or `out` is not `size * size * channels` bytes. A configuration that does not pass
 /// [`AugmentConfig::check`] gives unspecified pixels.
-pub fn augment(config: &AugmentConfig, image: &[u8], size: usize, stream: &SeedTree, out: &mut [u8]) {
-    augment_with(config, image, size, stream, &mut Scratch::default(), out);
+pub fn augment(
+    config: &AugmentConfig,
+    image: &[u8],
+    extent: impl Into<Extent>,
+    stream: &SeedTree,
+    out: &mut [u8],
+) {
+    augment_with(config, image, extent.into(), stream, &mut Scratch::default(), out);
 }
 
 /// Colour planes that are reused from image to image.
@@ -36,21 +45,21 @@ pub(crate) struct Scratch {
 pub(crate) fn augment_with(
     config: &AugmentConfig,
     image: &[u8],
-    size: usize,
+    extent: Extent,
     stream: &SeedTree,
     scratch: &mut Scratch,
     out: &mut [u8],
 ) {
-    assert_eq!(image.len(), size * size * CHANNELS, "image of {size}x{size}x{CHANNELS} bytes");
-    assert_eq!(out.len(), image.len(), "output of {size}x{size}x{CHANNELS} bytes");
+    assert_eq!(image.len(), extent.values(), "image of {extent} bytes");
+    assert_eq!(out.len(), image.len(), "output of {extent} bytes");
     if *config == AugmentConfig::none() {
         out.copy_from_slice(image);
         return;
     }
-    let Draw { geometry, colours } = Draw::new(config, size, stream);
-    geometry.apply(image, size, out);
+    let Draw { geometry, colours } = Draw::new(config, extent.side, stream);
+    geometry.apply(image, extent, out);
     if !colours.is_none() {
-        colours.apply(out, &mut scratch.planes);
+        colours.apply(out, extent.channels, &mut scratch.planes);
     }
 }
 
@@ -84,7 +93,7 @@ mod tests {
     use super::*;
 
     fn picture(size: usize) -> Vec<u8> {
-        (0..size * size * CHANNELS).map(|i| (i * 37 % 251) as u8).collect()
+        (0..size * size * 3).map(|i| (i * 37 % 251) as u8).collect()
     }
 
     fn run(config: &AugmentConfig, seed: u64) -> Vec<u8> {

@@ -1,3 +1,5 @@
+//! What every part promises: disjoint, equally large, a function of the seed; and what is refused.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -4,13 +4,13 @@
 use super::TEXT;
 use crate::cifar::{self, Format, Version};
 use crate::{DataError, Dataset, ImageSet, Normalisation, Source, Split};
-use basin_core::{Archive, FileRule, Packing};
+use basin_core::{Archive, Extent, FileRule, Packing};
 
 /// 50 000 + 10 000 images, 32×32, 10 classes.
 pub static CIFAR10: Dataset = Dataset {
     name: "cifar10",
     classes: 10,
-    side: cifar::SIZE,
+    extent: Extent::colour(cifar::SIZE),
     official: Some((50_000, 10_000)),
     normalisation: Normalisation::CIFAR10,
     folder: Some("cifar-10-batches-bin or cifar-10-binary.tar.gz"),
@@ -23,7 +23,7 @@ pub static CIFAR10: Dataset = Dataset {
 pub static CIFAR100: Dataset = Dataset {
     name: "cifar100",
     classes: 100,
-    side: cifar::SIZE,
+    extent: Extent::colour(cifar::SIZE),
     official: Some((50_000, 10_000)),
     normalisation: Normalisation::CIFAR100,
     folder: Some("cifar-100-binary or cifar-100-binary.tar.gz"),

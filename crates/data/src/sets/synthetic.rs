@@ -1,12 +1,13 @@
 //! Procedural images of 10 or 100 classes, made from a seed.
 
 use crate::{DataError, Dataset, ImageSet, Normalisation, Source, Split, synthetic};
+use basin_core::Extent;
 
 /// Procedural 32×32 images of 10 classes.
 pub static SYNTHETIC: Dataset = Dataset {
     name: "synthetic",
     classes: 10,
-    side: synthetic::SIZE,
+    extent: Extent::colour(synthetic::SIZE),
     official: None,
     normalisation: Normalisation::SYNTHETIC,
     folder: None,

@@ -4,13 +4,13 @@
 use super::TEXT;
 use crate::tiny_imagenet::{FILE_LIMIT, SIZE};
 use crate::{DataError, Dataset, ImageSet, Normalisation, Source, Split, tiny_imagenet};
-use basin_core::{Archive, FileRule, Packing};
+use basin_core::{Archive, Extent, FileRule, Packing};
 
 /// 100 000 + 10 000 images, 64×64, 200 classes.
 pub static TINY_IMAGENET: Dataset = Dataset {
     name: "tiny-imagenet",
     classes: 200,
-    side: SIZE,
+    extent: Extent::colour(SIZE),
     official: Some((100_000, 10_000)),
     normalisation: Normalisation::IMAGENET,
     folder: Some("tiny-imagenet-200"),

@@ -8,6 +8,7 @@ use crate::config::{Config, DeviceName};
 use crate::exit::{NoDevice, Usage};
 use anyhow::Result;
 use basin_candle::Candle;
+use basin_core::Extent;
 use basin_gpu::{Precision, Queue};
 use basin_models::Network;
 use basin_train::{Backend, Cpu};
@@ -29,7 +30,7 @@ pub fn another(device: &OnDevice) -> impl Fn() -> Result<OnDevice> + Copy + Send
 /// CPU.
 ///
 /// # Errors
-/// [`Usage`] for a module of candle's on another device than the CPU.
+/// [`Usage`] for a module of candle's on another device than the CPU, and as [`takes`].
 pub(crate) fn backend(network: &Network, device: Option<&OnDevice>) -> Result<Box<dyn Backend>> {
     match (network.program().is_some(), device) {
         (true, None) => Ok(Box::new(Candle::new(candle_core::Device::Cpu))),
@@ -37,8 +38,24 @@ pub(crate) fn backend(network: &Network, device: Option<&OnDevice>) -> Result<Bo
             "a network that candle runs is trained on the CPU alone so far; leave --device cuda out".into(),
         )
         .into()),
-        (false, Some(device)) => Ok(Box::new(device.clone())),
+        (false, Some(device)) => {
+            takes(network.extent())?;
+            Ok(Box::new(device.clone()))
+        }
         (false, None) => Ok(Box::new(Cpu)),
+    }
+}
+
+/// Whether a GPU trains and evaluates networks for such images: its kernels for images are written for three channels.
+///
+/// # Errors
+/// [`Usage`] for another number of channels.
+pub(crate) fn takes(extent: Extent) -> Result<(), Usage> {
+    match extent.channels {
+        3 => Ok(()),
+        found => Err(Usage(format!(
+            "run.device is cuda: images of {found} channel, a GPU takes images of 3 so far; set run.device=cpu"
+        ))),
     }
 }
 

@@ -29,7 +29,7 @@ impl<'a> CpuEvaluator<'a> {
         images: &'a ImageSet,
         normalisation: &'a Normalisation,
     ) -> Result<Self, EvaluateError> {
-        fits(network, images.size())?;
+        fits(network, images.extent())?;
         let (weights, mixture, pixels) = (None, Mixture::default(), None);
         Ok(Self { network, images, normalisation, weights, mixture, pixels })
     }
@@ -37,22 +37,20 @@ impl<'a> CpuEvaluator<'a> {
     /// Packs the weights of a combination into the memory of those before.
     fn pack(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<&Weights, EvaluateError> {
         let mixed = self.mixture.of(self.network, networks, lambda)?;
-        match &mut self.weights {
-            Some(weights) => {
+        let weights = match self.weights.take() {
+            Some(mut weights) => {
                 weights.repack(mixed)?;
-                Ok(weights)
+                weights
             }
-            None => {
-                let roles = self.network.layout().roles();
-                Ok(self.weights.insert(Weights::new(mixed, &roles, false)?))
-            }
-        }
+            None => Weights::new(mixed, &self.network.layout().roles(), false)?,
+        };
+        Ok(self.weights.insert(weights))
     }
 
     fn pixels(&mut self) -> &[f32] {
         self.pixels.get_or_insert_with(|| {
-            let (n, side) = (self.images.len(), self.images.size());
-            let mut pixels = vec![0.0; n * side * side * 3];
+            let n = self.images.len();
+            let mut pixels = vec![0.0; n * self.images.extent().values()];
             fill_plain(self.images, 0..n, self.normalisation, &mut pixels);
             pixels
         })
@@ -63,7 +61,7 @@ impl Evaluator for CpuEvaluator<'_> {
     fn logits_between(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<Logits, EvaluateError> {
         let (network, images, normalisation) = (self.network, self.images, self.normalisation);
         let weights = self.pack(networks, lambda)?;
-        let (classes, pixels) = (network.classes(), images.size() * images.size() * 3);
+        let (classes, pixels) = (network.classes(), images.extent().values());
         let mut values = vec![0.0; images.len() * classes];
         values.par_chunks_mut(CHUNK * classes).enumerate().try_for_each(|(chunk, out)| {
             let range = chunk * CHUNK..images.len().min((chunk + 1) * CHUNK);

@@ -85,13 +85,13 @@ impl<'a> Stepper<'a> {
     }
 
     fn check(&self, batch: Batch<'_>) -> Result<()> {
-        let (side, classes) = (self.network.side(), self.network.classes());
+        let (extent, classes) = (self.network.extent(), self.network.classes());
         if !batch.slots.is_empty() && batch.slots.len() != batch.labels.len() {
             candle_core::bail!("{} slots for {} images", batch.slots.len(), batch.labels.len());
         }
         let (n, seeds) = (batch.labels.len(), batch.dropout_seeds.len());
-        if n == 0 || batch.images.len() != n * side * side * 3 {
-            candle_core::bail!("{} values for {n} images of {side}×{side}×3", batch.images.len());
+        if n == 0 || batch.images.len() != n * extent.values() {
+            candle_core::bail!("{} values for {n} images of {extent}", batch.images.len());
         }
         if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
             candle_core::bail!("label {label} of {classes} classes");

@@ -19,7 +19,16 @@ pub(super) struct Resident {
 }
 
 impl Resident {
+    /// Colour images; the kernels know no others.
     pub(super) fn new(pool: &Pool, set: &ImageSet, normalisation: &Normalisation) -> Result<Self, GpuError> {
+        if [set.channels(), normalisation.channels()] != [3, 3] {
+            let found = format!("{}, normalised as {}", set.channels(), normalisation.channels());
+            return Err(GpuError::Size {
+                what: "channels of images on a GPU".into(),
+                expected: "3".into(),
+                found,
+            });
+        }
         let bytes = |values: &[u32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         let normal: Vec<u8> =
             normalisation.of_bytes().iter().flatten().flat_map(|v| v.to_le_bytes()).collect();

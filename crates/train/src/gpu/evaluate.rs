@@ -36,7 +36,7 @@ impl<'a> GpuEvaluator<'a> {
         images: &ImageSet,
         normalisation: &Normalisation,
     ) -> Result<Self, EvaluateError> {
-        fits(network, images.size())?;
+        fits(network, images.extent())?;
         let pool = Pool::new(queue);
         let data = Resident::new(&pool, images, normalisation)?;
         let (weights, mixture) = (None, Mixture::default());

@@ -2,8 +2,8 @@
 
 use crate::{SIDE, adam, difference, gpu, images, resnet, vit};
 use basin_core::{Params, SeedTree, Simplex};
-use basin_data::SYNTHETIC;
-use basin_gpu::Precision;
+use basin_data::{Extent, ImageSet, Normalisation, SYNTHETIC};
+use basin_gpu::{GpuError, Precision};
 use basin_models::Architecture;
 use basin_train::{Backend, Cpu, EvaluateError};
 
@@ -30,6 +30,17 @@ fn logits_are_those_of_the_cpu() {
     }
 }
 
+/// The kernels for images are written for three channels, and say so.
+#[test]
+fn images_of_one_channel_are_refused() {
+    let set = ImageSet::new(Extent::grey(SIDE), 10, vec![0; SIDE * SIDE], vec![0]).unwrap();
+    let net = Architecture::from_name("resnet20", 0.25).unwrap().build(set.extent(), 10).unwrap();
+    assert!(Cpu.evaluator(&net, &set, &Normalisation::HALF_GREY).is_ok());
+    let refused = gpu(Precision::F32).evaluator(&net, &set, &Normalisation::HALF_GREY).err();
+    let Some(EvaluateError::Device(error @ GpuError::Size { .. })) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.to_string(), "channels of images on a GPU: expected 3, found 1, normalised as 1");
+}
+
 #[test]
 fn what_does_not_fit_is_refused_alike_everywhere() {
     let (set, net) = (images(), resnet());
@@ -37,7 +48,10 @@ fn what_does_not_fit_is_refused_alike_everywhere() {
     let normalisation = SYNTHETIC.normalisation;
     for backend in [&Cpu as &dyn Backend, &gpu(Precision::F32)] {
         let refused = backend.evaluator(&wide, &set, &normalisation).err();
-        assert!(matches!(refused, Some(EvaluateError::Side { images: 8, network: 16 })), "{refused:?}");
+        assert!(
+            matches!(refused, Some(EvaluateError::Extent { images, network }) if (images.side, network.side) == (8, 16)),
+            "{refused:?}"
+        );
         let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
         let params = net.init(&SeedTree::root(1));
         let refused = evaluator.logits_between(&[&params], &Simplex::vertex(2, 0)).err();
