@@ -42,6 +42,30 @@ fn images_of_one_channel_are_refused() {
 }
 
 #[test]
+fn features_are_those_of_the_cpu() {
+    let (set, normalisation) = (images(), SYNTHETIC.normalisation);
+    for net in [resnet(), vit(0.1)] {
+        let params = net.init(&SeedTree::root(1));
+        let features = |backend: &dyn Backend| {
+            let mut evaluator = backend.evaluator(&net, &set, &normalisation).unwrap();
+            let logits = evaluator.logits(&params).unwrap();
+            let features = evaluator.features(&params).unwrap().unwrap();
+            assert_eq!(evaluator.logits(&params).unwrap(), logits);
+            features
+        };
+        let expected = features(&Cpu);
+        for (precision, limit) in [(Precision::F32, 1e-5), (Precision::Bf16, 4e-2)] {
+            let found = features(&gpu(precision));
+            assert_eq!(found.shape(), expected.shape());
+            let largest = expected.data().iter().fold(0.0f32, |m, x| m.max(x.abs()));
+            let worst = found.data().iter().zip(expected.data()).map(|(x, y)| (x - y).abs());
+            let worst = worst.fold(0.0, f32::max) / largest;
+            assert!(worst < limit, "{precision:?}: {worst:.1e}");
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_alike_everywhere() {
     let (set, net) = (images(), resnet());
     let wide = Architecture::from_name("resnet20", 0.25).unwrap().build(2 * SIDE, 10).unwrap();
