@@ -1,6 +1,7 @@
-//! `docs/claims.md`: what every committed run says of the paper's claims, judged by the same code as a report.
+//! A page of `docs` for each paper: what every committed run says of its claims, judged by the same code as a report.
 
 use basin_core::warn;
+use basin_paper_data_shift::DataShift;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::{Claim, Paper};
 use basin_report::{Judgement, Results, Verdict, claim_in_words, judge, judgement_in_words};
@@ -12,6 +13,10 @@ use std::process::ExitCode;
 
 const BEGIN: &str = "<!-- claims: written by `cargo xtask claims` from results/ -->";
 const END: &str = "<!-- end of claims -->";
+
+/// Papers with their pages.
+const PAGES: &[(&dyn Paper, &str)] =
+    &[(&SingleBasin, "docs/claims.md"), (&DataShift, "docs/claims-data-shift.md")];
 
 /// Results that say nothing about the claims, and why.
 const SILENT: &[(&str, &str)] = &[
@@ -26,47 +31,48 @@ struct Run {
     judgements: Vec<Judgement>,
 }
 
-/// Writes the part of the page between its marks.
+/// Writes the part of each page between its marks.
 pub(crate) fn run() -> ExitCode {
-    let written = fresh(&root()).and_then(|new| fs::write(page(&root()), new).map_err(|e| e.to_string()));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            warn(&format!("error: docs/claims.md: {reason}"));
-            ExitCode::from(1)
+    for (paper, page) in PAGES {
+        let written = fresh(*paper, &root(), page)
+            .and_then(|new| fs::write(root().join(page), new).map_err(|e| e.to_string()));
+        if let Err(reason) = written {
+            warn(&format!("error: {page}: {reason}"));
+            return ExitCode::from(1);
         }
     }
+    ExitCode::SUCCESS
 }
 
-/// Says what is wrong if the page is not what the committed results say.
+/// Says what is wrong if a page is not what the committed results say.
 pub(crate) fn check() -> Result<(), String> {
-    let text = fs::read_to_string(page(&root())).unwrap_or_default();
-    match fresh(&root())? == text {
-        true => Ok(()),
-        false => Err("it is not what the results under results/ say: run `cargo xtask claims`".into()),
-    }
+    PAGES.iter().try_for_each(|(paper, page)| {
+        let text = fs::read_to_string(root().join(page)).unwrap_or_default();
+        match fresh(*paper, &root(), page)? == text {
+            true => Ok(()),
+            false => {
+                Err(format!("{page} is not what the results under results/ say: run `cargo xtask claims`"))
+            }
+        }
+    })
 }
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn page(root: &Path) -> PathBuf {
-    root.join("docs/claims.md")
-}
-
-/// The page with its generated part written anew.
-fn fresh(root: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(page(root)).map_err(|e| e.to_string())?;
+/// A page with its generated part written anew.
+fn fresh(paper: &dyn Paper, root: &Path, page: &str) -> Result<String, String> {
+    let text = fs::read_to_string(root.join(page)).map_err(|e| e.to_string())?;
     let marks = || format!("it lacks the line {BEGIN} or {END}");
     let (before, rest) = text.split_once(BEGIN).ok_or_else(marks)?;
     let (_, after) = rest.split_once(END).ok_or_else(marks)?;
-    let runs = runs(root)?;
-    Ok(format!("{before}{BEGIN}\n\n{}{END}{after}", generated(&runs)))
+    let runs = runs(paper, root)?;
+    Ok(format!("{before}{BEGIN}\n\n{}{END}{after}", generated(paper, &runs)))
 }
 
 /// Every committed result set of the paper, by name.
-fn runs(root: &Path) -> Result<Vec<Run>, String> {
+fn runs(paper: &dyn Paper, root: &Path) -> Result<Vec<Run>, String> {
     let mut runs = Vec::new();
     for folder in entries(&root.join("results"))? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -75,10 +81,10 @@ fn runs(root: &Path) -> Result<Vec<Run>, String> {
             continue;
         }
         let results = together(read(&folder)?);
-        let Some(results) = results.filter(|r| r.paper.is_empty() || r.paper == SingleBasin.id()) else {
-            continue;
-        };
-        let judgements = judge(&results, &SingleBasin).map_err(|e| format!("results/{name}: {e}"))?;
+        // Earlier builds knew one paper and named none.
+        let its = |r: &Results| r.paper == paper.id() || (r.paper.is_empty() && paper.id() == SingleBasin.id());
+        let Some(results) = results.filter(its) else { continue };
+        let judgements = judge(&results, paper).map_err(|e| format!("results/{name}: {e}"))?;
         runs.push(Run { name, results, judgements });
     }
     Ok(runs)
@@ -131,17 +137,17 @@ fn leaves(config: &Value) -> BTreeMap<String, String> {
     sections.flat_map(of).collect()
 }
 
-fn generated(runs: &[Run]) -> String {
+fn generated(paper: &dyn Paper, runs: &[Run]) -> String {
     let mut text =
         "| run | data, network, members | epochs, images | seeds |\n| :-- | :-- | :-- | --: |\n".to_owned();
     for run in runs.iter().filter(|run| !run.judgements.is_empty()) {
         text += &row_of_run(run);
     }
-    for (name, why) in SILENT {
+    for (name, why) in SILENT.iter().filter(|_| paper.id() == SingleBasin.id()) {
         text += &format!("| [{name}](../results/{name}/README.md) | says nothing here: {why} | | |\n");
     }
-    for claim in SingleBasin.claims() {
-        text += &section(claim, runs);
+    for claim in paper.claims() {
+        text += &section(paper, claim, runs);
     }
     text
 }
@@ -175,7 +181,7 @@ fn row_of_run(Run { name, results, .. }: &Run) -> String {
     )
 }
 
-fn section(claim: &Claim, runs: &[Run]) -> String {
+fn section(paper: &dyn Paper, claim: &Claim, runs: &[Run]) -> String {
     let told: Vec<(&Run, &Judgement)> = runs
         .iter()
         .flat_map(|run| run.judgements.iter().map(move |judgement| (run, judgement)))
@@ -188,7 +194,7 @@ fn section(claim: &Claim, runs: &[Run]) -> String {
          in {}).\n",
         claim.sentence.trim_end_matches('.'),
         claim.source,
-        claim_in_words(claim, &SingleBasin),
+        claim_in_words(claim, paper),
         count(Verdict::Holds),
         count(Verdict::Fails),
         count(Verdict::Undecided),
@@ -205,7 +211,7 @@ fn section(claim: &Claim, runs: &[Run]) -> String {
             judgement.seeds,
             run.name,
             judgement.setting,
-            judgement_in_words(judgement, &SingleBasin)
+            judgement_in_words(judgement, paper)
         );
     }
     text

@@ -55,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-models", &["basin-core", "basin-kernels", "weight-matching"]),
     ("basin-probes", &["basin-core", "basin-ensemble", "basin-metrics"]),
     ("basin-papers", &["basin-core", "basin-metrics"]),
+    ("basin-paper-data-shift", &["basin-core", "basin-papers"]),
     ("basin-paper-single-basin", &["basin-core", "basin-papers"]),
     ("basin-report", &["basin-core", "basin-metrics", "basin-papers"]),
     ("basin-store", &["basin-core"]),
@@ -81,6 +82,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-methods",
             "basin-metrics",
             "basin-models",
+            "basin-paper-data-shift",
             "basin-paper-single-basin",
             "basin-papers",
             "basin-probes",
@@ -93,7 +95,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-fixtures", &[]),
     ("basin-one-dependency", &["weight-matching"]),
     ("basin-tests", &[]),
-    ("xtask", &["basin-core", "basin-papers", "basin-paper-single-basin", "basin-report"]),
+    ("xtask", &["basin-core", "basin-papers", "basin-paper-data-shift", "basin-paper-single-basin", "basin-report"]),
 ];
 
 /// Crates in which the tensor framework may appear.

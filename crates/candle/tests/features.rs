@@ -61,8 +61,8 @@ fn the_families_show_what_their_last_layer_gets() {
         (mlp(SIDE, &[24, 16], Norm::Batch), 16),
         (vgg11(SIDE, 4, Norm::Batch), 32),
         (vgg11(SIDE, 4, Norm::None), 32),
-        (cifar_resnet(1, 8, Norm::Batch), 32),
-        (torchvision_resnet(18, 4, Stem::Cifar).unwrap(), 32),
+        (cifar_resnet(3, 1, 8, Norm::Batch), 32),
+        (torchvision_resnet(3, 18, 4, Stem::Cifar).unwrap(), 32),
     ];
     for (module, width) in families {
         let network = module.network(SIDE, 10).unwrap();

@@ -137,6 +137,7 @@ section! {
         statistics_images: usize = "1024", Int(2, 1_000_000), "images", "training images on which networks between members get running statistics of their own, where they have any (BatchNorm)";
         pairs: usize = "5", COUNT, "pairs", "random pairs of members to interpolate between";
         line_points: usize = "11", Int(3, 1001), "points", "points on each line, ends included";
+        shift_points: usize = "26", Int(2, 1001), "points", "points on the line between members that were trained on parts of the data, ends included";
         ece_bins: usize = "15", Int(1, 10_000), "bins", "bins of the calibration error";
     }
 }

@@ -1,5 +1,7 @@
 //! What a paper claims, as data: a sentence, the comparison that decides it, and how much evidence that takes.
 
+use crate::CaseKeys;
+
 /// A sentence that results can bear out or contradict.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
@@ -9,6 +11,8 @@ pub struct Claim {
     pub sentence: &'static str,
     /// Where it stands.
     pub source: &'static str,
+    /// What it speaks of.
+    pub scope: Scope,
     /// What must hold before the comparison means anything; where it does not, nothing is decided.
     pub given: &'static [Contrast],
     /// What decides it.
@@ -17,6 +21,31 @@ pub struct Claim {
     pub seeds: usize,
     /// What is told first of all, and decides nothing.
     pub share: Option<Share>,
+}
+
+/// The ensembles that a claim speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Networks by name; none: all.
+    pub models: &'static [&'static str],
+    /// What its case varies, by key in order, for a comparison within one case. What an experiment varies is another question
+    /// than a claim's that names nothing.
+    pub case: &'static [(&'static str, &'static str)],
+}
+
+impl Scope {
+    /// Every network, where nothing is varied.
+    pub const ANY: Self = Self { models: &[], case: &[] };
+
+    /// Whether it speaks of a network.
+    pub fn has_model(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.contains(&model)
+    }
+
+    /// Whether it speaks of a case.
+    pub fn has_case(&self, case: &CaseKeys) -> bool {
+        case.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(self.case.iter().copied())
+    }
 }
 
 /// How large one sum of a metric over methods is beside another: of means over seeds, with a 95 % interval.

@@ -15,6 +15,18 @@ pub trait Settings {
     /// # Errors
     /// When that is no configuration.
     fn int(&self, key: &str, varied: &Varied) -> Result<u64, CaseError>;
+
+    /// A number of it.
+    ///
+    /// # Errors
+    /// As [`Settings::int`].
+    fn float(&self, key: &str, varied: &Varied) -> Result<f64, CaseError>;
+
+    /// A word of it.
+    ///
+    /// # Errors
+    /// As [`Settings::int`].
+    fn text(&self, key: &str, varied: &Varied) -> Result<String, CaseError>;
 }
 
 /// What an experiment ends with.

@@ -9,7 +9,7 @@ mod preset;
 mod published;
 
 pub use case::{CaseKeys, Symbol, case_keys, label};
-pub use claim::{Claim, Comparison, Contrast, Expected, Share};
+pub use claim::{Claim, Comparison, Contrast, Expected, Scope, Share};
 pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied};
 pub use layout::{Figure, Layout, Level, Quantity, Sweep, Within};
 pub use paper::{Paper, PrintedMethod};

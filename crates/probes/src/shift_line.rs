@@ -11,7 +11,7 @@ use basin_metrics::{
 /// Loss and accuracy along the straight line between every two members, and what is read from them (Hepburn et al., Sec. 3;
 /// [`barrier_from_minima`], [`barrier_from_ends`], [`curvature_ends`]).
 ///
-/// Inputs: M ≥ 2 members, then their common start, which similarity looks at and the line does not; records are passed over.
+/// Inputs: M ≥ 2 networks; records are passed over.
 ///
 /// Record: for each pair `pair-i-j` (members count from 1), each images and, where there is no entry of that name, the
 /// mean `test` of [`ShiftLine::tests`] and the union `train` of [`ShiftLine::trains`] (weighted by numbers of images): curves
@@ -39,6 +39,9 @@ pub struct ShiftLine {
 
 const LOSS: &str = "evaluated-loss";
 const ACCURACY: &str = "evaluated-accuracy";
+
+/// A form of the barrier: from λ, loss and accuracy.
+type Form = fn(&[f64], &[f64], &[f64]) -> Result<Minima, MetricError>;
 
 /// Loss and accuracy at each point, on one kind of images.
 #[derive(Clone, Debug, Default)]
@@ -126,10 +129,9 @@ impl Probe for ShiftLine {
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
-        let members = inputs.saturating_sub(1);
-        let (pairs, looked_at) = (pairs(members).count(), self.mixing.training_images());
+        let (pairs, looked_at) = (pairs(inputs).count(), self.mixing.training_images());
         let evaluated: usize = self.images().iter().map(images).sum();
-        (pairs * self.points * (evaluated + looked_at) + members * looked_at) as u64
+        (pairs * self.points * (evaluated + looked_at) + inputs * looked_at) as u64
     }
 
     fn record_bytes(&self, _: usize, _: &dyn Fn(&DataRef) -> usize) -> u64 {
@@ -139,10 +141,8 @@ impl Probe for ShiftLine {
 
     fn check(&self, networks: usize, _: usize) -> Result<(), ProbeError> {
         let refuse = |reason: String| Err(subject(self.id(), reason));
-        if networks < 3 {
-            return refuse(format!(
-                "{networks} networks, expected at least two members and, as the last, their common start"
-            ));
+        if networks < 2 {
+            return refuse(format!("{networks} networks, expected at least two"));
         }
         if self.points < 2 {
             return refuse(format!("{} points on a line, expected at least 2", self.points));
@@ -175,7 +175,7 @@ impl Probe for ShiftLine {
         self.check(lab.networks(), lab.records().len())?;
         let images = self.images();
         let labels = images.iter().map(|data| lab.labels(data)).collect::<Result<Vec<_>, _>>()?;
-        let pairs: Vec<(usize, usize)> = pairs(lab.networks() - 1).collect();
+        let pairs: Vec<(usize, usize)> = pairs(lab.networks()).collect();
         let lambdas: Vec<f64> = (0..self.points).map(|i| i as f64 / (self.points - 1) as f64).collect();
         let kept = |name: &str| lab.kept().and_then(|kept| kept.lists.get(name)).cloned().unwrap_or_default();
         let mut done: Vec<(f64, f64)> = kept(LOSS).into_iter().zip(kept(ACCURACY)).collect();
@@ -240,7 +240,7 @@ impl ShiftLine {
         trained: &[Line],
     ) -> Result<Record, MetricError> {
         for (before, lines) in [("", tested), ("train-", trained)].iter().filter(|(_, l)| !l.is_empty()) {
-            let all = |form: fn(&[f64], &[f64], &[f64]) -> Result<Minima, MetricError>| {
+            let all = |form: Form| {
                 let each = lines.iter().map(|line| form(lambdas, &line.loss, &line.accuracy));
                 each.collect::<Result<Vec<_>, _>>()
             };

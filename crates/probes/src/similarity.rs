@@ -8,11 +8,11 @@ use basin_metrics::{MetricError, linear_cka, shared_errors};
 
 /// Similarity of the members of an ensemble, means over all pairs.
 ///
-/// Inputs: M ≥ 2 members, then their common start; the logits of each member on `data`. Record: scalars `weight-cosine`
-/// and `displacement-cosine` (from the start; running statistics take no part, as no gradient moves them), `shared-errors`
-/// ([`fn@shared_errors`]) and `cka` ([`linear_cka`] of what goes into the last dense layer on `features_on`). A number that
-/// does not exist is left out: a cosine where a member is all zeros or did not move, `cka` where the backend does not know
-/// that layer or a member's features are the same for all images. How often members name different classes is
+/// Inputs: M ≥ 2 members, then their common start, if they have one; the logits of each member on `data`. Record: scalars
+/// `weight-cosine` and `displacement-cosine` (from the start; running statistics take no part, as no gradient moves them),
+/// `shared-errors` ([`fn@shared_errors`]) and `cka` ([`linear_cka`] of what goes into the last dense layer on `features_on`).
+/// A number that does not exist is left out: a cosine where a member is all zeros or did not move, the second one without a
+/// common start, `cka` where the backend does not know that layer or a member's features are the same for all images. How often members name different classes is
 /// `disagreement` of [`Performance`](crate::Performance).
 ///
 /// Cost: one pass over `features_on` a member; memory: the parameters of three networks, the features of all members.
@@ -43,17 +43,17 @@ impl Probe for Similarity {
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
-        (inputs.saturating_sub(1) * images(&self.features_on)) as u64
+        (inputs * images(&self.features_on)) as u64
     }
 
     fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {
-        match networks >= 3 && records == networks - 1 {
+        match records >= 2 && (networks == records || networks == records + 1) {
             true => Ok(()),
             false => Err(subject(
                 self.id(),
                 format!(
                     "{networks} networks and {records} logits, expected at least two members, as the last network \
-                     their common start, and the logits of each member"
+                     their common start, if they have one, and the logits of each member"
                 ),
             )),
         }
@@ -82,14 +82,14 @@ impl Probe for Similarity {
 impl Similarity {
     /// Of weights and of displacements from the start.
     fn cosines(&self, lab: &mut dyn Lab, members: usize) -> Result<[Option<f64>; 2], ProbeError> {
-        let start = lab.params(members)?;
+        let start = (lab.networks() > members).then(|| lab.params(members)).transpose()?;
         let (mut weights, mut displacements) = (Vec::new(), Vec::new());
         for i in 0..members {
             let first = lab.params(i)?;
             for j in i + 1..members {
                 let second = lab.params(j)?;
                 let [of_weights, moved] =
-                    cosines(&first, &second, &start).map_err(|e| subject(self.id(), e))?;
+                    cosines(&first, &second, start.as_ref()).map_err(|e| subject(self.id(), e))?;
                 weights.push(of_weights);
                 displacements.push(moved);
             }
@@ -114,9 +114,13 @@ impl Similarity {
     }
 }
 
-fn cosines(first: &Params, second: &Params, start: &Params) -> Result<[Option<f64>; 2], ParamsError> {
-    let weights = first.cosine(second, is_weight)?;
-    Ok([weights, first.displacement_cosine(second, start, is_weight)?])
+fn cosines(
+    first: &Params,
+    second: &Params,
+    start: Option<&Params>,
+) -> Result<[Option<f64>; 2], ParamsError> {
+    let moved = start.map(|start| first.displacement_cosine(second, start, is_weight)).transpose()?;
+    Ok([first.cosine(second, is_weight)?, moved.flatten()])
 }
 
 /// Whether a name is none of a running statistic, as PyTorch and candle name them.

@@ -107,12 +107,13 @@ fn of_claim(telling: &Telling<'_>, claim: &'static Claim) -> Vec<Judgement> {
     if let Comparison::Trend { methods, metric, over, expected } = claim.comparison {
         return evidence::trends(telling, methods, metric, over, expected)
             .into_iter()
-            .map(|(setting, finding)| verdict(claim, setting, (vec![finding], None), &[]))
+            .filter(|(model, ..)| claim.scope.has_model(model))
+            .map(|(_, setting, finding)| verdict(claim, setting, (vec![finding], None), &[]))
             .collect();
     }
-    // What an experiment varies is another question than the paper's.
     let groups = telling.groups(|e| (e.dataset.as_str(), e.model.as_str(), &e.case, e.members));
-    let groups = groups.into_iter().filter(|group| group[0].case.is_empty());
+    let meant = |first: &Ensemble| claim.scope.has_model(&first.model) && claim.scope.has_case(&first.case);
+    let groups = groups.into_iter().filter(|group| meant(group[0]));
     groups.filter_map(|group| of_group(telling, claim, &group)).collect()
 }
 

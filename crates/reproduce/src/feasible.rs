@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::planned::{PlannedNode, PlannedWork};
-use crate::{Case, Study, device, exit, import, sizes};
+use crate::{Case, Study, device, exit, facts, import, sizes};
 use anyhow::{Context, Result, anyhow};
 use basin_core::{Array, DataRef, Params};
 use basin_store::RunDir;
@@ -21,6 +21,7 @@ pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
     problems.extend(study.cases.iter().filter_map(one_channel_on_a_gpu));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
+    problems.extend(study.cases.iter().enumerate().filter_map(|(place, case)| statistics_of_views(plan, place, case)));
     // These want room for a network.
     if fits {
         problems.extend(operations(study, plan));
@@ -86,6 +87,18 @@ fn ensembles(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
         }
     }
     twice
+}
+
+/// Running statistics that would have to be measured on images which members see differently.
+fn statistics_of_views(plan: &Plan, place: usize, case: &Case) -> Option<anyhow::Error> {
+    let members = plan.ensembles.iter().filter(|e| e.case == place).flat_map(|e| &e.members);
+    let seen = |&member: &usize| facts::trajectory(plan, member)?.data.view.clone();
+    let view = members.filter_map(seen).next().filter(|_| case.network.coupled())?;
+    let name = &case.config.model().name;
+    Some(anyhow!(exit::Usage(format!(
+        "a member of {name} sees its images through {view}: of networks between members the statistics of BatchNorm are measured \
+         on images as they are, expected model.norm = layer or none where sides have views"
+    ))))
 }
 
 /// Images that there are not.

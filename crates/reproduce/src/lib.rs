@@ -10,6 +10,7 @@ mod environment;
 mod execute;
 pub mod exit;
 mod export;
+mod facts;
 mod feasible;
 mod findings;
 mod history;

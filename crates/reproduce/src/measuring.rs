@@ -4,7 +4,9 @@ use crate::Case;
 use crate::config::Config;
 use basin_core::DataRef;
 use basin_ensemble::{Mixing, NodeId, Probe, Recipe, Work};
-use basin_probes::{JointConnectivity, LogitsOf, MinusReference, PairwiseLines, Performance};
+use basin_probes::{
+    JointConnectivity, LogitsOf, MinusReference, PairwiseLines, Performance, ShiftLine, Similarity,
+};
 use std::sync::Arc;
 
 /// Branch of the seed tree for measurements.
@@ -40,8 +42,10 @@ pub enum Inputs {
     Logits,
     /// The members as networks, and these records.
     NetworksAndLogits,
-    /// The members as networks, then the initialisation that all of them began from, where that is one.
-    NetworksAndStart,
+    /// The members as networks.
+    Networks,
+    /// The members as networks, then the initialisation that all of them began from, where that is one; and these records.
+    NetworksStartAndLogits,
 }
 
 /// What a measurement may know when it is made.
@@ -51,6 +55,8 @@ pub struct Measuring<'a> {
     pub config: &'a Config,
     /// The test images.
     pub test: DataRef,
+    /// How many these are.
+    pub test_images: usize,
     /// The test images that connectivity is measured on.
     pub connectivity: DataRef,
     /// The parts of the training images that the members were trained on, in order; none where they were trained on all.
@@ -75,6 +81,13 @@ pub(crate) fn built_in() -> Vec<ProbeEntry> {
             inputs: Inputs::NetworksAndLogits,
             make: pairwise_lines,
         },
+        ProbeEntry { id: "shift-line", of: Ensembles::OnParts, inputs: Inputs::Networks, make: shift_line },
+        ProbeEntry {
+            id: "similarity",
+            of: Ensembles::OnParts,
+            inputs: Inputs::NetworksStartAndLogits,
+            make: similarity,
+        },
     ]
 }
 
@@ -92,6 +105,32 @@ fn pairwise_lines(m: &Measuring<'_>) -> Arc<dyn Probe> {
     let metrics = m.config.metrics();
     let (pairs, points) = (metrics.pairs, metrics.line_points);
     Arc::new(PairwiseLines { data: m.connectivity.clone(), pairs, points, mixing: m.mixing })
+}
+
+/// The line is scored on the test images as every side sees them; where sides see them through views, the images as they
+/// are measured otherwise stand beside.
+fn shift_line(m: &Measuring<'_>) -> Arc<dyn Probe> {
+    let seen = |part: &DataRef| DataRef { view: part.view.clone(), ..m.connectivity.clone() };
+    let views = m.parts.iter().any(|part| part.view.is_some());
+    let side = |name: &str, i: usize| format!("{name}-{}", i + 1);
+    let tests = match views {
+        true => m.parts.iter().enumerate().map(|(i, part)| (side("test", i), seen(part))).collect(),
+        false => vec![("test".to_owned(), m.connectivity.clone())],
+    };
+    let trains = m.parts.iter().enumerate().map(|(i, part)| (side("train", i), part.clone())).collect();
+    let also = if views { vec![("test-unshifted".to_owned(), m.connectivity.clone())] } else { Vec::new() };
+    Arc::new(ShiftLine { points: m.config.metrics().shift_points, tests, trains, also, mixing: m.mixing })
+}
+
+/// Images on which features are compared: well more than a network's last layer has inputs.
+const FEATURES_ON: usize = 2048;
+
+fn similarity(m: &Measuring<'_>) -> Arc<dyn Probe> {
+    let features_on = match m.test_images > FEATURES_ON {
+        true => m.test.clone().first(FEATURES_ON),
+        false => m.test.clone(),
+    };
+    Arc::new(Similarity { data: m.test.clone(), features_on })
 }
 
 /// The measurements of one ensemble, as nodes of its recipe.
@@ -118,14 +157,16 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
     };
     let connectivity = case.measured().first(metrics.connectivity_images);
     let (test, parts) = (case.measured(), parts(recipe));
-    let measuring = Measuring { config: &case.config, test, connectivity, parts, mixing };
+    let test_images = case.count(&test);
+    let measuring = Measuring { config: &case.config, test, test_images, connectivity, parts, mixing };
     let start = start(recipe);
     let wanted = |entry: &&ProbeEntry| entry.of == Ensembles::All || !measuring.parts.is_empty();
     let records = probes.iter().filter(wanted).map(|entry| {
         let inputs = match entry.inputs {
             Inputs::Logits => logits.clone(),
             Inputs::NetworksAndLogits => members.iter().chain(&logits).copied().collect(),
-            Inputs::NetworksAndStart => members.iter().chain(&start).copied().collect(),
+            Inputs::Networks => members.clone(),
+            Inputs::NetworksStartAndLogits => members.iter().chain(&start).chain(&logits).copied().collect(),
         };
         let probe = (entry.make)(&measuring);
         recipe.probe(format!("{}-{method}", probe.id()), probe, inputs, SEEDS)

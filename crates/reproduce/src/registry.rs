@@ -15,6 +15,7 @@ use basin_methods::{
     Constrained, Deep, Distillation, Distilled, DistilledDeep, Division, Imported, JointMatching,
     JointlyPermuted, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
+use basin_paper_data_shift::DataShift;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::Paper;
 use std::fmt::Debug;
@@ -40,7 +41,7 @@ impl Default for Registry {
             networks: built_in_networks(),
             datasets: Dataset::BUILT_IN.to_vec(),
             probes: measuring::built_in(),
-            papers: vec![&SingleBasin],
+            papers: vec![&SingleBasin, &DataShift],
             keys: Vec::new(),
         }
         .with("deep", |_| Ok(Box::new(Deep)))

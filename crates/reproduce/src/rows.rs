@@ -2,6 +2,7 @@
 
 use crate::execute::Executor;
 use crate::exit::Usage;
+use crate::facts;
 use crate::plan::PlannedEnsemble;
 use crate::planned::NodeIndex;
 use anyhow::{Context, Result, ensure};
@@ -45,7 +46,9 @@ fn row(executor: &Executor<'_>, ensemble: &PlannedEnsemble, records: &[Record]) 
         sources: ensemble.records.iter().chain(&ensemble.members).map(node).collect::<Result<_>>()?,
         ..Ensemble::default()
     };
-    row.set(Subject::Ensemble, "passes", ensemble.passes);
+    for (metric, value) in facts::of(case, executor.plan, ensemble)? {
+        row.set(Subject::Ensemble, metric, value);
+    }
     for record in records {
         for (metric, value) in &record.scalars {
             ensure!(

@@ -81,12 +81,32 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// A value of the configuration that results when these are varied.
+    fn value<T>(
+        &self,
+        key: &str,
+        varied: &Varied,
+        what: &str,
+        read: impl FnOnce(&serde_json::Value) -> Option<T>,
+    ) -> Result<T, CaseError> {
+        let config = self.case(varied)?.to_json();
+        let value = config.pointer(&format!("/{}", key.replace('.', "/"))).and_then(read);
+        value.ok_or_else(|| format!("{}: {key} is no {what}", self.experiment.name).into())
+    }
+}
+
 impl Settings for Asked {
     fn int(&self, key: &str, varied: &Varied) -> Result<u64, CaseError> {
-        let config = self.case(varied)?.to_json();
-        let value =
-            config.pointer(&format!("/{}", key.replace('.', "/"))).and_then(serde_json::Value::as_u64);
-        value.ok_or_else(|| format!("{}: {key} is no whole number", self.experiment.name).into())
+        self.value(key, varied, "whole number", serde_json::Value::as_u64)
+    }
+
+    fn float(&self, key: &str, varied: &Varied) -> Result<f64, CaseError> {
+        self.value(key, varied, "number", serde_json::Value::as_f64)
+    }
+
+    fn text(&self, key: &str, varied: &Varied) -> Result<String, CaseError> {
+        self.value(key, varied, "word", |value| value.as_str().map(str::to_owned))
     }
 }
 

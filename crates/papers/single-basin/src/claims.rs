@@ -1,6 +1,6 @@
 //! What the paper says, each sentence with the comparison that decides it.
 
-use basin_papers::{Claim, Comparison, Contrast, Expected, Share};
+use basin_papers::{Claim, Comparison, Contrast, Expected, Scope, Share};
 
 /// Seeds that a verdict takes: as many as the paper's tables have.
 const SEEDS: usize = 3;
@@ -38,6 +38,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "connectivity-costs-accuracy",
         sentence: "Connectivity costs accuracy: constrained ensembles are less accurate than deep ones.",
         source: "Section 3, Table 1",
+        scope: Scope::ANY,
         given: &[],
         comparison: Comparison::All(&[CONSTRAINED_IS_BELOW]),
         seeds: SEEDS,
@@ -47,6 +48,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "constrained-connected",
         sentence: "Constrained members are jointly connected.",
         source: "Section 3, Table 1",
+        scope: Scope::ANY,
         given: &[],
         comparison: connected("constrained", true),
         seeds: SEEDS,
@@ -56,6 +58,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "deep-not-connected",
         sentence: "Deep members are not jointly connected.",
         source: "Table 1",
+        scope: Scope::ANY,
         given: &[],
         comparison: connected("deep", false),
         seeds: SEEDS,
@@ -65,6 +68,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "permutation-does-not-connect",
         sentence: "Permutation does not connect deep members jointly.",
         source: "Section 4, Table 1",
+        scope: Scope::ANY,
         given: &[],
         comparison: connected("permuted", false),
         seeds: SEEDS,
@@ -74,6 +78,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "distillation-closes-the-gap",
         sentence: "Distillation closes most of the gap between constrained and deep ensembles.",
         source: "Section 4, Table 1",
+        scope: Scope::ANY,
         given: &[CONSTRAINED_IS_BELOW],
         comparison: Comparison::All(&[minus_deep(
             &[(1.0, "distilled"), (-0.5, "constrained")],
@@ -91,6 +96,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "distilled-connected",
         sentence: "Distilled members stay jointly connected.",
         source: "Section 4, Table 1",
+        scope: Scope::ANY,
         given: &[],
         comparison: connected("distilled", true),
         seeds: SEEDS,
@@ -100,6 +106,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "distilling-deep-does-not-help",
         sentence: "Distilling deep ensembles does not help them: it gains less than half a point.",
         source: "Table 4",
+        scope: Scope::ANY,
         given: &[],
         comparison: Comparison::All(&[minus_deep(&[(1.0, "distilled-deep")], Expected::Below(0.005))]),
         seeds: SEEDS,
@@ -109,6 +116,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "swe-is-weakest",
         sentence: "Stochastic-weight ensembles are the least accurate of the connected ones.",
         source: "Section 3, Table 1",
+        scope: Scope::ANY,
         given: &[],
         comparison: Comparison::All(&[
             sum("ensemble-accuracy", &[(1.0, "swe"), (-1.0, "constrained")], Expected::Below(0.0)),
@@ -121,6 +129,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "diversity-falls-with-t",
         sentence: "Diversity falls as the split epoch t grows.",
         source: "Figure 3",
+        scope: Scope::ANY,
         given: &[],
         comparison: over_t("true-class-variance", Expected::Below(0.0)),
         seeds: SEEDS,
@@ -130,6 +139,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "connectivity-rises-with-t",
         sentence: "Connectivity rises with the split epoch t.",
         source: "Figure 3",
+        scope: Scope::ANY,
         given: &[],
         comparison: over_t("joint-connectivity", Expected::Above(0.0)),
         seeds: SEEDS,

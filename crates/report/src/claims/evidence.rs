@@ -122,14 +122,15 @@ pub(super) fn connected(
     })
 }
 
-/// The slope of a metric over a key, for every method and every setting of the other keys that has several positions.
+/// The slope of a metric over a key, for every method and every setting of the other keys that has several positions: its
+/// network, the setting, what was found.
 pub(super) fn trends(
     telling: &Telling<'_>,
     methods: &[&str],
     metric: &'static str,
     over: &str,
     expected: Expected,
-) -> Vec<(String, Finding)> {
+) -> Vec<(String, String, Finding)> {
     let position = |e: &Ensemble| e.case.get(over).and_then(|text| text.parse::<f64>().ok());
     // With other keys fixed; the number of members may be one of them.
     let key = |e: &'_ Ensemble| {
@@ -144,7 +145,8 @@ pub(super) fn trends(
         if let Some(values) = slopes(&swept, metric, expected) {
             let (first, rest) = (group[0], without(&group[0].case, over));
             let what = format!("{}, slope over {}", telling.name(&first.method), symbol(telling, over));
-            found.push((setting(telling, first, &rest), values.find(what, metric, expected)));
+            let setting = setting(telling, first, &rest);
+            found.push((first.model.clone(), setting, values.find(what, metric, expected)));
         }
     }
     found
