@@ -82,7 +82,8 @@ fn runs(paper: &dyn Paper, root: &Path) -> Result<Vec<Run>, String> {
         }
         let results = together(read(&folder)?);
         // Earlier builds knew one paper and named none.
-        let its = |r: &Results| r.paper == paper.id() || (r.paper.is_empty() && paper.id() == SingleBasin.id());
+        let its =
+            |r: &Results| r.paper == paper.id() || (r.paper.is_empty() && paper.id() == SingleBasin.id());
         let Some(results) = results.filter(its) else { continue };
         let judgements = judge(&results, paper).map_err(|e| format!("results/{name}: {e}"))?;
         runs.push(Run { name, results, judgements });

@@ -95,7 +95,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-fixtures", &[]),
     ("basin-one-dependency", &["weight-matching"]),
     ("basin-tests", &[]),
-    ("xtask", &["basin-core", "basin-papers", "basin-paper-data-shift", "basin-paper-single-basin", "basin-report"]),
+    (
+        "xtask",
+        &["basin-core", "basin-papers", "basin-paper-data-shift", "basin-paper-single-basin", "basin-report"],
+    ),
 ];
 
 /// Crates in which the tensor framework may appear.

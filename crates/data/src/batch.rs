@@ -31,7 +31,14 @@ pub fn fill_batch(
     let mut image = vec![0; bytes];
     for (pick, out) in picks.iter().zip(out.chunks_exact_mut(bytes)) {
         let stream = stream.index(u64::from(pick.draw));
-        augment_with(augment, set.image(pick.image as usize), set.extent(), &stream, &mut scratch, &mut image);
+        augment_with(
+            augment,
+            set.image(pick.image as usize),
+            set.extent(),
+            &stream,
+            &mut scratch,
+            &mut image,
+        );
         table.apply(&image, out);
     }
 }

@@ -160,6 +160,42 @@ pub enum DataError {
         /// The value found.
         found: String,
     },
+    /// There is no view of that name.
+    #[error("no view {name} (in {view:?}), nearest is {nearest}; expected one of {known}")]
+    NoView {
+        /// The view as it was written.
+        view: String,
+        /// The name in it.
+        name: String,
+        /// The nearest name that there is.
+        nearest: &'static str,
+        /// All that there are, as they are written.
+        known: String,
+    },
+    /// A view is not written as it must be, or does not take the images.
+    #[error("view {view:?}: {what} must be {expected}, found {found}")]
+    View {
+        /// The view as it was written.
+        view: String,
+        /// What is wrong of it.
+        what: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A file is no array of the format `.npy` that is read.
+    #[error("{}: {what} is {found}, expected {expected}; restore the official file", .path.display())]
+    Npy {
+        /// The file.
+        path: PathBuf,
+        /// Which part of it.
+        what: &'static str,
+        /// What is read.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
     /// A setting is outside its range.
     #[error("{key} is {found}, expected {expected}; change --set {key}")]
     Setting {

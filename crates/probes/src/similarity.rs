@@ -114,11 +114,7 @@ impl Similarity {
     }
 }
 
-fn cosines(
-    first: &Params,
-    second: &Params,
-    start: Option<&Params>,
-) -> Result<[Option<f64>; 2], ParamsError> {
+fn cosines(first: &Params, second: &Params, start: Option<&Params>) -> Result<[Option<f64>; 2], ParamsError> {
     let moved = start.map(|start| first.displacement_cosine(second, start, is_weight)).transpose()?;
     Ok([first.cosine(second, is_weight)?, moved.flatten()])
 }

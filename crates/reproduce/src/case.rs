@@ -1,17 +1,17 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
 use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
-use crate::exit::Usage;
 use crate::loading::{Datasets, Splits, normalisation, too_few_images};
 use crate::problem::Problem;
-use anyhow::{Context, Result};
-use basin_core::{DataRef, Digest, Part, SeedTree, digest};
-use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation, SharedNoise, Split, View};
-use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, Trajectory, WarmupCosine};
+use anyhow::Result;
+use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
+use basin_data::{AugmentConfig, DataError, ImageSet, Jitter, Normalisation, Split, View};
+use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 /// Loaded data and the built network of one configuration.
 #[derive(Clone, Debug)]
@@ -31,7 +31,9 @@ pub struct Case {
     /// Their digest.
     pub test_digest: Digest,
     /// Pixel normalisation, where it is the same whatever the images are seen through.
-    normalisation: Option<Normalisation>,
+    pub(crate) normalisation: Option<Normalisation>,
+    /// Statistics of what training images look like through views, once they are known.
+    pub(crate) seen: Arc<Mutex<BTreeMap<Option<String>, Normalisation>>>,
     /// Training augmentation.
     pub augment: AugmentConfig,
     identity: String,
@@ -74,6 +76,14 @@ impl Case {
             Some(Splits { train, .. }) => (train.extent(), train.classes()),
             None => (config.dataset().extent, config.dataset().classes),
         };
+        // Both sides of a division are seen alike in this; others are refused with their images.
+        let (extent, classes) = match turned(&config, extent, classes) {
+            Ok(turned) => turned,
+            Err(error) => {
+                problems.push(Problem::new(&["data.view_a", "data."], error));
+                (extent, classes)
+            }
+        };
         let normalisation = normalisation(&config, extent.channels);
         let normalisation = normalisation
             .map_err(|error| problems.push(Problem::new(&["data.normalisation", "data."], error)));
@@ -99,6 +109,7 @@ impl Case {
             test,
             test_digest,
             normalisation,
+            seen: Arc::default(),
             augment,
             identity,
         })
@@ -132,99 +143,12 @@ impl Case {
                 Part::Whole => whole.to_string(),
                 part => format!("{part} of {whole}"),
             };
-            data.view.iter().fold(part, |part, view| format!("{part} seen {view}"))
+            // Equal views have one name, however they were written; one that there is not is refused elsewhere.
+            let canonical =
+                |view: &String| View::parse(view).map_or_else(|_| view.clone(), |view| view.text());
+            data.view.iter().fold(part, |part, view| format!("{part} seen {}", canonical(view)))
         });
         Identity { training: self.setting(seed), measuring, images }
-    }
-
-    /// Whether there are the images of a reference.
-    ///
-    /// # Errors
-    /// As [`Case::images`].
-    pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
-        if let Some(set) = &data.set {
-            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
-        }
-        if let Some(view) = data.view.as_ref().filter(|view| View::named(view).is_none()) {
-            let known: Vec<&str> = View::ALL.iter().map(|view| view.name).collect();
-            return Err(Usage(format!("no view {view}, expected one of {}", known.join(", "))).into());
-        }
-        let whole = self.whole(data.split);
-        basin_data::chosen(whole.labels(), whole.classes(), data.part)?;
-        Ok(())
-    }
-
-    fn whole(&self, split: Split) -> &Arc<ImageSet> {
-        match split {
-            Split::Train => &self.train,
-            Split::Test => &self.test,
-        }
-    }
-
-    /// The images of a reference.
-    ///
-    /// # Errors
-    /// When there are none of its part, or no view of its name.
-    pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
-        self.check_images(data)?;
-        let whole = self.whole(data.split);
-        let part = match data.part {
-            Part::Whole => whole.clone(),
-            part => Arc::new(whole.pick(&basin_data::chosen(whole.labels(), whole.classes(), part)?)?),
-        };
-        Ok(match data.view.as_ref().and_then(|view| View::named(view)) {
-            Some(view) => Arc::new((view.apply)(&part)?),
-            None => part,
-        })
-    }
-
-    /// How the pixels of a reference are normalised: by the configured statistics, or by those of all training images
-    /// through the same view.
-    ///
-    /// # Errors
-    /// As [`Case::images`].
-    pub fn normalisation(&self, data: &DataRef) -> Result<Normalisation> {
-        match self.normalisation {
-            Some(everywhere) => Ok(everywhere),
-            None => {
-                let seen = DataRef { view: data.view.clone(), ..DataRef::train() };
-                Ok(Normalisation::of(&*self.images(&seen)?))
-            }
-        }
-    }
-
-    /// The noise that a trajectory shares with others, if it does.
-    ///
-    /// # Errors
-    /// As [`Case::images`]; where its data is none of the sides, or sides differ in size.
-    pub(crate) fn shared_noise(&self, trajectory: &Trajectory) -> Result<Option<SharedNoise>> {
-        let Trajectory { name, data, sides, .. } = trajectory;
-        if sides.is_empty() {
-            return Ok(None);
-        }
-        let side = sides.iter().position(|side| side == data);
-        let side =
-            side.with_context(|| format!("{name} is trained on none of the sides it shares noise with"))?;
-        let labels = |side: &DataRef| {
-            let whole = self.whole(side.split);
-            let chosen = basin_data::chosen(whole.labels(), whole.classes(), side.part)?;
-            Ok(chosen.into_iter().map(|i| whole.labels()[i]).collect::<Vec<_>>())
-        };
-        let labels = sides.iter().map(labels).collect::<Result<Vec<_>>>()?;
-        let borrowed: Vec<&[u32]> = labels.iter().map(Vec::as_slice).collect();
-        Ok(Some(SharedNoise::new(&borrowed, side, self.train.classes())?))
-    }
-
-    /// The test images on which ensembles are measured.
-    pub(crate) fn measured(&self) -> DataRef {
-        let view = Some(&self.config.data().view_test).filter(|view| !view.is_empty());
-        DataRef { view: view.cloned(), ..DataRef::test() }
-    }
-
-    /// Number of images of a reference.
-    pub fn count(&self, data: &DataRef) -> usize {
-        let whole = self.whole(data.split);
-        basin_data::part_len(whole.labels(), whole.classes(), data.part)
     }
 
     /// What share of the training images a reference has.
@@ -304,6 +228,14 @@ pub(crate) fn plan_context(config: &Config) -> PlanContext {
     }
 }
 
+/// Extent and classes of images as the first side sees them.
+fn turned(config: &Config, extent: Extent, classes: usize) -> Result<(Extent, usize), DataError> {
+    match config.data().view_a.as_str() {
+        "" => Ok((extent, classes)),
+        view => View::parse(view)?.turned(extent, classes),
+    }
+}
+
 /// What names a network from elsewhere besides its name: what can be seen of it.
 fn foreign(network: &Network) -> String {
     match network.program() {
@@ -355,6 +287,10 @@ mod tests {
         assert_ne!(images(&first), images(&second));
         assert_eq!(images(&first), images(&DataRef::train().share(0, 2, 7)));
         let grey = images(&DataRef::test().first(5).seen("grey"));
+        let noisy = |data: DataRef| images(&data.seen("gaussian_noise:3+rotate:15@7"));
+        let (whole, share) = (noisy(DataRef::train()), noisy(first.clone()));
+        let numbers = basin_data::chosen(case.train.labels(), case.train.classes(), first.part).unwrap();
+        assert!(numbers.iter().enumerate().all(|(at, number)| share.image(at) == whole.image(*number)));
         assert!(
             grey.len() == 5 && grey.images().chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2])
         );
@@ -369,6 +305,8 @@ mod tests {
         let others = [whole.clone().share(0, 2, 7), whole.clone().share(0, 2, 8), whole.clone().seen("grey")];
         let names: std::collections::BTreeSet<String> = others.iter().chain([&whole]).map(name).collect();
         assert_eq!(names.len(), 4);
+        assert_eq!(name(&whole.clone().seen("grey")), format!("{} seen grey", case.train_digest));
+        assert_eq!(name(&whole.clone().seen("rotate:45.0@3")), name(&whole.seen("rotate:45")));
     }
 
     #[test]
@@ -380,7 +318,12 @@ mod tests {
             (train().share(2, 2, 0), "found share 2 of 2 of 64 images"),
             (train().share(0, 9, 0), "found share 0 of 9 of 64 images"),
             (train().skewed(0, LabelSkew::PerMille(20), 0), "none of class 0"),
-            (train().seen("gray"), "no view gray, expected one of grey"),
+            (
+                train().seen("gray"),
+                "no view gray (in \"gray\"), nearest is grey; expected one of grey, band:channel",
+            ),
+            (train().seen("coloured:0.1"), "images for coloured must be of 1 channel, found 3"),
+            (train().seen("fog:6"), "the severity of fog must be a whole number in 1..=5, found 6"),
             (DataRef { set: Some("mnist".into()), ..train() }, "no data set mnist in this experiment"),
         ] {
             let error = case.images(&data).unwrap_err().to_string();

@@ -21,7 +21,9 @@ pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
     problems.extend(study.cases.iter().filter_map(one_channel_on_a_gpu));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
-    problems.extend(study.cases.iter().enumerate().filter_map(|(place, case)| statistics_of_views(plan, place, case)));
+    problems.extend(
+        study.cases.iter().enumerate().filter_map(|(place, case)| statistics_of_views(plan, place, case)),
+    );
     // These want room for a network.
     if fits {
         problems.extend(operations(study, plan));

@@ -14,6 +14,7 @@ mod facts;
 mod feasible;
 mod findings;
 mod history;
+mod images;
 mod import;
 mod interrupt;
 mod laboratory;

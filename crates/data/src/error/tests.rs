@@ -20,6 +20,9 @@ fn place(error: &DataError) -> usize {
         DataError::Extent { .. } => 12,
         DataError::Set { .. } => 13,
         DataError::Setting { .. } => 14,
+        DataError::NoView { .. } => 15,
+        DataError::View { .. } => 16,
+        DataError::Npy { .. } => 17,
     }
 }
 
@@ -101,11 +104,33 @@ fn every_error_says_what_where_and_what_to_do() {
             },
             "augment.flip is 1.5, expected a probability in 0..=1; change --set augment.flip",
         ),
+        (
+            DataError::NoView {
+                view: text("gray@1"),
+                name: text("gray"),
+                nearest: "grey",
+                known: text("grey, band:channel"),
+            },
+            "no view gray (in \"gray@1\"), nearest is grey; expected one of grey, band:channel",
+        ),
+        (
+            DataError::View {
+                view: text("fog:6"),
+                what: text("the severity of fog"),
+                expected: text("a whole number in 1..=5"),
+                found: text("6"),
+            },
+            "view \"fog:6\": the severity of fog must be a whole number in 1..=5, found 6",
+        ),
+        (
+            DataError::Npy { path: path(), what: "type", expected: text("|u1"), found: text("<f4") },
+            "d/f: type is <f4, expected |u1; restore the official file",
+        ),
     ];
-    let mut seen = [false; 15];
+    let mut seen = [false; 18];
     for (error, text) in &told {
         assert_eq!(error.to_string(), *text);
         seen[place(error)] = true;
     }
-    assert_eq!(seen, [true; 15], "every variant is told");
+    assert_eq!(seen, [true; 18], "every variant is told");
 }

@@ -10,14 +10,10 @@ const SEEDS: usize = 5;
 
 const ONE_LAYER: Scope = Scope { models: &["mlp1"], case: &[] };
 const DEEP_NETWORKS: Scope = Scope { models: &["mlp3", "vgg11", "resnet20"], case: &[] };
-const PLAIN: Scope = Scope {
-    models: &["mlp3"],
-    case: &[("data.normalisation", "dataset"), ("model.norm", "none")],
-};
-const NORMALISED: Scope = Scope {
-    models: &["mlp3"],
-    case: &[("data.normalisation", "dataset"), ("model.norm", "batch")],
-};
+const PLAIN: Scope =
+    Scope { models: &["mlp3"], case: &[("data.normalisation", "dataset"), ("model.norm", "none")] };
+const NORMALISED: Scope =
+    Scope { models: &["mlp3"], case: &[("data.normalisation", "dataset"), ("model.norm", "batch")] };
 
 const fn of(metric: &'static str, terms: &'static [(f64, &'static str)], expected: Expected) -> Contrast {
     Contrast { metric, terms, error: None, expected }

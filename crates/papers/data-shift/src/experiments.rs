@@ -104,9 +104,8 @@ fn batch_norm(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
 }
 
 fn label_imbalance(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
-    let case = |share: &str| {
-        vec![("data.partition", "imbalance".to_owned()), ("data.imbalance", share.to_owned())]
-    };
+    let case =
+        |share: &str| vec![("data.partition", "imbalance".to_owned()), ("data.imbalance", share.to_owned())];
     Ok(["0.05", "0.1", "0.2", "0.3", "0.4", "0.5"].map(case).into())
 }
 
@@ -132,9 +131,12 @@ fn beyond(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let epochs = asked.int("train.epochs", &Vec::new())?;
     let mut splits: Vec<u64> = [8, 4, 2].map(|part| (epochs / part).max(1)).into();
     splits.dedup();
-    cases.extend(splits.into_iter().filter(|t| *t < epochs).map(|t| {
-        vec![methods("shifted-constrained"), ("ensemble.split_epoch", t.to_string())]
-    }));
+    cases.extend(
+        splits
+            .into_iter()
+            .filter(|t| *t < epochs)
+            .map(|t| vec![methods("shifted-constrained"), ("ensemble.split_epoch", t.to_string())]),
+    );
     Ok(cases)
 }
 
