@@ -29,7 +29,7 @@ pub use home::unexpanded_home;
 pub use isa::{Isa, Set, UnknownIsa};
 pub use params::{Array, Difference, Params, ParamsError, mix};
 pub use predictions::{Labels, Logits, PredictionError, Probs};
-pub use published::{Archive, FileRule, Packing};
+pub use published::{Archive, FileRule, Packing, Published};
 pub use record::Record;
 pub use regular::{read_regular, read_regular_text};
 pub use rng::Rng;

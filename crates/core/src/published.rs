@@ -1,4 +1,4 @@
-//! What a published archive is: where it is, how to know it, and what is in it. `fetch` carries it here; whoever reads the
+//! What is published of a data set: where it is, how to know it, and what is in it. `fetch` carries it here; whoever reads the
 //! data set describes it.
 
 /// How files are packed.
@@ -8,6 +8,21 @@ pub enum Packing {
     TarGz,
     /// A zip archive, its files stored or deflated.
     Zip,
+    /// Not at all: what is published are the data set's files themselves.
+    Loose,
+}
+
+/// A file as it is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its name.
+    pub file: &'static str,
+    /// Where it is published, in the order in which the addresses are tried.
+    pub addresses: &'static [&'static str],
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its published MD5, 32 hexadecimal digits.
+    pub md5: &'static str,
 }
 
 /// Files of one kind inside an archive's folder.
@@ -40,22 +55,16 @@ impl FileRule {
     }
 }
 
-/// A published archive of one data set.
+/// One data set as it is published: an archive, or its files one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Archive {
     /// The name it is asked for by: the data set's.
     pub name: &'static str,
-    /// The archive's file name.
-    pub file: &'static str,
-    /// How it is packed.
+    /// What is fetched, at least one: the archive, or all files of a set that is not packed.
+    pub published: &'static [Published],
+    /// How they are packed.
     pub packing: Packing,
-    /// Where it is published, in the order in which the addresses are tried.
-    pub addresses: &'static [&'static str],
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// Its published MD5, 32 hexadecimal digits.
-    pub md5: &'static str,
-    /// The one folder in it.
+    /// The one folder in the archive; the folder that files which are not packed get.
     pub folder: &'static str,
     /// The files that are unpacked.
     pub files: &'static [FileRule],
@@ -64,6 +73,11 @@ pub struct Archive {
 }
 
 impl Archive {
+    /// Bytes to be fetched.
+    pub fn bytes(&self) -> u64 {
+        self.published.iter().map(|published| published.bytes).sum()
+    }
+
     /// The most files that are unpacked.
     pub fn most_files(&self) -> u64 {
         self.files.iter().map(|rule| rule.files).sum()

@@ -35,8 +35,16 @@ pub type Load = fn(&Source, Split, &mut dyn FnMut(&str)) -> Result<ImageSet, Dat
 
 impl Dataset {
     /// Every built-in data set, in the order in which they are listed to the user.
-    pub const BUILT_IN: [&'static Self; 5] =
-        [&sets::SYNTHETIC, &sets::SYNTHETIC_100, &sets::CIFAR10, &sets::CIFAR100, &sets::TINY_IMAGENET];
+    pub const BUILT_IN: [&'static Self; 8] = [
+        &sets::SYNTHETIC,
+        &sets::SYNTHETIC_100,
+        &sets::CIFAR10,
+        &sets::CIFAR100,
+        &sets::TINY_IMAGENET,
+        &sets::MNIST,
+        &sets::FASHION_MNIST,
+        &sets::EUROSAT,
+    ];
 
     /// Images of a part of the official set; none of a set that is made.
     pub fn official_images(&self, split: Split) -> Option<usize> {

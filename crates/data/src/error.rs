@@ -89,6 +89,16 @@ pub enum DataError {
         /// What the decoder found.
         reason: String,
     },
+    /// An IDX file does not say what it must.
+    #[error("{}: found {found}, expected {expected}; fetch the official file again", .path.display())]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is right.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A record carries a label outside the classes.
     #[error(
         "{}: record {record} has {kind} label {label}, expected 0..{classes}; the file is damaged or of another data set, \

@@ -179,7 +179,8 @@ pub(crate) fn check_finished(dir: &Path, archive: &str) -> Result<(), DataError>
 
 /// The first file whose name begins like an archive's and ends so: a second download is `x (1).tar.gz`.
 pub(crate) fn file_like(dir: &Path, archive: &str, endings: &[&str]) -> Result<Option<PathBuf>, DataError> {
-    let (stem, _) = archive.split_once('.').unwrap_or((archive, ""));
+    let archive = archive.to_ascii_lowercase();
+    let (stem, _) = archive.split_once('.').unwrap_or((&archive, ""));
     let is_like = |entry: &Entry| {
         let name = entry.name.to_ascii_lowercase();
         entry.kind == Kind::File

@@ -1,4 +1,4 @@
-//! From addresses to a checked archive: each address in turn, each asked again while that may help, every
+//! From addresses to a checked file: each address in turn, each asked again while that may help, every
 //! attempt going on where the last one stopped.
 
 use crate::address::{parse, shown};
@@ -13,29 +13,37 @@ const PROGRESS: u64 = 1 << 20;
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The addresses to try, in order.
+/// The addresses to try for the file in hand, in order.
 pub(crate) fn addresses(job: &Job<'_>) -> Result<Vec<String>, FetchError> {
-    let (mirrors, archive) = (job.request.mirrors, job.request.archive);
+    let (mirrors, published) = (job.request.mirrors, job.published);
     if mirrors.is_empty() {
-        return Ok(archive.addresses.iter().map(ToString::to_string).collect());
+        return Ok(published.addresses.iter().map(ToString::to_string).collect());
     }
+    let files = job.request.archive.published.len();
     let complete = |mirror: &String| {
-        parse(mirror).map_err(|why| FetchError::Address { address: shown(mirror), why })?;
-        Ok(if mirror.ends_with('/') { format!("{mirror}{}", archive.file) } else { mirror.clone() })
+        let refused = |why| FetchError::Address { address: shown(mirror), why };
+        parse(mirror).map_err(refused)?;
+        match mirror.ends_with('/') {
+            true => Ok(format!("{mirror}{}", published.file)),
+            false if files > 1 => {
+                Err(refused(format!("is one file of {files}, expected a directory, which ends in /")))
+            }
+            false => Ok(mirror.clone()),
+        }
     };
     mirrors.iter().map(complete).collect()
 }
 
-/// Downloads the archive under its final name. What has that name is the published archive.
+/// Downloads the file in hand under its final name. What has that name is the published file.
 pub(crate) fn download(addresses: &[String], job: &mut Job<'_>) -> Result<(), FetchError> {
     let mut part = Part::open(job)?;
-    if part.have() > job.request.archive.bytes {
+    if part.have() > job.published.bytes {
         part.clear()?;
     }
     let mut failures = Vec::new();
     for address in addresses {
         match from_address(address, &mut part, job) {
-            Ok(()) => return part.finish(&job.archive_path()),
+            Ok(()) => return part.finish(&job.published_path()),
             Err(Failure::Fetch(error)) => return Err(error),
             Err(Failure::Source(error)) => {
                 (job.tell)(Event::Failed { address: &shown(address), error: &error, pause: None });
@@ -46,20 +54,20 @@ pub(crate) fn download(addresses: &[String], job: &mut Job<'_>) -> Result<(), Fe
     let archive = job.request.archive;
     Err(FetchError::NoSource {
         name: archive.name,
-        path: job.archive_path(),
+        path: job.published_path(),
         failures,
-        kept: part.have(),
-        of: archive.bytes,
+        kept: job.before + part.have(),
+        of: archive.bytes(),
     })
 }
 
-/// Asks one address until the part is the published archive or patience ends.
+/// Asks one address until the part is the published file or patience ends.
 fn from_address(address: &str, part: &mut Part<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
-    let (archive, patience) = (job.request.archive, job.request.patience);
+    let (bytes, patience) = (job.published.bytes, job.request.patience);
     let (mut fruitless, mut furthest) = (0, part.have());
     loop {
         job.kept = part.have();
-        let outcome = if part.have() == archive.bytes { Ok(()) } else { transfer(address, part, job) };
+        let outcome = if part.have() == bytes { Ok(()) } else { transfer(address, part, job) };
         // Measured against the furthest point: a server that starts over and over does not hold us for ever.
         if part.have() >= furthest + PROGRESS {
             fruitless = 0;
@@ -68,7 +76,7 @@ fn from_address(address: &str, part: &mut Part<'_>, job: &mut Job<'_>) -> Result
         // An answer that breaks off after the last byte has brought the file.
         let error = match outcome {
             Err(Failure::Fetch(error)) => return Err(error.into()),
-            Err(Failure::Source(error)) if part.have() < archive.bytes => error,
+            Err(Failure::Source(error)) if part.have() < bytes => error,
             _ => match check(part, job)? {
                 None => return Ok(()),
                 Some(error) => error,
@@ -97,6 +105,6 @@ fn from_address(address: &str, part: &mut Part<'_>, job: &mut Job<'_>) -> Result
 
 /// What is wrong with a part that has all its bytes, if anything.
 fn check(part: &Part<'_>, job: &mut Job<'_>) -> Result<Option<SourceError>, FetchError> {
-    let (expected, found) = (job.request.archive.md5, checksum::md5_of(part.path(), job)?);
+    let (expected, found) = (job.published.md5, checksum::md5_of(part.path(), job)?);
     Ok((found != expected).then(|| SourceError::Checksum { expected: expected.to_owned(), found }))
 }

@@ -2,9 +2,9 @@
 
 use crate::job::{Event, Job, Request};
 use crate::layout::{self, Contents};
-use crate::{FetchError, checksum, download, lock, unpack};
+use crate::{FetchError, Packing, checksum, download, lock, unpack};
 use std::fs::Metadata;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A data set that is whole and in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub struct Fetched {
     pub was_there: bool,
 }
 
-/// Puts a data set into its directory: `dir/<archive>` and `dir/<folder>`.
+/// Puts a data set into its directory: `dir/<archive>` and `dir/<folder>`. Files that are not packed are gathered in
+/// `dir/<folder>.part`, which then gets the folder's name.
 ///
 /// A folder that is there and whole is left as it is, and nothing is asked of the network. An archive that is
 /// there is checked and unpacked. A download that was interrupted goes on where it stopped. The folder gets
@@ -31,27 +32,38 @@ pub fn fetch(
     stop: &(dyn Fn() -> bool + Sync),
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Fetched, FetchError> {
-    let mut job = Job { request: *request, stop, tell, kept: 0 };
-    let addresses = download::addresses(&job)?;
-    let folder = request.dir.join(request.archive.folder);
+    let (archive, folder) = (request.archive, request.dir.join(request.archive.folder));
+    let Some(published) = archive.published.first() else {
+        return Err(FetchError::Lacks { path: folder, what: "is published nowhere".to_owned() });
+    };
+    let mut job = Job { request: *request, stop, tell, published, before: 0, kept: 0 };
+    download::addresses(&job)?;
     if is_there(&job)? {
         return Ok(Fetched { folder, was_there: true });
     }
-    let create = request.fs.create_dir_all(request.dir);
-    create.map_err(FetchError::disk("create the directory", request.dir))?;
+    let place = job.place();
+    let create = request.fs.create_dir_all(&place);
+    create.map_err(FetchError::disk("create the directory", &place))?;
     let _lock = lock::acquire(&job)?;
     // Another process may have finished since.
     if is_there(&job)? {
         return Ok(Fetched { folder, was_there: true });
     }
-    let archive = job.archive_path();
-    if request.fs.kind(&archive).map_err(FetchError::disk("look at", &archive))?.is_some() {
-        check_archive(&mut job)?;
-    } else {
-        download::download(&addresses, &mut job)?;
+    for published in archive.published {
+        (job.published, job.kept) = (published, 0);
+        let path = job.published_path();
+        if request.fs.kind(&path).map_err(FetchError::disk("look at", &path))?.is_some() {
+            check_published(&mut job)?;
+        } else {
+            download::download(&download::addresses(&job)?, &mut job)?;
+        }
+        job.before += published.bytes;
     }
-    job.kept = request.archive.bytes;
-    unpack::unpack(&folder, &mut job)?;
+    job.kept = 0;
+    match archive.packing {
+        Packing::Loose => place_loose(&folder, &job)?,
+        Packing::TarGz | Packing::Zip => unpack::unpack(&folder, &mut job)?,
+    }
     Ok(Fetched { folder, was_there: false })
 }
 
@@ -65,9 +77,20 @@ fn is_there(job: &Job<'_>) -> Result<bool, FetchError> {
     }
 }
 
-/// An archive somebody put there, or one whose folder was deleted.
-fn check_archive(job: &mut Job<'_>) -> Result<(), FetchError> {
-    let (path, expected) = (job.archive_path(), job.request.archive.md5);
+/// Gives the folder of files that are not packed its name.
+fn place_loose(folder: &Path, job: &Job<'_>) -> Result<(), FetchError> {
+    let (fs, place) = (job.request.fs, job.place());
+    if let Contents::Other(what) = layout::inspect(fs, &place, job.request.archive)? {
+        return Err(FetchError::Lacks { path: place, what });
+    }
+    fs.sync_dir(&place).map_err(FetchError::disk("flush", &place))?;
+    fs.rename(&place, folder).map_err(FetchError::disk("create", folder))?;
+    fs.sync_dir(job.request.dir).map_err(FetchError::disk("flush", job.request.dir))
+}
+
+/// A file somebody put there, or an archive whose folder was deleted.
+fn check_published(job: &mut Job<'_>) -> Result<(), FetchError> {
+    let (path, expected) = (job.published_path(), job.published.md5);
     // Looked at before it is read: a pipe would be waited for, and of a huge file all would be hashed.
     match std::fs::metadata(&path).as_ref().map(Metadata::is_file) {
         Ok(true) => {}
@@ -77,7 +100,7 @@ fn check_archive(job: &mut Job<'_>) -> Result<(), FetchError> {
         }
     }
     let (found, expected_bytes) =
-        (job.request.fs.size(&path).map_err(FetchError::disk("measure", &path))?, job.request.archive.bytes);
+        (job.request.fs.size(&path).map_err(FetchError::disk("measure", &path))?, job.published.bytes);
     if found != expected_bytes {
         return Err(FetchError::Size { path, expected: expected_bytes, found });
     }

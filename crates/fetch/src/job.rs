@@ -1,6 +1,6 @@
 //! What is asked for, how long to wait, and how the work in hand talks to whoever asked.
 
-use crate::{Archive, FetchError, SourceError};
+use crate::{Archive, FetchError, Packing, Published, SourceError};
 use basin_store::{Fs, RealFs};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ pub struct Request<'a> {
     /// The directory that gets the archive and its folder; created if need be.
     pub dir: &'a Path,
     /// Addresses to use in place of the published ones, tried in order; none means the published ones.
-    /// An address that ends in `/` is a directory that holds the archive under its official name.
+    /// An address that ends in `/` is a directory that holds the archive under its official name; a set that is published
+    /// as several files takes no others.
     pub mirrors: &'a [String],
     /// How long to wait and how often to ask again.
     pub patience: Patience,
@@ -69,9 +70,9 @@ pub enum Event<'a> {
     },
     /// More bytes are on the disk.
     Received {
-        /// Bytes that are there now; less than before when the download starts over.
+        /// Bytes that are there now; less than before when a download starts over.
         have: u64,
-        /// The archive's size in bytes.
+        /// Bytes to be fetched.
         of: u64,
     },
     /// An address did not deliver.
@@ -83,7 +84,7 @@ pub enum Event<'a> {
         /// The pause before it is asked again; `None`: it is given up.
         pause: Option<Duration>,
     },
-    /// The archive's checksum is computed.
+    /// The checksum of a file is computed.
     Checking {
         /// The file.
         path: &'a Path,
@@ -104,13 +105,33 @@ pub(crate) struct Job<'a> {
     pub(crate) request: Request<'a>,
     pub(crate) stop: &'a (dyn Fn() -> bool + Sync),
     pub(crate) tell: &'a mut dyn FnMut(Event<'_>),
-    /// Bytes of the archive that are safe: the number in [`FetchError::Interrupted`].
+    /// The published file in hand.
+    pub(crate) published: &'a Published,
+    /// Bytes of the published files before it, which are whole.
+    pub(crate) before: u64,
+    /// Bytes of it that are safe: with those before it, the number in [`FetchError::Interrupted`].
     pub(crate) kept: u64,
 }
 
 impl Job<'_> {
-    pub(crate) fn archive_path(&self) -> PathBuf {
-        self.request.dir.join(self.request.archive.file)
+    /// The folder in which published files lie. Loose ones are the data set's, so that it gets the data set's name once
+    /// all are there.
+    pub(crate) fn place(&self) -> PathBuf {
+        let Request { archive, dir, .. } = self.request;
+        match archive.packing {
+            Packing::Loose => dir.join(format!("{}.part", archive.folder)),
+            Packing::TarGz | Packing::Zip => dir.to_owned(),
+        }
+    }
+
+    pub(crate) fn published_path(&self) -> PathBuf {
+        self.place().join(self.published.file)
+    }
+
+    /// Tells how many bytes of the file in hand there are.
+    pub(crate) fn received(&mut self, have: u64) {
+        self.kept = have;
+        (self.tell)(Event::Received { have: self.before + have, of: self.request.archive.bytes() });
     }
 
     /// An error if someone asked to stop.
@@ -119,7 +140,7 @@ impl Job<'_> {
     }
 
     pub(crate) fn interrupted(&self) -> FetchError {
-        FetchError::Interrupted { kept: self.kept, of: self.request.archive.bytes }
+        FetchError::Interrupted { kept: self.before + self.kept, of: self.request.archive.bytes() }
     }
 
     /// Waits, but not for longer than it takes to notice that someone asked to stop.

@@ -75,6 +75,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Packing, Published};
 
     fn archives() -> impl Iterator<Item = &'static Archive> {
         basin_data::Dataset::BUILT_IN.iter().filter_map(|dataset| dataset.archive)
@@ -99,25 +100,42 @@ mod tests {
     #[test]
     fn every_pattern_stays_below_its_folder() {
         for archive in archives() {
-            for name in archive.files.iter().map(|rule| rule.pattern).chain([archive.folder, archive.file]) {
+            for name in archive
+                .files
+                .iter()
+                .map(|rule| rule.pattern)
+                .chain([archive.folder])
+                .chain(archive.published.iter().map(|published| published.file))
+            {
                 let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
                 assert!(name.split('/').all(plain), "{name}");
             }
-            assert!(!archive.folder.contains('/') && !archive.file.contains('/'));
+            assert!(!archive.folder.contains('/'));
+            assert!(archive.published.iter().all(|published| !published.file.contains('/')));
         }
     }
 
     #[test]
     fn every_archive_has_its_checksum_and_an_address_that_ends_in_its_name() {
         for archive in archives() {
-            assert!(archive.md5.len() == 32 && archive.md5.bytes().all(|b| b.is_ascii_hexdigit()));
-            assert!(!archive.addresses.is_empty());
-            for address in archive.addresses {
-                assert!(address.ends_with(&format!("/{}", archive.file)), "{address}");
-                crate::address::parse(address).unwrap();
+            assert!(!archive.published.is_empty());
+            for Published { file, addresses, md5, .. } in archive.published {
+                assert!(md5.len() == 32 && md5.bytes().all(|b| b.is_ascii_hexdigit()));
+                assert!(!addresses.is_empty());
+                for address in *addresses {
+                    assert!(address.ends_with(&format!("/{file}")), "{address}");
+                    crate::address::parse(address).unwrap();
+                }
+            }
+            // Files that are not packed are the files of the folder, each once.
+            if archive.packing == Packing::Loose {
+                let rules = archive.published.iter().map(|p| FileRule::exact(p.file, 1, p.bytes));
+                assert!(rules.eq(archive.files.iter().copied()), "{}", archive.name);
+            } else {
+                assert_eq!(archive.published.len(), 1);
             }
             let least: u64 = archive.files.iter().map(|rule| rule.files * rule.bytes.0).sum();
-            assert!(least < archive.unpacked && archive.bytes < archive.unpacked);
+            assert!(least <= archive.unpacked && archive.bytes() <= archive.unpacked);
         }
     }
 }

@@ -12,7 +12,7 @@ mod part;
 mod transfer;
 mod unpack;
 
-pub use basin_core::{Archive, FileRule, Packing};
+pub use basin_core::{Archive, FileRule, Packing, Published};
 pub use error::{FetchError, SourceError};
 pub use fetch::{Fetched, fetch};
 pub use job::{Event, Patience, Request};

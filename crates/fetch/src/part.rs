@@ -24,7 +24,7 @@ pub(crate) struct Part<'a> {
 impl<'a> Part<'a> {
     /// What an earlier call left, or nothing.
     pub(crate) fn open(job: &Job<'a>) -> Result<Self, FetchError> {
-        let (fs, dir, file) = (job.request.fs, job.request.dir, job.request.archive.file);
+        let (fs, dir, file) = (job.request.fs, job.place(), job.published.file);
         let path = dir.join(format!("{file}.part"));
         let have = match fs.kind(&path).map_err(FetchError::disk("look at", &path))? {
             None => 0,

@@ -89,7 +89,7 @@ impl Drop for End<'_> {
 }
 
 fn receive(agent: &Agent, address: &str, part: &mut Part<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
-    let (from, of) = (part.have(), job.request.archive.bytes);
+    let (from, of) = (part.have(), job.published.bytes);
     (job.tell)(Event::Asking { address: &shown(address), from });
     let mut request = agent.get(address);
     if from > 0 {
@@ -122,8 +122,7 @@ fn receive(agent: &Agent, address: &str, part: &mut Part<'_>, job: &mut Job<'_>)
             return Err(SourceError::Size { expected: of, found: format!("more than {of}") }.into());
         }
         part.append(&buffer[..n])?;
-        job.kept = part.have();
-        (job.tell)(Event::Received { have: part.have(), of });
+        job.received(part.have());
         pace.check(part.have(), &job.request.patience)?;
     }
 }

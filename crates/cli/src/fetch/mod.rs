@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 /// What to fetch and where to put it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A data set that is published as an archive, such as cifar10, cifar100 or tiny-imagenet
+    /// A data set that is published, such as cifar10, tiny-imagenet or mnist
     dataset: String,
-    /// Directory for the archive and its folder; created if need be
+    /// Directory for the archive, if it is one, and its folder; created if need be
     #[arg(long, value_name = "DIR", value_parser = crate::typed::path())]
     dir: PathBuf,
     /// Fetch from here instead of the official address; can be given several times. An address that ends in /

@@ -29,10 +29,10 @@ pub(super) fn locate(format: &Format, dir: &Path, split: Split) -> Result<Place,
         if partly.is_none() && format.lies_in(place)? {
             partly = Some(place.clone());
         }
-        archive = archive.or(file(place, format.archive.file)?);
+        archive = archive.or(file(place, format.packed().file)?);
     }
     if archive.is_none() {
-        archive = file_like(dir, format.archive.file, &[".tar.gz", ".tgz"])?;
+        archive = file_like(dir, format.packed().file, &[".tar.gz", ".tgz"])?;
     }
     if let Some(archive) = archive {
         return Ok(Place::Archive(archive));
@@ -52,13 +52,13 @@ fn of_file(format: &Format, path: &Path, split: Split) -> Result<Place, DataErro
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return locate(format, folder.unwrap_or(Path::new(".")), split);
     }
-    if is(format.other.archive.file) || format.other.all_files().any(is) {
+    if is(format.other.packed().file) || format.other.all_files().any(is) {
         return Err(format.wrong_dataset(path.to_owned()));
     }
     if let Some(version) = format.versions.iter().find(|version| is(version.archive)) {
         return Err(format.version(path.to_owned(), version.program));
     }
-    if is(format.archive.file.trim_end_matches(".gz")) {
+    if is(format.packed().file.trim_end_matches(".gz")) {
         return Err(format.inflated(path.to_owned()));
     }
     Ok(Place::Archive(path.to_owned()))
@@ -77,7 +77,7 @@ fn in_its_place(format: &Format, dir: &Path) -> Result<DataError, DataError> {
             return Ok(format.wrong_dataset(place));
         }
     }
-    if let Some(path) = file(dir, other.archive.file)? {
+    if let Some(path) = file(dir, other.packed().file)? {
         return Ok(format.wrong_dataset(path));
     }
     for version in &format.versions {
@@ -90,20 +90,20 @@ fn in_its_place(format: &Format, dir: &Path) -> Result<DataError, DataError> {
             return Ok(format.version(path, version.program));
         }
     }
-    if let Some(path) = file(dir, format.archive.file.trim_end_matches(".gz"))? {
+    if let Some(path) = file(dir, format.packed().file.trim_end_matches(".gz"))? {
         return Ok(format.inflated(path));
     }
-    check_finished(dir, format.archive.file)?;
-    let action = format!("{}, or put it or the archive {} there", format.fetch(dir), format.archive.file);
+    check_finished(dir, format.packed().file)?;
+    let action = format!("{}, or put it or the archive {} there", format.fetch(dir), format.packed().file);
     Ok(missing(dir.join(format.archive.folder), action))
 }
 
 impl Format {
     /// Names that the set's folder has, as published and as unpackers call it.
     fn folders(&self) -> Vec<&'static str> {
-        let tar = self.archive.file.trim_end_matches(".gz");
+        let tar = self.packed().file.trim_end_matches(".gz");
         let stem = tar.trim_end_matches(".tar");
-        let mut names = vec![self.archive.folder, stem, tar, self.archive.file];
+        let mut names = vec![self.archive.folder, stem, tar, self.packed().file];
         names.dedup();
         names
     }
@@ -127,7 +127,7 @@ impl Format {
         let dir = path.parent().unwrap_or(Path::new("."));
         let action = format!("{}, which takes the right one", self.fetch(dir));
         let found = format!("the {program} version of {}", self.dataset);
-        let expected = format!("the binary version, {} or {}", self.archive.folder, self.archive.file);
+        let expected = format!("the binary version, {} or {}", self.archive.folder, self.packed().file);
         DataError::Form { path, found, expected, action }
     }
 
@@ -135,7 +135,7 @@ impl Format {
     fn inflated(&self, path: PathBuf) -> DataError {
         let action = format!("unpack it (tar -xf {})", path.display());
         let found = "the archive without its compression, which has no published checksum".to_owned();
-        let expected = format!("{} or the folder {}", self.archive.file, self.archive.folder);
+        let expected = format!("{} or the folder {}", self.packed().file, self.archive.folder);
         DataError::Form { path, found, expected, action }
     }
 }

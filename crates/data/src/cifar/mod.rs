@@ -4,7 +4,7 @@ mod locate;
 
 use crate::image_set::CHANNELS;
 use crate::{DataError, Dataset, ImageSet, Split, archive, folder};
-use basin_core::Archive;
+use basin_core::{Archive, Published};
 use locate::{Place, locate};
 use std::fs::File;
 use std::io::Read;
@@ -52,6 +52,11 @@ impl Format {
         self.labels.len() + PIXELS
     }
 
+    /// The archive's file.
+    fn packed(&self) -> &'static Published {
+        &self.archive.published[0]
+    }
+
     fn files(&self, split: Split) -> (&'static [&'static str], u64) {
         match split {
             Split::Train => self.train,
@@ -86,7 +91,7 @@ pub(crate) fn load(
         Place::Folder(folder) => {
             for (place, file) in files.iter().enumerate() {
                 let path = folder::file(&folder, file)?.ok_or_else(|| {
-                    folder::missing(folder.join(file), format!("restore it from {}", format.archive.file))
+                    folder::missing(folder.join(file), format!("restore it from {}", format.packed().file))
                 })?;
                 let bytes = read_file(format, &path, records)?;
                 append(format, &path, &bytes, &mut pixels, &mut labels)?;
@@ -103,7 +108,7 @@ pub(crate) fn load(
                 files.iter().map(|file| format!("{}/{file}", format.archive.folder)).collect();
             let length = records * format.record() as u64;
             for (bytes, name) in
-                archive::read_files(&path, (format.archive.bytes, format.archive.md5), &names, length)?
+                archive::read_files(&path, (format.packed().bytes, format.packed().md5), &names, length)?
                     .iter()
                     .zip(&names)
             {

@@ -23,6 +23,7 @@ fn place(error: &DataError) -> usize {
         DataError::NoView { .. } => 15,
         DataError::View { .. } => 16,
         DataError::Npy { .. } => 17,
+        DataError::Idx { .. } => 18,
     }
 }
 
@@ -126,11 +127,19 @@ fn every_error_says_what_where_and_what_to_do() {
             DataError::Npy { path: path(), what: "type", expected: text("|u1"), found: text("<f4") },
             "d/f: type is <f4, expected |u1; restore the official file",
         ),
+        (
+            DataError::Idx {
+                path: path(),
+                expected: text("magic number 00000803"),
+                found: text("magic number 00000801"),
+            },
+            "d/f: found magic number 00000801, expected magic number 00000803; fetch the official file again",
+        ),
     ];
-    let mut seen = [false; 18];
+    let mut seen = [false; 19];
     for (error, text) in &told {
         assert_eq!(error.to_string(), *text);
         seen[place(error)] = true;
     }
-    assert_eq!(seen, [true; 18], "every variant is told");
+    assert_eq!(seen, [true; 19], "every variant is told");
 }

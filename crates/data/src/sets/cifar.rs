@@ -4,7 +4,7 @@
 use super::TEXT;
 use crate::cifar::{self, Format, Version};
 use crate::{DataError, Dataset, ImageSet, Normalisation, Source, Split};
-use basin_core::{Archive, Extent, FileRule, Packing};
+use basin_core::{Archive, Extent, FileRule, Packing, Published};
 
 /// 50 000 + 10 000 images, 32×32, 10 classes.
 pub static CIFAR10: Dataset = Dataset {
@@ -43,11 +43,13 @@ fn load(
 
 static ARCHIVE_10: Archive = Archive {
     name: "cifar10",
-    file: "cifar-10-binary.tar.gz",
+    published: &[Published {
+        file: "cifar-10-binary.tar.gz",
+        addresses: &["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
+        bytes: 170_052_171,
+        md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    }],
     packing: Packing::TarGz,
-    addresses: &["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
-    bytes: 170_052_171,
-    md5: "c32a1d4ab5d03f1284b67883e8d87530",
     folder: "cifar-10-batches-bin",
     files: &[
         FileRule::exact("data_batch_#.bin", 5, 10_000 * 3073),
@@ -98,11 +100,13 @@ static FORMAT_10: Format = Format {
 
 static ARCHIVE_100: Archive = Archive {
     name: "cifar100",
-    file: "cifar-100-binary.tar.gz",
+    published: &[Published {
+        file: "cifar-100-binary.tar.gz",
+        addresses: &["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"],
+        bytes: 168_513_733,
+        md5: "03b5dce01913d631647c71ecec9e9cb8",
+    }],
     packing: Packing::TarGz,
-    addresses: &["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"],
-    bytes: 168_513_733,
-    md5: "03b5dce01913d631647c71ecec9e9cb8",
     folder: "cifar-100-binary",
     files: &[
         FileRule::exact("train.bin", 1, 50_000 * 3074),

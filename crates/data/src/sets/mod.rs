@@ -1,12 +1,16 @@
 //! The built-in data sets, a file for each family: facts, files, archive. [`crate::Dataset::BUILT_IN`] lists them.
 
 mod cifar;
+mod eurosat;
+mod mnist;
 mod synthetic;
 mod tiny_imagenet;
 
 #[cfg(test)]
 pub(crate) use cifar::FORMAT_100 as CIFAR100_FORMAT;
 pub use cifar::{CIFAR10, CIFAR100};
+pub use eurosat::EUROSAT;
+pub use mnist::{FASHION_MNIST, MNIST};
 pub use synthetic::{SYNTHETIC, SYNTHETIC_100};
 pub use tiny_imagenet::TINY_IMAGENET;
 

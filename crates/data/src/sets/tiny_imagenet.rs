@@ -2,9 +2,10 @@
 //! without encryption; the checksum makes up for that.
 
 use super::TEXT;
-use crate::tiny_imagenet::{FILE_LIMIT, SIZE};
+use crate::image_file::FILE_LIMIT;
+use crate::tiny_imagenet::SIZE;
 use crate::{DataError, Dataset, ImageSet, Normalisation, Source, Split, tiny_imagenet};
-use basin_core::{Archive, Extent, FileRule, Packing};
+use basin_core::{Archive, Extent, FileRule, Packing, Published};
 
 /// 100 000 + 10 000 images, 64×64, 200 classes.
 pub static TINY_IMAGENET: Dataset = Dataset {
@@ -25,14 +26,16 @@ fn load(source: &Source, split: Split, _: &mut dyn FnMut(&str)) -> Result<ImageS
 
 static ARCHIVE: Archive = Archive {
     name: "tiny-imagenet",
-    file: "tiny-imagenet-200.zip",
+    published: &[Published {
+        file: "tiny-imagenet-200.zip",
+        addresses: &[
+            "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+            "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        ],
+        bytes: 248_100_043,
+        md5: "90528d7ca1a48142e341f4ef8d21d0de",
+    }],
     packing: Packing::Zip,
-    addresses: &[
-        "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
-        "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
-    ],
-    bytes: 248_100_043,
-    md5: "90528d7ca1a48142e341f4ef8d21d0de",
     folder: "tiny-imagenet-200",
     files: &[
         FileRule::needed("wnids.txt", 1, TEXT),

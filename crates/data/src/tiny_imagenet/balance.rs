@@ -1,8 +1,9 @@
 //! As many images of every class: where some are lost, the set says which.
 
-use super::{ImageFile, RESTORE};
+use super::RESTORE;
 use crate::DataError;
 use crate::folder::missing;
+use crate::image_file::ImageFile;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

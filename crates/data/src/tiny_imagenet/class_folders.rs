@@ -1,11 +1,11 @@
 //! A part whose images lie in a folder for each class: `train` as published, `val` as many re-folder it.
 
+use super::RESTORE;
 use super::balance::{self, Found};
-use super::image_file::images;
 use super::lists::is_wordnet_id;
-use super::{ImageFile, RESTORE};
 use crate::DataError;
 use crate::folder::{Kind, folder, list, missing};
+use crate::image_file::{ImageFile, images};
 use std::path::{Path, PathBuf};
 
 /// The images of each class of `train`.

@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 1 << 26;
 pub(super) struct Annotation {
     /// The line's number, from 1.
     pub(super) line: usize,
-    /// The image's file name as it stands there, and as [`super::ImageFile`] has it.
+    /// The image's file name as it stands there, and as [`crate::image_file::ImageFile`] has it.
     pub(super) name: String,
     pub(super) stem: String,
     /// Its class.

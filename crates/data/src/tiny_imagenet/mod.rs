@@ -5,31 +5,22 @@
 
 mod balance;
 mod class_folders;
-mod image_file;
 mod lists;
 mod val;
 
 use crate::folder::{Kind, check_finished, file, file_like, folder, given, missing, nested};
-use crate::image_set::CHANNELS;
+use crate::image_file::{Wanted, decode_all};
 use crate::{DataError, ImageSet, Split};
-use image_file::decode;
-pub(crate) use image_file::{FILE_LIMIT, SIZE};
-use rayon::prelude::*;
 use std::path::{Path, PathBuf};
+
+/// Height and width of an image in pixels.
+pub(crate) const SIZE: usize = 64;
 
 const FOLDER: &str = "tiny-imagenet-200";
 const ARCHIVE: &str = "tiny-imagenet-200.zip";
 const CLASSES: &str = "wnids.txt";
 /// What to do about a file that is not there.
 const RESTORE: &str = "restore it from tiny-imagenet-200.zip";
-
-/// An image on disk.
-#[derive(Clone, Debug)]
-struct ImageFile {
-    /// Its name in lower case, without its extension: that is what lists are compared by.
-    stem: String,
-    path: PathBuf,
-}
 
 /// Loads one part; `Test` is the official `val`.
 ///
@@ -45,15 +36,7 @@ pub(crate) fn load(dir: &Path, split: Split) -> Result<ImageSet, DataError> {
     let files: Vec<(&Path, u32)> = (0..per_class)
         .flat_map(|i| by_class.iter().enumerate().map(move |(class, files)| (&*files[i].path, class as u32)))
         .collect();
-    let bytes = SIZE * SIZE * CHANNELS;
-    let mut pixels = vec![0; files.len() * bytes];
-    let first_error = pixels
-        .par_chunks_exact_mut(bytes)
-        .zip(&files)
-        .find_map_first(|(out, (path, _))| decode(path, out).err());
-    if let Some(error) = first_error {
-        return Err(error);
-    }
+    let pixels = decode_all(&files, Wanted { size: SIZE, may_be_grey: true })?;
     ImageSet::new(SIZE, classes.len(), pixels, files.iter().map(|(_, class)| *class).collect())
 }
 

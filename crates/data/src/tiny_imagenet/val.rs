@@ -1,12 +1,12 @@
 //! `val` as published, in one folder with a list of classes, re-foldered by class, or half-way between.
 
+use super::RESTORE;
 use super::balance::{self, Found};
 use super::class_folders::{check_listed, of_class};
-use super::image_file::images;
 use super::lists::{Annotation, annotations, wrong};
-use super::{ImageFile, RESTORE};
 use crate::DataError;
 use crate::folder::{file, folder, missing};
+use crate::image_file::{ImageFile, images};
 use std::collections::BTreeMap;
 use std::path::Path;
 

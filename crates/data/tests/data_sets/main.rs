@@ -3,6 +3,8 @@
 
 mod cifar;
 mod cifar_as_found;
+mod eurosat;
+mod mnist;
 mod tiny;
 mod tiny_as_found;
 mod tiny_imagenet;

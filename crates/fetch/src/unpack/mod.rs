@@ -12,13 +12,15 @@ use std::path::Path;
 
 /// Unpacks the archive into the folder, which must not exist.
 pub(crate) fn unpack(folder: &Path, job: &mut Job<'_>) -> Result<(), FetchError> {
-    let path = job.archive_path();
+    let path = job.published_path();
     let file = File::open(&path).map_err(FetchError::disk("open", &path))?;
     let packing = job.request.archive.packing;
     let mut stage = Stage::new(path, job)?;
     match packing {
         Packing::TarGz => tarball::read(file, &mut stage)?,
         Packing::Zip => zipped::read(file, &mut stage)?,
+        // There is nothing to unpack, and nobody asks.
+        Packing::Loose => {}
     }
     stage.place(folder)
 }

@@ -58,7 +58,10 @@ fn a_wrong_announcement_of_the_length_is_refused_before_anything_is_transferred(
     let (archive, content) = sample();
     for length in [content.len() - 1, content.len() + 1, 0] {
         let (error, requests, kept) = reason(vec![plain(&content, length)]);
-        assert_eq!(error, SourceError::Size { expected: archive.bytes, found: length.to_string() });
+        assert_eq!(
+            error,
+            SourceError::Size { expected: archive.published[0].bytes, found: length.to_string() }
+        );
         assert_eq!((requests, kept), (1, 0));
     }
 }
@@ -68,8 +71,8 @@ fn a_body_that_never_ends_is_cut_at_the_size_of_the_archive() {
     let (archive, content) = sample();
     let endless = said(&head("200 OK", &[]), &[&content[..], &content].concat());
     let (error, requests, kept) = reason(vec![endless]);
-    let found = format!("more than {}", archive.bytes);
-    assert_eq!(error, SourceError::Size { expected: archive.bytes, found });
+    let found = format!("more than {}", archive.published[0].bytes);
+    assert_eq!(error, SourceError::Size { expected: archive.published[0].bytes, found });
     assert_eq!((requests, kept), (1, 0));
 }
 
@@ -78,7 +81,7 @@ fn a_body_without_length_that_ends_early_counts_as_broken_off() {
     let (archive, content) = sample();
     let short = || said(&head("200 OK", &[]), &content[..700]);
     let (error, requests, kept) = reason(vec![short(), cut(&content, "", 0)]);
-    assert_eq!(error, SourceError::BrokeOff { have: 700, of: archive.bytes });
+    assert_eq!(error, SourceError::BrokeOff { have: 700, of: archive.published[0].bytes });
     assert_eq!((requests, kept), (2, 700));
 }
 
@@ -86,7 +89,7 @@ fn a_body_without_length_that_ends_early_counts_as_broken_off() {
 fn another_file_of_the_same_size_is_known_by_its_checksum_and_thrown_away() {
     let (archive, content) = sample();
     let (error, requests, kept) = reason(vec![file(&noise(9, content.len()), "\"a\"")]);
-    assert!(matches!(error, SourceError::Checksum { expected, .. } if expected == archive.md5));
+    assert!(matches!(error, SourceError::Checksum { expected, .. } if expected == archive.published[0].md5));
     assert_eq!((requests, kept), (1, 0));
 }
 

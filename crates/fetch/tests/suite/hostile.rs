@@ -15,12 +15,12 @@ fn refused(content: &[u8], packing: Packing) -> FetchError {
     let dir = outer.path().join("data");
     fs::create_dir(&dir).unwrap();
     let archive = described(content, packing, RULES);
-    fs::write(dir.join(archive.file), content).unwrap();
+    fs::write(dir.join(archive.published[0].file), content).unwrap();
     let error = get(&archive, &dir, &[]).unwrap_err();
-    assert_eq!(names(&dir), [archive.file], "{error}");
+    assert_eq!(names(&dir), [archive.published[0].file], "{error}");
     assert_eq!(names(outer.path()), ["data"], "{error}");
     let text = error.to_string();
-    assert!(text.contains(archive.file) && text.contains("delete it"), "{text}");
+    assert!(text.contains(archive.published[0].file) && text.contains("delete it"), "{text}");
     error
 }
 
@@ -158,10 +158,13 @@ fn an_archive_that_lacks_a_file_is_refused_with_its_name() {
 #[test]
 fn a_page_under_the_archives_name_is_refused_by_its_checksum() {
     let ((archive, _), dir) = (samples::sample(), tempfile::tempdir().unwrap());
-    let page = vec![b'<'; archive.bytes as usize];
+    let page = vec![b'<'; archive.published[0].bytes as usize];
     fs::write(dir.path().join("set.tar.gz"), &page).unwrap();
     let error = get(&archive, dir.path(), &[]).unwrap_err();
-    assert!(matches!(&error, FetchError::Checksum { expected, .. } if expected == archive.md5), "{error}");
+    assert!(
+        matches!(&error, FetchError::Checksum { expected, .. } if expected == archive.published[0].md5),
+        "{error}"
+    );
     assert_eq!(fs::read(dir.path().join("set.tar.gz")).unwrap(), page, "what the user has stays");
 }
 

@@ -2,13 +2,14 @@
 //! archives that are not, disks that fail. Every server is a thread of the test, on the loopback address.
 //!
 //! `server`: a scripted HTTP server. `samples`: small archives. `honest`: the ways in which it works.
-//! `resumed`: downloads in pieces. `faulty_servers`, `hostile`, `disks`: what must be refused, and how it is
+//! `resumed`: downloads in pieces. `loose`: sets that are published file by file. `faulty_servers`, `hostile`, `disks`: what must be refused, and how it is
 //! said. `waiting`: what is not waited for, and what is not written through or shown. `readers`: what was fetched is what `basin-data` reads.
 
 mod disks;
 mod faulty_servers;
 mod honest;
 mod hostile;
+mod loose;
 mod readers;
 mod resumed;
 mod samples;

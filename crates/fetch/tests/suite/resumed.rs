@@ -24,7 +24,7 @@ fn a_later_call_goes_on_where_an_earlier_one_gave_up() {
     let ((archive, content), dir) = (sample(), tempfile::tempdir().unwrap());
     let broken = Server::start(vec![cut(&content, "\"a\"", 4000), cut(&content, "\"a\"", 0)]);
     let error = get(&archive, dir.path(), &broken.url()).unwrap_err();
-    let of = archive.bytes;
+    let of = archive.published[0].bytes;
     assert!(
         matches!(&error, FetchError::NoSource { kept: 4000, failures, .. }
         if failures[0].1 == SourceError::BrokeOff { have: 4000, of }),

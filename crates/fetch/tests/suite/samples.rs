@@ -1,6 +1,6 @@
 //! Small archives, honest and other, with the description that says what should be in them.
 
-use basin_fetch::{Archive, FileRule, Packing};
+use basin_fetch::{Archive, FileRule, Packing, Published};
 use flate2::{Compression, write::GzEncoder};
 use md5::{Digest, Md5};
 use std::io::Write;
@@ -38,16 +38,19 @@ pub(crate) fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// What is known beforehand about a file of this content.
+pub(crate) fn published(file: &'static str, content: &[u8]) -> Published {
+    let md5: String = Md5::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    Published { file, addresses: &[], bytes: content.len() as u64, md5: md5.leak() }
+}
+
 /// What is known beforehand about an archive with this content.
 pub(crate) fn described(content: &[u8], packing: Packing, files: &'static [FileRule]) -> Archive {
-    let md5: String = Md5::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = if packing == Packing::Zip { "set.zip" } else { "set.tar.gz" };
     Archive {
         name: "sample",
-        file: if packing == Packing::Zip { "set.zip" } else { "set.tar.gz" },
+        published: vec![published(file, content)].leak(),
         packing,
-        addresses: &[],
-        bytes: content.len() as u64,
-        md5: md5.leak(),
         folder: "set",
         files,
         unpacked: 100_000,

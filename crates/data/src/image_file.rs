@@ -1,25 +1,58 @@
 //! Image files: which of a folder's files they are, and how one becomes pixels.
 
-use super::ImageFile;
 use crate::DataError;
 use crate::folder::{Kind, list, unreadable};
+use crate::image_set::CHANNELS;
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
-use image::{DynamicImage, ImageDecoder, ImageResult};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageResult};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Height and width of an image in pixels.
-pub(crate) const SIZE: usize = 64;
-/// Far above any image of 64×64 pixels.
+/// Far above any image of 64×64 pixels, which is what there is so far.
 pub(crate) const FILE_LIMIT: u64 = 1 << 20;
 /// The first bytes of a PNG image, which some copies of the set have under the name of a JPEG.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+/// An image on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct ImageFile {
+    /// Its name in lower case, without its extension: that is what lists are compared by.
+    pub(crate) stem: String,
+    pub(crate) path: PathBuf,
+}
+
+/// What an image must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Height and width in pixels.
+    pub(crate) size: usize,
+    /// Whether a grey one passes, with three equal channels.
+    pub(crate) may_be_grey: bool,
+}
+
+impl Wanted {
+    /// Bytes of one image `[size, size, 3]`.
+    fn bytes(self) -> usize {
+        self.size * self.size * CHANNELS
+    }
+}
+
+/// The pixels `[n, size, size, 3]` of these files, on all cores; of several errors the first file's.
+pub(crate) fn decode_all(files: &[(&Path, u32)], wanted: Wanted) -> Result<Vec<u8>, DataError> {
+    let mut pixels = vec![0; files.len() * wanted.bytes()];
+    let images = pixels.par_chunks_exact_mut(wanted.bytes()).zip(files);
+    match images.find_map_first(|(out, (path, _))| decode(path, wanted, out).err()) {
+        Some(error) => Err(error),
+        None => Ok(pixels),
+    }
+}
+
 /// The image files of a folder, sorted by name. Of several that differ in case or extension alone, one counts: the
 /// JPEG, if there is one.
-pub(super) fn images(dir: &Path) -> Result<Vec<ImageFile>, DataError> {
+pub(crate) fn images(dir: &Path) -> Result<Vec<ImageFile>, DataError> {
     let (mut jpegs, mut pngs) = (BTreeMap::new(), BTreeMap::new());
     for entry in list(dir)?.into_iter().filter(|entry| entry.kind == Kind::File) {
         let name = entry.name.to_ascii_lowercase();
@@ -37,12 +70,12 @@ pub(super) fn images(dir: &Path) -> Result<Vec<ImageFile>, DataError> {
     Ok(jpegs.into_iter().map(|(stem, path)| ImageFile { stem, path }).collect())
 }
 
-/// Decodes one file, a JPEG or PNG whatever its name, into `out` `[64, 64, 3]`; grey becomes three equal channels.
-pub(super) fn decode(path: &Path, out: &mut [u8]) -> Result<(), DataError> {
+/// Decodes one file, a JPEG or PNG whatever its name, into `out` `[size, size, 3]`.
+fn decode(path: &Path, wanted: Wanted, out: &mut [u8]) -> Result<(), DataError> {
     let bytes = read_bounded(path)?;
     let broken = |reason: String| DataError::Image { path: path.to_owned(), reason };
     if bytes.starts_with(PNG) {
-        return into_rgb(PngDecoder::new(Cursor::new(bytes)), path, out);
+        return into_rgb(PngDecoder::new(Cursor::new(bytes)), path, wanted, out);
     }
     if !bytes.starts_with(&[0xff, 0xd8]) {
         return Err(broken(match bytes.len() {
@@ -53,16 +86,30 @@ pub(super) fn decode(path: &Path, out: &mut [u8]) -> Result<(), DataError> {
     if !ends(&bytes) {
         return Err(broken(format!("no end marker in its {} bytes: truncated", bytes.len())));
     }
-    into_rgb(JpegDecoder::new(Cursor::new(bytes)), path, out)
+    into_rgb(JpegDecoder::new(Cursor::new(bytes)), path, wanted, out)
 }
 
-fn into_rgb<D: ImageDecoder>(decoder: ImageResult<D>, path: &Path, out: &mut [u8]) -> Result<(), DataError> {
+fn into_rgb<D: ImageDecoder>(
+    decoder: ImageResult<D>,
+    path: &Path,
+    wanted: Wanted,
+    out: &mut [u8],
+) -> Result<(), DataError> {
     let broken =
         |error: image::ImageError| DataError::Image { path: path.to_owned(), reason: error.to_string() };
     let decoder = decoder.map_err(broken)?;
     let found = decoder.dimensions();
-    if found != (SIZE as u32, SIZE as u32) {
-        return Err(DataError::Extent { path: path.to_owned(), expected: SIZE, found });
+    if found != (wanted.size as u32, wanted.size as u32) {
+        return Err(DataError::Extent { path: path.to_owned(), expected: wanted.size, found });
+    }
+    let colours = decoder.color_type();
+    if !wanted.may_be_grey && colours != ColorType::Rgb8 {
+        return Err(DataError::Form {
+            path: path.to_owned(),
+            found: format!("an image of mode {colours:?}"),
+            expected: "one of red, green and blue, 8 bits each (Rgb8)".to_owned(),
+            action: "restore the official file".to_owned(),
+        });
     }
     out.copy_from_slice(&DynamicImage::from_decoder(decoder).map_err(broken)?.into_rgb8());
     Ok(())
