@@ -265,7 +265,11 @@ fn run_reproduce(args: ReproduceArgs, registry: &Registry) -> Result<()> {
         _ => device::asked(&config)?,
     };
     use_threads(config.run().threads)?;
-    let name = args.name.unwrap_or_else(|| run_name(preset, &config.data().dataset, &config.model().name));
+    let own = || run_name(preset, &config.data().dataset, &config.model().name);
+    // Presets of different papers share their names.
+    let is_first = registry.papers().first().is_some_and(|first| first.id() == paper.id());
+    let of_paper = |name: String| if is_first { name } else { format!("{}-{name}", paper.id()) };
+    let name = args.name.unwrap_or_else(|| of_paper(own()));
     let request = Request { asked, runs: args.runs, name, device };
     for (key, everywhere) in request.asked.replaced()? {
         let (name, cases) =

@@ -50,7 +50,7 @@ fn a_web_page_with_status_200_is_no_archive() {
     // Without a type its length gives it away.
     let untold = reason(vec![said(&head("200 OK", &[length]), page)]);
     let found = page.len().to_string();
-    assert_eq!(untold, (SourceError::Size { expected: sample().0.bytes, found }, 1, 0));
+    assert_eq!(untold, (SourceError::Size { expected: sample().0.bytes(), found }, 1, 0));
 }
 
 #[test]
