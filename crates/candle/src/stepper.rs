@@ -3,13 +3,16 @@
 use crate::evaluator::logits_of;
 use crate::layers::with_seeds;
 use crate::module::{Module, input};
+use crate::ops::{Gradients, recorded};
 use crate::variables::values;
 use crate::{ModuleError, Variables};
 use basin_core::Params;
-use basin_kernels::Role;
 use basin_kernels::ops::edit;
+use basin_kernels::{Role, reuse};
 use basin_models::{Network, ParamSpec};
-use basin_train::{Batch, Moments, Optimiser, StepSum, Teacher, Teaching, learn, squared_length};
+use basin_train::{
+    Batch, Moments, Optimiser, StepSum, Teacher, Teaching, learn, squared_length_on_all_cores,
+};
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 use candle_nn::ModuleT;
@@ -29,6 +32,8 @@ pub struct Stepper<'a> {
     /// `[parameter][moment]`.
     moments: Vec<Vec<Vec<f32>>>,
     updates: u64,
+    /// Whether the reverse pass is that of a tape of ours: where all that works on variables is ours.
+    taped: bool,
 }
 
 impl fmt::Debug for Stepper<'_> {
@@ -63,9 +68,10 @@ impl<'a> Stepper<'a> {
         let teachers = teachers.iter().map(teacher).collect::<Result<_>>()?;
         let by_parameter = moments.by_parameter(network, optimiser.rule.moments())?;
         let (updates, moments, device) = (moments.updates, by_parameter, device.clone());
-        let stepper =
-            Self { network, optimiser, device, module, built, variables, teachers, moments, updates };
-        stepper.check_repeatable()?;
+        let taped = false;
+        let mut stepper =
+            Self { network, optimiser, device, module, built, variables, teachers, moments, updates, taped };
+        stepper.taped = stepper.check_repeatable()?;
         Ok(stepper)
     }
 
@@ -84,24 +90,27 @@ impl<'a> Stepper<'a> {
 const TRIAL: usize = 4;
 
 impl Stepper<'_> {
-    /// Refuses modules that draw from a generator of their own. A module that fails is told of at its first step.
-    fn check_repeatable(&self) -> Result<()> {
+    /// Refuses modules that draw from a generator of their own; tells whether a tape can walk this one back. A module that
+    /// fails is told of at its first step.
+    fn check_repeatable(&self) -> Result<bool> {
         let extent = self.network.extent();
         // Values without much pattern, so that hardly any unit is idle.
         let pixels = (0..TRIAL * extent.values()).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0);
         let x = input(&pixels.collect::<Vec<f32>>(), extent, &self.device)?;
         let kept = self.statistics()?;
-        let pass = || -> Option<Vec<u32>> {
+        let pass = || -> Option<(Vec<u32>, bool)> {
             let seeds: Vec<u64> = (0..TRIAL as u64).collect();
-            let logits = with_seeds(&seeds, || self.module.logits(&*self.built, &x, true));
+            let logits = recorded(|| with_seeds(&seeds, || self.module.logits(&*self.built, &x, true)));
             self.restore(&kept).ok()?;
-            Some(values(&logits.ok()?).ok()?.into_iter().map(f32::to_bits).collect())
+            let (logits, tape) = logits.ok()?;
+            let bits = values(&logits).ok()?.into_iter().map(f32::to_bits).collect();
+            Some((bits, !tape.mixed()))
         };
         match (pass(), pass()) {
-            (Some(once), Some(again)) if once != again => {
+            (Some((once, _)), Some((again, _))) if once != again => {
                 Err(ModuleError::NotRepeatable { module: self.module.name().to_owned() }.into())
             }
-            _ => Ok(()),
+            (first, _) => Ok(first.is_some_and(|(_, ours)| ours)),
         }
     }
 
@@ -122,7 +131,11 @@ impl Stepper<'_> {
     fn update(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
         let (n, classes) = (batch.labels.len(), self.network.classes());
         let x = input(batch.images, self.network.extent(), &self.device)?;
-        let logits = with_seeds(batch.dropout_seeds, || self.module.logits(&*self.built, &x, true))?;
+        let pass = || with_seeds(batch.dropout_seeds, || self.module.logits(&*self.built, &x, true));
+        let (logits, tape) = match self.taped {
+            true => recorded(pass).map(|(logits, tape)| (logits, Some(tape)))?,
+            false => (pass()?, None),
+        };
         let known = |teacher: &Teacher| {
             self.teachers.iter().find(|(known, _)| std::ptr::eq(Arc::as_ptr(known), teacher))
         };
@@ -134,13 +147,19 @@ impl Stepper<'_> {
         };
         let host = values(&logits)?;
         let sum = learn(teaching, classes, &host, batch, 1.0 / n as f32, &ask)?;
-        // The loss's own gradient is known; candle carries it back through the module.
-        let gradient = Tensor::from_slice(&sum.gradient, (n, classes), &self.device)?;
-        let store = (&logits * &gradient)?.sum_all()?.backward()?;
-        let mut gradients = self.gradients(&store)?;
-        let squares: f64 = gradients.iter().flatten().map(|gradient| squared_length(gradient)).sum();
+        // The loss's own gradient is known, and carried back through the module.
+        let mut gradients = match tape {
+            Some(tape) => self.in_order(tape.backward(&logits, sum.gradient)?)?,
+            None => {
+                let gradient = Tensor::from_vec(sum.gradient, (n, classes), &self.device)?;
+                self.gradients(&(&logits * &gradient)?.sum_all()?.backward()?)?
+            }
+        };
+        let lengths = gradients.iter().flatten().map(|gradient| squared_length_on_all_cores(gradient));
+        let squares: f64 = lengths.sum();
         let finite = sum.loss.is_finite() && squares.is_finite();
         let usable = !finite || self.apply(&mut gradients, rate, squares.sqrt())?;
+        gradients.into_iter().flatten().for_each(reuse::give_back);
         Ok(StepSum { loss: sum.loss, correct: sum.correct as u64, finite, usable })
     }
 
@@ -155,11 +174,23 @@ impl Stepper<'_> {
         statistics.iter().try_for_each(|(place, kept)| self.variables.vars()[*place].set(kept))
     }
 
-    /// The gradients in the layout's order, none for running statistics.
+    /// Those of candle's graph in the layout's order, none for running statistics.
     fn gradients(&self, store: &GradStore) -> Result<Vec<Option<Vec<f32>>>> {
-        let one = |(spec, var): (&ParamSpec, &Var)| match (spec.role, store.get(var)) {
+        self.of_parameters(|var| store.get(var).map(values).transpose())
+    }
+
+    /// Those of a tape.
+    fn in_order(&self, mut gradients: Gradients) -> Result<Vec<Option<Vec<f32>>>> {
+        self.of_parameters(|var| Ok(gradients.take(var)))
+    }
+
+    fn of_parameters(
+        &self,
+        mut gradient: impl FnMut(&Var) -> Result<Option<Vec<f32>>>,
+    ) -> Result<Vec<Option<Vec<f32>>>> {
+        let one = |(spec, var): (&ParamSpec, &Var)| match (spec.role, gradient(var)?) {
             (Role::Statistic, _) => Ok(None),
-            (_, Some(gradient)) => values(gradient).map(Some),
+            (_, Some(gradient)) => Ok(Some(gradient)),
             (_, None) => {
                 let (module, name) = (self.module.name().to_owned(), spec.name.clone());
                 Err(ModuleError::NoGradient { module, name }.into())
@@ -177,7 +208,9 @@ impl Stepper<'_> {
             if let Some(shrink) = shrink {
                 gradient.iter_mut().for_each(|g| *g *= shrink);
             }
-            usable &= with_values(var, |param| rule.update(rate, self.updates, param, moments, gradient))?;
+            usable &= with_values(var, |param| {
+                rule.update_on_all_cores(rate, self.updates, param, moments, gradient)
+            })?;
         }
         Ok(usable)
     }

@@ -20,7 +20,7 @@ pub use cpu::{Cpu, Stepper};
 pub use error::{EvaluateError, TrainError};
 pub use gpu::Gpu;
 pub use mixture::Mixture;
-pub use optimiser::{Moments, Optimiser, Rule, squared_length};
+pub use optimiser::{Moments, Optimiser, Rule, squared_length, squared_length_on_all_cores};
 pub use recipe::{Examples, Recipe};
 pub use segment::{Outcome, Segment, SegmentObserver, extent, run};
 pub use sequence::Sequence;

@@ -2,9 +2,11 @@
 
 use crate::StateError;
 use basin_core::{Params, TensorFile};
+pub use basin_kernels::squared_length;
 use basin_kernels::{Adam, Sgd};
 use basin_models::{Network, ParamSpec};
 use candle_core::Result;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// An update rule with its coefficients, apart from the learning rate.
@@ -66,6 +68,54 @@ impl Rule {
     }
 }
 
+/// Values of one task.
+const CHUNK: usize = 32 * 1024;
+
+impl Rule {
+    /// As [`Rule::update`], of one large parameter on all cores; the same bits.
+    ///
+    /// # Panics
+    /// As [`Rule::update`], and when lengths disagree.
+    pub fn update_on_all_cores(
+        &self,
+        rate: f64,
+        update: u64,
+        param: &mut [f32],
+        moments: &mut [Vec<f32>],
+        gradient: &[f32],
+    ) -> bool {
+        assert!(moments.iter().all(|moment| moment.len() == param.len()) && gradient.len() == param.len());
+        let chunks = param.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        // Every chunk is updated, whatever another one came to.
+        match (*self, moments) {
+            (Self::Sgd { momentum, l2 }, [velocity]) => {
+                let sgd = Sgd { rate, momentum, l2 };
+                let chunks = chunks.zip(velocity.par_chunks_mut(CHUNK));
+                let finite =
+                    chunks.map(|((param, gradient), velocity)| sgd.update(param, velocity, gradient));
+                finite.reduce(|| true, |a, b| a && b)
+            }
+            (Self::Adam { beta1, beta2, epsilon, l2, weight_decay }, [first, second]) => {
+                let adam = Adam { rate, beta1, beta2, epsilon, l2, weight_decay };
+                let chunks = chunks.zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK)));
+                let finite = chunks.map(|((param, gradient), (first, second))| {
+                    adam.update(update, param, first, second, gradient)
+                });
+                finite.reduce(|| true, |a, b| a && b)
+            }
+            _ => unreachable!("the stepper makes as many moments as the rule has"),
+        }
+    }
+}
+
+/// As [`squared_length`], on all cores: pieces of a fixed size, added in order.
+pub fn squared_length_on_all_cores(gradient: &[f32]) -> f64 {
+    match gradient.len() <= CHUNK {
+        true => squared_length(gradient),
+        false => gradient.par_chunks(CHUNK).map(squared_length).collect::<Vec<f64>>().iter().sum(),
+    }
+}
+
 /// An update rule and what happens to the gradient before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimiser {
@@ -92,18 +142,6 @@ impl Optimiser {
         let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, l2: 0.0, weight_decay: 0.0 };
         Self { rule, clip_norm: None }
     }
-}
-
-/// Σ g² in sixteen sums of f64, so that it is vectorised and hardly rounds.
-pub fn squared_length(gradient: &[f32]) -> f64 {
-    let mut sums = [0.0f64; 16];
-    let (chunks, rest) = gradient.as_chunks::<16>();
-    for chunk in chunks {
-        for (sum, g) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(*g) * f64::from(*g);
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>()
 }
 
 /// The moments of an optimiser between two steps.

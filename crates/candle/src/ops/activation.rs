@@ -1,11 +1,12 @@
 //! Functions of single values, and sums that end in one.
 
 use super::OpError;
-use super::kernel::{Kernel, Op, Values, ready};
+use super::kernel::{Kernel, Values, apply, ready, spent};
 use basin_kernels::bias::{add_bias as add_to_rows, bias_gradient};
-use basin_kernels::{Isa, gelu as exact};
+use basin_kernels::{Isa, gelu as exact, reuse};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Values of one task.
 const CHUNK: usize = 64 * 1024;
@@ -16,7 +17,7 @@ const CHUNK: usize = 64 * 1024;
 /// [`OpError`].
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     let [x] = ready("relu", [x])?;
-    x.apply_op1(Op(Relu))
+    apply(Relu, [&x])
 }
 
 /// max(x + shortcut, 0), of two tensors of one shape: how a residual block ends.
@@ -25,7 +26,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// [`OpError`].
 pub fn add_relu(x: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
     let [x, shortcut] = ready("add_relu", [x, shortcut])?;
-    x.apply_op2(&shortcut, Op(Relu))
+    apply(Relu, [&x, &shortcut])
 }
 
 /// act(x + b) for `x` `[…, channels]` and `b` `[channels]`, with a ReLU where asked for.
@@ -39,7 +40,7 @@ pub fn add_bias(x: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
             (format!("{:?} and {:?}", x.dims(), bias.dims()), "[…, channels] and [channels]");
         return Err(OpError::Shape { operation: "add_bias", found, expected }.into());
     }
-    x.apply_op2(&bias, Op(Bias { relu }))
+    apply(Bias { relu }, [&x, &bias])
 }
 
 /// x Φ(x), exact.
@@ -48,17 +49,16 @@ pub fn add_bias(x: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
 /// [`OpError`].
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     let [x] = ready("gelu", [x])?;
-    x.apply_op1(Op(Gelu))
+    apply(Gelu, [&x])
 }
 
 struct Relu;
 
 /// What of a gradient passes the ReLU behind `y`.
-fn passed(y: &[f32], dy: &[f32]) -> Vec<f32> {
-    let mut dx = vec![0.0; y.len()];
-    let chunks = dx.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).zip(dy.par_chunks(CHUNK));
-    chunks.for_each(|((dx, y), dy)| {
-        dx.iter_mut().zip(y).zip(dy).for_each(|((dx, y), dy)| *dx = if *y > 0.0 { *dy } else { 0.0 });
+fn passed(y: &[f32], dy: Cow<'_, [f32]>) -> Vec<f32> {
+    let mut dx = dy.into_owned();
+    dx.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(dx, y)| {
+        dx.iter_mut().zip(y).for_each(|(dx, y)| *dx = if *y > 0.0 { *dx } else { 0.0 });
     });
     dx
 }
@@ -67,7 +67,7 @@ impl Kernel<1> for Relu {
     const NAME: &'static str = "basin-relu";
 
     fn forward(&self, [x]: [Values<'_>; 1]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let mut y = vec![0.0; x.data.len()];
+        let mut y = reuse::stale(x.data.len());
         y.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).for_each(|(y, x)| {
             // In this order NaN stays NaN.
             y.iter_mut().zip(x).for_each(|(y, x)| *y = if *x < 0.0 { 0.0 } else { *x });
@@ -80,7 +80,7 @@ impl Kernel<1> for Relu {
         _: [Values<'_>; 1],
         _: [bool; 1],
         y: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
         Ok([Some(passed(y, dy))])
     }
@@ -94,7 +94,7 @@ impl Kernel<2> for Relu {
             let (found, expected) = (format!("{:?} and {:?}", x.dims, shortcut.dims), "two of one shape");
             return Err(OpError::Shape { operation: "add_relu", found, expected }.into());
         }
-        let mut y = vec![0.0; x.data.len()];
+        let mut y = reuse::stale(x.data.len());
         let chunks = y.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK));
         chunks.zip(shortcut.data.par_chunks(CHUNK)).for_each(|((y, a), b)| {
             for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
@@ -110,10 +110,15 @@ impl Kernel<2> for Relu {
         _: [Values<'_>; 2],
         [first, second]: [bool; 2],
         y: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 2]> {
         let dx = passed(y, dy);
-        Ok([first.then(|| dx.clone()), second.then_some(dx)])
+        let copy = (first && second).then(|| {
+            let mut copy = reuse::stale(dx.len());
+            copy.copy_from_slice(&dx);
+            copy
+        });
+        Ok(if first { [Some(dx), copy] } else { [None, Some(dx)] })
     }
 }
 
@@ -140,9 +145,9 @@ impl Kernel<2> for Bias {
         [_, bias]: [Values<'_>; 2],
         [wants_x, wants_bias]: [bool; 2],
         y: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 2]> {
-        let (dx, c) = (if self.relu { passed(y, dy) } else { dy.to_vec() }, bias.data.len());
+        let (dx, c) = (if self.relu { passed(y, dy) } else { dy.into_owned() }, bias.data.len());
         let db = wants_bias.then(|| {
             let parts = dx.par_chunks(whole_rows(c)).map(|dx| {
                 let mut db = vec![0.0; c];
@@ -170,7 +175,7 @@ impl Kernel<1> for Gelu {
     const NAME: &'static str = "basin-gelu";
 
     fn forward(&self, [x]: [Values<'_>; 1]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let (mut y, isa) = (vec![0.0; x.data.len()], Isa::detect());
+        let (mut y, isa) = (reuse::stale(x.data.len()), Isa::detect());
         let chunks = y.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK));
         chunks.for_each(|(y, x)| exact::forward(x, y, isa));
         Ok((y, x.dims.to_vec()))
@@ -181,11 +186,12 @@ impl Kernel<1> for Gelu {
         [x]: [Values<'_>; 1],
         _: [bool; 1],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
-        let (mut dx, isa) = (vec![0.0; dy.len()], Isa::detect());
+        let (mut dx, isa) = (reuse::stale(dy.len()), Isa::detect());
         let chunks = dx.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK)).zip(dy.par_chunks(CHUNK));
         chunks.for_each(|((dx, x), dy)| exact::backward(x, dy, dx, isa));
+        spent(dy);
         Ok([Some(dx)])
     }
 }

@@ -2,10 +2,11 @@
 
 use super::OpError;
 use super::count::count;
-use super::kernel::{Kernel, Op, Values, check, ready};
-use basin_kernels::{Isa, attention as kernels};
+use super::kernel::{Kernel, Values, apply, check, ready, spent};
+use basin_kernels::{Isa, attention as kernels, reuse};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// softmax(q kᵀ / √(d/heads)) v for `[n, tokens, 3 d]`, queries, keys and values of all heads one after another, to
@@ -28,7 +29,7 @@ pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
                 return counted;
             }
             let [qkv] = ready("attention", [qkv])?;
-            qkv.apply_op1(Op(Attention { heads, log_sum: OnceLock::new() }))
+            apply(Attention { heads, log_sum: OnceLock::new() }, [&qkv])
         }
         ref dims => {
             let found = format!("{dims:?} for {heads} heads");
@@ -63,19 +64,20 @@ impl Kernel<1> for Attention {
         [qkv]: [Values<'_>; 1],
         _: [bool; 1],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
         let (tokens, channels) = (qkv.dims[1], qkv.dims[2] / 3);
         let Some(log_sum) = self.log_sum.get() else {
             candle_core::bail!("attention kept nothing for the reverse pass");
         };
-        let mut dqkv = vec![0.0; qkv.data.len()];
+        let mut dqkv = reuse::zeroed(qkv.data.len());
         let (whole, part) = (3 * tokens * channels, self.heads * tokens);
         let images = dqkv.par_chunks_mut(whole).zip(qkv.data.par_chunks(whole));
         let images = images.zip(log_sum.par_chunks(part).zip(dy.par_chunks(tokens * channels)));
         images.for_each(|((dqkv, qkv), (log_sum, dy))| {
             kernels::backward(qkv, log_sum, dy, tokens, channels, self.heads, dqkv, Isa::detect());
         });
+        spent(dy);
         Ok([Some(dqkv)])
     }
 }

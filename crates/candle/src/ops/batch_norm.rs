@@ -1,10 +1,11 @@
 //! BatchNorm: by the batch's own statistics in training, by given ones in evaluation.
 
 use super::OpError;
-use super::kernel::{Kernel, Op, Values, ready};
-use basin_kernels::Isa;
+use super::kernel::{Kernel, Values, apply, ready};
 use basin_kernels::batch_norm::{Channels, affine_gradient, backward, forward, moments};
+use basin_kernels::{Isa, reuse};
 use candle_core::{Result, Tensor};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 const NAME: &str = "batch_norm";
@@ -97,13 +98,11 @@ fn run(x: &Tensor, gamma: &Tensor, beta: &Tensor, norm: BatchNorm, then: Fusion<
         let expected = "[…, channels], [channels] twice, and a shortcut like the first";
         return Err(OpError::Shape { operation: NAME, found, expected }.into());
     }
-    // An operation of candle's has at most three arguments.
-    let affine = Tensor::stack(&[&gamma, &beta], 0)?;
     match then.shortcut {
-        None => x.apply_op2(&affine, Op(norm)),
+        None => apply(norm, [&x, &gamma, &beta]),
         Some(shortcut) => {
             let [shortcut] = ready(NAME, [shortcut])?;
-            x.apply_op3(&affine, &shortcut, Op(norm))
+            apply(norm, [&x, &gamma, &beta, &shortcut])
         }
     }
 }
@@ -124,86 +123,94 @@ struct Used {
     rstd: Vec<f32>,
 }
 
-/// Gradients of x, γ and β, and the shortcut.
-type Gradients = (Option<Vec<f32>>, Vec<f32>, Option<Vec<f32>>);
+/// Gradients of x, γ, β and the shortcut.
+type Gradients = [Option<Vec<f32>>; 4];
 
 impl BatchNorm {
-    fn run(&self, x: Values<'_>, affine: &[f32], shortcut: Option<&[f32]>) -> Result<(Vec<f32>, Vec<usize>)> {
-        let (c, isa) = (affine.len() / 2, Isa::detect());
+    fn run(
+        &self,
+        [x, gamma, beta]: [Values<'_>; 3],
+        shortcut: Option<&[f32]>,
+    ) -> Result<(Vec<f32>, Vec<usize>)> {
+        let (c, isa) = (gamma.data.len(), Isa::detect());
         let (mean, variance) = match &self.given {
             Some(given) => given.clone(),
             None => moments(x.data, c, isa),
         };
         let rstd = variance.iter().map(|variance| 1.0 / (variance + self.epsilon).sqrt()).collect();
         let used = self.used.get_or_init(|| Used { mean, variance, rstd });
-        let mut y = vec![0.0; x.data.len()];
-        forward(x.data, shortcut, self.channels(used, affine), &mut y, isa);
+        let mut y = reuse::stale(x.data.len());
+        forward(x.data, shortcut, self.channels(used, gamma, beta), &mut y, isa);
         Ok((y, x.dims.to_vec()))
     }
 
-    fn channels<'a>(&self, used: &'a Used, affine: &'a [f32]) -> Channels<'a> {
-        let (gamma, beta) = affine.split_at(affine.len() / 2);
-        Channels { mean: &used.mean, rstd: &used.rstd, gamma, beta, relu: self.relu }
+    fn channels<'a>(&self, used: &'a Used, gamma: Values<'a>, beta: Values<'a>) -> Channels<'a> {
+        Channels { mean: &used.mean, rstd: &used.rstd, gamma: gamma.data, beta: beta.data, relu: self.relu }
     }
 
     fn gradients(
         &self,
-        x: &[f32],
-        affine: &[f32],
+        [x, gamma, beta]: [Values<'_>; 3],
         (input, shortcut): (bool, bool),
         y: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<Gradients> {
         let Some(used) = self.used.get() else {
             candle_core::bail!("{NAME} kept nothing for the reverse pass")
         };
-        let (of, isa) = (self.channels(used, affine), Isa::detect());
-        let (dgamma, dbeta) = affine_gradient(x, y, dy, of, isa);
-        let (mut dx, mut ds) = (None, None);
-        if input || shortcut {
-            let dx = dx.insert(vec![0.0; x.len()]);
-            let ds = shortcut.then(|| &mut **ds.insert(vec![0.0; x.len()]));
-            let through = self.given.is_none().then_some((&*dgamma, &*dbeta));
-            backward(x, y, dy, of, through, dx, ds, isa);
-        }
-        Ok((dx, [dgamma, dbeta].concat(), ds))
-    }
-}
-
-impl Kernel<2> for BatchNorm {
-    const NAME: &'static str = "basin-batch-norm";
-
-    fn forward(&self, [x, affine]: [Values<'_>; 2]) -> Result<(Vec<f32>, Vec<usize>)> {
-        self.run(x, affine.data, None)
-    }
-
-    fn backward(
-        &self,
-        [x, affine]: [Values<'_>; 2],
-        [input, _]: [bool; 2],
-        y: &[f32],
-        dy: &[f32],
-    ) -> Result<[Option<Vec<f32>>; 2]> {
-        let (dx, daffine, _) = self.gradients(x.data, affine.data, (input, false), y, dy)?;
-        Ok([dx, Some(daffine)])
+        let (of, isa) = (self.channels(used, gamma, beta), Isa::detect());
+        // The gradient behind the ReLU takes the place of the one before it: it is the shortcut's, too.
+        let mut g = dy.into_owned();
+        let (dgamma, dbeta) = affine_gradient(x.data, y, &mut g, of, isa);
+        let through = self.given.is_none().then_some((&*dgamma, &*dbeta));
+        let dx = input.then(|| {
+            let mut dx = reuse::stale(x.data.len());
+            backward(x.data, &g, of, through, &mut dx, isa);
+            dx
+        });
+        let ds = if shortcut {
+            Some(g)
+        } else {
+            reuse::give_back(g);
+            None
+        };
+        Ok([dx, Some(dgamma), Some(dbeta), ds])
     }
 }
 
 impl Kernel<3> for BatchNorm {
-    const NAME: &'static str = "basin-batch-norm-add";
+    const NAME: &'static str = "basin-batch-norm";
 
-    fn forward(&self, [x, affine, shortcut]: [Values<'_>; 3]) -> Result<(Vec<f32>, Vec<usize>)> {
-        self.run(x, affine.data, Some(shortcut.data))
+    fn forward(&self, inputs: [Values<'_>; 3]) -> Result<(Vec<f32>, Vec<usize>)> {
+        self.run(inputs, None)
     }
 
     fn backward(
         &self,
-        [x, affine, _]: [Values<'_>; 3],
-        [input, _, shortcut]: [bool; 3],
+        inputs: [Values<'_>; 3],
+        [input, ..]: [bool; 3],
         y: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 3]> {
-        let (dx, daffine, ds) = self.gradients(x.data, affine.data, (input, shortcut), y, dy)?;
-        Ok([dx, Some(daffine), ds])
+        let [dx, dgamma, dbeta, _] = self.gradients(inputs, (input, false), y, dy)?;
+        Ok([dx, dgamma, dbeta])
+    }
+}
+
+impl Kernel<4> for BatchNorm {
+    const NAME: &'static str = "basin-batch-norm-add";
+
+    fn forward(&self, [x, gamma, beta, shortcut]: [Values<'_>; 4]) -> Result<(Vec<f32>, Vec<usize>)> {
+        self.run([x, gamma, beta], Some(shortcut.data))
+    }
+
+    fn backward(
+        &self,
+        [x, gamma, beta, _]: [Values<'_>; 4],
+        [input, _, _, shortcut]: [bool; 4],
+        y: &[f32],
+        dy: Cow<'_, [f32]>,
+    ) -> Result<[Option<Vec<f32>>; 4]> {
+        self.gradients([x, gamma, beta], (input, shortcut), y, dy)
     }
 }

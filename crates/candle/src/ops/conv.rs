@@ -2,10 +2,11 @@
 
 use super::OpError;
 use super::count::count;
-use super::kernel::{check, ready};
+use super::kernel::{Kernel, Values, apply, check, ready, spent};
 use basin_kernels::conv::{ConvShape, Padding};
-use basin_kernels::ops;
+use basin_kernels::ops::Convolution;
 use candle_core::{Result, Tensor};
+use std::borrow::Cow;
 
 /// Convolves `[n, h, w, cin]` with `[cout, cin, k, k]` to `[n, h', w', cout]`, in one group. [`Padding::Same`] is
 /// TensorFlow's and XLA's (h' = ⌈h/s⌉), [`Padding::Each`] PyTorch's `padding`. Differentiable in both.
@@ -38,5 +39,27 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, stride: usize, padding: Padding) -> R
         return counted;
     }
     let [x, weight] = ready("conv2d", [x, weight])?;
-    ops::conv2d(&x, &weight, stride, padding)
+    apply(Conv(Convolution::new(stride, padding, [&x, &weight].map(Tensor::track_op))), [&x, &weight])
+}
+
+struct Conv(Convolution);
+
+impl Kernel<2> for Conv {
+    const NAME: &'static str = "basin-conv2d";
+
+    fn forward(&self, [x, weight]: [Values<'_>; 2]) -> Result<(Vec<f32>, Vec<usize>)> {
+        self.0.forward((x.data, x.dims), (weight.data, weight.dims))
+    }
+
+    fn backward(
+        &self,
+        [x, weight]: [Values<'_>; 2],
+        _: [bool; 2],
+        _: &[f32],
+        dy: Cow<'_, [f32]>,
+    ) -> Result<[Option<Vec<f32>>; 2]> {
+        let gradients = self.0.backward((x.data, x.dims), weight.dims, &dy);
+        spent(dy);
+        gradients
+    }
 }

@@ -2,12 +2,14 @@
 
 use super::OpError;
 use super::count::count;
-use super::kernel::{Kernel, Op, Values, check, ready};
-use basin_kernels::Isa;
+use super::kernel::{Kernel, Values, apply, check, ready, spent};
 use basin_kernels::bias::{add_bias, bias_gradient};
-use basin_kernels::conv::{ConvShape, PackedConv, forward_then, input_gradient, weight_gradient};
+use basin_kernels::conv::{ConvShape, PackedConv, forward_then, input_gradient};
+use basin_kernels::dense::{self as few, FEW_ROWS};
+use basin_kernels::{Isa, reuse};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// Rows of one task, from few to many rows: they also fix the order of summation, whatever the threads.
@@ -42,12 +44,12 @@ pub fn dense(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tenso
         return counted;
     }
     let [x, weight] = ready("dense", [x, weight])?;
-    let op = Op(Dense { input: x.track_op(), packed: OnceLock::new() });
+    let kernel = Dense { input: x.track_op(), packed: OnceLock::new() };
     match bias {
-        None => x.apply_op2(&weight, op),
+        None => apply(kernel, [&x, &weight]),
         Some(bias) => {
             let [bias] = ready("dense", [bias])?;
-            x.apply_op3(&weight, &bias, op)
+            apply(kernel, [&x, &weight, &bias])
         }
     }
 }
@@ -55,7 +57,7 @@ pub fn dense(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tenso
 struct Dense {
     /// Whether the input wants a gradient.
     input: bool,
-    /// The weights of the forward pass, for the reverse one.
+    /// The weights of the forward pass, for the reverse one: of many rows, where packing them pays.
     packed: OnceLock<PackedConv>,
 }
 
@@ -66,19 +68,23 @@ fn rows_of_a_task(rows: usize) -> usize {
 impl Dense {
     fn run(&self, x: Values<'_>, weight: Values<'_>, bias: Option<&[f32]>) -> Result<(Vec<f32>, Vec<usize>)> {
         let (outputs, inputs, isa) = (weight.dims[0], weight.dims[1], Isa::detect());
-        let packed = self
-            .packed
-            .get_or_init(|| PackedConv::new(ConvShape::dense(inputs, outputs), weight.data, self.input, isa));
         let rows = x.data.len() / inputs;
-        let (mut y, each) = (vec![0.0; rows * outputs], rows_of_a_task(rows));
-        let tasks = y.par_chunks_mut(each * outputs).zip(x.data.par_chunks(each * inputs));
-        tasks.try_for_each(|(y, x)| {
-            forward_then(packed, x, 1, 1, y, |_, rows| {
-                if let Some(bias) = bias {
-                    add_bias(rows, bias, None, isa);
-                }
-            })
-        })?;
+        let mut y = reuse::stale(rows * outputs);
+        if rows <= FEW_ROWS {
+            few::forward(x.data, weight.data, bias, [inputs, outputs], &mut y, isa);
+        } else {
+            let shape = ConvShape::dense(inputs, outputs);
+            let packed = self.packed.get_or_init(|| PackedConv::new(shape, weight.data, self.input, isa));
+            let each = rows_of_a_task(rows);
+            let tasks = y.par_chunks_mut(each * outputs).zip(x.data.par_chunks(each * inputs));
+            tasks.try_for_each(|(y, x)| {
+                forward_then(packed, x, 1, 1, y, |_, rows| {
+                    if let Some(bias) = bias {
+                        add_bias(rows, bias, None, isa);
+                    }
+                })
+            })?;
+        }
         let mut dims = x.dims.to_vec();
         if let Some(last) = dims.last_mut() {
             *last = outputs;
@@ -89,28 +95,35 @@ impl Dense {
     fn gradients(
         &self,
         x: &[f32],
-        [inputs, outputs]: [usize; 2],
+        weight: Values<'_>,
         [wants_x, wants_weight]: [bool; 2],
         dy: &[f32],
     ) -> Result<[Option<Vec<f32>>; 2]> {
+        let (outputs, inputs, isa) = (weight.dims[0], weight.dims[1], Isa::detect());
+        let rows = x.len() / inputs;
+        let dx = if wants_x { Some(self.of_input(weight.data, [inputs, outputs], rows, dy)?) } else { None };
+        let dw = wants_weight.then(|| {
+            let mut dw = reuse::stale(inputs * outputs);
+            few::weight_gradient(x, dy, [inputs, outputs], &mut dw, isa);
+            dw
+        });
+        Ok([dx, dw])
+    }
+
+    fn of_input(&self, weight: &[f32], sizes: [usize; 2], rows: usize, dy: &[f32]) -> Result<Vec<f32>> {
+        let [inputs, outputs] = sizes;
+        let mut dx = reuse::stale(rows * inputs);
+        if rows <= FEW_ROWS {
+            few::input_gradient(dy, weight, sizes, &mut dx, Isa::detect());
+            return Ok(dx);
+        }
         let Some(packed) = self.packed.get() else {
             candle_core::bail!("dense kept nothing for the reverse pass");
         };
-        let rows = x.len() / inputs;
         let each = rows_of_a_task(rows);
-        let mut dx = None;
-        if wants_x {
-            let dx = dx.insert(vec![0.0; x.len()]);
-            let tasks = dx.par_chunks_mut(each * inputs).zip(dy.par_chunks(each * outputs));
-            tasks.try_for_each(|(dx, dy)| input_gradient(packed, dy, 1, 1, dx, false))?;
-        }
-        let mut dw = None;
-        if wants_weight {
-            let mut sum = vec![0.0; packed.gradient_len()];
-            weight_gradient(packed, x, dy, 1, 1, &mut sum, false)?;
-            packed.unpack_gradient(&sum, dw.insert(vec![0.0; inputs * outputs]));
-        }
-        Ok([dx, dw])
+        let tasks = dx.par_chunks_mut(each * inputs).zip(dy.par_chunks(each * outputs));
+        tasks.try_for_each(|(dx, dy)| input_gradient(packed, dy, 1, 1, dx, false))?;
+        Ok(dx)
     }
 }
 
@@ -126,9 +139,11 @@ impl Kernel<2> for Dense {
         [x, weight]: [Values<'_>; 2],
         wanted: [bool; 2],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 2]> {
-        self.gradients(x.data, [weight.dims[1], weight.dims[0]], wanted, dy)
+        let gradients = self.gradients(x.data, weight, wanted, &dy);
+        spent(dy);
+        gradients
     }
 }
 
@@ -144,17 +159,17 @@ impl Kernel<3> for Dense {
         [x, weight, bias]: [Values<'_>; 3],
         [wants_x, wants_weight, wants_bias]: [bool; 3],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 3]> {
-        let sizes = [weight.dims[1], weight.dims[0]];
-        let [dx, dw] = self.gradients(x.data, sizes, [wants_x, wants_weight], dy)?;
+        let [dx, dw] = self.gradients(x.data, weight, [wants_x, wants_weight], &dy)?;
         let db = wants_bias.then(|| {
             let mut db = vec![0.0; bias.data.len()];
             if !dy.is_empty() {
-                bias_gradient(dy, dy.len() / bias.data.len(), &mut db, Isa::detect());
+                bias_gradient(&dy, dy.len() / bias.data.len(), &mut db, Isa::detect());
             }
             db
         });
+        spent(dy);
         Ok([dx, dw, db])
     }
 }

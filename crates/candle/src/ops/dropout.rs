@@ -1,10 +1,11 @@
 //! Dropout whose masks are a function of seeds that the caller gives.
 
 use super::OpError;
-use super::kernel::{Kernel, Op, Values, ready};
+use super::kernel::{Kernel, Values, apply, ready};
 use basin_kernels::{Isa, dropout as masks};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Each value of `[n, …]` is zero with probability `rate`, the others are multiplied by 1/(1 − rate). The masks of an image
 /// follow from its seed and the number `site` of the layer alone: the same call drops the same values, on every
@@ -26,7 +27,7 @@ pub fn dropout(x: &Tensor, rate: f32, seeds: &[u64], site: u32) -> Result<Tensor
         }
         .into());
     }
-    x.apply_op1(Op(Dropout { rate, seeds: seeds.to_vec(), site }))
+    apply(Dropout { rate, seeds: seeds.to_vec(), site }, [&x])
 }
 
 struct Dropout {
@@ -36,9 +37,8 @@ struct Dropout {
 }
 
 impl Dropout {
-    fn masked(&self, values: &[f32]) -> Vec<f32> {
-        let (mut masked, isa) = (values.to_vec(), Isa::detect());
-        let each = (values.len() / self.seeds.len()).max(1);
+    fn masked(&self, mut masked: Vec<f32>) -> Vec<f32> {
+        let (each, isa) = ((masked.len() / self.seeds.len()).max(1), Isa::detect());
         let images = masked.par_chunks_mut(each).zip(&self.seeds);
         images.for_each(|(image, seed)| masks::apply(image, &[*seed], self.site, self.rate, isa));
         masked
@@ -49,7 +49,7 @@ impl Kernel<1> for Dropout {
     const NAME: &'static str = "basin-dropout";
 
     fn forward(&self, [x]: [Values<'_>; 1]) -> Result<(Vec<f32>, Vec<usize>)> {
-        Ok((self.masked(x.data), x.dims.to_vec()))
+        Ok((self.masked(x.data.to_vec()), x.dims.to_vec()))
     }
 
     fn backward(
@@ -57,8 +57,8 @@ impl Kernel<1> for Dropout {
         _: [Values<'_>; 1],
         _: [bool; 1],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
-        Ok([Some(self.masked(dy))])
+        Ok([Some(self.masked(dy.into_owned()))])
     }
 }

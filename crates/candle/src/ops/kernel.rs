@@ -1,10 +1,12 @@
 //! Kernels on slices as operations of candle's graph.
 
 use super::OpError;
-use basin_kernels::{floats, tensor};
+use super::tape;
+use basin_kernels::{floats, reuse, tensor};
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Tensor,
 };
+use std::borrow::Cow;
 
 /// One tensor's values and shape.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +22,22 @@ pub(super) trait Kernel<const N: usize>: Send + Sync + 'static {
     /// The result and its shape.
     fn forward(&self, inputs: [Values<'_>; N]) -> Result<(Vec<f32>, Vec<usize>)>;
 
-    /// Gradients of the inputs, from the gradient `dy` of the result `y`; of those that are not wanted, none need be made.
+    /// Gradients of the inputs, from the gradient `dy` of the result `y`; of those that are not wanted, none need be made. What is
+    /// not passed on of `dy` is [`spent`].
     fn backward(
         &self,
         inputs: [Values<'_>; N],
         wanted: [bool; N],
         y: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; N]>;
+}
+
+/// Gives a gradient that nobody needs any more back to those to come.
+pub(super) fn spent(gradient: Cow<'_, [f32]>) {
+    if let Cow::Owned(values) = gradient {
+        reuse::give_back(values);
+    }
 }
 
 /// Refuses tensors that the kernels cannot take.
@@ -52,8 +62,100 @@ pub(super) fn ready<const N: usize>(operation: &'static str, tensors: [&Tensor; 
     whole.try_into().map_err(|_| candle_core::Error::Msg("as many tensors as were given".into()))
 }
 
+/// The result of a kernel: in the tape that records on this thread, else in candle's graph.
+pub(super) fn apply<const N: usize, K: Kernel<N>>(kernel: K, inputs: [&Tensor; N]) -> Result<Tensor>
+where
+    Op<K>: InGraph<N>,
+{
+    match inputs.iter().any(|input| input.track_op()) && tape::records() {
+        true => tape::record(kernel, inputs),
+        false => Op(kernel).apply(inputs),
+    }
+}
+
+/// The result of a kernel and its sizes.
+pub(super) fn run<const N: usize, K: Kernel<N>>(
+    kernel: &K,
+    inputs: [&Tensor; N],
+) -> Result<(Vec<f32>, Vec<usize>)> {
+    let read = inputs.iter().map(|input| floats(input)).collect::<Result<Vec<_>>>()?;
+    kernel.forward(std::array::from_fn(|i| Values { data: &read[i], dims: inputs[i].dims() }))
+}
+
+/// Gradients of the inputs that want one.
+pub(super) fn reverse<const N: usize, K: Kernel<N>>(
+    kernel: &K,
+    inputs: [&Tensor; N],
+    y: &Tensor,
+    dy: Cow<'_, [f32]>,
+) -> Result<[Option<Vec<f32>>; N]> {
+    let read = inputs.iter().map(|input| floats(input)).collect::<Result<Vec<_>>>()?;
+    let values = std::array::from_fn(|i| Values { data: &read[i], dims: inputs[i].dims() });
+    kernel.backward(values, inputs.map(Tensor::track_op), &floats(y)?, dy)
+}
+
 /// A kernel in candle's graph.
 pub(super) struct Op<K>(pub(super) K);
+
+/// How a kernel of so many tensors is put there.
+pub(super) trait InGraph<const N: usize> {
+    fn apply(self, inputs: [&Tensor; N]) -> Result<Tensor>;
+}
+
+impl<K: Kernel<1>> InGraph<1> for Op<K> {
+    fn apply(self, [x]: [&Tensor; 1]) -> Result<Tensor> {
+        x.apply_op1(self)
+    }
+}
+
+impl<K: Kernel<2>> InGraph<2> for Op<K> {
+    fn apply(self, [a, b]: [&Tensor; 2]) -> Result<Tensor> {
+        a.apply_op2(b, self)
+    }
+}
+
+impl<K: Kernel<3>> InGraph<3> for Op<K> {
+    fn apply(self, [a, b, c]: [&Tensor; 3]) -> Result<Tensor> {
+        a.apply_op3(b, c, self)
+    }
+}
+
+/// An operation of candle's has at most three arguments: the second and the third, of one shape, go as one.
+impl<K: Kernel<4>> InGraph<4> for Op<K> {
+    fn apply(self, [a, b, c, d]: [&Tensor; 4]) -> Result<Tensor> {
+        a.apply_op3(&Tensor::stack(&[b, c], 0)?, d, Op(Paired(self.0)))
+    }
+}
+
+/// A kernel of four tensors with the second and the third stacked.
+struct Paired<K>(K);
+
+impl<K: Kernel<4>> Kernel<3> for Paired<K> {
+    const NAME: &'static str = K::NAME;
+
+    fn forward(&self, [a, pair, d]: [Values<'_>; 3]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let [b, c] = halves(pair);
+        self.0.forward([a, b, c, d])
+    }
+
+    fn backward(
+        &self,
+        [a, pair, d]: [Values<'_>; 3],
+        [wants_a, wants_pair, wants_d]: [bool; 3],
+        y: &[f32],
+        dy: Cow<'_, [f32]>,
+    ) -> Result<[Option<Vec<f32>>; 3]> {
+        let [b, c] = halves(pair);
+        let wanted = [wants_a, wants_pair, wants_pair, wants_d];
+        let [da, db, dc, dd] = self.0.backward([a, b, c, d], wanted, y, dy)?;
+        Ok([da, db.zip(dc).map(|(db, dc)| [db, dc].concat()), dd])
+    }
+}
+
+fn halves(pair: Values<'_>) -> [Values<'_>; 2] {
+    let (first, second) = pair.data.split_at(pair.data.len() / 2);
+    [first, second].map(|data| Values { data, dims: &pair.dims[1..] })
+}
 
 fn values<'a>(storage: &'a CpuStorage, layout: &'a Layout) -> Result<Values<'a>> {
     let all = storage.as_slice::<f32>()?;
@@ -79,10 +181,7 @@ fn backward<const N: usize, K: Kernel<N>>(
     dy: &Tensor,
 ) -> Result<[Option<Tensor>; N]> {
     let dy = dy.contiguous()?;
-    let read = inputs.iter().map(|input| floats(input)).collect::<Result<Vec<_>>>()?;
-    let values = std::array::from_fn(|i| Values { data: &read[i], dims: inputs[i].dims() });
-    let wanted = inputs.map(Tensor::track_op);
-    let gradients = kernel.backward(values, wanted, &floats(y)?, &floats(&dy)?)?;
+    let gradients = reverse(kernel, inputs, y, Cow::Borrowed(&floats(&dy)?))?;
     let mut all = [const { None }; N];
     for (i, gradient) in gradients.into_iter().enumerate() {
         all[i] = gradient.map(|gradient| tensor(gradient, inputs[i].dims())).transpose()?;

@@ -1,9 +1,10 @@
 //! LayerNorm over the channels of every pixel.
 
-use super::kernel::ready;
+use super::kernel::{Kernel, Values, apply, ready};
 use super::{Fusion, OpError};
-use basin_kernels::ops::{channel_norm, channel_norm_add};
+use basin_kernels::ops::ChannelNorm;
 use candle_core::{Result, Tensor};
+use std::borrow::Cow;
 
 /// act(γ · x̂ + β + shortcut), x̂ normalised over the last axis of `[…, channels]`; γ and β are `[channels]`, the shortcut
 /// is like x. Differentiable in all four.
@@ -25,11 +26,53 @@ pub fn layer_norm(
         let expected = "[…, channels], [channels] twice, and a shortcut like the first";
         return Err(OpError::Shape { operation: "layer_norm", found, expected }.into());
     }
+    let norm = LayerNorm(ChannelNorm::new(epsilon, then.relu));
     match then.shortcut {
-        None => channel_norm(&x, &gamma, &beta, epsilon, then.relu),
+        None => apply(norm, [&x, &gamma, &beta]),
         Some(shortcut) => {
             let [shortcut] = ready("layer_norm", [shortcut])?;
-            channel_norm_add(&x, &shortcut, &gamma, &beta, epsilon, then.relu)
+            apply(norm, [&x, &gamma, &beta, &shortcut])
         }
+    }
+}
+
+struct LayerNorm(ChannelNorm);
+
+impl Kernel<3> for LayerNorm {
+    const NAME: &'static str = "basin-layer-norm";
+
+    fn forward(&self, [x, gamma, beta]: [Values<'_>; 3]) -> Result<(Vec<f32>, Vec<usize>)> {
+        Ok((self.0.forward(x.data, None, gamma.data, beta.data), x.dims.to_vec()))
+    }
+
+    fn backward(
+        &self,
+        [x, gamma, _]: [Values<'_>; 3],
+        _: [bool; 3],
+        y: &[f32],
+        dy: Cow<'_, [f32]>,
+    ) -> Result<[Option<Vec<f32>>; 3]> {
+        let (dx, _, [dgamma, dbeta]) = self.0.backward(x.data, gamma.data, y, dy, false)?;
+        Ok([Some(dx), Some(dgamma), Some(dbeta)])
+    }
+}
+
+impl Kernel<4> for LayerNorm {
+    const NAME: &'static str = "basin-layer-norm-add";
+
+    fn forward(&self, [x, gamma, beta, shortcut]: [Values<'_>; 4]) -> Result<(Vec<f32>, Vec<usize>)> {
+        let y = self.0.forward(x.data, Some(shortcut.data), gamma.data, beta.data);
+        Ok((y, x.dims.to_vec()))
+    }
+
+    fn backward(
+        &self,
+        [x, gamma, ..]: [Values<'_>; 4],
+        _: [bool; 4],
+        y: &[f32],
+        dy: Cow<'_, [f32]>,
+    ) -> Result<[Option<Vec<f32>>; 4]> {
+        let (dx, ds, [dgamma, dbeta]) = self.0.backward(x.data, gamma.data, y, dy, true)?;
+        Ok([Some(dx), Some(dgamma), Some(dbeta), ds])
     }
 }

@@ -17,6 +17,7 @@ mod kernel;
 mod layer_norm;
 mod loss;
 mod pool;
+mod tape;
 
 pub use activation::{add_bias, add_relu, gelu, relu};
 pub use attention::attention;
@@ -30,3 +31,4 @@ pub use error::OpError;
 pub use layer_norm::layer_norm;
 pub use loss::{cross_entropy, distillation};
 pub use pool::{Window, avg_pool2d, max_pool2d, mean_pool};
+pub(crate) use tape::{Gradients, recorded};

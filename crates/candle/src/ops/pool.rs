@@ -1,10 +1,11 @@
 //! Pooling over windows of an image, and over all of it.
 
 use super::OpError;
-use super::kernel::{Kernel, Op, Values, ready};
-use basin_kernels::head;
+use super::kernel::{Kernel, Values, apply, ready, spent};
+use basin_kernels::{head, reuse};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -93,7 +94,7 @@ impl Sizes {
 pub fn max_pool2d(x: &Tensor, window: Window) -> Result<Tensor> {
     let [x] = ready("max_pool2d", [x])?;
     window.sizes("max_pool2d", x.dims())?;
-    x.apply_op1(Op(MaxPool { window, largest: OnceLock::new() }))
+    apply(MaxPool { window, largest: OnceLock::new() }, [&x])
 }
 
 /// The mean of every window of `[n, h, w, c]`, channel by channel, without padding.
@@ -104,7 +105,7 @@ pub fn avg_pool2d(x: &Tensor, kernel: usize, stride: usize) -> Result<Tensor> {
     let [x] = ready("avg_pool2d", [x])?;
     let window = Window { kernel, stride, padding: 0 };
     window.sizes("avg_pool2d", x.dims())?;
-    x.apply_op1(Op(AvgPool(window)))
+    apply(AvgPool(window), [&x])
 }
 
 /// The mean over all pixels: `[n, h, w, c]` to `[n, c]`.
@@ -114,7 +115,7 @@ pub fn avg_pool2d(x: &Tensor, kernel: usize, stride: usize) -> Result<Tensor> {
 pub fn mean_pool(x: &Tensor) -> Result<Tensor> {
     let [x] = ready("mean_pool", [x])?;
     match *x.dims() {
-        [_, h, w, c] if h * w * c > 0 => x.apply_op1(Op(MeanPool)),
+        [_, h, w, c] if h * w * c > 0 => apply(MeanPool, [&x]),
         ref dims => {
             let (found, expected) = (format!("{dims:?}"), "[n, h, w, channels] of sizes above 0");
             Err(OpError::Shape { operation: "mean_pool", found, expected }.into())
@@ -161,19 +162,20 @@ impl Kernel<1> for MaxPool {
         [x]: [Values<'_>; 1],
         _: [bool; 1],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
         let Sizes { h, w, c, oh, ow } = self.window.sizes("max_pool2d", x.dims)?;
         let Some(largest) = self.largest.get() else {
             candle_core::bail!("max_pool2d kept nothing for the reverse pass");
         };
-        let mut dx = vec![0.0; x.data.len()];
+        let mut dx = reuse::zeroed(x.data.len());
         let images = dx.par_chunks_mut(h * w * c).zip(dy.par_chunks(oh * ow * c));
         images.zip(largest.par_chunks(oh * ow * c)).for_each(|((dx, dy), largest)| {
             for (at, (g, pixel)) in dy.iter().zip(largest).enumerate() {
                 dx[*pixel as usize * c + at % c] += g;
             }
         });
+        spent(dy);
         Ok([Some(dx)])
     }
 }
@@ -204,12 +206,12 @@ impl Kernel<1> for AvgPool {
         [x]: [Values<'_>; 1],
         _: [bool; 1],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
         let sizes = self.0.sizes("avg_pool2d", x.dims)?;
         let Sizes { h, w, c, oh, ow } = sizes;
         let share = 1.0 / (self.0.kernel * self.0.kernel) as f32;
-        let mut dx = vec![0.0; x.data.len()];
+        let mut dx = reuse::zeroed(x.data.len());
         dx.par_chunks_mut(h * w * c).zip(dy.par_chunks(oh * ow * c)).for_each(|(dx, dy)| {
             for (at, g) in dy.chunks_exact(c).enumerate() {
                 for pixel in self.0.pixels(at, sizes) {
@@ -217,6 +219,7 @@ impl Kernel<1> for AvgPool {
                 }
             }
         });
+        spent(dy);
         Ok([Some(dx)])
     }
 }
@@ -239,12 +242,13 @@ impl Kernel<1> for MeanPool {
         [x]: [Values<'_>; 1],
         _: [bool; 1],
         _: &[f32],
-        dy: &[f32],
+        dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 1]> {
         let (pixels, c) = (x.dims[1] * x.dims[2], x.dims[3]);
-        let mut dx = vec![0.0; x.data.len()];
+        let mut dx = reuse::zeroed(x.data.len());
         let images = dx.par_chunks_mut(pixels * c).zip(dy.par_chunks(c));
         images.for_each(|(dx, dy)| head::mean_pool_gradient(dy, pixels, c, dx));
+        spent(dy);
         Ok([Some(dx)])
     }
 }

@@ -21,22 +21,14 @@ dispatch!(
     pub(super) fn products_on(
         x: &[f32],
         y: &[f32],
-        dy: &[f32],
+        dy: &mut [f32],
         mean: &[f32],
         relu: bool,
         sums: (&mut [f32], &mut [f32]),
     ) => products
 );
 dispatch!(
-    pub(super) fn backward_on(
-        x: &[f32],
-        y: &[f32],
-        dy: &[f32],
-        channels: Four<'_>,
-        relu: bool,
-        dx: &mut [f32],
-        dshortcut: Option<&mut [f32]>,
-    ) => backward_lines
+    pub(super) fn backward_on(x: &[f32], g: &[f32], channels: Four<'_>, dx: &mut [f32]) => backward_lines
 );
 
 #[inline(always)]
@@ -95,49 +87,34 @@ unsafe fn forward_lines<S: Simd>(
 unsafe fn products<S: Simd>(
     x: &[f32],
     y: &[f32],
-    dy: &[f32],
+    dy: &mut [f32],
     mean: &[f32],
     relu: bool,
     (dgamma, dbeta): (&mut [f32], &mut [f32]),
 ) {
     let c = mean.len();
-    for ((x, y), dy) in x.chunks_exact(c).zip(y.chunks_exact(c)).zip(dy.chunks_exact(c)) {
+    if relu {
+        dy.iter_mut().zip(y).for_each(|(dy, y)| *dy = if *y > 0.0 { *dy } else { 0.0 });
+    }
+    for (x, g) in x.chunks_exact(c).zip(dy.chunks_exact(c)) {
         for i in 0..c {
-            let g = if !relu || y[i] > 0.0 { dy[i] } else { 0.0 };
-            dgamma[i] += g * (x[i] - mean[i]);
-            dbeta[i] += g;
+            dgamma[i] += g[i] * (x[i] - mean[i]);
+            dbeta[i] += g[i];
         }
     }
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 unsafe fn backward_lines<S: Simd>(
     x: &[f32],
-    y: &[f32],
-    dy: &[f32],
+    g: &[f32],
     (mean, scale, slope, offset): Four<'_>,
-    relu: bool,
     dx: &mut [f32],
-    dshortcut: Option<&mut [f32]>,
 ) {
     let c = mean.len();
-    let lines = dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(y.chunks_exact(c)).zip(dy.chunks_exact(c));
-    let gradient = |y: f32, dy: f32| if !relu || y > 0.0 { dy } else { 0.0 };
-    let through = |i: usize, x: f32, g: f32| scale[i] * g - slope[i] * (x - mean[i]) - offset[i];
-    match dshortcut {
-        None => {
-            for (((dx, x), y), dy) in lines {
-                (0..c).for_each(|i| dx[i] = through(i, x[i], gradient(y[i], dy[i])));
-            }
-        }
-        Some(ds) => {
-            for ((((dx, x), y), dy), ds) in lines.zip(ds.chunks_exact_mut(c)) {
-                for i in 0..c {
-                    ds[i] = gradient(y[i], dy[i]);
-                    dx[i] = through(i, x[i], ds[i]);
-                }
-            }
+    for ((dx, x), g) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(g.chunks_exact(c)) {
+        for i in 0..c {
+            dx[i] = scale[i] * g[i] - slope[i] * (x[i] - mean[i]) - offset[i];
         }
     }
 }

@@ -145,18 +145,25 @@ pub fn forward(x: &[f32], shortcut: Option<&[f32]>, of: Channels<'_>, y: &mut [f
     }
 }
 
-/// Gradients of γ and β: Σ g (x − μ) r and Σ g over the pixels, g what of `dy` passes the ReLU behind `y`.
+/// Gradients of γ and β: Σ g (x − μ) r and Σ g over the pixels, g what of `dy` passes the ReLU behind `y`. It takes the place of
+/// `dy`, where there is a ReLU: it is the gradient of the shortcut, and what [`backward`] starts from.
 ///
 /// # Panics
 /// When lengths disagree.
-pub fn affine_gradient(x: &[f32], y: &[f32], dy: &[f32], of: Channels<'_>, isa: Isa) -> (Vec<f32>, Vec<f32>) {
+pub fn affine_gradient(
+    x: &[f32],
+    y: &[f32],
+    dy: &mut [f32],
+    of: Channels<'_>,
+    isa: Isa,
+) -> (Vec<f32>, Vec<f32>) {
     let c = of.count();
     assert!(x.len().is_multiple_of(c) && y.len() == x.len() && dy.len() == x.len());
     let (pixels, chunk) = cut(c);
     let (line, mean) = (c * pixels, tiled(of.mean, pixels));
-    let one = |((x, y), dy): ((&[f32], &[f32]), &[f32])| {
+    let one = |((x, y), dy): ((&[f32], &[f32]), &mut [f32])| {
         let mut sums = (vec![0.0; line], vec![0.0; line]);
-        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (whole(x, line), whole(y, line), whole(dy, line));
+        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (whole(x, line), whole(y, line), whole_mut(dy, line));
         // SAFETY: as in `forward`.
         unsafe {
             products_on(isa, x, y, dy, &mean, of.relu, (&mut sums.0, &mut sums.1));
@@ -165,7 +172,7 @@ pub fn affine_gradient(x: &[f32], y: &[f32], dy: &[f32], of: Channels<'_>, isa: 
         }
         (folded(&sums.0, c), folded(&sums.1, c))
     };
-    let chunks = x.par_chunks(chunk).zip(y.par_chunks(chunk)).zip(dy.par_chunks(chunk));
+    let chunks = x.par_chunks(chunk).zip(y.par_chunks(chunk)).zip(dy.par_chunks_mut(chunk));
     let parts: Vec<(Vec<f32>, Vec<f32>)> = chunks.map(one).collect();
     let (mut dgamma, mut dbeta) = (vec![0.0f64; c], vec![0.0f64; c]);
     for (products, gradients) in &parts {
@@ -176,25 +183,21 @@ pub fn affine_gradient(x: &[f32], y: &[f32], dy: &[f32], of: Channels<'_>, isa: 
     (dgamma.collect(), dbeta.iter().map(|sum| *sum as f32).collect())
 }
 
-/// Gradients of `x` and of the shortcut, where there is one; both are written. `through` are those of γ and β
-/// where the statistics are of this batch, and nothing where they are constants.
+/// Gradient of `x`, which is written, from what [`affine_gradient`] left of `dy`. `through` are the gradients of γ and β where the
+/// statistics are of this batch, and nothing where they are constants.
 ///
 /// # Panics
 /// When lengths disagree.
-#[allow(clippy::too_many_arguments)]
 pub fn backward(
     x: &[f32],
-    y: &[f32],
-    dy: &[f32],
+    g: &[f32],
     of: Channels<'_>,
     through: Option<(&[f32], &[f32])>,
     dx: &mut [f32],
-    dshortcut: Option<&mut [f32]>,
     isa: Isa,
 ) {
     let c = of.count();
-    assert!(x.len().is_multiple_of(c) && y.len() == x.len() && dy.len() == x.len() && dx.len() == x.len());
-    assert!(dshortcut.as_ref().is_none_or(|s| s.len() == x.len()));
+    assert!(x.len().is_multiple_of(c) && g.len() == x.len() && dx.len() == x.len());
     let count = (x.len() / c) as f32;
     let (pixels, chunk) = cut(c);
     let line = c * pixels;
@@ -209,26 +212,16 @@ pub fn backward(
         }
     }
     let [mean, scale, slope, offset] = [of.mean, &scale, &slope, &offset].map(|values| tiled(values, pixels));
-    let one = |dx: &mut [f32], ds: Option<&mut [f32]>, x: &[f32], y: &[f32], dy: &[f32]| {
-        let ((x, x_rest), (y, y_rest), (dy, dy_rest)) = (whole(x, line), whole(y, line), whole(dy, line));
-        let (dx, dx_rest) = whole_mut(dx, line);
-        let (ds, ds_rest) = ds.map(|s| whole_mut(s, line)).unzip();
+    let inputs = x.par_chunks(chunk).zip(g.par_chunks(chunk));
+    dx.par_chunks_mut(chunk).zip(inputs).for_each(|(dx, (x, g))| {
+        let ((x, x_rest), (g, g_rest), (dx, dx_rest)) = (whole(x, line), whole(g, line), whole_mut(dx, line));
         let narrow = (&mean[..c], &scale[..c], &slope[..c], &offset[..c]);
         // SAFETY: as in `forward`.
         unsafe {
-            backward_on(isa, x, y, dy, (&mean, &scale, &slope, &offset), of.relu, dx, ds);
-            backward_on(isa, x_rest, y_rest, dy_rest, narrow, of.relu, dx_rest, ds_rest);
+            backward_on(isa, x, g, (&mean, &scale, &slope, &offset), dx);
+            backward_on(isa, x_rest, g_rest, narrow, dx_rest);
         }
-    };
-    let inputs = x.par_chunks(chunk).zip(y.par_chunks(chunk)).zip(dy.par_chunks(chunk));
-    let chunks = dx.par_chunks_mut(chunk).zip(inputs);
-    match dshortcut {
-        Some(ds) => {
-            let chunks = chunks.zip(ds.par_chunks_mut(chunk));
-            chunks.for_each(|((dx, ((x, y), dy)), ds)| one(dx, Some(ds), x, y, dy));
-        }
-        None => chunks.for_each(|(dx, ((x, y), dy))| one(dx, None, x, y, dy)),
-    }
+    });
 }
 
 #[cfg(test)]

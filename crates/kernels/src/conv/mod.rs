@@ -7,6 +7,7 @@ mod image;
 mod pack;
 mod winograd;
 
+pub(crate) use blocks::Blocks;
 pub(crate) use geometry::Geometry;
 pub use geometry::{ConvShape, Padding};
 pub use pack::{Algorithm, PackedConv};

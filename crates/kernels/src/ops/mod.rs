@@ -8,7 +8,7 @@ mod conv2d;
 mod edit;
 mod losses;
 
-pub use channel_norm::{channel_norm, channel_norm_add};
-pub use conv2d::conv2d;
+pub use channel_norm::{ChannelNorm, NormGradients, channel_norm, channel_norm_add};
+pub use conv2d::{Convolution, Shaped, conv2d};
 pub use edit::edit;
 pub use losses::{cross_entropy, distillation};
