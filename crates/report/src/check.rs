@@ -1,5 +1,7 @@
 //! Refuses what would make a table or figure lie: repeated ensembles, percentages, ragged lines.
 
+use crate::curve::Curve;
+use crate::error::CurveName;
 use crate::results::{PairwiseLine, Results};
 use crate::{Ensemble, ReportError};
 use basin_papers::Paper;
@@ -39,7 +41,24 @@ pub fn check(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
             }
         }
     }
-    lines(results)
+    lines(results)?;
+    curves(results)
+}
+
+fn curves(results: &Results) -> Result<(), ReportError> {
+    for curve in &results.curves {
+        let told = || Box::new(CurveName::of(curve));
+        let (at, values) = (curve.at.len(), curve.values.len());
+        if at != values {
+            return Err(ReportError::CurveLength { curve: told(), at, values });
+        }
+        let same = |other: &&Curve| (other.series(), &other.case) == (curve.series(), &curve.case);
+        let leader = results.curves.iter().find(same);
+        if leader.is_some_and(|leader| leader.at != curve.at) {
+            return Err(ReportError::CurveGrid { curve: told() });
+        }
+    }
+    Ok(())
 }
 
 fn lines(results: &Results) -> Result<(), ReportError> {
@@ -95,5 +114,21 @@ mod tests {
         let line = |alphas: Vec<f64>| PairwiseLine { q: alphas.clone(), alphas, ..PairwiseLine::default() };
         let error = of(vec![line(vec![0.0, 1.0]), line(vec![0.0, 0.5])]);
         assert!(matches!(error, ReportError::LineGrid { .. }), "{error}");
+    }
+
+    #[test]
+    fn ragged_curves_are_refused() {
+        let of = |curves| check(&Results { curves, ..Results::default() }, &SingleBasin);
+        let curve = |at: &[f64], values: &[f64]| Curve {
+            at: at.to_vec(),
+            values: values.to_vec(),
+            ..Curve::default()
+        };
+        let error = of(vec![curve(&[0.0, 1.0], &[0.5])]).unwrap_err();
+        assert!(matches!(error, ReportError::CurveLength { at: 2, values: 1, .. }), "{error}");
+        let (one, other) = (curve(&[0.0, 1.0], &[0.5, 0.5]), curve(&[0.0, 0.5], &[0.5, 0.5]));
+        let error = of(vec![one.clone(), other.clone()]).unwrap_err();
+        assert!(matches!(error, ReportError::CurveGrid { .. }), "{error}");
+        of(vec![one, Curve { data: "test-b".into(), ..other }]).unwrap();
     }
 }

@@ -43,6 +43,51 @@ pub(crate) fn rows(results: &Results) -> Result<Vec<u8>, csv::Error> {
     table.into_inner().map_err(|error| error.into_error().into())
 }
 
+const CURVE_HEADER: [&str; 13] = [
+    "paper",
+    "experiment",
+    "dataset",
+    "model",
+    "case",
+    "method",
+    "seed",
+    "subject",
+    "metric",
+    "data",
+    "variable",
+    "at",
+    "value",
+];
+
+/// `curves.csv`: a line for each point of each curve.
+///
+/// # Errors
+/// As [`rows`].
+pub(crate) fn curves(results: &Results) -> Result<Vec<u8>, csv::Error> {
+    let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    table.write_record(CURVE_HEADER)?;
+    for curve in &results.curves {
+        for (at, value) in curve.at.iter().zip(&curve.values) {
+            table.write_record([
+                &results.paper,
+                &results.experiment,
+                &curve.dataset,
+                &curve.model,
+                &keys(&curve.case),
+                &curve.method,
+                &curve.seed.to_string(),
+                &curve.subject.to_string(),
+                &curve.quantity,
+                &curve.data,
+                &curve.variable,
+                &number(*at),
+                &number(*value),
+            ])?;
+        }
+    }
+    table.into_inner().map_err(|error| error.into_error().into())
+}
+
 /// `ensemble.members=2;ensemble.split_epoch=1`.
 fn keys(case: &CaseKeys) -> String {
     case.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(";")
@@ -82,6 +127,29 @@ mod tests {
             format!("{names},ensemble,nll,"),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn every_point_of_a_curve_is_a_line() {
+        let curve = crate::Curve {
+            case: CaseKeys::from([("a.b".to_owned(), "1".to_owned())]),
+            dataset: "mnist".into(),
+            model: "mlp".into(),
+            method: "shifted".into(),
+            seed: 2,
+            subject: Subject::Pair(1, 2),
+            quantity: "line-loss".into(),
+            data: "test-a".into(),
+            variable: "lambda".into(),
+            at: vec![0.0, 0.5],
+            values: vec![f64::NAN, 1.0 / 3.0],
+        };
+        let results = Results { paper: "p".into(), curves: vec![curve], ..Results::default() };
+        let text = String::from_utf8(curves(&results).unwrap()).unwrap();
+        let names = "p,,mnist,mlp,a.b=1,shifted,2,pair-1-2,line-loss,test-a,lambda";
+        let expected =
+            [CURVE_HEADER.join(","), format!("{names},0,"), format!("{names},0.5,0.3333333333333333")];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What can be wrong with results before a report of them would mislead.
 
+use crate::Curve;
 use basin_papers::PublishedError;
+use std::fmt;
 use thiserror::Error;
 
 /// Why no report was made. Nothing is rendered in part: either all artifacts come back or this.
@@ -83,6 +85,25 @@ pub enum ReportError {
         /// Second member.
         second: usize,
     },
+    /// A curve has another number of values than of points: measure it again.
+    #[error("{curve}: {at} points but {values} values; expected one value a point, measure the curve again")]
+    CurveLength {
+        /// The curve.
+        curve: Box<CurveName>,
+        /// Number of points.
+        at: usize,
+        /// Number of values.
+        values: usize,
+    },
+    /// Curves of one series stand on different points and cannot be averaged: use one grid for all.
+    #[error(
+        "{curve} stands on other points than the first of its series; expected one grid a series, measure the curves on the \
+         same points"
+    )]
+    CurveGrid {
+        /// The curve.
+        curve: Box<CurveName>,
+    },
     /// The paper's numbers do not parse: repair the paper's crate and rebuild.
     #[error(transparent)]
     Published(#[from] PublishedError),
@@ -118,6 +139,40 @@ pub enum ReportError {
     },
 }
 
+/// What names a curve, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurveName {
+    /// Its method.
+    pub method: String,
+    /// Its seed.
+    pub seed: u64,
+    /// What of the ensemble it is of.
+    pub subject: String,
+    /// Id of its metric.
+    pub quantity: String,
+    /// Which images.
+    pub data: String,
+}
+
+impl CurveName {
+    pub(crate) fn of(curve: &Curve) -> Self {
+        Self {
+            method: curve.method.clone(),
+            seed: curve.seed,
+            subject: curve.subject.to_string(),
+            quantity: curve.quantity.clone(),
+            data: curve.data.clone(),
+        }
+    }
+}
+
+impl fmt::Display for CurveName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, seed, subject, quantity, data } = self;
+        write!(f, "curve {quantity} on {data} of {method}, seed {seed}, {subject}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +192,8 @@ mod tests {
             ReportError::Json { .. } => 5,
             ReportError::Raster { .. } => 6,
             ReportError::Csv { .. } => 7,
+            ReportError::CurveLength { .. } => 8,
+            ReportError::CurveGrid { .. } => 9,
         }
     }
 
@@ -199,11 +256,26 @@ mod tests {
                 "the results of run a cannot be written as CSV: no room; this is a defect of basin-report, please report it",
             ),
         ];
-        let mut seen = [false; 8];
-        for (error, text) in &told {
-            assert_eq!(error.to_string(), *text);
-            seen[place(error)] = true;
+        let curve = || {
+            let (method, subject) = ("deep".to_owned(), "pair-1-2".to_owned());
+            let (quantity, data) = ("line-loss".to_owned(), "test".to_owned());
+            Box::new(CurveName { method, seed: 0, subject, quantity, data })
+        };
+        let told = told.into_iter().chain([
+            (
+                ReportError::CurveLength { curve: curve(), at: 3, values: 2 },
+                "curve line-loss on test of deep, seed 0, pair-1-2: 3 points but 2 values; expected one value a point, measure the curve again",
+            ),
+            (
+                ReportError::CurveGrid { curve: curve() },
+                "curve line-loss on test of deep, seed 0, pair-1-2 stands on other points than the first of its series; expected one grid a series, measure the curves on the same points",
+            ),
+        ]);
+        let mut seen = [false; 10];
+        for (error, text) in told {
+            assert_eq!(error.to_string(), text);
+            seen[place(&error)] = true;
         }
-        assert_eq!(seen, [true; 8], "every variant is told");
+        assert_eq!(seen, [true; 10], "every variant is told");
     }
 }

@@ -26,7 +26,7 @@ pub struct Artifact {
 ///
 /// `citations` are the works behind the methods and metrics used; the paper itself is always among the references.
 /// The artifacts are `results.json`, `results.csv`, `report/tables.md`, `report/tables.tex`, `report/index.html`,
-/// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`. `tables.tex` holds what
+/// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`, and where there are curves `curves.csv`. `tables.tex` holds what
 /// `tables.md` holds, as a fragment to `\input` after `\usepackage{booktabs}`. Results without ensembles give a
 /// report that says so. Cost: a few tenths of a second, nearly all of it PNG.
 ///
@@ -57,18 +57,26 @@ pub fn render(
 
 fn texts(told: &Told<'_>) -> Result<Vec<Artifact>, ReportError> {
     let file = |path: &str, text: String| Artifact { path: path.to_owned(), bytes: text.into_bytes() };
-    Ok(vec![
+    let mut all = vec![
         file("results.json", results_json(told)?),
-        Artifact { path: "results.csv".to_owned(), bytes: results_csv(told.telling.results)? },
+        Artifact { path: "results.csv".to_owned(), bytes: as_csv(told.telling.results, csv::rows)? },
         file("report/tables.md", markdown::tables(told)),
         file("report/tables.tex", latex::tables(told)),
         file("report/index.html", html::page(told)),
         file("report/references.bib", bibtex(&told.citations)),
-    ])
+    ];
+    if !told.telling.results.curves.is_empty() {
+        let bytes = as_csv(told.telling.results, csv::curves)?;
+        all.insert(2, Artifact { path: "curves.csv".to_owned(), bytes });
+    }
+    Ok(all)
 }
 
-fn results_csv(results: &Results) -> Result<Vec<u8>, ReportError> {
-    csv::rows(results).map_err(|source| ReportError::Csv { run: results.name.clone(), source })
+fn as_csv(
+    results: &Results,
+    table: fn(&Results) -> Result<Vec<u8>, ::csv::Error>,
+) -> Result<Vec<u8>, ReportError> {
+    table(results).map_err(|source| ReportError::Csv { run: results.name.clone(), source })
 }
 
 /// The results with the paper's numbers, the keys of the works cited, and the digest of all.

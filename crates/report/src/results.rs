@@ -1,5 +1,6 @@
 //! What a run found, as data: the only input of a report.
 
+use crate::curve::Curve;
 use crate::earlier;
 use crate::ensemble::Ensemble;
 use crate::nulls::{number_or_null, numbers_or_null};
@@ -32,6 +33,9 @@ pub struct Results {
     /// Connectivity between pairs of members.
     #[serde(default)]
     pub pairwise: Vec<PairwiseLine>,
+    /// What measurements left as curves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<Curve>,
     /// What the run cost.
     pub cost: Cost,
     /// Machine, versions, threads: whatever the caller knows of where the run took place.
@@ -66,6 +70,9 @@ pub struct TrainingCurve {
     pub method: String,
     /// Root seed.
     pub seed: u64,
+    /// What it was trained on, in words; empty for all training images, and in files of earlier builds.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
     /// In order of epochs.
     pub points: Vec<TrainingPoint>,
 }

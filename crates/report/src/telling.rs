@@ -28,8 +28,9 @@ impl<'a> Telling<'a> {
         let rows = results.ensembles.iter().map(|ensemble| ensemble.method.as_str());
         let curves = results.training.iter().map(|curve| curve.method.as_str());
         let lines = results.pairwise.iter().map(|line| line.method.as_str());
+        let left = results.curves.iter().map(|curve| curve.method.as_str());
         let all: Vec<&str> =
-            rows.chain(curves).chain(lines).filter(|id| telling.rank(id).is_none()).collect();
+            rows.chain(curves).chain(lines).chain(left).filter(|id| telling.rank(id).is_none()).collect();
         telling.strangers = telling.in_order(all.into_iter());
         Ok(telling)
     }

@@ -1,5 +1,6 @@
 //! Whole reports of invented results: what is in them, and what may never be.
 
+mod curves;
 mod earlier;
 mod latex;
 mod made_up;

@@ -6,10 +6,10 @@ use crate::history::History;
 use crate::plan::Plan;
 use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
-use crate::rows::rows;
+use crate::rows::{Measured, rows};
 use crate::{Request, Study, environment};
 use anyhow::Result;
-use basin_core::Citation;
+use basin_core::{Citation, DataRef};
 use basin_ensemble::Trajectory;
 use basin_report::{CaseConfig, Cost, Results, Timing, TrainingCurve, TrainingPoint};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub(crate) fn results(executor: &Executor<'_>, request: &Request) -> Result<Resu
         node.epochs() * data.map_or(0, |data| case.steps_per_epoch(data)) * case.batch() as u64
     };
     let images = plan.nodes.iter().map(images_of).sum();
-    let (ensembles, pairwise) = rows(executor)?;
+    let Measured { ensembles, lines, curves } = rows(executor)?;
     Ok(Results {
         name: request.name.clone(),
         paper: study.paper.id().to_owned(),
@@ -41,7 +41,8 @@ pub(crate) fn results(executor: &Executor<'_>, request: &Request) -> Result<Resu
         cases: cases(study),
         ensembles,
         training: training_curves(executor)?,
-        pairwise,
+        pairwise: lines,
+        curves,
         cost: Cost { epochs: plan.epochs() as f64, images },
         environment: environment(executor, request)?,
     })
@@ -94,6 +95,7 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
             case: executor.study.case_keys(node.case),
             method: trajectory.method.clone(),
             seed: node.seed,
+            data: if trajectory.data == DataRef::train() { String::new() } else { trajectory.data.id() },
             points: training_points(executor, node)?,
         })
     };
@@ -134,7 +136,6 @@ fn training_points(executor: &Executor<'_>, node: &PlannedNode) -> Result<Vec<Tr
 mod tests {
     use super::*;
     use crate::{Asked, Registry};
-    use basin_core::DataRef;
     use basin_ensemble::{AtStart, EnsembleMethod, Objective, PlanContext, Recipe, RecipeError};
 
     /// A method whose id ends in digits and holds one.

@@ -8,22 +8,35 @@ use crate::planned::NodeIndex;
 use anyhow::{Context, Result, ensure};
 use basin_core::Record;
 use basin_probes::{Line, PairwiseLines};
-use basin_report::{Ensemble, PairwiseLine, Subject};
+use basin_report::{Curve, Ensemble, PairwiseLine, Subject};
 
-/// All ensembles of the plan with what was measured of them, and the lines between their members.
+/// What was measured of the ensembles of a plan.
+#[derive(Default)]
+pub(crate) struct Measured {
+    pub(crate) ensembles: Vec<Ensemble>,
+    /// Connectivity on lines between members.
+    pub(crate) lines: Vec<PairwiseLine>,
+    /// What records hold as curves.
+    pub(crate) curves: Vec<Curve>,
+}
+
+/// All ensembles of the plan with what was measured of them.
 ///
 /// # Errors
 /// When a record is damaged.
-pub(crate) fn rows(executor: &Executor<'_>) -> Result<(Vec<Ensemble>, Vec<PairwiseLine>)> {
-    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+pub(crate) fn rows(executor: &Executor<'_>) -> Result<Measured> {
+    let mut all = Measured::default();
     for ensemble in &executor.plan.ensembles {
         let what = format!("ensemble {} of seed {}", ensemble.method, ensemble.seed);
         let records = ensemble.records.iter().map(|&node| executor.record(node));
         let records = records.collect::<Result<Vec<_>>>().with_context(|| what.clone())?;
-        rows.push(row(executor, ensemble, &records).context(what)?);
-        lines.extend(records.iter().flat_map(|record| lines_of(executor, ensemble, record)));
+        let row = row(executor, ensemble, &records).context(what)?;
+        all.lines.extend(records.iter().flat_map(|record| lines_of(executor, ensemble, record)));
+        let curves = records.iter().flat_map(Record::curves);
+        all.curves.extend(curves.map(|curve| Curve::new(&row, curve)));
+        all.ensembles.push(row);
     }
-    Ok((rows, lines))
+    Ok(all)
 }
 
 /// The list that holds a number of each member, in order; other lists are of draws or points.

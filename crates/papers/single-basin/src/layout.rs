@@ -1,6 +1,6 @@
 //! What the paper's tables and figures show.
 
-use basin_papers::{Figure, Layout, Level, PrintedMethod, Quantity, Sweep, Within};
+use basin_papers::{Figure, Layout, Level, Over, PrintedMethod, Quantity, Sweep, Within};
 
 const fn printed(id: &'static str, name: &'static str) -> PrintedMethod {
     PrintedMethod { id, name }
@@ -37,9 +37,10 @@ pub(crate) const LAYOUT: Layout = Layout {
         },
         Figure::Lines { like: "the paper's Fig. 2a and 2b" },
         Figure::Sweep(&Sweep {
-            key: "ensemble.split_epoch",
+            over: Over::Key("ensemble.split_epoch"),
             symbol: "t",
             name: "split epoch t",
+            logarithmic: false,
             quantities: &[
                 quantity("accuracy", "ensemble-accuracy", ""),
                 quantity("connectivity", "joint-connectivity", FIGURE_3),
@@ -49,9 +50,10 @@ pub(crate) const LAYOUT: Layout = Layout {
             ],
         }),
         Figure::Sweep(&Sweep {
-            key: "ensemble.members",
+            over: Over::Key("ensemble.members"),
             symbol: "M",
             name: "number of members M",
+            logarithmic: false,
             quantities: &[
                 quantity("accuracy", "ensemble-accuracy", ""),
                 quantity("connectivity", "joint-connectivity", ""),
@@ -67,5 +69,5 @@ pub(crate) const LAYOUT: Layout = Layout {
 const FIGURE_3: &str = "the paper's Fig. 3";
 
 const fn quantity(file: &'static str, metric: &'static str, like: &'static str) -> Quantity {
-    Quantity { file, metric, like }
+    Quantity { file, metric, like, reference: None }
 }

@@ -117,6 +117,7 @@ mod tests {
                     named.extend(levels.iter().map(|level| level.metric));
                 }
                 basin_papers::Figure::Sweep(sweep) => named.extend(sweep.quantities.iter().map(|q| q.metric)),
+                basin_papers::Figure::Curves(curves) => named.push(curves.metric),
                 basin_papers::Figure::Lines { .. } | basin_papers::Figure::Training => {}
             }
         }

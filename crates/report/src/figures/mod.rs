@@ -1,5 +1,6 @@
 //! A paper's figures, as scenes: what is plotted against what.
 
+mod curves;
 mod pairwise;
 mod scatter;
 mod sweep;
@@ -33,6 +34,7 @@ pub(crate) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
                 })
             }
             Kind::Lines { like } => pairwise::figures(telling, like),
+            Kind::Curves(shown) => curves::figures(telling, shown),
             Kind::Sweep(sweep) => sweep::figures(telling, sweep),
             Kind::Training => training::figures(telling),
         };

@@ -94,7 +94,7 @@ fn figure(telling: &Telling<'_>, like: &str, key: (&str, &CaseKeys), several: bo
         }
     }
     let below = bottom + 46.0;
-    scene.height = below + legend(&mut scene, &unnamed, Key::Line, (left, below), right);
+    scene.height = below + legend(&mut scene, &unnamed, Key::Line(Dash::Solid), (left, below), right);
     let (model, case) = (key.0, telling.label(key.1));
     let (file, of) = match several {
         true => (

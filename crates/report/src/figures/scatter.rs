@@ -166,7 +166,7 @@ fn readable(ours: &[f64], theirs: &[f64]) -> bool {
 }
 
 /// Writes the name of a horizontal line just above or below it, at the first place along it that is free.
-fn name_level(scene: &mut Scene, room: &mut Room, name: &str, y: f64) {
+pub(super) fn name_level(scene: &mut Scene, room: &mut Room, name: &str, y: f64) {
     let size = LABEL_SIZE - 1.0;
     let places = (0..12).map(|i| room.bounds.left + 6.0 + 30.0 * f64::from(i));
     let spots = places.flat_map(|x| [(x, y - 6.0), (x, y + 4.0 + size)]);

@@ -1,15 +1,16 @@
-//! What an experiment finds as it varies a number: metrics over a key, one series per method and per setting of the other
-//! keys.
+//! What an experiment finds as it varies a number: metrics over a key, or over a metric that keys change; one series per
+//! method and per setting of the other keys.
 
+use super::scatter::name_level;
 use super::{Figure, WIDTH, slug};
 use crate::Ensemble;
 use crate::number::deviation;
-use crate::plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, legend};
+use crate::plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
 use crate::spread::summary;
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_metrics::stats::Summary;
-use basin_papers::{Quantity, Sweep};
+use basin_papers::{CaseKeys, Over, Quantity, Reference, Sweep};
 
 /// One series: a method, with what else its cases vary.
 struct Series<'a> {
@@ -17,6 +18,31 @@ struct Series<'a> {
     rest: String,
     /// Position and values over seeds, by position.
     points: Vec<(f64, Vec<&'a Ensemble>)>,
+}
+
+/// The keys whose values make the positions.
+fn swept(sweep: &Sweep) -> Vec<&'static str> {
+    match sweep.over {
+        Over::Key(key) => vec![key],
+        Over::Metric { keys, .. } => keys.to_vec(),
+    }
+}
+
+/// Where an ensemble stands along the axis: at its key's number, or at the mean of the metric over the seeds of its case,
+/// as the axis shows it.
+fn position(telling: &Telling<'_>, sweep: &Sweep, ensemble: &Ensemble) -> Option<f64> {
+    match sweep.over {
+        Over::Key(key) => ensemble.case.get(key)?.parse().ok(),
+        Over::Metric { metric, .. } => {
+            let metric = telling.paper.metric(metric)?;
+            let same = |other: &&Ensemble| {
+                (other.setting(), &other.method) == (ensemble.setting(), &ensemble.method)
+            };
+            let all =
+                telling.results.ensembles.iter().filter(same).map(|e| metric.scale() * e.number(metric.id));
+            Some(summary(&all.collect::<Vec<f64>>()).mean).filter(|mean| mean.is_finite())
+        }
+    }
 }
 
 /// A figure per data set, network and quantity, where there are several positions.
@@ -36,11 +62,9 @@ pub(super) fn figures(telling: &Telling<'_>, sweep: &Sweep) -> Vec<Figure> {
 fn series<'a>(telling: &Telling<'_>, sweep: &Sweep, group: &[&'a Ensemble]) -> Vec<Series<'a>> {
     let mut all: Vec<Series<'a>> = Vec::new();
     for ensemble in group {
-        let Some(at) = ensemble.case.get(sweep.key).and_then(|text| text.parse::<f64>().ok()) else {
-            continue;
-        };
+        let Some(at) = position(telling, sweep, ensemble) else { continue };
         let mut rest = ensemble.case.clone();
-        rest.remove(sweep.key);
+        swept(sweep).iter().for_each(|key| drop(rest.remove(*key)));
         let rest = telling.label(&rest);
         let known = all.iter().position(|series| series.method == ensemble.method && series.rest == rest);
         let known = known.unwrap_or_else(|| {
@@ -48,7 +72,9 @@ fn series<'a>(telling: &Telling<'_>, sweep: &Sweep, group: &[&'a Ensemble]) -> V
             all.len() - 1
         });
         let points = &mut all[known].points;
-        match points.iter_mut().find(|(position, _)| *position == at) {
+        // Cases that come to the same metric are points of their own.
+        let alike = |of: &CaseKeys| matches!(sweep.over, Over::Key(_)) || *of == ensemble.case;
+        match points.iter_mut().find(|(position, all)| *position == at && alike(&all[0].case)) {
             Some((_, ensembles)) => ensembles.push(ensemble),
             None => points.push((at, vec![ensemble])),
         }
@@ -82,9 +108,15 @@ fn figure(
     let bars = curves.iter().flat_map(|(_, points)| points.iter().filter_map(|(_, s)| ends(s))).flatten();
     let mut scene = Scene::new(WIDTH, 0.0, &format!("{name} against {}", sweep.name));
     let (left, right, top, bottom) = (60.0, WIDTH - 14.0, 14.0, 296.0);
-    let ys = points().map(|(_, y)| y).chain(bars).filter(|y| y.is_finite());
+    let reference = quantity.reference.map(|Reference { at, name }| (metric.scale() * at, name));
+    let ys = points().map(|(_, y)| y).chain(bars).chain(reference.map(|(at, _)| at));
+    let ys = ys.filter(|y| y.is_finite());
+    let xs: Vec<f64> = points().map(|(x, _)| x).collect();
     let frame = Frame {
-        x: Scale::linear(points().map(|(x, _)| x), 0.04, (left, right), 6),
+        x: match sweep.logarithmic {
+            true => Scale::logarithmic_if_wide(&xs, 0.04, (left, right), 6),
+            false => Scale::linear(xs.into_iter(), 0.04, (left, right), 6),
+        },
         y: Scale::linear(ys, 0.09, (bottom, top), 6),
     };
     frame.draw(&mut scene);
@@ -106,9 +138,26 @@ fn figure(
         let dashed = ["", " (dashed)", " (dotted)"][before % 3];
         named.push((format!("{} {}{dashed}", telling.name(series.method), series.rest), ink));
     }
+    if let Some((at, name)) = reference {
+        let marked = scene.marks.iter().filter_map(|mark| match mark {
+            Mark::Point { at, radius, .. } => Some(Region::around(*at, radius + 2.0)),
+            _ => None,
+        });
+        let mut room = Room { bounds: frame.region(), taken: marked.collect() };
+        let y = frame.y.at(at);
+        let points = vec![(left, y), (right, y)];
+        scene.marks.push(Mark::Line {
+            points,
+            ink: Ink::Muted,
+            width: 1.4,
+            opacity: 1.0,
+            dash: Dash::Dashed,
+        });
+        name_level(&mut scene, &mut room, name, y);
+    }
     let named: Vec<(&str, Ink)> = named.iter().map(|(name, ink)| (name.as_str(), *ink)).collect();
     let below = bottom + 46.0;
-    scene.height = below + legend(&mut scene, &named, Key::Line, (left, below), right);
+    scene.height = below + legend(&mut scene, &named, Key::Line(Dash::Solid), (left, below), right);
     let like = if quantity.like.is_empty() { String::new() } else { format!(" (as {})", quantity.like) };
     let Sweep { symbol, name: over, .. } = sweep;
     let points =

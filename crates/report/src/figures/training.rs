@@ -1,12 +1,14 @@
-//! Loss and accuracy while training: one panel per network and method, one thin line per trained node.
+//! Loss and accuracy while training: one panel per network and method, one thin line per trained node. Where nodes are
+//! trained on parts of the data, one panel per case, too, and each part has a colour and a dash of its own.
 //!
 //! Panels share the y axis and have their own x axis, because a stochastic-weight ensemble trains one network for
 //! as many epochs as the others train all their members.
 
 use super::{Figure, WIDTH};
-use crate::plot::{Anchor, Dash, Frame, Ink, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE};
+use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE, keys};
 use crate::results::{TrainingCurve, TrainingPoint};
 use crate::telling::Telling;
+use basin_papers::CaseKeys;
 
 const COLUMNS: usize = 2;
 const LEFT: f64 = 60.0;
@@ -18,8 +20,16 @@ const ROW_HEIGHT: f64 = PANEL_HEIGHT + 52.0;
 
 /// Loss and accuracy, each where a curve has a finite value.
 pub(super) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
-    let about = "One panel per network and method, one line per trained node and seed; panels share the vertical axis, and each \
-                 has its own length of training.";
+    let about = match sides(&telling.results.training) {
+        0 | 1 => {
+            "One panel per network and method, one line per trained node and seed; panels share the vertical axis, and each \
+             has its own length of training."
+        }
+        _ => {
+            "One panel per network, method and case, one line per trained node and seed, in the colour of its side of the \
+             data; panels share the vertical axis, and each has its own length of training."
+        }
+    };
     let loss = panels(telling, "training loss", &|point| point.loss, true);
     let accuracy = panels(telling, "accuracy, %", &|point| 100.0 * point.accuracy, false);
     let figure = |file: &str, what: &str, scene: Option<Scene>| {
@@ -59,6 +69,17 @@ fn panels(telling: &Telling<'_>, name: &str, quantity: Quantity<'_>, logarithmic
         panel(&mut scene, telling, group, quantity, (left, y), i % COLUMNS == 0);
     }
     scene.text(((LEFT + WIDTH - 14.0) / 2.0, bottom + 14.0), "epoch", LABEL_SIZE, Ink::Text, Anchor::Middle);
+    let sides = sides(&telling.results.training);
+    if sides > 1 {
+        let names: Vec<String> = (0..sides).map(|side| format!("side {}", letter(side))).collect();
+        // Of no method: panels have different ones.
+        let own = groups.first().map_or(Ink::Text, |group| group.ink);
+        let entry = |(side, name): (usize, &'_ String)| (name.clone(), style(own, side));
+        let entries: Vec<(String, (Ink, Dash))> = names.iter().enumerate().map(entry).collect();
+        let entries: Vec<(&str, Ink, Key)> =
+            entries.iter().map(|(name, (ink, dash))| (name.as_str(), *ink, Key::Line(*dash))).collect();
+        scene.height += keys(&mut scene, &entries, (LEFT, bottom + 24.0), WIDTH - 14.0);
+    }
     Frame::name_y(&mut scene, name, (0.0, bottom));
     Some(scene)
 }
@@ -67,6 +88,8 @@ fn panels(telling: &Telling<'_>, name: &str, quantity: Quantity<'_>, logarithmic
 struct Group<'a> {
     model: &'a str,
     method: &'a str,
+    /// The case, where panels are of one.
+    case: Option<&'a CaseKeys>,
     title: String,
     ink: Ink,
 }
@@ -85,10 +108,74 @@ fn groups<'a>(telling: &'a Telling<'_>) -> Vec<Group<'a>> {
         telling.inks(curves.map(|curve| curve.method.as_str())).into_iter().map(move |(method, ink)| {
             let name = telling.name(method);
             let title = if several { format!("{model}: {name}") } else { name.to_owned() };
-            Group { model, method, title, ink }
+            Group { model, method, case: None, title, ink }
         })
     };
-    models.into_iter().flat_map(of).collect()
+    let groups = models.into_iter().flat_map(of);
+    match sides(&telling.results.training) {
+        0 | 1 => groups.collect(),
+        _ => groups.flat_map(|group| by_case(telling, group)).collect(),
+    }
+}
+
+/// A panel for each case; its title tells the case, and the network where it is not the only one.
+fn by_case<'a>(telling: &'a Telling<'_>, group: Group<'a>) -> Vec<Group<'a>> {
+    let mut cases: Vec<&CaseKeys> = Vec::new();
+    for curve in telling.results.training.iter().filter(|curve| group.holds(curve)) {
+        if !cases.contains(&&curve.case) {
+            cases.push(&curve.case);
+        }
+    }
+    let several = cases.len() > 1;
+    let of = |case| {
+        let label = telling.label(case);
+        let title = match (several, label.is_empty()) {
+            (true, false) => group.title.replace(telling.name(group.method), &label),
+            _ => group.title.clone(),
+        };
+        Group { case: Some(case), title, ..group }
+    };
+    cases.into_iter().map(of).collect()
+}
+
+impl Group<'_> {
+    fn holds(&self, curve: &TrainingCurve) -> bool {
+        (curve.model.as_str(), curve.method.as_str()) == (self.model, self.method)
+            && self.case.is_none_or(|case| *case == curve.case)
+    }
+}
+
+/// Which side of the data a node was trained on, from 0: the parts of its ensemble's nodes in their order.
+fn side(all: &[TrainingCurve], curve: &TrainingCurve) -> usize {
+    let mut parts: Vec<&str> = Vec::new();
+    let beside = |other: &&TrainingCurve| {
+        (&other.model, &other.method, &other.case, other.seed)
+            == (&curve.model, &curve.method, &curve.case, curve.seed)
+    };
+    for other in all.iter().filter(beside).filter(|other| !other.data.is_empty()) {
+        if !parts.contains(&other.data.as_str()) {
+            parts.push(&other.data);
+        }
+    }
+    parts.iter().position(|part| *part == curve.data).unwrap_or(0)
+}
+
+/// The most sides that an ensemble has; 0 for no curves.
+fn sides(all: &[TrainingCurve]) -> usize {
+    all.iter().map(|curve| side(all, curve) + 1).max().unwrap_or(0)
+}
+
+/// A, B, C, …
+fn letter(side: usize) -> char {
+    char::from(b'A' + (side % 26) as u8)
+}
+
+/// The first side is drawn as its method, the others in the colours of none.
+fn style(own: Ink, side: usize) -> (Ink, Dash) {
+    match side {
+        0 => (own, Dash::Solid),
+        _ => (Ink::Method(5 + side), [Dash::Dashed, Dash::Dotted][(side - 1) % 2]),
+    }
 }
 
 fn panel(
@@ -100,9 +187,7 @@ fn panel(
     first_column: bool,
 ) {
     let ink = group.ink;
-    let here =
-        |curve: &&TrainingCurve| (curve.model.as_str(), curve.method.as_str()) == (group.model, group.method);
-    let curves = || telling.results.training.iter().filter(here);
+    let curves = || telling.results.training.iter().filter(|curve| group.holds(curve));
     let epochs = curves().flat_map(|curve| curve.points.iter().map(|point| point.epoch)).chain([0.0]);
     if !first_column {
         // The axis is shared: its labels stand at the left edge only.
@@ -121,6 +206,7 @@ fn panel(
         upright: false,
     });
     for curve in curves() {
+        let (ink, dash) = style(group.ink, side(&telling.results.training, curve));
         // A gap in the measurements is a gap in the line.
         let points = curve.points.iter().map(|point| frame.point(point.epoch, quantity(point)));
         for piece in points.collect::<Vec<_>>().split(Option::is_none) {
@@ -128,7 +214,7 @@ fn panel(
             if let [alone] = points[..] {
                 scene.marks.push(Mark::Point { at: alone, marker: ink.marker(), radius: 3.0, ink });
             } else if !points.is_empty() {
-                scene.marks.push(Mark::Line { points, ink, width: 1.2, opacity: 0.7, dash: Dash::Solid });
+                scene.marks.push(Mark::Line { points, ink, width: 1.2, opacity: 0.7, dash });
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::axis::LABEL_SIZE;
 use super::font::text_width;
 use super::palette::Ink;
-use super::scene::{Anchor, Mark, Region, Scene};
+use super::scene::{Anchor, Dash, Mark, Region, Scene};
 
 /// What must stay readable, and where labels may stand.
 #[derive(Clone, Debug)]
@@ -71,36 +71,47 @@ pub(crate) enum Key {
     Point,
     /// The marker's outline.
     Hollow,
-    /// A piece of line.
-    Line,
+    /// A piece of line, broken as the line is.
+    Line(Dash),
 }
 
-/// Rows of keys and names from `(left, top)`, broken before `right`; returns the height used.
+/// Rows of keys of one kind, see [`keys`].
 pub(crate) fn legend(
     scene: &mut Scene,
     entries: &[(&str, Ink)],
     key: Key,
+    place: (f64, f64),
+    right: f64,
+) -> f64 {
+    let entries: Vec<(&str, Ink, Key)> = entries.iter().map(|(name, ink)| (*name, *ink, key)).collect();
+    keys(scene, &entries, place, right)
+}
+
+/// Rows of keys and names from `(left, top)`, broken before `right`; returns the height used.
+pub(crate) fn keys(
+    scene: &mut Scene,
+    entries: &[(&str, Ink, Key)],
     (left, top): (f64, f64),
     right: f64,
 ) -> f64 {
     let (row, sign) = (1.5 * LABEL_SIZE, 18.0);
     let (mut x, mut y) = (left, top + LABEL_SIZE);
-    for (name, ink) in entries {
+    for (name, ink, key) in entries {
         let wide = sign + 6.0 + 1.06 * text_width(name, LABEL_SIZE);
         if x > left && x + wide > right {
             (x, y) = (left, y + row);
         }
         let middle = y - 0.33 * LABEL_SIZE;
         let (at, marker, radius, ink) = ((x + sign / 2.0, middle), ink.marker(), 5.0, *ink);
-        scene.marks.push(match key {
+        scene.marks.push(match *key {
             Key::Point => Mark::Point { at, marker, radius, ink },
             Key::Hollow => Mark::Hollow { at, marker, radius, ink },
-            Key::Line => Mark::Line {
+            Key::Line(dash) => Mark::Line {
                 points: vec![(x, middle), (x + sign, middle)],
                 ink,
                 width: 2.5,
                 opacity: 1.0,
-                dash: super::scene::Dash::Solid,
+                dash,
             },
         });
         scene.text((x + sign + 6.0, y), name, LABEL_SIZE, Ink::Text, Anchor::Start);

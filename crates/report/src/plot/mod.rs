@@ -10,7 +10,7 @@ mod scene;
 mod svg;
 
 pub(crate) use axis::{Frame, LABEL_SIZE, TICK_SIZE};
-pub(crate) use labels::{Key, Room, legend};
+pub(crate) use labels::{Key, Room, keys, legend};
 pub(crate) use palette::{Ink, custom_properties};
 pub(crate) use raster::png;
 pub(crate) use scale::Scale;
