@@ -128,6 +128,7 @@ mod tests {
         "data.test_images",
         // Through the digest of the training images.
         "data.halved",
+        "data.padded",
         // Through the schedule of a method's recipe.
         "train.epochs",
         "train.peak_lr",

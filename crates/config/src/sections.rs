@@ -49,6 +49,7 @@ section! {
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";
         normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, or those of the training images as they are seen (data.view_…)";
         halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width";
+        padded: usize = "0", Int(0, 1024), "pixels", "images in the middle of black ones of so many pixels a side, such as MNIST's 28 in the 32 that VGG-11 takes; 0 = as they are";
         partition: PartitionName = "covariate", Range::one_of(PartitionName::WORDS), "name", "how methods that train members on parts of the data divide it: at random with equal counts of every class, in two sides with other labels, or in Git Re-Basin's two";
         imbalance: f64 = "0.2", Float(0.001, true, 0.999, true), "share", "share of the lower half of the classes that goes to the first of two sides with other labels, and of the upper half to the second; to a thousandth";
         partition_seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of the division";

@@ -134,33 +134,6 @@ impl ImageSet {
         Self::new(self.extent, self.classes, images, labels)
     }
 
-    /// The images at half their height and width: each pixel the rounded mean of four.
-    ///
-    /// # Errors
-    /// [`DataError::Set`] when the size is odd.
-    pub fn halved(&self) -> Result<Self, DataError> {
-        let Extent { side: from, channels } = self.extent;
-        let size = from / 2;
-        if !from.is_multiple_of(2) {
-            let expected = "an even image size".to_owned();
-            return Err(DataError::Set { what: "image to halve", expected, found: format!("{from} pixels") });
-        }
-        let mut images = Vec::with_capacity(self.images.len() / 4);
-        for image in self.images.chunks_exact(self.extent.values()) {
-            let at = |row: usize, col: usize, channel: usize| {
-                u16::from(image[(row * from + col) * channels + channel])
-            };
-            for (row, col) in (0..size * size).map(|pixel| (2 * (pixel / size), 2 * (pixel % size))) {
-                images.extend((0..channels).map(|c| {
-                    let sum =
-                        at(row, col, c) + at(row, col + 1, c) + at(row + 1, col, c) + at(row + 1, col + 1, c);
-                    ((sum + 2) / 4) as u8
-                }));
-            }
-        }
-        Self::new(Extent { side: size, channels }, self.classes, images, self.labels.clone())
-    }
-
     /// Content hash over extent, classes, pixels and labels: the set's identity in the name of a piece of
     /// work. Three channels are understood, so that the names of colour sets stay what they were. Costs about a second
     /// per 300 MB.
@@ -239,8 +212,6 @@ mod tests {
         assert_eq!(grey.image(1), [4, 5, 6, 7]);
         assert_eq!(grey.take(3).unwrap().images().len(), 12);
         assert_eq!(grey.pick(&[2, 0]).unwrap().images(), [8, 9, 10, 11, 0, 1, 2, 3]);
-        let halved = grey.halved().unwrap();
-        assert_eq!((halved.extent(), halved.images()), (Extent::grey(1), &[2, 6, 10, 14][..]));
         assert_eq!(format!("{grey:?}"), "ImageSet(4 images, 2×2×1, 3 classes)");
         let error = ImageSet::new(Extent { side: 2, channels: 2 }, 3, vec![0; 8], vec![0]).unwrap_err();
         assert_eq!(error.to_string(), "channels of an image: expected 1 or 3, found 2");

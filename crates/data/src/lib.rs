@@ -18,6 +18,7 @@ mod order;
 mod partition;
 mod sets;
 mod shared_noise;
+mod sized;
 mod source;
 mod synthetic;
 mod tiny_imagenet;

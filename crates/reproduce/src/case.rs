@@ -1,7 +1,7 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
 use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
-use crate::loading::{Datasets, Splits, normalisation, too_few_images};
+use crate::loading::{Datasets, Splits, extent, normalisation, too_few_images};
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
@@ -74,7 +74,7 @@ impl Case {
         // Without its images a data set still has their extent.
         let (extent, classes) = match &splits {
             Some(Splits { train, .. }) => (train.extent(), train.classes()),
-            None => (config.dataset().extent, config.dataset().classes),
+            None => (extent(&config), config.dataset().classes),
         };
         // Both sides of a division are seen alike in this; others are refused with their images.
         let (extent, classes) = match turned(&config, extent, classes) {

@@ -305,6 +305,7 @@ mod tests {
         };
         checked(&[]).unwrap();
         checked(&[("data.normalisation", "half")]).unwrap();
+        checked(&[("data.padded", "32"), ("model.name", "vgg11")]).unwrap();
         checked(&[("model.name", "mlp1"), ("augment.hue", "0.5")]).unwrap();
         for (settings, expected) in [
             (
@@ -314,8 +315,10 @@ mod tests {
             (
                 ("data.normalisation", "imagenet"),
                 "data.normalisation is imagenet, which is of 3 channels, the images of grey-noise have 1; set \
-                 data.normalisation=dataset or half",
+                 data.normalisation=dataset, half or view",
             ),
+            (("data.padded", "4"), "data.padded is 4, expected 0 or at least the side of the images"),
+            (("model.name", "vgg11"), "images of side 8 for vgg11, expected at least 32 pixels"),
         ] {
             let error = checked(&[settings]).unwrap_err();
             assert_eq!(exit::code(&error), exit::USAGE);

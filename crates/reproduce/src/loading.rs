@@ -4,7 +4,7 @@ use crate::config::{Config, Data};
 use crate::exit::Usage;
 use crate::problem::Problem;
 use anyhow::Result;
-use basin_core::{Digest, digest};
+use basin_core::{Digest, Extent, digest};
 use basin_data::{Dataset, ImageSet, Normalisation, Source, Split};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,8 @@ impl Datasets {
     pub(crate) fn load(&mut self, config: &Config) -> Result<Splits> {
         let (source, data) = (source(config), config.data());
         let dataset = config.dataset();
-        let key = format!("{source:?} {} {} {}", data.train_images, data.test_images, data.halved);
+        let Data { train_images, test_images, halved, padded, .. } = data;
+        let key = format!("{source:?} {train_images} {test_images} {halved} {padded}");
         if let Some(splits) = self.loaded.get(&key) {
             return Ok(splits.clone());
         }
@@ -49,7 +50,7 @@ impl Datasets {
         let notes = &mut self.notes;
         let mut load = |split| -> Result<ImageSet> {
             match dataset.official_images(split).filter(|_| blank) {
-                Some(n) => limited(config, split, blank_images(dataset, n)?),
+                Some(n) => sized(config, limited(config, split, blank_images(dataset, n)?)?),
                 None => images(config, &source, split, &mut |note| notes.push(note.to_owned())),
             }
         };
@@ -99,8 +100,20 @@ pub(crate) fn images(
     split: Split,
     say: &mut dyn FnMut(&str),
 ) -> Result<ImageSet> {
-    let set = limited(config, split, source.load_and_tell(split, say)?)?;
-    Ok(if config.data().halved { set.halved()? } else { set })
+    sized(config, limited(config, split, source.load_and_tell(split, say)?)?)
+}
+
+/// The images at the configured size.
+fn sized(config: &Config, set: ImageSet) -> Result<ImageSet> {
+    let set = if config.data().halved { set.halved()? } else { set };
+    Ok(if config.data().padded > 0 { set.padded(config.data().padded)? } else { set })
+}
+
+/// Extent of the images at the configured size, whether they can be read or not.
+pub(crate) fn extent(config: &Config) -> Extent {
+    let Extent { side, channels } = config.dataset().extent;
+    let side = if config.data().halved { side / 2 } else { side };
+    Extent { side: side.max(config.data().padded), channels }
 }
 
 /// Where the configured data set comes from.

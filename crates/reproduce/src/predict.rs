@@ -16,6 +16,7 @@ const USED: &[&str] = &[
     "data.seed",
     "data.normalisation",
     "data.halved",
+    "data.padded",
     "model.name",
     "model.width",
     "run.device",
