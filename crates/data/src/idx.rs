@@ -48,7 +48,7 @@ pub(crate) fn read(path: &Path, wanted: Wanted) -> Result<Vec<u8>, DataError> {
     let values = values(&mut source, wanted)?;
     match source.stream.into_inner().fill_buf() {
         Ok([]) => Ok(values),
-        Ok(_) => Err(wrong(path, "the end of the gzip stream", "more bytes behind it".to_owned())),
+        Ok(_) => Err(wrong(path, "none", "bytes behind the gzip stream".to_owned())),
         Err(error) => Err(unreadable(path, error)),
     }
 }
@@ -71,7 +71,7 @@ impl<R: Read> Source<'_, R> {
         match (&mut self.stream).take(most as u64).read_to_end(&mut bytes) {
             Ok(_) => Ok(bytes),
             Err(error) if self.gzip => {
-                Err(wrong(self.path, "a whole gzip stream", format!("a broken one ({error})")))
+                Err(wrong(self.path, "a whole one", format!("a broken gzip stream ({error})")))
             }
             Err(error) => Err(unreadable(self.path, error)),
         }
@@ -104,22 +104,22 @@ fn values<R: Read>(source: &mut Source<'_, R>, wanted: Wanted) -> Result<Vec<u8>
         found.push(u32::from_be_bytes(source.exactly()?) as usize);
     }
     if found != shape {
-        return Err(wrong(source.path, format!("{items} of {}", by(shape)), by(&found)));
+        return Err(wrong(source.path, by(shape), format!("{items} of {}", by(&found))));
     }
     if count == 0 || count > most {
-        return Err(wrong(source.path, format!("1 to {most} {items}"), count.to_string()));
+        return Err(wrong(source.path, format!("1 to {most}"), format!("{count} {items}")));
     }
     let length = count * shape.iter().product::<usize>();
     let values = source.up_to(length)?;
     if values.len() < length {
-        let expected = format!("all of the {length} bytes that its header says");
-        return Err(wrong(source.path, expected, format!("an end after {} of them", values.len())));
+        let found = format!("an end after {} bytes of {items}", values.len());
+        return Err(wrong(source.path, format!("{length}, as its header says"), found));
     }
     match source.up_to(1)?.is_empty() {
         true => Ok(values),
         false => {
-            let expected = format!("an end after the {length} bytes that its header says");
-            Err(wrong(source.path, expected, "more bytes".to_owned()))
+            let found = format!("more than {length} bytes of {items}");
+            Err(wrong(source.path, "as many as its header says", found))
         }
     }
 }
@@ -182,9 +182,9 @@ mod tests {
                 IMAGES,
                 ": found magic number 00000d03, expected magic number 00000803, that of images",
             ),
-            (file(0x803, &[2, 3, 2], &[0; 12]), IMAGES, ": found 3×2, expected images of 2×3"),
-            (file(0x803, &[0, 2, 3], &[]), IMAGES, ": found 0, expected 1 to 9 images"),
-            (file(0x801, &[10], &[0; 10]), LABELS, ": found 10, expected 1 to 9 labels"),
+            (file(0x803, &[2, 3, 2], &[0; 12]), IMAGES, ": found images of 3×2, expected 2×3"),
+            (file(0x803, &[0, 2, 3], &[]), IMAGES, ": found 0 images, expected 1 to 9"),
+            (file(0x801, &[10], &[0; 10]), LABELS, ": found 10 labels, expected 1 to 9"),
             (
                 vec![],
                 LABELS,
@@ -206,36 +206,33 @@ mod tests {
     fn truncated_and_over_long_files_are_told() {
         let whole = file(0x803, &[2, 2, 3], &[7; 12]);
         let short = read_bytes(&whole[..whole.len() - 1], IMAGES).unwrap_err();
-        assert_eq!(
-            short,
-            ": found an end after 11 of them, expected all of the 12 bytes that its header says"
-        );
+        assert_eq!(short, ": found an end after 11 bytes of images, expected 12, as its header says");
         let long = read_bytes(&[&whole[..], &[0]].concat(), IMAGES).unwrap_err();
-        assert_eq!(long, ": found more bytes, expected an end after the 12 bytes that its header says");
+        assert_eq!(long, ": found more than 12 bytes of images, expected as many as its header says");
         let packed = gzipped(&whole);
         for cut in 1..packed.len() {
             let error = read_bytes(&packed[..cut], IMAGES).unwrap_err();
-            assert!(cut < 2 || error.contains("expected a whole gzip stream"), "{cut}: {error}");
+            assert!(cut < 2 || error.contains("found a broken gzip stream ("), "{cut}: {error}");
         }
         let behind = read_bytes(&[&packed[..], b"x"].concat(), IMAGES).unwrap_err();
-        assert_eq!(behind, ": found more bytes behind it, expected the end of the gzip stream");
+        assert_eq!(behind, ": found bytes behind the gzip stream, expected none");
         let mut damaged = packed.clone();
         let checksum = damaged.len() - 8;
         damaged[checksum] ^= 1;
-        assert!(read_bytes(&damaged, IMAGES).unwrap_err().contains("expected a whole gzip stream"));
+        assert!(read_bytes(&damaged, IMAGES).unwrap_err().contains("found a broken gzip stream ("));
     }
 
     /// 24 GiB that a header promises, and 64 MiB that a gzip stream becomes: neither is believed.
     #[test]
     fn a_lying_header_and_an_exploding_stream_cost_nothing() {
         let lying = file(0x803, &[u32::MAX, 2, 3], &[0; 12]);
-        assert_eq!(read_bytes(&lying, IMAGES).unwrap_err(), ": found 4294967295, expected 1 to 9 images");
+        assert_eq!(read_bytes(&lying, IMAGES).unwrap_err(), ": found 4294967295 images, expected 1 to 9");
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&file(0x801, &[3], &[1, 2, 3])).unwrap();
         std::io::copy(&mut std::io::repeat(0).take(64 << 20), &mut encoder).unwrap();
         let start = std::time::Instant::now();
         let error = read_bytes(&encoder.finish().unwrap(), LABELS).unwrap_err();
-        assert_eq!(error, ": found more bytes, expected an end after the 3 bytes that its header says");
+        assert_eq!(error, ": found more than 3 bytes of labels, expected as many as its header says");
         assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 

@@ -147,13 +147,13 @@ fn wrong_files_are_told() {
     write(of_labels, &images(3));
     ends("idx1-ubyte: found magic number 00000803, expected magic number 00000801, that of labels");
     write(of_images, &idx(0x803, &[3, 32, 32], &[0; 3 * 1024]));
-    ends("idx3-ubyte: found 32×32, expected images of 28×28");
+    ends("idx3-ubyte: found images of 32×32, expected 28×28");
     write(of_images, &images(3)[..2000]);
-    ends("idx3-ubyte: found an end after 1984 of them, expected all of the 2352 bytes that its header says");
+    ends("idx3-ubyte: found an end after 1984 bytes of images, expected 2352, as its header says");
     write(of_images, &idx(0x803, &[60_001, 28, 28], &[]));
-    ends("idx3-ubyte: found 60001, expected 1 to 60000 images");
+    ends("idx3-ubyte: found 60001 images, expected 1 to 60000");
     write(of_images, &gzipped(&images(3))[..40]);
-    assert!(refused(dir.path()).contains("expected a whole gzip stream"), "{}", refused(dir.path()));
+    assert!(refused(dir.path()).contains("found a broken gzip stream ("), "{}", refused(dir.path()));
 }
 
 /// As many images as are published, with another content: taken, and said.
