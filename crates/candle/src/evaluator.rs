@@ -77,7 +77,7 @@ impl Evaluator for CandleEvaluator<'_> {
         let slices = network.slices(params)?;
         let variables = Variables::new(self.module.name(), network, &slices, &self.device)?.without_graph();
         let Some(built) = self.module.featured_on(&variables, &self.device)? else { return Ok(None) };
-        let (one, mut rows) = (images.size() * images.size() * 3, Vec::new());
+        let (one, mut rows) = (images.extent().values(), Vec::new());
         for first in (0..images.len()).step_by(CHUNK) {
             let range = first..images.len().min(first + CHUNK);
             self.pixels.resize(range.len() * one, 0.0);

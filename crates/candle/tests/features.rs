@@ -4,7 +4,7 @@ use basin_candle::layers::Norm;
 use basin_candle::networks::{Stem, cifar_resnet, mlp, torchvision_resnet, vgg11};
 use basin_candle::{Candle, Featured, Module, run_by_candle};
 use basin_core::{Array, SeedTree};
-use basin_data::{ImageSet, SYNTHETIC, Source, Split};
+use basin_data::{Extent, ImageSet, Normalisation, SYNTHETIC, Source, Split};
 use basin_models::{Architecture, Network};
 use basin_train::{Backend, Cpu};
 use candle_core::{Result, Tensor};
@@ -12,14 +12,21 @@ use candle_nn::{Linear, ModuleT, VarBuilder, linear};
 
 const SIDE: usize = 32;
 
-/// More than one chunk of the CPU's, not a whole number of them.
-fn images() -> ImageSet {
-    Source { train_images: 21, ..Source::synthetic(3) }.load(Split::Train).unwrap()
+const EXTENTS: [Extent; 2] = [Extent::colour(SIDE), Extent::grey(SIDE)];
+
+/// More than one chunk of the CPU's, not a whole number of them; of one channel, their green.
+fn images(extent: Extent) -> (ImageSet, Normalisation) {
+    let images = Source { train_images: 21, ..Source::synthetic(3) }.load(Split::Train).unwrap();
+    if extent.channels == 3 {
+        return (images, SYNTHETIC.normalisation);
+    }
+    let green = images.images().iter().skip(1).step_by(3).copied().collect();
+    (ImageSet::new(extent, 10, green, images.labels().to_vec()).unwrap(), Normalisation::HALF_GREY)
 }
 
 /// The features of a fresh network, held against its logits.
 fn checked(backend: &dyn Backend, network: &Network) -> Array {
-    let (images, normalisation) = (images(), SYNTHETIC.normalisation);
+    let (images, normalisation) = images(network.extent());
     let params = network.init(&SeedTree::root(1));
     let mut evaluator = backend.evaluator(network, &images, &normalisation).unwrap();
     let logits = evaluator.logits(&params).unwrap();
@@ -43,9 +50,10 @@ fn checked(backend: &dyn Backend, network: &Network) -> Array {
 
 #[test]
 fn the_engines_networks_show_the_same_to_both_backends() {
-    for (name, width) in [("resnet8", 64), ("vit", 64)] {
+    let cases = EXTENTS.map(|extent| [("resnet8", 64, extent), ("vit", 64, extent)]);
+    for (name, width, extent) in cases.into_iter().flatten() {
         let scale = if name == "vit" { 0.25 } else { 1.0 };
-        let network = Architecture::from_name(name, scale).unwrap().build(SIDE, 10).unwrap();
+        let network = Architecture::from_name(name, scale).unwrap().build(extent, 10).unwrap();
         let own = checked(&Cpu, &network);
         let candle = checked(&Candle::cpu(), &run_by_candle(&network).unwrap());
         assert_eq!((own.shape(), candle.shape()), (&[21, width][..], &[21, width][..]), "{name}");
@@ -57,15 +65,17 @@ fn the_engines_networks_show_the_same_to_both_backends() {
 
 #[test]
 fn the_families_show_what_their_last_layer_gets() {
-    let families = [
-        (mlp(SIDE, &[24, 16], Norm::Batch), 16),
-        (vgg11(SIDE, 4, Norm::Batch), 32),
-        (vgg11(SIDE, 4, Norm::None), 32),
-        (cifar_resnet(3, 1, 8, Norm::Batch), 32),
-        (torchvision_resnet(3, 18, 4, Stem::Cifar).unwrap(), 32),
-    ];
-    for (module, width) in families {
-        let network = module.network(SIDE, 10).unwrap();
+    let families = |extent: Extent| {
+        [
+            (mlp(extent, &[24, 16], Norm::Batch), 16, extent),
+            (vgg11(extent, 4, Norm::Batch), 32, extent),
+            (vgg11(extent, 4, Norm::None), 32, extent),
+            (cifar_resnet(extent.channels, 1, 8, Norm::Batch), 32, extent),
+            (torchvision_resnet(extent.channels, 18, 4, Stem::Cifar).unwrap(), 32, extent),
+        ]
+    };
+    for (module, width, extent) in EXTENTS.into_iter().flat_map(families) {
+        let network = module.network(extent, 10).unwrap();
         assert_eq!(checked(&Candle::cpu(), &network).shape(), [21, width], "{}", module.name());
     }
 }
@@ -89,7 +99,7 @@ fn a_module_that_shows_nothing_has_none_and_one_that_shows_no_rows_is_refused() 
     let plain = |vb: VarBuilder<'_>, classes| Ok(Plain(linear(3 * SIDE * SIDE, classes, vb.pp("fc"))?));
     let features = |module: Module| {
         let network = module.network(SIDE, 10).unwrap();
-        let (images, normalisation) = (images(), SYNTHETIC.normalisation);
+        let (images, normalisation) = images(network.extent());
         let mut evaluator = Candle::cpu().evaluator(&network, &images, &normalisation).unwrap();
         evaluator.features(&network.init(&SeedTree::root(1)))
     };

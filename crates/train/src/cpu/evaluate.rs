@@ -76,7 +76,7 @@ impl Evaluator for CpuEvaluator<'_> {
     fn features(&mut self, params: &Params) -> Result<Option<Array>, EvaluateError> {
         let (network, images, normalisation) = (self.network, self.images, self.normalisation);
         let weights = self.pack(&[params], &Simplex::vertex(1, 0))?;
-        let pixels = images.size() * images.size() * 3;
+        let pixels = images.extent().values();
         let chunk = |chunk: usize| {
             let range = chunk * CHUNK..images.len().min((chunk + 1) * CHUNK);
             let mut x = Buffer::stale(range.len() * pixels);
