@@ -1,12 +1,11 @@
 //! What JPEG takes away: an image as a baseline encoder and decoder leave it, without the lossless coding in between.
 //!
-//! As libjpeg by default, and so PIL: chroma at half the resolution (4:2:0), the tables of the standard (ITU-T T.81, Annex
-//! K) scaled to a quality, smooth enlargement of chroma. The cosine transforms are exact where libjpeg's are integers, so
-//! that a coefficient near the middle of two may fall to the other side.
+//! As libjpeg by default, and so PIL, to the byte: chroma at half the resolution (4:2:0), the tables of the standard (ITU-T
+//! T.81, Annex K) scaled to a quality, cosine transforms in whole numbers (Loeffler, Ligtenberg, Moschytz 1989), smooth
+//! enlargement of chroma.
 
 use crate::view::Given;
 use crate::view::picture::Picture;
-use std::sync::OnceLock;
 
 /// Pixels along a block.
 const BLOCK: usize = 8;
@@ -24,60 +23,75 @@ const CHROMA: [u8; 64] = [
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 ];
 
-/// Halves are rounded away from 0, as in whole numbers: flat blocks have them often, and a last bit must not decide.
-const TIE: f64 = 1e-9;
+/// √2 cos((2 · place + 1) · wave · π / 16) in 2⁻¹³ for the first four places of each wave; of the other four, even waves
+/// have the mirror image and odd ones the negative one. Sums of the constants that the fast transform multiplies by, which
+/// is why some are off by one in the last place.
+const WAVES: [[i32; 4]; BLOCK] = [
+    [8192, 8192, 8192, 8192],
+    [11363, 9633, 6437, 2260],
+    [10703, 4433, -4433, -10703],
+    [9633, -2259, -11362, -6436],
+    [8192, -8192, -8192, 8192],
+    [6437, -11362, 2261, 9633],
+    [4433, -10704, 10704, -4433],
+    [2260, -6436, 9633, -11363],
+];
+/// Fractional bits of [`WAVES`], and those that a value keeps between two passes.
+const BITS: u32 = 13;
+const KEPT: u32 = 2;
 
 /// Encoded at this quality and decoded; images of one channel have luma alone.
 pub(super) fn jpeg_compression(picture: &mut Picture, given: &Given<'_>) {
-    let quality = given.values[0];
+    let quality = given.values[0] as i32;
     let (luma, chroma) = (quantisers(&LUMA, quality), quantisers(&CHROMA, quality));
+    let side = picture.side;
     if picture.channels == 1 {
-        let mut plane = Plane::of(picture, 1, |grey| f64::from(grey[0]));
+        let mut plane = Plane::of(picture, 1, |grey| i32::from(grey[0]));
         plane.quantise(&luma);
         for (i, byte) in picture.pixels.iter_mut().enumerate() {
-            *byte = plane.at(i % picture.side, i / picture.side) as u8;
+            *byte = plane.at(i % side, i / side) as u8;
         }
         return;
     }
-    let mix = |weights: [f64; 3], offset: f64| {
+    // In 2⁻¹⁶.
+    let mix = |weights: [i32; 3], offset: i32| {
         move |rgb: &[u8]| {
-            let sum: f64 = rgb.iter().zip(weights).map(|(x, w)| f64::from(*x) * w).sum();
-            (sum + offset + 0.5).floor()
+            (rgb.iter().zip(weights).map(|(x, w)| i32::from(*x) * w).sum::<i32>() + offset) >> 16
         }
     };
-    let mut y = Plane::of(picture, 2, mix([0.299, 0.587, 0.114], 0.0));
+    let mut y = Plane::of(picture, 2, mix([19595, 38470, 7471], 1 << 15));
     y.quantise(&luma);
     let colour = |weights| {
-        let mut small = Plane::of(picture, 2, mix(weights, 128.0 - 1e-5)).halved();
+        let mut small = Plane::of(picture, 2, mix(weights, (128 << 16) + (1 << 15) - 1)).halved();
         small.quantise(&chroma);
         small.doubled()
     };
-    let blue = colour([-0.168_735_892, -0.331_264_108, 0.5]);
-    let red = colour([0.5, -0.418_687_589, -0.081_312_411]);
-    let side = picture.side;
+    let (blue, red) = (colour([-11058, -21710, 32768]), colour([32768, -27439, -5329]));
     for (i, rgb) in picture.pixels.chunks_exact_mut(3).enumerate() {
         let (x, row) = (i % side, i / side);
-        let (y, cb, cr) = (y.at(x, row), blue.at(x, row) - 128.0, red.at(x, row) - 128.0);
-        let mixed = [1.402 * cr, -0.344_136_286 * cb - 0.714_136_286 * cr, 1.772 * cb];
-        rgb.iter_mut().zip(mixed).for_each(|(out, c)| *out = (y + (c + 0.5).floor()) as u8);
+        let (cb, cr) = (blue.at(x, row) - 128, red.at(x, row) - 128);
+        let mixed = [91881 * cr, -22553 * cb - 46802 * cr, 116_130 * cb];
+        for (out, c) in rgb.iter_mut().zip(mixed) {
+            *out = (y.at(x, row) + ((c + (1 << 15)) >> 16)).clamp(0, 255) as u8;
+        }
     }
 }
 
 /// The table at a quality from 1 to 100.
-fn quantisers(table: &[u8; 64], quality: f64) -> [f64; 64] {
-    let percent = if quality < 50.0 { (5000.0 / quality).floor() } else { 200.0 - 2.0 * quality };
-    table.map(|q| ((f64::from(q) * percent + 50.0) / 100.0).floor().clamp(1.0, 255.0))
+fn quantisers(table: &[u8; 64], quality: i32) -> [i32; 64] {
+    let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+    table.map(|q| ((i32::from(q) * percent + 50) / 100).clamp(1, 255))
 }
 
-/// Values in `[0, 255]`, whole numbers, `[side, side]`.
+/// Values in `[0, 255]`, `[side, side]`.
 struct Plane {
     side: usize,
-    values: Vec<f64>,
+    values: Vec<i32>,
 }
 
 impl Plane {
     /// A plane of whole blocks, `blocks` to a unit, edge pixels repeated.
-    fn of(picture: &Picture, blocks: usize, value: impl Fn(&[u8]) -> f64) -> Self {
+    fn of(picture: &Picture, blocks: usize, value: impl Fn(&[u8]) -> i32) -> Self {
         let (from, channels) = (picture.side, picture.channels);
         let side = from.next_multiple_of(blocks * BLOCK);
         let place = |i: usize| (i / side).min(from - 1) * from + (i % side).min(from - 1);
@@ -85,7 +99,7 @@ impl Plane {
         Self { side, values: values.collect() }
     }
 
-    fn at(&self, x: usize, y: usize) -> f64 {
+    fn at(&self, x: usize, y: usize) -> i32 {
         self.values[y * self.side + x]
     }
 
@@ -95,7 +109,7 @@ impl Plane {
         let mean = |i: usize| {
             let (x, y) = (2 * (i % side), 2 * (i / side));
             let sum = self.at(x, y) + self.at(x + 1, y) + self.at(x, y + 1) + self.at(x + 1, y + 1);
-            ((sum + if (i % side).is_multiple_of(2) { 1.0 } else { 2.0 }) / 4.0).floor()
+            (sum + if (i % side).is_multiple_of(2) { 1 } else { 2 }) >> 2
         };
         Self { side, values: (0..side * side).map(mean).collect() }
     }
@@ -104,69 +118,68 @@ impl Plane {
     fn doubled(&self) -> Self {
         let side = 2 * self.side;
         let beside = |i: usize| {
-            (if i.is_multiple_of(2) { (i / 2).saturating_sub(1) } else { i / 2 + 1 }).min(self.side - 1)
+            if i.is_multiple_of(2) { (i / 2).saturating_sub(1) } else { (i / 2 + 1).min(self.side - 1) }
         };
         let value = |i: usize| {
             let (x, y) = (i % side, i / side);
-            let column = |x: usize| 3.0 * self.at(x, y / 2) + self.at(x, beside(y));
-            let rounding = if x % 2 == 0 { 8.0 } else { 7.0 };
-            ((3.0 * column(x / 2) + column(beside(x)) + rounding) / 16.0).floor()
+            let column = |x: usize| 3 * self.at(x, y / 2) + self.at(x, beside(y));
+            (3 * column(x / 2) + column(beside(x)) + if x.is_multiple_of(2) { 8 } else { 7 }) >> 4
         };
         Self { side, values: (0..side * side).map(value).collect() }
     }
 
-    /// Every block's cosines, rounded to multiples of their quantisers.
-    fn quantise(&mut self, quantisers: &[f64; 64]) {
-        let cosines = cosines();
-        let mut block = [0.0; 64];
+    /// Every block's waves, rounded to multiples of their quantisers.
+    fn quantise(&mut self, quantisers: &[i32; 64]) {
         for top in (0..self.side).step_by(BLOCK) {
             for left in (0..self.side).step_by(BLOCK) {
                 let place = |i: usize| (top + i / BLOCK) * self.side + left + i % BLOCK;
-                for (i, x) in block.iter_mut().enumerate() {
-                    *x = self.values[place(i)] - 128.0;
+                let mut block = std::array::from_fn(|i| self.values[place(i)] - 128);
+                pass(&mut block, Along::Rows, wave, BITS - KEPT);
+                pass(&mut block, Along::Columns, wave, BITS + KEPT);
+                // Waves are 8 times too large here, and are as they should be behind the quantiser.
+                for (x, q) in block.iter_mut().zip(quantisers) {
+                    *x = (x.abs() + 4 * q) / (8 * q) * q * x.signum();
                 }
-                let mut waves = transformed(&block, |wave, at| cosines[wave * BLOCK + at]);
-                waves
-                    .iter_mut()
-                    .zip(quantisers)
-                    .for_each(|(x, q)| *x = (*x / q + TIE.copysign(*x)).round() * q);
-                let back = transformed(&waves, |at, wave| cosines[wave * BLOCK + at]);
-                for (i, x) in back.iter().enumerate() {
-                    self.values[place(i)] = (x + 128.5).floor().clamp(0.0, 255.0);
+                pass(&mut block, Along::Columns, |place, at| wave(at, place), BITS - KEPT);
+                pass(&mut block, Along::Rows, |place, at| wave(at, place), BITS + KEPT + 3);
+                for (i, x) in block.iter().enumerate() {
+                    self.values[place(i)] = (x + 128).clamp(0, 255);
                 }
             }
         }
     }
 }
 
-/// Rows and columns of a block multiplied by a matrix, the result in the same order.
-fn transformed(block: &[f64; 64], matrix: impl Fn(usize, usize) -> f64) -> [f64; 64] {
-    // One pass turns the block over; two set it upright again.
-    let pass = |block: &[f64; 64]| {
-        let mut out = [0.0; 64];
-        for (to, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-            for at in 0..BLOCK {
-                let weight = matrix(to, at);
-                for (row, out) in out.iter_mut().enumerate() {
-                    *out += weight * block[row * BLOCK + at];
-                }
-            }
-        }
-        out
-    };
-    pass(&pass(block))
+/// A wave at one of the eight places.
+fn wave(wave: usize, place: usize) -> i32 {
+    match (place < 4, wave % 2) {
+        (true, _) => WAVES[wave][place],
+        (false, 0) => WAVES[wave][7 - place],
+        (false, _) => -WAVES[wave][7 - place],
+    }
 }
 
-/// The orthonormal cosines, `[wave, place]`.
-fn cosines() -> &'static [f64; 64] {
-    static COSINES: OnceLock<[f64; 64]> = OnceLock::new();
-    COSINES.get_or_init(|| {
-        std::array::from_fn(|i| {
-            let (wave, at) = ((i / BLOCK) as f64, (i % BLOCK) as f64);
-            let scale = if wave == 0.0 { 0.125f64.sqrt() } else { 0.5 };
-            scale * ((2.0 * at + 1.0) * wave * std::f64::consts::PI / 16.0).cos()
-        })
-    })
+/// Which lines of a block are multiplied.
+#[derive(Clone, Copy)]
+enum Along {
+    Rows,
+    Columns,
+}
+
+/// Every line of a block times a matrix (`weight(to, from)`), rounded by so many bits.
+fn pass(block: &mut [i32; 64], along: Along, weight: impl Fn(usize, usize) -> i32, bits: u32) {
+    let (step, next) = match along {
+        Along::Rows => (1, BLOCK),
+        Along::Columns => (BLOCK, 1),
+    };
+    let weights: [[i32; BLOCK]; BLOCK] = std::array::from_fn(|to| std::array::from_fn(|at| weight(to, at)));
+    for line in 0..BLOCK {
+        let old: [i32; BLOCK] = std::array::from_fn(|at| block[line * next + at * step]);
+        for (to, weights) in weights.iter().enumerate() {
+            let sum: i32 = old.iter().zip(weights).map(|(x, w)| x * w).sum();
+            block[line * next + to * step] = (sum + (1 << (bits - 1))) >> bits;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,21 +187,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flat_blocks_survive_and_the_transform_is_undone() {
-        let mut plane = Plane { side: 8, values: vec![130.0; 64] };
-        plane.quantise(&[1.0; 64]);
-        assert_eq!(plane.values, [130.0; 64]);
-        let block: [f64; 64] = std::array::from_fn(|i| ((i * i * 7) % 256) as f64 - 128.0);
-        let waves = transformed(&block, |wave, at| cosines()[wave * 8 + at]);
-        let back = transformed(&waves, |at, wave| cosines()[wave * 8 + at]);
-        assert!(block.iter().zip(back).all(|(a, b)| (a - b).abs() < 1e-10));
-        assert!((waves[0] - block.iter().sum::<f64>() / 8.0).abs() < 1e-10, "the first is 8 means");
+    fn waves_are_cosines() {
+        for (w, row) in WAVES.iter().enumerate() {
+            for (at, value) in row.iter().enumerate() {
+                let angle = (2 * at + 1) as f64 * w as f64 * std::f64::consts::PI / 16.0;
+                let scale = if w == 0 { 8192.0 } else { 8192.0 * std::f64::consts::SQRT_2 };
+                assert!((f64::from(*value) - scale * angle.cos()).abs() < 1.5, "wave {w} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_survive_the_finest_quantiser() {
+        let values: Vec<i32> = (0..256).map(|i| (i * i * 7) % 256).collect();
+        let mut plane = Plane { side: 16, values: values.clone() };
+        plane.quantise(&[1; 64]);
+        assert!(plane.values.iter().zip(values).all(|(a, b)| (a - b).abs() <= 2));
+        let mut flat = Plane { side: 8, values: vec![130; 64] };
+        flat.quantise(&[16; 64]);
+        assert_eq!(flat.values, [130; 64], "2 is a multiple of 16 / 8");
     }
 
     #[test]
     fn a_table_is_scaled_as_the_standard_has_it() {
-        assert_eq!(quantisers(&LUMA, 50.0)[..3], [16.0, 11.0, 10.0]);
-        assert_eq!(quantisers(&LUMA, 80.0)[..3], [6.0, 4.0, 4.0]);
-        assert_eq!(quantisers(&LUMA, 40.0)[..3], [20.0, 14.0, 13.0]);
+        assert_eq!(quantisers(&LUMA, 50)[..3], [16, 11, 10]);
+        assert_eq!(quantisers(&LUMA, 80)[..3], [6, 4, 4]);
+        assert_eq!(quantisers(&LUMA, 40)[..3], [20, 14, 13]);
     }
 }

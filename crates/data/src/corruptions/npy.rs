@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Longest header in bytes; those of plain arrays have about a hundred.
-const LONGEST_HEADER: usize = 64 * 1024;
+const LONGEST_HEADER: u64 = 64 * 1024;
 
 /// An array in a file, its bytes not yet read.
 #[derive(Debug)]
@@ -24,6 +24,59 @@ pub(super) struct Npy {
 /// Types that are read, with their bytes.
 const ELEMENTS: [(&str, usize); 3] = [("|u1", 1), ("<i4", 4), ("<i8", 8)];
 
+/// What of a file is not as it is read.
+struct Wrong {
+    what: &'static str,
+    expected: &'static str,
+    found: String,
+}
+
+/// Where the header begins and how long it is, from a file's first twelve bytes.
+fn preamble(head: &[u8]) -> Result<(u64, u64), Wrong> {
+    let wrong = |what, expected, found| Err(Wrong { what, expected, found });
+    if !head.starts_with(MAGIC) {
+        let found = head.get(..6).unwrap_or(head).escape_ascii().to_string();
+        return wrong("the beginning", "\\x93NUMPY", found);
+    }
+    let (from, length) = match head[6..] {
+        [1, 0, a, b, ..] => (10, u64::from(u16::from_le_bytes([a, b]))),
+        [2 | 3, 0, a, b, c, d] => (12, u64::from(u32::from_le_bytes([a, b, c, d]))),
+        _ => return wrong("the version", "1.0, 2.0 or 3.0", head[6..].escape_ascii().to_string()),
+    };
+    match length > LONGEST_HEADER {
+        true => wrong("the header's length", "at most 65536 bytes", length.to_string()),
+        false => Ok((from, length)),
+    }
+}
+
+/// Type of an element with its bytes, and the extents, from the dictionary that numpy writes.
+fn header(text: &str) -> Result<(&'static str, usize, Vec<usize>), Wrong> {
+    let wrong = |what, expected, found| Err(Wrong { what, expected, found });
+    let short = |text: &str| text.chars().take(40).collect::<String>();
+    let entry = |key: &str| text.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start());
+    let descr = entry("descr").unwrap_or_default();
+    let quoted = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
+    let Some(&(element, bytes)) = ELEMENTS.iter().find(|(name, _)| Some(*name) == quoted.map(|one| one.0))
+    else {
+        let found = short(descr.split(',').next().unwrap_or_default());
+        return wrong("the type", "'|u1', '<i4' or '<i8'", found);
+    };
+    if !entry("fortran_order").is_some_and(|rest| rest.starts_with("False")) {
+        return wrong("the order", "C order ('fortran_order': False)", "another".to_owned());
+    }
+    let inside = entry("shape").and_then(|rest| rest.strip_prefix('(')?.split_once(')'));
+    let extents = inside.map_or("", |(inside, _)| inside);
+    let written = extents.split(',').map(str::trim).filter(|extent| !extent.is_empty());
+    match written
+        .map(|extent| extent.parse().ok())
+        .collect::<Option<Vec<usize>>>()
+        .filter(|_| inside.is_some())
+    {
+        Some(shape) => Ok((element, bytes, shape)),
+        None => wrong("the shape", "whole numbers in parentheses", short(extents)),
+    }
+}
+
 impl Npy {
     /// Opens an array and reads its header.
     ///
@@ -32,6 +85,12 @@ impl Npy {
     /// read; [`DataError::Length`] when there are not as many bytes as its shape tells.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let unreadable = |source| DataError::Read { path: path.to_owned(), source };
+        let wrong = |Wrong { what, expected, found }| DataError::Npy {
+            path: path.to_owned(),
+            what,
+            expected: expected.to_owned(),
+            found,
+        };
         let found = match std::fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let action = "pass the folder of CIFAR-10-C as it is published".to_owned();
@@ -39,54 +98,21 @@ impl Npy {
             }
             found => found.map_err(unreadable)?,
         };
-        let wrong = |what, expected: &str, found: String| {
-            Err(DataError::Npy { path: path.to_owned(), what, expected: expected.to_owned(), found })
-        };
         if !found.is_file() {
-            return wrong("the path", "a regular file", "none".to_owned());
+            let found = "none".to_owned();
+            return Err(wrong(Wrong { what: "the path", expected: "a regular file", found }));
         }
         let mut file = File::open(path).map_err(unreadable)?;
-        let mut head = Vec::new();
-        file.by_ref().take(12).read_to_end(&mut head).map_err(unreadable)?;
-        if !head.starts_with(MAGIC) {
-            return wrong(
-                "the beginning",
-                "\\x93NUMPY",
-                head.get(..6).unwrap_or(&head).escape_ascii().to_string(),
-            );
-        }
-        let (start, length) = match head[6..] {
-            [1, 0, a, b, ..] => (10, usize::from(u16::from_le_bytes([a, b]))),
-            [2 | 3, 0, a, b, c, d] => (12, u32::from_le_bytes([a, b, c, d]) as usize),
-            _ => return wrong("the version", "1.0, 2.0 or 3.0", head[6..].escape_ascii().to_string()),
+        let mut read = |from: u64, bytes: u64| -> std::io::Result<Vec<u8>> {
+            let mut out = Vec::new();
+            file.seek(SeekFrom::Start(from))?;
+            file.by_ref().take(bytes).read_to_end(&mut out)?;
+            Ok(out)
         };
-        if length > LONGEST_HEADER {
-            return wrong("the header's length", "at most 65536 bytes", length.to_string());
-        }
-        let mut header = Vec::new();
-        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        file.by_ref().take(length as u64).read_to_end(&mut header).map_err(unreadable)?;
-        let text = String::from_utf8_lossy(&header);
-        let entry = |key: &str| text.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start());
-        let descr = entry("descr").unwrap_or_default();
-        let quoted =
-            descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map_or("", |(descr, _)| descr);
-        let Some(&(element, bytes)) = ELEMENTS.iter().find(|(name, _)| *name == quoted) else {
-            let found = descr.split(',').next().unwrap_or_default().chars().take(40).collect();
-            return wrong("the type", "'|u1', '<i4' or '<i8'", found);
-        };
-        if !entry("fortran_order").is_some_and(|rest| rest.starts_with("False")) {
-            return wrong("the order", "C order ('fortran_order': False)", "another".to_owned());
-        }
-        let inside =
-            entry("shape").and_then(|rest| rest.strip_prefix('(')).and_then(|rest| rest.split_once(')'));
-        let extents = inside.map_or("", |(inside, _)| inside);
-        let read: Option<Vec<usize>> =
-            extents.split(',').map(str::trim).filter(|x| !x.is_empty()).map(|x| x.parse().ok()).collect();
-        let Some(shape) = read.filter(|_| inside.is_some()) else {
-            return wrong("the shape", "whole numbers in parentheses", extents.chars().take(40).collect());
-        };
-        let start = start + length as u64;
+        let (from, length) = preamble(&read(0, 12).map_err(unreadable)?).map_err(wrong)?;
+        let text = read(from, length).map_err(unreadable)?;
+        let (element, bytes, shape) = header(&String::from_utf8_lossy(&text)).map_err(wrong)?;
+        let start = from + length;
         let elements = shape.iter().try_fold(1u64, |n, extent| n.checked_mul(*extent as u64));
         let expected = elements.and_then(|n| n.checked_mul(bytes as u64)).and_then(|n| n.checked_add(start));
         if expected != Some(found.len()) {

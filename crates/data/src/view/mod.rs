@@ -177,31 +177,41 @@ pub(crate) mod tests {
         of_picture(view, picture, 0).pixels
     }
 
-    /// Twelve images of 32×32.
-    fn set() -> ImageSet {
-        let images =
-            (0..12).flat_map(|i| picture(32, 3).pixels.into_iter().map(move |x| x.wrapping_add(9 * i)));
-        ImageSet::new(32, 10, images.collect(), (0..12).map(|i| i % 10).collect()).unwrap()
+    /// Twelve images: 32×32 in colour, or 28×28 of one channel.
+    fn set(channels: usize) -> ImageSet {
+        let extent = Extent { side: if channels == 1 { 28 } else { 32 }, channels };
+        let one = |i| picture(extent.side, channels).pixels.into_iter().map(move |x| x.wrapping_add(9 * i));
+        ImageSet::new(extent, 10, (0..12).flat_map(one).collect(), (0..12).map(|i| i % 10).collect()).unwrap()
     }
 
     fn apply(text: &str, chosen: &[usize]) -> Result<ImageSet, DataError> {
-        View::parse(text).unwrap().apply(&set(), chosen, &Normalisation::CIFAR10)
+        View::parse(text).unwrap().apply(&set(3), chosen, &Normalisation::CIFAR10)
     }
 
     #[test]
     fn a_part_is_seen_as_the_whole_would_be_on_any_number_of_threads() {
         let all: Vec<usize> = (0..12).collect();
-        let kinds = Transformation::all().filter(|one| one.channels.take(3));
-        for kind in kinds {
+        for (channels, kind) in
+            [1, 3].into_iter().flat_map(|n| Transformation::all().map(move |kind| (n, kind)))
+        {
+            if !kind.channels.take(channels) {
+                continue;
+            }
+            let set = set(channels);
             let numbers = if kind.id == "pair" { "1,2" } else { "1" };
             let view =
                 if kind.parameters().is_empty() { kind.id.into() } else { format!("{}:{numbers}", kind.id) };
-            let whole = apply(&view, &all).unwrap();
-            assert_eq!(apply(&view, &[7, 2]).unwrap(), whole.pick(&[7, 2]).unwrap(), "{view}");
+            let of = |view: &str, chosen: &[usize]| {
+                View::parse(view).unwrap().apply(&set, chosen, &Normalisation::CIFAR10).unwrap()
+            };
+            let whole = of(&view, &all);
+            assert_eq!(of(&view, &[7, 2]), whole.pick(&[7, 2]).unwrap(), "{view}");
             let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-            assert_eq!(alone.install(|| apply(&view, &all)).unwrap(), whole, "{view}");
-            assert_eq!(whole.labels(), set().labels());
-            let other = apply(&format!("{view}@1"), &all).unwrap();
+            assert_eq!(alone.install(|| of(&view, &all)), whole, "{view}");
+            let (after, classes) = kind.turns_into.unwrap_or((channels, 10));
+            assert_eq!((whole.channels(), whole.classes(), whole.size()), (after, classes, set.size()));
+            assert_eq!(whole.labels() == set.labels(), classes == 10);
+            let other = of(&format!("{view}@1"), &all);
             assert_eq!(other != whole, kind.random, "{view}: another seed");
         }
     }
