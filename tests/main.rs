@@ -4,6 +4,7 @@
 //! interrupted and on however many threads. `refusals`: every bad input has its message and exit code.
 
 mod bad_data;
+mod contact_sheet;
 mod data_shift;
 mod experiments;
 mod fetch;

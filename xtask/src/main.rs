@@ -16,6 +16,7 @@ cargo xtask TASK [arguments]
 
   reproduce     train, align and distil ensembles, measure them, report (-h for its flags)
   fetch         download a data set's official files, check and unpack them (-h for its flags)
+  data          list the views of images, or draw images through them as a contact sheet
   predict       write a checkpoint's logits and the labels of one split
   bench         measure throughput
   doctor        what this machine offers, and whether every kernel of its GPU computes what it should
@@ -43,8 +44,10 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "status" | "verify" | "report" | "compare" | "export" | "fetch" | "predict"
-        | "bench" | "doctor" | "gpu-check" | "keys" | "completions" | "man" => basin::run(&task, &rest),
+        "reproduce" | "status" | "verify" | "report" | "compare" | "export" | "fetch" | "data"
+        | "predict" | "bench" | "doctor" | "gpu-check" | "keys" | "completions" | "man" => {
+            basin::run(&task, &rest)
+        }
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),

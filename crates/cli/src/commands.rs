@@ -1,7 +1,7 @@
 //! The command line of `basin`.
 
 use crate::typed::{self, Typed};
-use crate::{compare, export, fetch, shell};
+use crate::{compare, data, export, fetch, shell};
 use anyhow::{Context, Result};
 use basin_bench::{doctor, gpu_check};
 use basin_core::warn;
@@ -39,6 +39,8 @@ enum Command {
     Export(export::Options),
     /// Download a data set's official files, check and unpack them
     Fetch(fetch::Options),
+    /// List the views of images that there are, or draw images through them as a contact sheet
+    Data(data::Options),
     /// Write a checkpoint's logits and the labels of one split
     Predict(PredictArgs),
     /// Measure throughput, alone or in turns with PyTorch; prints JSON lines
@@ -193,6 +195,7 @@ pub(crate) fn run(cli: Cli, registry: &Registry) -> Result<()> {
         Command::Fetch(options) => {
             fetch::run(&options, registry, &Interrupt::install()?, &mut |line| say(line))
         }
+        Command::Data(options) => data::run(options, registry, &mut |line| say(line)),
         Command::Predict(args) => run_predict(args, registry),
         Command::Bench(options) => {
             options.check()?;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod compare;
+mod data;
 mod export;
 mod fetch;
 mod shell;

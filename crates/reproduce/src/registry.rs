@@ -250,7 +250,8 @@ fn jointly_permuted(matching: JointMatching, config: &Config) -> Result<JointlyP
     Ok(JointlyPermuted { matching, spec, spec_name })
 }
 
-fn shifted(config: &Config, start: Start) -> Shifted {
+/// The parts that the configuration divides the data into.
+pub(crate) fn division(config: &Config) -> Division {
     let data = config.data();
     let view = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let partition = match data.partition {
@@ -262,11 +263,15 @@ fn shifted(config: &Config, start: Start) -> Shifted {
         PartitionName::GitReBasin => Partition::Labels(LabelSkew::GitReBasin),
     };
     let views = [&data.view_a, &data.view_b].map(view);
+    Division { partition, seed: data.partition_seed, views }
+}
+
+fn shifted(config: &Config, start: Start) -> Shifted {
     let noise = match config.train().noise {
         NoiseName::Fixed => Noise::Fixed,
         NoiseName::Independent => Noise::Independent,
     };
-    Shifted { division: Division { partition, seed: data.partition_seed, views }, noise, start }
+    Shifted { division: division(config), noise, start }
 }
 
 fn trunk(config: &Config) -> Start {

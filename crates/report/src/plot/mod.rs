@@ -10,9 +10,10 @@ mod scene;
 mod svg;
 
 pub(crate) use axis::{Frame, LABEL_SIZE, TICK_SIZE};
+pub(crate) use font::text_width;
 pub(crate) use labels::{Key, Room, keys, legend};
 pub(crate) use palette::{Ink, custom_properties};
-pub(crate) use raster::png;
+pub(crate) use raster::{png, png_with};
 pub(crate) use scale::Scale;
 pub(crate) use scene::{Anchor, Dash, Mark, Region, Scene};
 pub(crate) use svg::{Reader, svg};
