@@ -65,11 +65,13 @@ enum Met {
 
 fn met(kind: &str) -> Met {
     match kind {
-        "impulse_noise" | "shot_noise" | "speckle_noise" | "gaussian_noise" => Met::Exactly,
-        "contrast" | "brightness" | "saturate" | "pixelate" | "jpeg_compression" | "gaussian_blur"
-        | "glass_blur" => Met::Exactly,
-        "defocus_blur" | "motion_blur" | "snow" | "fog" | "frost-like" => Met::Exactly,
-        _ => Met::ByOne(0.06),
+        // The last bit of a kernel's weights, at one severity.
+        "defocus_blur" => Met::ByOne(0.005),
+        // Green is summed up in another order; single precision in OpenCV.
+        "jpeg_compression" | "spatter" => Met::ByOne(0.001),
+        "zoom_blur" => Met::ByOne(0.03),
+        "elastic_transform" => Met::ByOne(0.06),
+        _ => Met::Exactly,
     }
 }
 
@@ -86,20 +88,14 @@ fn bytes_are_those_of_the_libraries_on_the_same_draws() {
         let off = pairs().map(|(a, b)| a.abs_diff(*b));
         let (most, differ) = (off.clone().max().unwrap(), off.clone().filter(|x| *x > 0).count());
         let share = differ as f64 / IMAGE as f64;
-        let average = off.map(f64::from).sum::<f64>() / IMAGE as f64;
-        if let Some(dir) = std::env::var_os("DUMP") {
-            std::fs::write(std::path::Path::new(&dir).join(format!("{kind}-{severity}.bin")), ours.images())
-                .unwrap();
-        }
         let same = md5(ours.images()) == row["md5"];
         let good = match met(kind) {
             Met::Exactly => same,
             Met::ByOne(few) => most <= 1 && share <= few,
         };
-        if !good || std::env::var_os("TELL").is_some() {
-            problems.push(format!(
-                "{kind}:{severity} all {same}, most {most}, share {share:.4}, average {average:.4}"
-            ));
+        if !good {
+            problems
+                .push(format!("{kind}:{severity}: all {same}, off by at most {most}, a share of {share:.4}"));
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));

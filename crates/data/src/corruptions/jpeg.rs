@@ -1,6 +1,6 @@
 //! What JPEG takes away: an image as a baseline encoder and decoder leave it, without the lossless coding in between.
 //!
-//! As libjpeg by default, and so PIL, to the byte: chroma at half the resolution (4:2:0), the tables of the standard (ITU-T
+//! As libjpeg by default, and so PIL, but for one byte of green in ten thousand, which is one off: chroma at half the resolution (4:2:0), the tables of the standard (ITU-T
 //! T.81, Annex K) scaled to a quality, cosine transforms in whole numbers (Loeffler, Ligtenberg, Moschytz 1989), smooth
 //! enlargement of chroma.
 

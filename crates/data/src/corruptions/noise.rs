@@ -3,6 +3,8 @@
 use crate::view::Given;
 use crate::view::picture::{Picture, cut};
 use basin_core::Rng;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Standard normals in pairs, by the polar method of Marsaglia: both of a pair are used.
 pub(super) struct Normals<'a> {
@@ -64,16 +66,20 @@ pub(super) fn impulse_noise(picture: &mut Picture, given: &Given<'_>) {
 /// Poisson(x · c) / c for every value, by inversion of the distribution function: one draw a value.
 pub(super) fn shot_noise(picture: &mut Picture, given: &Given<'_>) {
     let (mut rng, c) = (given.rng(), given.values[0]);
-    // Of the 256 possible means an image has some; each is tabulated when it is first met.
-    let mut tables: [Vec<f64>; 256] = [const { Vec::new() }; 256];
+    let tables = tables(c);
     for byte in &mut picture.pixels {
-        let table = &mut tables[usize::from(*byte)];
-        if table.is_empty() {
-            *table = poisson(f64::from(*byte) / 255.0 * c);
-        }
         let u = rng.uniform();
-        *byte = cut(table.partition_point(|below| *below < u) as f64 / c);
+        *byte = cut(tables[usize::from(*byte)].partition_point(|below| *below < u) as f64 / c);
     }
+}
+
+/// The distributions of every byte at a c, made once: at most 2 MB for each of the five.
+fn tables(c: f64) -> Arc<Vec<Vec<f64>>> {
+    static KNOWN: Mutex<BTreeMap<u64, Arc<Vec<Vec<f64>>>>> = Mutex::new(BTreeMap::new());
+    let all = || Arc::new((0..256).map(|byte| poisson(f64::from(byte) / 255.0 * c)).collect());
+    // Whole tables are put in, so that one left by a thread that died is as good as any.
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(c.to_bits()).or_insert_with(all).clone()
 }
 
 /// P(X ≤ k) for k = 0, 1, … until it is 1 in f64 or grows no more; mean at most 700.

@@ -28,10 +28,12 @@ fn around(values: &[f64], side: usize) -> impl Iterator<Item = [f64; 9]> {
 }
 
 fn neighbours<T: Copy>(values: &[T], side: usize, edge: Edge) -> impl Iterator<Item = [T; 9]> {
-    (0..side * side).map(move |pixel| {
-        std::array::from_fn(|i| {
-            let at = |at: usize, offset: usize| edge.index((at + offset) as isize - 1, side);
-            values[at(pixel / side, i / 3) * side + at(pixel % side, i % 3)]
+    let near = move |at: usize| [0, 1, 2].map(|offset| edge.index((at + offset) as isize - 1, side));
+    (0..side).flat_map(move |y| {
+        let rows = near(y);
+        (0..side).map(move |x| {
+            let columns = near(x);
+            std::array::from_fn(|i| values[rows[i / 3] * side + columns[i % 3]])
         })
     })
 }
