@@ -180,7 +180,8 @@ pub(crate) mod tests {
     /// Twelve images: 32×32 in colour, or 28×28 of one channel.
     fn set(channels: usize) -> ImageSet {
         let extent = Extent { side: if channels == 1 { 28 } else { 32 }, channels };
-        let one = |i| picture(extent.side, channels).pixels.into_iter().map(move |x| x.wrapping_add(9 * i));
+        let one =
+            |i: u8| picture(extent.side, channels).pixels.into_iter().map(move |x| x.wrapping_add(9 * i));
         ImageSet::new(extent, 10, (0..12).flat_map(one).collect(), (0..12).map(|i| i % 10).collect()).unwrap()
     }
 
