@@ -120,7 +120,7 @@ const FROM_ENDS: Metric = Metric {
 
 const DIFFERENCE: Metric = Metric {
     id: "accuracy-difference",
-    title: "Accuracy difference Δ at the barrier",
+    title: "Accuracy difference Δ",
     head: "Δ",
     meaning: "Δ, accuracy at the barrier minus that of the minima beside it",
     unit: Unit::Points,
@@ -265,7 +265,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         id: "interior-maximum",
-        title: "Pairs with a maximum of the loss between them",
+        title: "Pairs with a maximum between them",
         head: "with a maximum",
         meaning: "with a maximum, share of pairs between which the loss has a maximum; the others' barrier is 0",
         unit: Unit::Share,
@@ -276,7 +276,7 @@ pub const METRICS: &[Metric] = &[
     FROM_ENDS,
     Metric {
         id: "accuracy-difference-endpoints",
-        title: "Accuracy difference at the barrier between the ends",
+        title: "Accuracy difference Δ between the ends",
         head: "Δ of ends",
         meaning: "Δ of ends, accuracy at the highest loss minus that of the networks themselves",
         citation: Some(loss_barrier::CITATION),
@@ -342,7 +342,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         id: "paired-share",
-        title: "Slots of a batch with images of one class on all sides",
+        title: "Paired places in batches",
         head: "paired",
         meaning: "paired, share of places in batches at which all sides see images of one class",
         unit: Unit::Share,

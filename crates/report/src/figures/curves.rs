@@ -92,7 +92,7 @@ fn series<'a>(telling: &'a Telling<'_>, shown: &Curves, place: Place<'_>) -> Vec
             let name = match (alone, label.is_empty()) {
                 (true, false) => label,
                 (_, true) => telling.name(method).to_owned(),
-                (false, false) => format!("{} {label}", telling.name(method)),
+                (false, false) => format!("{}, {label}", telling.name(method)),
             };
             let seeds = by_seed(telling, shown.metric, shown, place, (method, &curve.case));
             all.push(Series {

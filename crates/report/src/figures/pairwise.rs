@@ -146,7 +146,7 @@ fn spread(lines: &[&PairwiseLine], id: &str) -> Vec<Spread> {
 }
 
 /// Small boxes along a piece of line, so that labels stay off it.
-fn obstacles(from: (f64, f64), to: (f64, f64)) -> Vec<Region> {
+pub(super) fn obstacles(from: (f64, f64), to: (f64, f64)) -> Vec<Region> {
     let pieces = ((to.0 - from.0).hypot(to.1 - from.1) / 4.0).ceil().clamp(1.0, 200.0) as usize;
     let share = |i: usize| i as f64 / pieces as f64;
     let at = |i: usize| (from.0 + share(i) * (to.0 - from.0), from.1 + share(i) * (to.1 - from.1));

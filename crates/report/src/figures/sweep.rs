@@ -1,6 +1,7 @@
 //! What an experiment finds as it varies a number: metrics over a key, or over a metric that keys change; one series per
 //! method and per setting of the other keys.
 
+use super::pairwise::obstacles;
 use super::scatter::name_level;
 use super::{Figure, WIDTH, slug};
 use crate::Ensemble;
@@ -139,11 +140,14 @@ fn figure(
         named.push((format!("{} {}{dashed}", telling.name(series.method), series.rest), ink));
     }
     if let Some((at, name)) = reference {
-        let marked = scene.marks.iter().filter_map(|mark| match mark {
-            Mark::Point { at, radius, .. } => Some(Region::around(*at, radius + 2.0)),
-            _ => None,
+        let drawn = scene.marks.iter().flat_map(|mark| match mark {
+            Mark::Point { at, radius, .. } => vec![Region::around(*at, radius + 2.0)],
+            Mark::Line { points, ink: Ink::Method(_), .. } => {
+                points.windows(2).flat_map(|pair| obstacles(pair[0], pair[1])).collect()
+            }
+            _ => Vec::new(),
         });
-        let mut room = Room { bounds: frame.region(), taken: marked.collect() };
+        let mut room = Room { bounds: frame.region(), taken: drawn.collect() };
         let y = frame.y.at(at);
         let points = vec![(left, y), (right, y)];
         scene.marks.push(Mark::Line {

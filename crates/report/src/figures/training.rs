@@ -5,7 +5,7 @@
 //! as many epochs as the others train all their members.
 
 use super::{Figure, WIDTH};
-use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE, keys};
+use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE, fitting, keys};
 use crate::results::{TrainingCurve, TrainingPoint};
 use crate::telling::Telling;
 use basin_papers::CaseKeys;
@@ -118,7 +118,7 @@ fn groups<'a>(telling: &'a Telling<'_>) -> Vec<Group<'a>> {
     }
 }
 
-/// A panel for each case; its title tells the case, and the network where it is not the only one.
+/// A panel for each case; its title tells the case, and network and method where there are several.
 fn by_case<'a>(telling: &'a Telling<'_>, group: Group<'a>) -> Vec<Group<'a>> {
     let mut cases: Vec<&CaseKeys> = Vec::new();
     for curve in telling.results.training.iter().filter(|curve| group.holds(curve)) {
@@ -127,9 +127,11 @@ fn by_case<'a>(telling: &'a Telling<'_>, group: Group<'a>) -> Vec<Group<'a>> {
         }
     }
     let several = cases.len() > 1;
+    let methods = telling.in_order(telling.results.training.iter().map(|curve| curve.method.as_str())).len();
     let of = |case| {
         let label = telling.label(case);
         let title = match (several, label.is_empty()) {
+            (true, false) if methods > 1 => format!("{}, {label}", group.title),
             (true, false) => group.title.replace(telling.name(group.method), &label),
             _ => group.title.clone(),
         };
@@ -199,7 +201,7 @@ fn panel(
     scene.marks.push(Mark::Text {
         at: (left, top - 8.0),
         text: group.title.clone(),
-        size: TICK_SIZE + 1.0,
+        size: fitting(&group.title, TICK_SIZE + 1.0, PANEL_WIDTH + GAP - 12.0),
         ink,
         anchor: Anchor::Start,
         bold: true,

@@ -1,6 +1,7 @@
 //! A plotting frame: two scales, their grid, ticks and names.
 
 use super::Ink;
+use super::font::text_width;
 use super::scale::Scale;
 use super::scene::{Anchor, Dash, Mark, Region, Scene};
 
@@ -8,6 +9,12 @@ use super::scene::{Anchor, Dash, Mark, Region, Scene};
 pub(crate) const TICK_SIZE: f64 = 12.0;
 /// Font size of axis names and direct labels.
 pub(crate) const LABEL_SIZE: f64 = 13.0;
+
+/// The size in which a text fits into a width: the one given, or smaller, but never too small to read.
+pub(crate) fn fitting(text: &str, size: f64, width: f64) -> f64 {
+    let wide = 1.06 * text_width(text, size);
+    if wide <= width { size } else { (size * width / wide).max(9.0) }
+}
 
 /// Two scales at right angles.
 #[derive(Clone, Debug)]
@@ -47,12 +54,13 @@ impl Frame {
         scene.text(at, name, LABEL_SIZE, Ink::Text, Anchor::Middle);
     }
 
-    /// Name of the y axis, upright at the left edge of the scene, centred between `top` and `bottom`.
+    /// Name of the y axis, upright at the left edge of the scene, centred between `top` and `bottom`; a long one in a smaller
+    /// size.
     pub(crate) fn name_y(scene: &mut Scene, name: &str, (top, bottom): (f64, f64)) {
         scene.marks.push(Mark::Text {
             at: (14.0, (top + bottom) / 2.0),
             text: name.to_owned(),
-            size: LABEL_SIZE,
+            size: fitting(name, LABEL_SIZE, bottom - top + 24.0),
             ink: Ink::Text,
             anchor: Anchor::Middle,
             bold: false,

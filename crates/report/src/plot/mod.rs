@@ -9,7 +9,7 @@ mod scale;
 mod scene;
 mod svg;
 
-pub(crate) use axis::{Frame, LABEL_SIZE, TICK_SIZE};
+pub(crate) use axis::{Frame, LABEL_SIZE, TICK_SIZE, fitting};
 pub(crate) use font::text_width;
 pub(crate) use labels::{Key, Room, keys, legend};
 pub(crate) use palette::{Ink, custom_properties};
