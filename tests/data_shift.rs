@@ -38,7 +38,8 @@ fn results(runs: &Path, experiment: &str) -> Value {
 fn cases(results: &Value) -> BTreeSet<String> {
     let told = |row: &Value| {
         let case = row["case"].as_object().unwrap().iter();
-        let case: Vec<String> = case.map(|(key, value)| format!("{key}={}", value.as_str().unwrap())).collect();
+        let case: Vec<String> =
+            case.map(|(key, value)| format!("{key}={}", value.as_str().unwrap())).collect();
         format!("{}|{}|{}", case.join(" "), row["model"].as_str().unwrap(), row["method"].as_str().unwrap())
     };
     results["ensembles"].as_array().unwrap().iter().map(told).collect()
