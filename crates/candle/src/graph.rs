@@ -1,7 +1,7 @@
 //! The networks of `basin-models` on candle tensors: their operations by those of [`crate::ops`].
 
 use crate::layers::next_masks;
-use crate::ops::{Fusion, Padding, attention, conv2d, dense, dropout, gelu, layer_norm, mean_pool, relu};
+use crate::ops::{Fusion, Padding, attention, conv2d, dense, dropout, gelu, layer_norm, mean_pixel, relu};
 use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role, patches, prepended};
 use candle_core::{Result, Tensor, bail};
 
@@ -62,10 +62,7 @@ impl Graph for Tensors<'_> {
                 None => bail!("a sum of one value"),
             },
             Operation::Dropout(rate) => self.dropped(x.clone(), rate),
-            Operation::MeanPool => {
-                let (n, _, _, c) = x.dims4()?;
-                mean_pool(x)?.reshape((n, 1, 1, c))
-            }
+            Operation::MeanPool => mean_pixel(x),
             Operation::Patches(patch) => patches(x, patch),
             Operation::Prepend { class, positions, dropout } => {
                 let y = prepended(x, self.param(class), self.param(positions))?;

@@ -89,6 +89,12 @@ impl<'a> Stepper<'a> {
 /// Images of the trial that tells whether passes can be repeated.
 const TRIAL: usize = 4;
 
+impl Drop for Stepper<'_> {
+    fn drop(&mut self) {
+        reuse::release();
+    }
+}
+
 impl Stepper<'_> {
     /// Refuses modules that draw from a generator of their own; tells whether a tape can walk this one back. A module that
     /// fails is told of at its first step.
@@ -121,7 +127,10 @@ impl Stepper<'_> {
     pub fn step(&mut self, batch: Batch<'_>, teaching: &Teaching, rate: f64) -> Result<StepSum> {
         // A forward pass in training moves the running statistics; a step that is refused must not.
         let statistics = self.statistics()?;
-        let done = self.update(batch, teaching, rate);
+        let done = match self.taped {
+            true => reuse::keeping(|| self.update(batch, teaching, rate)),
+            false => self.update(batch, teaching, rate),
+        };
         if !done.as_ref().is_ok_and(|sum| sum.finite) {
             self.restore(&statistics)?;
         }

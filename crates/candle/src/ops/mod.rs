@@ -30,5 +30,6 @@ pub use dropout::dropout;
 pub use error::OpError;
 pub use layer_norm::layer_norm;
 pub use loss::{cross_entropy, distillation};
+pub(crate) use pool::mean_pixel;
 pub use pool::{Window, avg_pool2d, max_pool2d, mean_pool};
 pub(crate) use tape::{Gradients, recorded};

@@ -113,9 +113,18 @@ pub fn avg_pool2d(x: &Tensor, kernel: usize, stride: usize) -> Result<Tensor> {
 /// # Errors
 /// [`OpError`].
 pub fn mean_pool(x: &Tensor) -> Result<Tensor> {
+    pooled(x, MeanPool { pixel: false })
+}
+
+/// The same as an image of one pixel, `[n, 1, 1, c]`.
+pub(crate) fn mean_pixel(x: &Tensor) -> Result<Tensor> {
+    pooled(x, MeanPool { pixel: true })
+}
+
+fn pooled(x: &Tensor, mean: MeanPool) -> Result<Tensor> {
     let [x] = ready("mean_pool", [x])?;
     match *x.dims() {
-        [_, h, w, c] if h * w * c > 0 => apply(MeanPool, [&x]),
+        [_, h, w, c] if h * w * c > 0 => apply(mean, [&x]),
         ref dims => {
             let (found, expected) = (format!("{dims:?}"), "[n, h, w, channels] of sizes above 0");
             Err(OpError::Shape { operation: "mean_pool", found, expected }.into())
@@ -224,7 +233,10 @@ impl Kernel<1> for AvgPool {
     }
 }
 
-struct MeanPool;
+struct MeanPool {
+    /// Whether the result is an image.
+    pixel: bool,
+}
 
 impl Kernel<1> for MeanPool {
     const NAME: &'static str = "basin-mean-pool";
@@ -234,7 +246,7 @@ impl Kernel<1> for MeanPool {
         let mut y = vec![0.0; n * c];
         let images = y.par_chunks_mut(c).zip(x.data.par_chunks(pixels * c));
         images.for_each(|(y, x)| head::mean_pool(x, pixels, c, y));
-        Ok((y, vec![n, c]))
+        Ok((y, if self.pixel { vec![n, 1, 1, c] } else { vec![n, c] }))
     }
 
     fn backward(

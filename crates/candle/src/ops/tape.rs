@@ -43,14 +43,16 @@ struct Applied<K, const N: usize> {
     inputs: [Tensor; N],
 }
 
+/// Inputs of an operation, each with its gradient where it has one.
+type Flows<'a> = Vec<(&'a Tensor, Option<Vec<f32>>)>;
+
 /// What an operation does on the way back.
 trait Back {
-    /// The inputs, each with its gradient where it has one.
-    fn back(&self, y: &Tensor, dy: Vec<f32>) -> Result<Vec<(&Tensor, Option<Vec<f32>>)>>;
+    fn back(&self, y: &Tensor, dy: Vec<f32>) -> Result<Flows<'_>>;
 }
 
 impl<const N: usize, K: Kernel<N>> Back for Applied<K, N> {
-    fn back(&self, y: &Tensor, dy: Vec<f32>) -> Result<Vec<(&Tensor, Option<Vec<f32>>)>> {
+    fn back(&self, y: &Tensor, dy: Vec<f32>) -> Result<Flows<'_>> {
         let gradients = reverse(&self.kernel, self.inputs.each_ref(), y, Cow::Owned(dy))?;
         Ok(self.inputs.iter().zip(gradients).collect())
     }
