@@ -18,7 +18,7 @@ const MOST_CLASSES: usize = 20;
 const PLAIN: &str = "as they are";
 
 /// Keys on which a sheet depends, but for the limit of the split.
-const USED: &[&str] = &["data.dataset", "data.dir", "data.seed", "data.halved"];
+const USED: &[&str] = &["data.dataset", "data.dir", "data.seed", "data.halved", "data.padded"];
 /// What makes the sides of a shift.
 const SIDES: &[&str] =
     &["data.partition", "data.imbalance", "data.partition_seed", "data.view_a", "data.view_b"];
