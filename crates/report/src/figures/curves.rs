@@ -297,21 +297,21 @@ fn caption(shown: &Curves, all: &[Series<'_>], barriers: &[Option<Read>], what: 
         let own = format!("{}; {}", told_as(of_seeds.0, barrier), told_as(of_seeds.1, difference));
         Some(match of_mean.lambda_max {
             Some(at) => format!(
-                "{}: B {}, Δ {} at λ* {at:.2} [{own}]",
+                "{}: barrier {}, Δ {} at λ* {at:.2} [{own}]",
                 series.name,
                 told_as(of_mean.barrier, barrier),
                 told_as(of_mean.accuracy_difference, difference),
             ),
-            None => format!("{}: no maximum between the ends, B 0 [{own}]", series.name),
+            None => format!("{}: no maximum between the ends, barrier 0 [{own}]", series.name),
         })
     };
     let barriers: Vec<String> = all.iter().zip(barriers).filter_map(told).collect();
     let barriers = match barriers.is_empty() {
         true => String::new(),
         false => format!(
-            " Dot and dotted line: λ*, the highest loss between; circles: the minima beside it. Barrier B (nats) and accuracy \
+            " Dot and dotted line: λ*, the highest loss between; circles: the minima beside it. Barrier (nats) and accuracy \
              difference Δ (percentage points) of the curve averaged over seeds before the maximum, in brackets the means of \
-             each seed's own B; Δ. {}.",
+             each seed's own. {}.",
             barriers.join(". ")
         ),
     };

@@ -287,7 +287,7 @@ fn a_caption_tells_the_barrier_of_the_mean_beside_the_seeds_own() {
     }
     let artifacts = render(&results, &Shifts, &[]).unwrap();
     let told = caption(text(&artifacts, "report/index.html"), "Loss on the line, nats on test images");
-    let expected = "norm = none: B 1.5000, Δ −15.00 at λ* 0.75 [2.0000; −20.00].";
+    let expected = "norm = none: barrier 1.5000, Δ −15.00 at λ* 0.75 [2.0000; −20.00].";
     assert!(told.contains(expected) && told.contains("bands: from the lowest to the highest seed"), "{told}");
 }
 
@@ -299,7 +299,7 @@ fn a_curve_without_a_hill_says_so_and_one_seed_has_no_band() {
     let artifacts = render(&results, &Shifts, &[]).unwrap();
     let told = caption(text(&artifacts, "report/index.html"), "Loss on the line, nats on test images");
     assert!(
-        told.contains("One seed.") && told.contains("no maximum between the ends, B 0 [0.0000; 0.00]"),
+        told.contains("One seed.") && told.contains("no maximum between the ends, barrier 0 [0.0000; 0.00]"),
         "{told}"
     );
     let svg = text(&artifacts, "report/figures/line-loss-test-cifar10-vgg11.svg");
