@@ -97,7 +97,8 @@ mod tests {
             let first = stale(100);
             let at = first.as_ptr();
             give_back(first);
-            assert_ne!(stale(8).as_ptr(), at, "a tiny request took a large vector");
+            let tiny = stale(8);
+            assert_ne!(tiny.as_ptr(), at, "a tiny request took a large vector");
             at
         });
         let mut again = stale(97);

@@ -113,7 +113,7 @@ fn label_imbalance(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
 fn domain(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let grey = asked.text("data.dataset", &Vec::new())?.contains("mnist");
     let pairs: &[(&str, &str)] = match grey {
-        true => &[("", "rotate:15"), ("", "rotate:45"), ("", "rotate:75"), ("", "blur:1+contrast:0.5")],
+        true => &[("", "rotate:15"), ("", "rotate:45"), ("", "rotate:75"), ("", "blur:1+low-contrast:0.5")],
         false => &[("drop:0", "drop:2"), ("pair:0,1", "pair:1,2"), ("band:0", "band:2"), ("", "rotate:45")],
     };
     let case = |(a, b): &(&str, &str)| {
