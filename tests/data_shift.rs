@@ -56,7 +56,7 @@ fn every_experiment_tells_its_cases_with_the_line_between() {
         ),
         (
             "noise-scale",
-            &["--set=train.batch=2"],
+            &["--set=train.batch=2", "--set=data.train_images=80"],
             &[
                 "train.batch=16|mlp3|shifted",
                 "train.batch=2|mlp3|shifted",
@@ -143,6 +143,8 @@ fn what_cannot_be_divided_or_seen_is_refused_before_anything_is_trained() {
         (&["--set=data.view_b=band:3"], 2, "band"),
         (&["--set=data.view_a=coloured:0.1"], 3, "images for coloured must be of 1 channel, found 3"),
         (&["--members=30"], 3, "share"),
+        // More than a half has, and not more than all.
+        (&["--set=train.batch=40"], 2, "batch of 40 images from a training set of 30"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let output = shifted(dir.path(), &[&["--experiment=ensembles"], more].concat());

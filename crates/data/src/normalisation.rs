@@ -27,7 +27,8 @@ impl Normalisation {
     pub const MNIST: Self = Self::grey(0.1307, 0.3081);
     /// Fashion-MNIST, over its 60 000 training images, as they are usually given; not computed here.
     pub const FASHION_MNIST: Self = Self::grey(0.2860, 0.3530);
-    /// EuroSAT's red, green and blue. Not computed here: public programs agree on the means, and on the deviations to 0.002.
+    /// EuroSAT's red, green and blue. Not computed here: public programs agree on the means; the deviations are rounded from one of
+    /// several in use.
     pub const EUROSAT: Self = Self::colour([0.344, 0.380, 0.408], [0.203, 0.137, 0.115]);
     /// Bytes of colour images to `[-1, 1]`.
     pub const HALF: Self = Self::colour([0.5; MOST], [0.5; MOST]);

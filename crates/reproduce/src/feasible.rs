@@ -6,6 +6,7 @@ use crate::{Case, Study, device, exit, facts, import, sizes};
 use anyhow::{Context, Result, anyhow};
 use basin_core::{Array, DataRef, Params};
 use basin_store::RunDir;
+use basin_train::TrainError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks that a plan can be carried out.
@@ -114,8 +115,13 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
             _ => continue,
         };
         if let PlannedWork::Train { trajectory, .. } = &node.work {
-            let shared = study.cases[node.case].shared_noise(trajectory);
+            let case = &study.cases[node.case];
+            let shared = case.shared_noise(trajectory);
             refused.extend(shared.err().map(|error| error.context(node.name.clone())));
+            let (batch, images) = (case.batch(), case.count(&trajectory.data));
+            if batch > images {
+                refused.push(anyhow!(TrainError::Batch { batch, images }).context(node.name.clone()));
+            }
         }
         for data in wanted {
             if known.insert((node.case, data.id())) {
