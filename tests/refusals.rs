@@ -37,7 +37,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
     refused(&["--set", "train.bach=8"], 2, &["unknown key train.bach", "train.batch"]);
     refused(&["--methods", "deep,sweep"], 2, &["ensemble.methods", "distilled-deep"]);
     refused(&["--preset", "large"], 2, &["unknown preset large", "paper"]);
-    refused(&["--dataset", "mnist"], 2, &["data.dataset is mnist", "cifar10"]);
+    refused(&["--dataset", "svhn"], 2, &["data.dataset is svhn", "cifar10"]);
 }
 
 /// Nothing is trained that cannot be finished, and a price is told of nothing that would be refused.

@@ -142,7 +142,7 @@ impl Probe for ShiftLine {
     fn check(&self, networks: usize, _: usize) -> Result<(), ProbeError> {
         let refuse = |reason: String| Err(subject(self.id(), reason));
         if networks < 2 {
-            return refuse(format!("{networks} networks, expected at least two"));
+            return refuse(format!("networks: {networks}, expected at least 2"));
         }
         if self.points < 2 {
             return refuse(format!("{} points on a line, expected at least 2", self.points));

@@ -5,11 +5,12 @@ use crate::loading::{Datasets, Splits, extent, normalisation, too_few_images};
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
-use basin_data::{AugmentConfig, DataError, ImageSet, Jitter, Normalisation, Split, View};
+use basin_data::{AugmentConfig, DataError, ImageSet, Jitter, Normalisation, Split};
 use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
+use basin_views::View;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

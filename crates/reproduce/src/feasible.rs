@@ -328,7 +328,7 @@ mod tests {
         ] {
             let error = checked(&[settings]).unwrap_err();
             assert_eq!(exit::code(&error), exit::USAGE);
-            assert!(error.to_string().contains(expected), "{error}");
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
         }
     }
 
@@ -342,6 +342,8 @@ mod tests {
                 ("model.name", model),
                 ("model.width", "0.25"),
                 ("metrics.repair_images", "8"),
+                // A part has no more than half of the images.
+                ("train.batch", "16"),
                 // Below the transformer's rate, too.
                 ("ensemble.swe_floor", "0.0001"),
             ];

@@ -4,8 +4,9 @@ use crate::Case;
 use crate::exit::Usage;
 use anyhow::{Context, Result};
 use basin_core::{DataRef, Part};
-use basin_data::{ImageSet, Normalisation, SharedNoise, Split, View};
+use basin_data::{ImageSet, Normalisation, SharedNoise, Split};
 use basin_ensemble::Trajectory;
+use basin_views::View;
 use std::sync::{Arc, PoisonError};
 
 impl Case {

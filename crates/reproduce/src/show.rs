@@ -5,9 +5,10 @@ use crate::exit::Usage;
 use crate::loading::{images, limit, source};
 use crate::registry::division;
 use anyhow::Result;
-use basin_data::{ImageSet, Split, Takes, Transformation, View, chosen};
+use basin_data::{ImageSet, Split, chosen};
 use basin_report::{SheetRow, Tile, contact_sheet};
 use basin_store::{Outputs, RealFs};
+use basin_views::{Takes, Transformation, View};
 use std::path::Path;
 
 /// Most images in a row.

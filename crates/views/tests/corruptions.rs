@@ -1,7 +1,8 @@
 //! Corruptions and rotations beside the Python libraries that define them: `fixtures/corruptions`.
 
 use basin_core::Extent;
-use basin_data::{ImageSet, Normalisation, View, corruptions};
+use basin_data::{ImageSet, Normalisation};
+use basin_views::{View, corruptions};
 use md5::{Digest, Md5};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! numpy's `.npy` files, read strictly: what is not understood is refused, nothing is guessed.
 
-use crate::DataError;
+use basin_data::DataError;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};

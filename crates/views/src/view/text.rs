@@ -1,7 +1,7 @@
 //! Views as text, read and written.
 
 use super::{Parameter, Stage, Transformation, View};
-use crate::DataError;
+use basin_data::DataError;
 
 /// Between transformations.
 const THEN: char = '+';

@@ -2,7 +2,7 @@
 
 use super::npy::Npy;
 use super::{EXTRA, MAIN};
-use crate::{DataError, ImageSet};
+use basin_data::{DataError, ImageSet};
 use std::path::Path;
 
 /// Test images of one severity.

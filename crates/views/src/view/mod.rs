@@ -10,8 +10,8 @@ mod text;
 
 pub use table::{Channels, Parameter, Takes, Transformation};
 
-use crate::{DataError, ImageSet, Normalisation};
 use basin_core::{Extent, SeedTree};
+use basin_data::{DataError, ImageSet, Normalisation};
 use picture::Picture;
 use rayon::prelude::*;
 pub(crate) use table::Given;
@@ -23,7 +23,7 @@ pub(crate) use table::Given;
 /// none): `grey`, `band:0`, `rotate:45+fog:2`, `gaussian_noise:3@7`. [`Transformation::all`] are those that there are.
 ///
 /// ```
-/// use basin_data::View;
+/// use basin_views::View;
 /// assert_eq!(View::parse("rotate:45.0+fog:2@0")?.text(), "rotate:45+fog:2");
 /// assert!(View::parse("fog:6").unwrap_err().to_string().contains("a whole number in 1..=5, found 6"));
 /// # Ok::<(), basin_data::DataError>(())

@@ -1,6 +1,6 @@
 //! One image on its way through a view.
 
-use crate::ImageSet;
+use basin_data::ImageSet;
 
 /// Square pixels of one or three channels, interleaved, `[side, side, channels]`, and what they show.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! `corruption_speed [SEVERITY [IMAGES]]`, by default severity 3 of 1000 synthetic images; the median of three rounds.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use basin_data::{Normalisation, Source, Split, Takes, Transformation, View};
+use basin_data::{Normalisation, Source, Split};
+use basin_views::{Takes, Transformation, View};
 use std::process::ExitCode;
 use std::time::Instant;
 
