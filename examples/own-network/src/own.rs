@@ -44,7 +44,8 @@ impl ModuleT for Own {
 pub fn build(model: &Model, extent: Extent, classes: usize) -> anyhow::Result<Network> {
     let channels = (16.0 * model.width).round() as usize;
     let inputs = extent.channels;
-    let module = Module::new("own", move |vb, classes| Ok(Box::new(Own::new(vb, inputs, channels, classes)?)));
+    let module =
+        Module::new("own", move |vb, classes| Ok(Box::new(Own::new(vb, inputs, channels, classes)?)));
     Ok(module.network(extent, classes)?)
 }
 
