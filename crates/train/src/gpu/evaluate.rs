@@ -90,7 +90,7 @@ impl<'a> GpuEvaluator<'a> {
         let values = features.dims.len();
         let wide = self.pool.take(4 * values)?;
         let queue = self.pool.queue();
-        elementwise::widen(queue, self.precision.storage(), features.block.span(), wide.span(), values)?;
+        elementwise::widen(queue, self.precision.storage(), wide.span(), features.block.span(), values)?;
         let mut bytes = vec![0; 4 * values];
         queue.read(wide.span(), &mut bytes)?;
         rows.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
