@@ -1,7 +1,7 @@
 //! The corruptions of CIFAR-10-C as pure functions of (image, severity, seed).
 //!
 //! Hendrycks and Dietterich, *Benchmarking Neural Network Robustness to Common Corruptions and Perturbations* (arXiv
-//! 1903.12261), with the constants of its CIFAR version, which are not those of ImageNet-C: [`TABLE`]. Nineteen types of
+//! 1903.12261), with the constants of its CIFAR version, which are not those of ImageNet-C, in one table. Nineteen types of
 //! that set: eighteen here. `frost` is not: it lays photographs over the image that are not ours to ship; `frost-like`
 //! has a plasma in their place and another name, so that nobody takes it for it.
 //!
