@@ -7,7 +7,7 @@ use basin_bench::{doctor, gpu_check};
 use basin_core::warn;
 use basin_data::Split;
 use basin_papers::{Experiment, Outcome, Paper, Preset};
-use basin_reproduce::config::{Config, ConfigError, ConfigFile, run_name};
+use basin_reproduce::config::{Config, ConfigFile, run_name};
 use basin_reproduce::{
     Asked, Interrupt, Prediction, Registry, Request, cost, device, exit, price, refused, reproduce, retell,
     status, verify,
@@ -359,16 +359,7 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
         ("--device", "run.device", args.device),
         ("--precision", "run.precision", args.precision),
     ];
-    let Typed { settings, given, malformed: mut problems } = Typed::new(&args.set, flags);
-    let keys = registry.keys()?;
-    problems.extend(keys.twice(&given).into_iter().map(|(_, problem)| problem));
-    let config = match (Config::plain(&keys, &settings), problems.is_empty()) {
-        (Ok(config), true) => config,
-        (settled, _) => {
-            problems.extend(settled.err().into_iter().flat_map(|error| error.problems));
-            return Err(ConfigError { problems }.into());
-        }
-    };
+    let config = Typed::new(&args.set, flags).config(registry)?;
     use_threads(config.run().threads)?;
     let prediction =
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };

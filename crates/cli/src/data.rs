@@ -4,7 +4,6 @@ use crate::typed::{Typed, path};
 use anyhow::Result;
 use basin_core::warn;
 use basin_data::Split;
-use basin_reproduce::config::{Config, ConfigError};
 use basin_reproduce::{Registry, Rows, Show, describe, exit};
 use clap::Args;
 use std::path::PathBuf;
@@ -74,16 +73,7 @@ pub(crate) fn run(
         ("--view", "data.view_a", view_a),
         ("--view-b", "data.view_b", options.view_b),
     ];
-    let Typed { settings, given, malformed: mut problems } = Typed::new(&options.set, flags);
-    let keys = registry.keys()?;
-    problems.extend(keys.twice(&given).into_iter().map(|(_, problem)| problem));
-    let config = match (Config::plain(&keys, &settings), problems.is_empty()) {
-        (Ok(config), true) => config,
-        (settled, _) => {
-            problems.extend(settled.err().into_iter().flat_map(|error| error.problems));
-            return Err(ConfigError { problems }.into());
-        }
-    };
+    let config = Typed::new(&options.set, flags).config(registry)?;
     let rows = Rows::asked(&config, &views);
     if rows == Rows::Sides && !views.is_empty() {
         let text = "--view beside a shift by --set; give the sides' views as data.view_a and data.view_b";

@@ -1,7 +1,8 @@
 //! What was typed: settings by flags and --set, with the place of each key; paths.
 
-use basin_reproduce::config::Given;
-use basin_reproduce::exit;
+use anyhow::Result;
+use basin_reproduce::config::{Config, ConfigError, Given};
+use basin_reproduce::{Registry, exit};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use std::path::PathBuf;
 
@@ -34,6 +35,23 @@ impl Typed {
             }
         }
         Self { settings, given, malformed }
+    }
+
+    /// The defaults with these settings, for a command without a preset.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, as one list.
+    pub(crate) fn config(self, registry: &Registry) -> Result<Config> {
+        let Self { settings, given, malformed: mut problems } = self;
+        let keys = registry.keys()?;
+        problems.extend(keys.twice(&given).into_iter().map(|(_, problem)| problem));
+        match (Config::plain(&keys, &settings), problems.is_empty()) {
+            (Ok(config), true) => Ok(config),
+            (settled, _) => {
+                problems.extend(settled.err().into_iter().flat_map(|error| error.problems));
+                Err(ConfigError { problems }.into())
+            }
+        }
     }
 }
 

@@ -23,24 +23,22 @@ const HEADER: [&str; 11] = [
 /// # Errors
 /// Never for a table in memory, whose lines all have the fields of the header.
 pub(crate) fn rows(results: &Results) -> Result<Vec<u8>, csv::Error> {
-    let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
-    table.write_record(HEADER)?;
-    for Row { results, ensemble, subject, metric, value } in results.rows() {
-        table.write_record([
-            &results.paper,
-            &results.experiment,
-            &ensemble.dataset,
-            &ensemble.model,
-            &keys(&ensemble.case),
-            &ensemble.method,
-            &ensemble.seed.to_string(),
-            &ensemble.members.to_string(),
-            &subject.to_string(),
-            metric,
-            &number(value),
-        ])?;
-    }
-    table.into_inner().map_err(|error| error.into_error().into())
+    let line = |Row { results, ensemble, subject, metric, value }: Row<'_>| {
+        [
+            results.paper.clone(),
+            results.experiment.clone(),
+            ensemble.dataset.clone(),
+            ensemble.model.clone(),
+            keys(&ensemble.case),
+            ensemble.method.clone(),
+            ensemble.seed.to_string(),
+            ensemble.members.to_string(),
+            subject.to_string(),
+            metric.to_owned(),
+            number(value),
+        ]
+    };
+    table(HEADER, results.rows().map(line))
 }
 
 const CURVE_HEADER: [&str; 13] = [
@@ -64,27 +62,36 @@ const CURVE_HEADER: [&str; 13] = [
 /// # Errors
 /// As [`rows`].
 pub(crate) fn curves(results: &Results) -> Result<Vec<u8>, csv::Error> {
+    let lines = results.curves.iter().flat_map(|curve| {
+        curve.at.iter().zip(&curve.values).map(|(at, value)| {
+            [
+                results.paper.clone(),
+                results.experiment.clone(),
+                curve.dataset.clone(),
+                curve.model.clone(),
+                keys(&curve.case),
+                curve.method.clone(),
+                curve.seed.to_string(),
+                curve.subject.to_string(),
+                curve.quantity.clone(),
+                curve.data.clone(),
+                curve.variable.clone(),
+                number(*at),
+                number(*value),
+            ]
+        })
+    });
+    table(CURVE_HEADER, lines)
+}
+
+/// A header and its lines.
+fn table<const N: usize>(
+    header: [&str; N],
+    mut lines: impl Iterator<Item = [String; N]>,
+) -> Result<Vec<u8>, csv::Error> {
     let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
-    table.write_record(CURVE_HEADER)?;
-    for curve in &results.curves {
-        for (at, value) in curve.at.iter().zip(&curve.values) {
-            table.write_record([
-                &results.paper,
-                &results.experiment,
-                &curve.dataset,
-                &curve.model,
-                &keys(&curve.case),
-                &curve.method,
-                &curve.seed.to_string(),
-                &curve.subject.to_string(),
-                &curve.quantity,
-                &curve.data,
-                &curve.variable,
-                &number(*at),
-                &number(*value),
-            ])?;
-        }
-    }
+    table.write_record(header)?;
+    lines.try_for_each(|line| table.write_record(line))?;
     table.into_inner().map_err(|error| error.into_error().into())
 }
 
