@@ -106,7 +106,7 @@ fn statistics_of_views(plan: &Plan, place: usize, case: &Case) -> Option<anyhow:
 
 /// Images that there are not.
 fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
-    let mut known = BTreeSet::new();
+    let (mut known, mut sharing) = (BTreeSet::new(), BTreeSet::new());
     let mut refused = Vec::new();
     for node in &plan.nodes {
         let wanted: Vec<DataRef> = match &node.work {
@@ -116,8 +116,11 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
         };
         if let PlannedWork::Train { trajectory, .. } = &node.work {
             let case = &study.cases[node.case];
-            let shared = case.shared_noise(trajectory);
-            refused.extend(shared.err().map(|error| error.context(node.name.clone())));
+            // Once for all that share it: what it is made of grows with their number.
+            if sharing.insert((node.case, trajectory.sides.clone())) {
+                let shared = case.shared_noise(trajectory);
+                refused.extend(shared.err().map(|error| error.context(node.name.clone())));
+            }
             let (batch, images) = (case.batch(), case.count(&trajectory.data));
             if batch > images {
                 refused.push(anyhow!(TrainError::Batch { batch, images }).context(node.name.clone()));
