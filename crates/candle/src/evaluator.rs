@@ -94,6 +94,10 @@ impl Evaluator for CandleEvaluator<'_> {
         Ok(reestimated(backend.0, params, backend.1, backend.2, &self.device)?)
     }
 
+    fn gradient(&mut self, _: &Params, _: &[usize]) -> std::result::Result<(f64, Params), EvaluateError> {
+        Err(EvaluateError::NoGradient { backend: "candle" })
+    }
+
     fn statistics(&mut self, _: &Params) -> std::result::Result<NetworkStatistics, EvaluateError> {
         Err(EvaluateError::NoRepair { backend: "candle" })
     }

@@ -17,6 +17,7 @@ mod rng;
 mod seed;
 mod simplex;
 mod streams;
+mod surface;
 #[cfg(feature = "tensor-files")]
 mod tensors;
 
@@ -36,5 +37,6 @@ pub use rng::Rng;
 pub use seed::SeedTree;
 pub use simplex::{Simplex, SimplexError};
 pub use streams::{is_plain, plain, print, say, warn};
+pub use surface::Surface;
 #[cfg(feature = "tensor-files")]
 pub use tensors::{TensorFile, TensorFileError, expect_layout};

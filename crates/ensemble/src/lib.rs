@@ -13,7 +13,7 @@ mod schedule;
 pub use context::{AfterSplit, EnsembleMethod, PlanContext};
 pub use keys::{Keys, Setting, keys, probe_key};
 pub use objective::{LogitObjective, Objective};
-pub use param_op::{ParamOp, ParamOpError};
+pub use param_op::{Acceptance, ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
 pub use recipe::{AtStart, NodeId, Recipe, RecipeError, Trajectory, Work};
 pub use schedule::{Constant, Schedule, Starting, WarmupCosine};

@@ -40,6 +40,28 @@ pub trait ParamOp: Debug + Send + Sync {
     fn preserves(&self) -> Option<usize> {
         None
     }
+
+    /// Whether the result is a network to which no input's running statistics belong, such as a mean: the engine measures them
+    /// again where a network has any (BatchNorm).
+    fn new_statistics(&self) -> bool {
+        false
+    }
+
+    /// What a drawn result must reach to be taken, if anything: the engine draws again, at a seed of the try's own, until it does.
+    fn acceptance(&self) -> Option<Acceptance> {
+        None
+    }
+}
+
+/// When a drawn network is taken. What is measured is its accuracy on training images, without augmentation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Acceptance {
+    /// The first so many training images, at least 1.
+    pub images: usize,
+    /// The least share of the accuracy of input 0 that it must have, in (0, 1].
+    pub share: f64,
+    /// Draws at most, at least 1. Where none is taken, the most accurate of them is the result, the earliest of equals.
+    pub tries: u64,
 }
 
 #[cfg(test)]

@@ -153,6 +153,18 @@ pub trait Lab {
         data: &DataRef,
     ) -> Result<Logits, LabError>;
 
+    /// Mean cross-entropy of some images (by their places in `data`, without augmentation) and its gradient for every parameter;
+    /// zeros for running statistics. Networks that couple a batch (BatchNorm) use its own statistics, as in training.
+    ///
+    /// # Errors
+    /// The backend's; a backend that has no gradients outside of training says so.
+    fn gradient(
+        &mut self,
+        params: &Params,
+        data: &DataRef,
+        images: &[usize],
+    ) -> Result<(f64, Params), LabError>;
+
     /// The probe's own branch of the seed tree.
     fn seeds(&self) -> SeedTree;
 

@@ -124,6 +124,10 @@ impl Lab for Counting {
         Ok(Logits::new(2, row.repeat(images(data)))?)
     }
 
+    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
+        Err("no gradients here".into())
+    }
+
     fn seeds(&self) -> SeedTree {
         SeedTree::root(1)
     }
@@ -330,6 +334,10 @@ impl Lab for Four {
     ) -> Result<Logits, LabError> {
         Err("similarity asks for no network between".into())
     }
+    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
+        Err("no gradients here".into())
+    }
+
     fn seeds(&self) -> SeedTree {
         self.0.seeds()
     }

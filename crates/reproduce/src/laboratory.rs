@@ -230,6 +230,11 @@ impl Laboratory<'_, '_> {
         Ok(self.evaluator(data)?.features(params)?)
     }
 
+    fn gradient(&mut self, params: &Params, data: &DataRef, images: &[usize]) -> Result<(f64, Params)> {
+        self.check()?;
+        Ok(self.evaluator(data)?.gradient(params, images)?)
+    }
+
     fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<()> {
         let begin = self.bench.begin;
         self.task.get_or_insert_with(|| begin(of, done.saturating_sub(1))).step(done);
@@ -275,6 +280,15 @@ impl Lab for Laboratory<'_, '_> {
         data: &DataRef,
     ) -> Result<Logits, LabError> {
         self.between(who, weights, mixing, data).map_err(passed)
+    }
+
+    fn gradient(
+        &mut self,
+        params: &Params,
+        data: &DataRef,
+        images: &[usize],
+    ) -> Result<(f64, Params), LabError> {
+        self.gradient(params, data, images).map_err(passed)
     }
 
     fn seeds(&self) -> SeedTree {

@@ -103,6 +103,13 @@ pub trait Evaluator {
         Ok(None)
     }
 
+    /// Mean cross-entropy of some images, by their places, and its gradient for every parameter; zeros for running statistics.
+    /// Networks that couple a batch (BatchNorm) use its own statistics, as in training.
+    ///
+    /// # Errors
+    /// [`EvaluateError::NoGradient`] where the backend has none, else as [`Evaluator::logits`].
+    fn gradient(&mut self, params: &Params, images: &[usize]) -> Result<(f64, Params), EvaluateError>;
+
     /// The network with its running statistics measured on these images, as they are in training, in order and without
     /// augmentation: they belong to no network any more where weights were combined. Networks without any come back as they
     /// are.

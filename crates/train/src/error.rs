@@ -106,6 +106,12 @@ pub enum EvaluateError {
         /// The backend.
         backend: &'static str,
     },
+    /// A gradient outside of training, from a backend that has none.
+    #[error("{backend} computes gradients in training alone; set run.device=cpu")]
+    NoGradient {
+        /// The backend.
+        backend: &'static str,
+    },
     /// The images do not fit the network.
     #[error("images of {images}, the network takes {network}; build it for the images' extent")]
     Extent {
@@ -208,6 +214,7 @@ mod tests {
             EvaluateError::Weights { .. } => 2,
             EvaluateError::Extent { .. } => 3,
             EvaluateError::NoRepair { .. } => 4,
+            EvaluateError::NoGradient { .. } => 5,
         }
     }
 
@@ -229,6 +236,10 @@ mod tests {
             (
                 EvaluateError::Extent { images: Extent::grey(32), network: 32.into() },
                 "images of 32×32×1, the network takes 32×32×3; build it for the images' extent",
+            ),
+            (
+                EvaluateError::NoGradient { backend: "cuda" },
+                "cuda computes gradients in training alone; set run.device=cpu",
             ),
             (
                 EvaluateError::NoRepair { backend: "candle" },

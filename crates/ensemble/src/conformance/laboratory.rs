@@ -112,6 +112,31 @@ impl Lab for Laboratory {
         self.logits(&mixed, data)
     }
 
+    /// Of the linear classifier: the mean over images of (probabilities − label) × image.
+    fn gradient(
+        &mut self,
+        params: &Params,
+        data: &DataRef,
+        images: &[usize],
+    ) -> Result<(f64, Params), LabError> {
+        self.evaluated += images.len();
+        let (labels, n) = (self.labels(data)?, images.len() as f64);
+        let probs = Logits::new(CLASSES, evaluate(params, data))?.softmax(1.0);
+        let rows: Vec<&[f64]> = probs.rows().collect();
+        let (mut loss, mut sum) = (0.0, vec![0.0; CLASSES * FEATURES]);
+        for &i in images {
+            let (x, row) = (image(data, i), rows[i]);
+            loss -= row[labels.values()[i] as usize].ln() / n;
+            for (class, p) in row.iter().enumerate() {
+                let error = p - f64::from(u8::from(class == labels.values()[i] as usize));
+                let slots = sum[class * FEATURES..].iter_mut();
+                slots.zip(&x).for_each(|(slot, x)| *slot += error * f64::from(*x) / n);
+            }
+        }
+        let gradient = params.map(|_, _| sum.iter().map(|g| *g as f32).collect());
+        Ok((loss, gradient))
+    }
+
     fn seeds(&self) -> SeedTree {
         SeedTree::root(3)
     }

@@ -88,6 +88,10 @@ impl Evaluator for CpuEvaluator<'_> {
         Ok(Some(joined(&chunks)?))
     }
 
+    fn gradient(&mut self, _: &Params, _: &[usize]) -> Result<(f64, Params), EvaluateError> {
+        Err(EvaluateError::NoGradient { backend: "cpu" })
+    }
+
     fn statistics(&mut self, params: &Params) -> Result<NetworkStatistics, EvaluateError> {
         let network = self.network;
         Ok(network.statistics(params, self.pixels())?)

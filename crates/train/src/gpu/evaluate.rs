@@ -132,6 +132,10 @@ impl Evaluator for GpuEvaluator<'_> {
         Ok(Some(Array::new(shape, rows).map_err(candle_core::Error::wrap)?))
     }
 
+    fn gradient(&mut self, _: &Params, _: &[usize]) -> Result<(f64, Params), EvaluateError> {
+        Err(EvaluateError::NoGradient { backend: "cuda" })
+    }
+
     fn statistics(&mut self, params: &Params) -> Result<NetworkStatistics, EvaluateError> {
         let weights = self.put(&self.network.slices(params)?)?;
         let layers = GpuLayers::new(&self.pool, &weights);
