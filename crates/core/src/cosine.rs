@@ -1,6 +1,6 @@
 //! Cosines between networks: whether they moved the same way.
 
-use crate::{Params, ParamsError};
+use crate::{Array, Params, ParamsError};
 
 impl Params {
     /// Cosine of the angle between two networks seen as vectors of all their scalars, in −1..=1, in f64; `None` where
@@ -27,6 +27,20 @@ impl Params {
     ) -> Result<Option<f64>, ParamsError> {
         self.check_same_layout(start)?;
         self.cosine_from(other, Some(start), counts)
+    }
+
+    /// Inner product of two networks seen as vectors of all their scalars, in f64. `counts` says which arrays take part, by
+    /// name.
+    ///
+    /// # Errors
+    /// [`ParamsError::Mismatch`] when names or shapes differ.
+    pub fn dot(&self, other: &Params, counts: impl Fn(&str) -> bool) -> Result<f64, ParamsError> {
+        self.check_same_layout(other)?;
+        let of = |(name, array): (&str, &Array)| -> f64 {
+            let theirs = other.get(name).map_or(&[][..], |array| array.data());
+            array.data().iter().zip(theirs).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        Ok(self.iter().filter(|(name, _)| counts(name)).map(of).sum())
     }
 
     fn cosine_from(
@@ -56,7 +70,6 @@ impl Params {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Array;
 
     fn params(w: [f32; 2], running: f32) -> Params {
         let array = |data: &[f32]| Array::new(vec![data.len()], data.to_vec()).unwrap();
@@ -68,6 +81,7 @@ mod tests {
         let (a, b) = (params([3.0, 4.0], 100.0), params([4.0, 3.0], 90.0));
         let weights = |name: &str| name == "w";
         assert_eq!(a.cosine(&b, weights).unwrap(), Some(24.0 / 25.0));
+        assert_eq!((a.dot(&b, weights).unwrap(), a.dot(&a, weights).unwrap()), (24.0, 25.0));
         assert!(a.cosine(&b, |_| true).unwrap().unwrap() > 0.99);
         let start = params([3.0, 3.0], 0.0);
         assert_eq!(a.displacement_cosine(&b, &start, weights).unwrap(), Some(0.0));

@@ -192,8 +192,16 @@ impl Params {
     /// # Errors
     /// [`ParamsError`] when counts, names or shapes differ.
     pub fn convex_combination(networks: &[&Params], weights: &Simplex) -> Result<Params, ParamsError> {
-        if networks.len() != weights.weights().len() || networks.is_empty() {
-            return Err(ParamsError::Count { weights: weights.weights().len(), networks: networks.len() });
+        Self::linear_combination(networks, weights.weights())
+    }
+
+    /// Σᵢ cᵢ θᵢ for any coefficients, as [`Params::convex_combination`].
+    ///
+    /// # Errors
+    /// [`ParamsError`] when counts, names or shapes differ.
+    pub fn linear_combination(networks: &[&Params], coefficients: &[f64]) -> Result<Params, ParamsError> {
+        if networks.len() != coefficients.len() || networks.is_empty() {
+            return Err(ParamsError::Count { weights: coefficients.len(), networks: networks.len() });
         }
         for other in &networks[1..] {
             networks[0].check_same_layout(other)?;
@@ -203,7 +211,7 @@ impl Params {
                 networks.iter().map(|network| network.get(name).expect("layouts were compared above"));
             let slices: Vec<&[f32]> = arrays.map(|array| &array.data[..]).collect();
             let mut sum = vec![0.0; values.len()];
-            mix(&slices, weights.weights(), &mut sum);
+            mix(&slices, coefficients, &mut sum);
             sum
         }))
     }

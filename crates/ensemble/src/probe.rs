@@ -153,6 +153,13 @@ pub trait Lab {
         data: &DataRef,
     ) -> Result<Logits, LabError>;
 
+    /// A network with its running statistics (BatchNorm) measured again, on the first so many training images, at least 2, in
+    /// order and without augmentation; as it is where it has none. Training images are among what the probe announced.
+    ///
+    /// # Errors
+    /// The backend's.
+    fn reestimated(&mut self, params: &Params, images: usize) -> Result<Params, LabError>;
+
     /// Mean cross-entropy of some images (by their places in `data`, without augmentation) and its gradient for every parameter;
     /// zeros for running statistics. Networks that couple a batch (BatchNorm) use its own statistics, as in training.
     ///

@@ -6,6 +6,7 @@ mod logits;
 mod paired_difference;
 mod pairwise_lines;
 mod performance;
+mod plane;
 mod shift_line;
 mod similarity;
 
@@ -15,5 +16,6 @@ pub use logits::LogitsOf;
 pub use paired_difference::MinusReference;
 pub use pairwise_lines::{Line, PairwiseLines};
 pub use performance::Performance;
+pub use plane::{Directions, PlaneOf};
 pub use shift_line::ShiftLine;
 pub use similarity::Similarity;

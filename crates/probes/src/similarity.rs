@@ -120,7 +120,7 @@ fn cosines(first: &Params, second: &Params, start: Option<&Params>) -> Result<[O
 }
 
 /// Whether a name is none of a running statistic, as PyTorch and candle name them.
-fn is_weight(name: &str) -> bool {
+pub(crate) fn is_weight(name: &str) -> bool {
     !matches!(name.rsplit('.').next(), Some("running_mean" | "running_var" | "num_batches_tracked"))
 }
 

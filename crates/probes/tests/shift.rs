@@ -124,6 +124,10 @@ impl Lab for Counting {
         Ok(Logits::new(2, row.repeat(images(data)))?)
     }
 
+    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+        Ok(params.clone())
+    }
+
     fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
         Err("no gradients here".into())
     }
@@ -334,6 +338,10 @@ impl Lab for Four {
     ) -> Result<Logits, LabError> {
         Err("similarity asks for no network between".into())
     }
+    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+        Ok(params.clone())
+    }
+
     fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
         Err("no gradients here".into())
     }

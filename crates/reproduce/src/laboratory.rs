@@ -291,6 +291,12 @@ impl Lab for Laboratory<'_, '_> {
         self.gradient(params, data, images).map_err(passed)
     }
 
+    fn reestimated(&mut self, params: &Params, images: usize) -> Result<Params, LabError> {
+        let train = DataRef::train().first(images);
+        let again = |lab: &mut Self| Ok(lab.evaluator(&train)?.reestimated(params)?);
+        again(self).map_err(passed)
+    }
+
     fn seeds(&self) -> SeedTree {
         self.bench.seeds
     }

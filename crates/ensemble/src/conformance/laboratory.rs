@@ -112,6 +112,11 @@ impl Lab for Laboratory {
         self.logits(&mixed, data)
     }
 
+    /// A linear classifier has no running statistics.
+    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+        Ok(params.clone())
+    }
+
     /// Of the linear classifier: the mean over images of (probabilities − label) × image.
     fn gradient(
         &mut self,
