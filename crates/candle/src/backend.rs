@@ -62,8 +62,8 @@ impl Backend for Candle {
     fn evaluator<'a>(
         &self,
         network: &'a Network,
-        images: &'a ImageSet,
-        normalisation: &'a Normalisation,
+        images: &ImageSet,
+        normalisation: &Normalisation,
     ) -> Result<Box<dyn Evaluator + 'a>, EvaluateError> {
         Module::of(network)?;
         Ok(Box::new(CandleEvaluator::new(network, images, normalisation, &self.device)?))

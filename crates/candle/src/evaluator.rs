@@ -16,8 +16,8 @@ pub(crate) const CHUNK: usize = 128;
 pub(crate) struct CandleEvaluator<'a> {
     network: &'a Network,
     module: Module,
-    images: &'a ImageSet,
-    normalisation: &'a Normalisation,
+    images: ImageSet,
+    normalisation: Normalisation,
     device: Device,
     mixture: Mixture,
     /// The variables with the module on them, once there are values for them.
@@ -29,14 +29,15 @@ pub(crate) struct CandleEvaluator<'a> {
 impl<'a> CandleEvaluator<'a> {
     pub(crate) fn new(
         network: &'a Network,
-        images: &'a ImageSet,
-        normalisation: &'a Normalisation,
+        images: &ImageSet,
+        normalisation: &Normalisation,
         device: &Device,
     ) -> std::result::Result<Self, EvaluateError> {
         if images.extent() != network.extent() {
             return Err(EvaluateError::Extent { images: images.extent(), network: network.extent() });
         }
         let (module, device) = (Module::of(network)?, device.clone());
+        let (images, normalisation) = (images.clone(), *normalisation);
         let (mixture, built, pixels) = (Mixture::default(), None, Vec::new());
         Ok(Self { network, module, images, normalisation, device, mixture, built, pixels })
     }
@@ -48,7 +49,7 @@ impl Evaluator for CandleEvaluator<'_> {
         networks: &[&Params],
         lambda: &Simplex,
     ) -> std::result::Result<Logits, EvaluateError> {
-        let (network, images) = (self.network, self.images);
+        let (network, images) = (self.network, &self.images);
         let mixed = self.mixture.of(network, networks, lambda)?;
         let (_, built) = match &mut self.built {
             Some(built) => {
@@ -66,14 +67,14 @@ impl Evaluator for CandleEvaluator<'_> {
         for first in (0..images.len()).step_by(CHUNK) {
             let range = first..images.len().min(first + CHUNK);
             self.pixels.resize(range.len() * one, 0.0);
-            fill_plain(images, range, self.normalisation, &mut self.pixels);
+            fill_plain(images, range, &self.normalisation, &mut self.pixels);
             values.extend(logits_of(&self.module, &**built, &self.pixels, network.extent(), &self.device)?);
         }
         Ok(Logits::new(network.classes(), values)?)
     }
 
     fn features(&mut self, params: &Params) -> std::result::Result<Option<Array>, EvaluateError> {
-        let (network, images) = (self.network, self.images);
+        let (network, images) = (self.network, &self.images);
         let slices = network.slices(params)?;
         let variables = Variables::new(self.module.name(), network, &slices, &self.device)?.without_graph();
         let Some(built) = self.module.featured_on(&variables, &self.device)? else { return Ok(None) };
@@ -81,7 +82,7 @@ impl Evaluator for CandleEvaluator<'_> {
         for first in (0..images.len()).step_by(CHUNK) {
             let range = first..images.len().min(first + CHUNK);
             self.pixels.resize(range.len() * one, 0.0);
-            fill_plain(images, range, self.normalisation, &mut self.pixels);
+            fill_plain(images, range, &self.normalisation, &mut self.pixels);
             let x = input(&self.pixels, network.extent(), &self.device)?;
             rows.extend(values(&self.module.features(&*built, &x)?)?);
         }
@@ -90,8 +91,7 @@ impl Evaluator for CandleEvaluator<'_> {
     }
 
     fn reestimated(&mut self, params: &Params) -> std::result::Result<Params, EvaluateError> {
-        let backend = (self.network, self.images, self.normalisation);
-        Ok(reestimated(backend.0, params, backend.1, backend.2, &self.device)?)
+        Ok(reestimated(self.network, params, &self.images, &self.normalisation, &self.device)?)
     }
 
     fn gradient(&mut self, _: &Params, _: &[usize]) -> std::result::Result<(f64, Params), EvaluateError> {

@@ -125,6 +125,7 @@ mod tests {
     /// Keys of training's sections that trained parameters depend on in another way, or not at all.
     const ELSEWHERE: &[&str] = &[
         "data.dir",
+        "data.other_dir",
         "data.test_images",
         // Through the digest of the training images.
         "data.halved",

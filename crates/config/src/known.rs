@@ -73,6 +73,11 @@ impl Keys {
         self.datasets.iter().copied().find(|dataset| dataset.name == name)
     }
 
+    /// All data sets.
+    pub(crate) fn datasets(&self) -> impl Iterator<Item = &'static Dataset> + '_ {
+        self.datasets.iter().copied()
+    }
+
     /// In the order in which they are listed.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.all.iter()

@@ -35,7 +35,8 @@ use weight_matching::PermutationSpec;
 /// The format of `config.resolved.toml`: raised when what a key means, or how values are written, changes.
 const FORMAT: i64 = 1;
 
-const DATA_DIR: &str = "data.dir";
+/// Where files lie.
+const PLACES: &[&str] = &["data.dir", "data.other_dir"];
 
 /// Why a configuration is refused: every problem, one per line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -233,6 +234,16 @@ impl Config {
         self.keys.dataset(name).unwrap_or_else(|| panic!("no data set {name} is registered"))
     }
 
+    /// The data set of that name, if one is registered.
+    pub fn dataset_named(&self, name: &str) -> Option<&'static Dataset> {
+        self.keys.dataset(name)
+    }
+
+    /// All registered data sets, in the order in which they are listed.
+    pub fn datasets(&self) -> impl Iterator<Item = &'static Dataset> + '_ {
+        self.keys.datasets()
+    }
+
     /// The channel statistics that normalise pixels: ImageNet's are of three channels, whatever the images have. None where
     /// they are those of the images as they are seen.
     pub fn normalisation(&self) -> Option<Normalisation> {
@@ -334,7 +345,7 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let mut out = format!("# Every value of this run and where it came from.\nformat = {FORMAT}\n");
         let mut section = "";
-        for key in self.keys.iter().filter(|key| key.name != DATA_DIR) {
+        for key in self.keys.iter().filter(|key| !PLACES.contains(&key.name)) {
             let (value, origin) = &self.values[key.name];
             let (head, name) = key.name.split_once('.').unwrap_or(("", key.name));
             if head != section {
@@ -348,7 +359,7 @@ impl Config {
 
     /// As lines of TOML with whole keys: what the experiment sets, and what differs from another configuration.
     pub fn lines_beside(&self, other: &Self) -> String {
-        let keys = self.keys.iter().filter(|key| key.name != DATA_DIR);
+        let keys = self.keys.iter().filter(|key| !PLACES.contains(&key.name));
         let entries = keys.map(|key| (key.name, &self.values[key.name], &other.values[key.name].0));
         let told =
             entries.filter(|(_, (value, origin), other)| *origin == Origin::Experiment || value != *other);
@@ -358,7 +369,7 @@ impl Config {
     /// As JSON, nested by section, without the place of the data.
     pub fn to_json(&self) -> serde_json::Value {
         let mut root = serde_json::Map::new();
-        for (name, (value, _)) in self.values.iter().filter(|(name, _)| **name != DATA_DIR) {
+        for (name, (value, _)) in self.values.iter().filter(|(name, _)| !PLACES.contains(*name)) {
             let (head, tail) = name.split_once('.').unwrap_or(("", name));
             let section = root.entry(head).or_insert_with(|| serde_json::json!({}));
             section[tail] = value.json();

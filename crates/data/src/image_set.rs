@@ -2,18 +2,20 @@
 
 use crate::DataError;
 use basin_core::{Digest, Extent, digest};
+use std::sync::Arc;
 
 /// Channels of a colour image: red, green, blue.
 pub(crate) const CHANNELS: usize = 3;
 
 /// Square images of one channel or of three (red, green, blue) with their classes: `u8`, NHWC,
-/// `[n, size, size, channels]`, and `[n]` labels in `0..classes`. At least one image; immutable once made.
+/// `[n, size, size, channels]`, and `[n]` labels in `0..classes`. At least one image; immutable once made, so that clones
+/// share their memory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageSet {
     extent: Extent,
     classes: usize,
-    images: Vec<u8>,
-    labels: Vec<u32>,
+    images: Arc<Vec<u8>>,
+    labels: Arc<Vec<u32>>,
 }
 
 impl ImageSet {
@@ -55,7 +57,7 @@ impl ImageSet {
         if let Some((i, label)) = labels.iter().enumerate().find(|(_, label)| **label as usize >= classes) {
             return wrong("label", format!("0..{classes}"), format!("{label} at image {i}"));
         }
-        Ok(Self { extent, classes, images, labels })
+        Ok(Self { extent, classes, images: Arc::new(images), labels: Arc::new(labels) })
     }
 
     /// Number of images n, at least 1.
@@ -116,8 +118,8 @@ impl ImageSet {
         Ok(Self {
             extent: self.extent,
             classes: self.classes,
-            images: self.images[..n * bytes].to_vec(),
-            labels: self.labels[..n].to_vec(),
+            images: Arc::new(self.images[..n * bytes].to_vec()),
+            labels: Arc::new(self.labels[..n].to_vec()),
         })
     }
 

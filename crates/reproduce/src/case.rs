@@ -2,10 +2,11 @@
 
 use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
 use crate::loading::{Datasets, Splits, extent, normalisation, too_few_images};
+use crate::others::Others;
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
-use basin_data::{AugmentConfig, DataError, ImageSet, Jitter, Normalisation, Split};
+use basin_data::{AugmentConfig, DataError, ImageSet, Jitter, Normalisation};
 use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
@@ -33,6 +34,8 @@ pub struct Case {
     pub test_digest: Digest,
     /// Pixel normalisation, where it is the same whatever the images are seen through.
     pub(crate) normalisation: Option<Normalisation>,
+    /// Data sets beside its own.
+    pub(crate) others: Others,
     /// Statistics of what training images look like through views, once they are known.
     pub(crate) seen: Arc<Mutex<BTreeMap<Option<String>, Normalisation>>>,
     /// Training augmentation.
@@ -110,6 +113,7 @@ impl Case {
             test,
             test_digest,
             normalisation,
+            others: datasets.others.clone(),
             seen: Arc::default(),
             augment,
             identity,
@@ -136,12 +140,11 @@ impl Case {
             config.run().precision.name(),
         ) + &foreign(&self.network);
         let images = Box::new(|data: &DataRef| {
-            let whole = match data.split {
-                Split::Train => self.train_digest,
-                Split::Test => self.test_digest,
-            };
+            // What cannot be loaded is refused before anything is named by it.
+            let whole =
+                self.whole_digest(data).map_or_else(|_| "missing".to_owned(), |whole| whole.to_string());
             let part = match data.part {
-                Part::Whole => whole.to_string(),
+                Part::Whole => whole,
                 part => format!("{part} of {whole}"),
             };
             // Equal views have one name, however they were written; one that there is not is refused elsewhere.
@@ -261,20 +264,37 @@ fn augment(config: &Config) -> AugmentConfig {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::Registry;
+    use crate::{Registry, exit};
     use basin_core::LabelSkew;
+    use basin_data::{Dataset, SYNTHETIC};
 
-    fn case() -> Case {
-        let keys = Registry::default().keys().unwrap();
+    pub(crate) fn case() -> Case {
+        with(&[])
+    }
+
+    fn with(more: &[(&str, &str)]) -> Case {
+        with_datasets(Datasets::default(), more)
+    }
+
+    static TINY: Dataset = Dataset {
+        name: "tiny",
+        extent: Extent::colour(8),
+        load: |_, _, _| ImageSet::new(8, 10, vec![0; 192], vec![9]),
+        ..SYNTHETIC
+    };
+
+    fn with_datasets(mut datasets: Datasets, more: &[(&str, &str)]) -> Case {
+        let keys = Registry::default().with_dataset(&TINY).keys().unwrap();
         let small = [("data.train_images", "64"), ("data.test_images", "32"), ("model.width", "0.25")];
         let small = small.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let mut settings = small.to_vec();
         settings.push(("train.batch".into(), "8".into()));
         settings.push(("metrics.connectivity_images".into(), "0".into()));
+        settings.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let config = Config::plain(&keys, &settings).unwrap();
-        Case::attempt(config, Varied::new(), &mut Datasets::default()).unwrap()
+        Case::attempt(config, Varied::new(), &mut datasets).unwrap()
     }
 
     #[test]
@@ -310,6 +330,64 @@ mod tests {
         assert_eq!(name(&whole.clone().seen("rotate:45.0@3")), name(&whole.seen("rotate:45")));
     }
 
+    fn of_set(set: &str) -> DataRef {
+        DataRef { set: Some(set.into()), ..DataRef::test() }
+    }
+
+    #[test]
+    fn another_data_set_comes_with_its_own_labels_and_its_own_identity() {
+        let (case, hundred) = (case(), of_set("synthetic-100"));
+        let images = case.images(&hundred).unwrap();
+        assert_eq!((images.len(), images.classes(), case.count(&hundred)), (32, 100, 32));
+        assert_eq!(case.labels(&hundred).unwrap().values(), images.labels());
+        // Loaded once, for all cases that share it.
+        assert!(Arc::ptr_eq(&images, &case.clone().images(&hundred).unwrap()));
+        assert_eq!(case.normalisation(&hundred).unwrap(), case.normalisation(&DataRef::test()).unwrap());
+        let identity = case.identity(0);
+        let name = |data: &DataRef| (identity.setting().images)(data);
+        assert_eq!(name(&hundred), images.digest().to_string());
+        assert_eq!(name(&hundred.clone().first(5)), format!("first 5 of {}", images.digest()));
+        assert_eq!(name(&hundred.seen("fog:1@0")), format!("{} seen fog:1", images.digest()));
+        // The experiment's own by its name is its own.
+        assert_eq!(name(&of_set("synthetic")), case.test_digest.to_string());
+        assert!(Arc::ptr_eq(&case.images(&of_set("synthetic")).unwrap(), &case.test));
+        // What is seen normalises by the experiment's training images.
+        let seen = with(&[("data.normalisation", "view")]);
+        let own = seen.normalisation(&DataRef::train()).unwrap();
+        assert_eq!(seen.normalisation(&of_set("synthetic-100")).unwrap(), own);
+    }
+
+    #[test]
+    fn a_data_set_that_is_not_there_is_refused_but_in_a_price() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
+        let (none, empty) = (case(), with(&[("data.other_dir", &place)]));
+        let shared = with(&[("data.dir", &place)]);
+        let key =
+            "data set cifar100 of a measurement, from data.other_dir or, where that is not set, data.dir";
+        for (case, words) in [
+            (&none, "cifar100 is read from disk but no folder was given".to_owned()),
+            (&empty, format!("{place}/cifar-100-binary is missing")),
+            (&shared, format!("{place}/cifar-100-binary is missing")),
+        ] {
+            let error = case.check_images(&of_set("cifar100")).unwrap_err();
+            assert_eq!((exit::code(&error), case.count(&of_set("cifar100"))), (exit::DATA, 0));
+            let text = format!("{error:#}");
+            assert!(text.contains(key) && text.contains(&words), "{words} in {text}");
+        }
+        let priced = with_datasets(Datasets::or_blank(), &[]);
+        priced.check_images(&of_set("cifar100")).unwrap();
+        assert_eq!(priced.count(&of_set("cifar100")), 10_000);
+        assert!(priced.others.blank() && !none.others.blank());
+        let error = none.check_images(&of_set("tiny")).unwrap_err();
+        assert_eq!(exit::code(&error), exit::USAGE);
+        let words =
+            "images of tiny are 8×8×3, expected 32×32×3, which the network takes; name another data set";
+        assert!(error.to_string().starts_with(words), "{error}");
+        // At the configured size.
+        with(&[("data.padded", "32")]).check_images(&of_set("tiny")).unwrap();
+    }
+
     #[test]
     fn images_that_there_are_not_are_refused_with_what_there_is() {
         let case = case();
@@ -325,7 +403,8 @@ mod tests {
             ),
             (train().seen("coloured:0.1"), "images for coloured must be of 1 channel, found 3"),
             (train().seen("fog:6"), "the severity of fog must be a whole number in 1..=5, found 6"),
-            (DataRef { set: Some("mnist".into()), ..train() }, "no data set mnist in this experiment"),
+            (of_set("mnit"), "a measurement names the data set \"mnit\", expected one of synthetic, "),
+            (of_set("synthetic-100").first(33), "expected 1 to 32, the images there are, found 33"),
         ] {
             let error = case.images(&data).unwrap_err().to_string();
             assert!(error.contains(words), "{words} in {error}");

@@ -78,7 +78,7 @@ pub(crate) fn table(
         out += "time depends on where it is done: --measure takes a few steps here and tells it\n";
     }
     out += &format!("disk about {:.0} MB in {}\n", disk / 1e6 + 1.0, runs.join(name).display());
-    if study.outlined {
+    if study.is_outlined() {
         out +=
             "without --data-dir: the official number of images, and what is finished already does not show\n";
     }

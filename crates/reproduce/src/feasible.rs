@@ -116,6 +116,15 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
         };
         if let PlannedWork::Train { trajectory, .. } = &node.work {
             let case = &study.cases[node.case];
+            if let Some(set) = case.other(&trajectory.data) {
+                let text = format!(
+                    "{} is trained on the data set {set}, expected the experiment's own, {}",
+                    trajectory.name,
+                    case.config.dataset()
+                );
+                refused.push(anyhow!(exit::Usage(text)));
+                continue;
+            }
             // Once for all that share it: what it is made of grows with their number.
             if sharing.insert((node.case, trajectory.sides.clone())) {
                 let shared = case.shared_noise(trajectory);

@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::exit::Usage;
 use anyhow::{Context, Result};
-use basin_core::{DataRef, Part};
+use basin_core::{DataRef, Digest, Labels, Part};
 use basin_data::{ImageSet, Normalisation, SharedNoise, Split};
 use basin_ensemble::Trajectory;
 use basin_views::View;
@@ -15,16 +15,24 @@ impl Case {
     /// # Errors
     /// As [`Case::images`].
     pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
-        if let Some(set) = &data.set {
-            return Err(Usage(format!("no data set {set} in this experiment, expected its own")).into());
-        }
-        let whole = self.whole(data.split);
+        let whole = self.whole(data)?;
         let (mut extent, mut classes) = (whole.extent(), whole.classes());
         if let Some(view) = &data.view {
             let turned = View::parse(view).and_then(|view| view.turned(extent, classes));
             (extent, classes) = turned.map_err(|error| Usage(error.to_string()))?;
         }
         let (wanted, known) = (self.network.extent(), self.network.classes());
+        if let Some(set) = self.other(data) {
+            // Its labels are none of the network's.
+            if extent != wanted {
+                return Err(Usage(format!(
+                    "images of {set} are {extent}, expected {wanted}, which the network takes; name another data set, or set \
+                     data.padded or data.halved so that they agree"
+                ))
+                .into());
+            }
+            classes = known;
+        }
         if (extent, classes) != (wanted, known) {
             let how = data.view.as_ref().map_or("as they are".to_owned(), |view| format!("through {view}"));
             return Err(Usage(format!(
@@ -38,10 +46,26 @@ impl Case {
         Ok(())
     }
 
-    fn whole(&self, split: Split) -> &Arc<ImageSet> {
-        match split {
-            Split::Train => &self.train,
-            Split::Test => &self.test,
+    /// The data set of a reference that is not the experiment's own.
+    pub(crate) fn other<'a>(&self, data: &'a DataRef) -> Option<&'a str> {
+        data.set.as_deref().filter(|set| *set != self.config.data().dataset)
+    }
+
+    /// All images that a reference chooses from.
+    fn whole(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
+        match (self.other(data), data.split) {
+            (Some(set), split) => Ok(self.others.part(&self.config, set, split)?.images),
+            (None, Split::Train) => Ok(self.train.clone()),
+            (None, Split::Test) => Ok(self.test.clone()),
+        }
+    }
+
+    /// What names all of them.
+    pub(crate) fn whole_digest(&self, data: &DataRef) -> Result<Digest> {
+        match (self.other(data), data.split) {
+            (Some(set), split) => Ok(self.others.part(&self.config, set, split)?.digest),
+            (None, Split::Train) => Ok(self.train_digest),
+            (None, Split::Test) => Ok(self.test_digest),
         }
     }
 
@@ -51,15 +75,35 @@ impl Case {
     /// When there are none of its part, or no view of its name.
     pub fn images(&self, data: &DataRef) -> Result<Arc<ImageSet>> {
         self.check_images(data)?;
-        let whole = self.whole(data.split);
+        let whole = self.whole(data)?;
         let chosen = || basin_data::chosen(whole.labels(), whole.classes(), data.part);
         Ok(match (&data.view, data.part) {
-            (Some(view), _) => {
-                Arc::new(View::parse(view)?.apply(whole, &chosen()?, &self.config.dataset().normalisation)?)
-            }
-            (None, Part::Whole) => whole.clone(),
+            (Some(view), _) => Arc::new(View::parse(view)?.apply(
+                &whole,
+                &chosen()?,
+                &self.config.dataset().normalisation,
+            )?),
+            (None, Part::Whole) => whole,
             (None, _) => Arc::new(whole.pick(&chosen()?)?),
         })
+    }
+
+    /// The labels of a reference's images, which are made only where their view has labels of its own.
+    ///
+    /// # Errors
+    /// As [`Case::images`].
+    pub(crate) fn labels(&self, data: &DataRef) -> Result<Labels> {
+        let whole = self.whole(data)?;
+        let view = data.view.as_deref().map(View::parse).transpose()?;
+        let classes = match &view {
+            Some(view) => view.turned(whole.extent(), whole.classes())?.1,
+            None => whole.classes(),
+        };
+        if classes != whole.classes() {
+            return Ok(Labels::new(classes, self.images(data)?.labels().to_vec())?);
+        }
+        let chosen = basin_data::chosen(whole.labels(), classes, data.part)?;
+        Ok(Labels::new(classes, chosen.into_iter().map(|i| whole.labels()[i]).collect())?)
     }
 
     /// How the pixels of a reference are normalised: by the configured statistics, or by those of all training images
@@ -93,7 +137,7 @@ impl Case {
         let side =
             side.with_context(|| format!("{name} is trained on none of the sides it shares noise with"))?;
         let labels = |side: &DataRef| {
-            let whole = self.whole(side.split);
+            let whole = self.whole(side)?;
             let chosen = basin_data::chosen(whole.labels(), whole.classes(), side.part)?;
             Ok(chosen.into_iter().map(|i| whole.labels()[i]).collect::<Vec<_>>())
         };
@@ -108,9 +152,9 @@ impl Case {
         DataRef { view: view.cloned(), ..DataRef::test() }
     }
 
-    /// Number of images of a reference.
+    /// Number of images of a reference; none of a data set that is not there.
     pub fn count(&self, data: &DataRef) -> usize {
-        let whole = self.whole(data.split);
+        let Ok(whole) = self.whole(data) else { return 0 };
         basin_data::part_len(whole.labels(), whole.classes(), data.part)
     }
 }

@@ -1,23 +1,18 @@
 //! The laboratory of this engine: networks and records from node directories, logits from the backend of the run.
 
 use crate::Case;
-use crate::device::{self, OnDevice};
+use crate::device::OnDevice;
 use crate::execute::{Executor, unfit_state};
+use crate::held::Held;
 use crate::planned::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
 use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
-use basin_data::{ImageSet, Normalisation};
 use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
 use basin_models::NetworkStatistics;
 use basin_store::NodeDir;
-use basin_train::Evaluator;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Images of a probe with how they are normalised, by what it calls them.
-type Images = Vec<(DataRef, Arc<ImageSet>, Normalisation)>;
 
 /// What one measurement is given.
 pub(crate) struct Bench<'a> {
@@ -42,9 +37,7 @@ impl Bench<'_> {
     /// # Errors
     /// The probe's; what the laboratory was stopped by.
     pub(crate) fn measure(&self, probe: &dyn Probe) -> Result<Record> {
-        let of =
-            |data: DataRef| Ok((data.clone(), self.case.images(&data)?, self.case.normalisation(&data)?));
-        let images = probe.data().into_iter().map(of).collect::<Result<Images>>()?;
+        let held = Held::new(self.case, self.device, probe.data())?;
         let records = self.records.iter().map(|&node| self.executor.record(node)).collect::<Result<_>>()?;
         let kept = match self.dir.load_state()? {
             Some((_, bytes, notes)) => {
@@ -56,11 +49,10 @@ impl Bench<'_> {
         let checkpoint = Duration::from_secs_f64(self.case.config.run().checkpoint_seconds);
         let mut laboratory = Laboratory {
             bench: self,
-            images: &images,
+            held,
             records,
             kept,
             params: BTreeMap::new(),
-            evaluators: BTreeMap::new(),
             statistics: BTreeMap::new(),
             made: None,
             task: None,
@@ -77,11 +69,10 @@ impl Bench<'_> {
 
 struct Laboratory<'b, 'a> {
     bench: &'b Bench<'a>,
-    images: &'b Images,
+    held: Held<'b>,
     records: Vec<Record>,
     kept: Option<Record>,
     params: BTreeMap<usize, Params>,
-    evaluators: BTreeMap<DataRef, Box<dyn Evaluator + 'b>>,
     /// Of networks on images, for REPAIR; measured once.
     statistics: BTreeMap<(usize, DataRef), NetworkStatistics>,
     /// The last network between others that cost more than a sum, for the next images it is asked about.
@@ -99,32 +90,13 @@ struct Made {
     params: Params,
 }
 
-impl<'b> Laboratory<'b, '_> {
+impl Laboratory<'_, '_> {
     fn check(&self) -> Result<()> {
         self.bench.executor.interrupt.check()?;
         if (self.bench.stopped)() {
             return Err(crate::exit::Interrupted.into());
         }
         Ok(())
-    }
-
-    fn set(&self, data: &DataRef) -> Result<(&'b ImageSet, &'b Normalisation)> {
-        let found = self.images.iter().find(|(known, ..)| known == data);
-        found
-            .map(|(_, set, normalisation)| (&**set, normalisation))
-            .with_context(|| format!("the probe did not announce {}", data.id()))
-    }
-
-    fn evaluator(&mut self, data: &DataRef) -> Result<&mut (dyn Evaluator + 'b)> {
-        if !self.evaluators.contains_key(data) {
-            let network = &self.bench.case.network;
-            let backend = device::backend(network, self.bench.device)?;
-            let (set, normalisation) = self.set(data)?;
-            let evaluator = backend.evaluator(network, set, normalisation)?;
-            self.evaluators.insert(data.clone(), evaluator);
-        }
-        let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
-        Ok(&mut **evaluator)
     }
 
     fn load(&mut self, network: usize) -> Result<&Params> {
@@ -150,10 +122,8 @@ impl<'b> Laboratory<'b, '_> {
         self.load_all(who)?;
         match mixing {
             Mixing::Plain => {
-                self.evaluator(data)?;
                 let networks: Vec<&Params> = who.iter().map(|network| &self.params[network]).collect();
-                let evaluator = self.evaluators.get_mut(data).context("the evaluator that was put there")?;
-                Ok(evaluator.logits_between(&networks, weights)?)
+                Ok(self.held.evaluator(data)?.logits_between(&networks, weights)?)
             }
             Mixing::Reestimated { images } => {
                 self.on(data, who, weights, mixing, |lab| lab.reestimated(who, weights, images))
@@ -180,7 +150,7 @@ impl<'b> Laboratory<'b, '_> {
             Some(made) => made,
             None => Made { who: who.to_vec(), weights: weights.clone(), mixing, params: make(self)? },
         };
-        let logits = self.evaluator(data)?.logits(&made.params);
+        let logits = self.held.evaluator(data)?.logits(&made.params);
         self.made = Some(made);
         Ok(logits?)
     }
@@ -191,15 +161,14 @@ impl<'b> Laboratory<'b, '_> {
         let merged = Params::convex_combination(&networks, weights)?;
         match weights.weights().iter().filter(|weight| **weight != 0.0).count() {
             0 | 1 => Ok(merged),
-            _ => Ok(self.evaluator(&DataRef::train().first(n))?.reestimated(&merged)?),
+            _ => Ok(self.held.evaluator(&DataRef::train().first(n))?.reestimated(&merged)?),
         }
     }
 
     /// The network between, with the statistics of its ends. Statistics of an end are measured once.
     fn repaired(&mut self, who: &[usize], weights: &Simplex, n: usize) -> Result<Params> {
         let train = DataRef::train().first(n);
-        self.evaluator(&train)?;
-        let evaluator = self.evaluators.get_mut(&train).context("the evaluator that was put there")?;
+        let evaluator = self.held.evaluator(&train)?;
         for end in who {
             let key = (*end, train.clone());
             if !self.statistics.contains_key(&key) {
@@ -217,22 +186,21 @@ impl<'b> Laboratory<'b, '_> {
 
 impl Laboratory<'_, '_> {
     fn labels(&self, data: &DataRef) -> Result<Labels> {
-        let (set, _) = self.set(data)?;
-        Ok(Labels::new(set.classes(), set.labels().to_vec())?)
+        self.held.labels(data)
     }
 
     fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits> {
-        Ok(self.evaluator(data)?.logits(params)?)
+        Ok(self.held.evaluator(data)?.logits(params)?)
     }
 
     fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>> {
         self.check()?;
-        Ok(self.evaluator(data)?.features(params)?)
+        Ok(self.held.evaluator(data)?.features(params)?)
     }
 
     fn gradient(&mut self, params: &Params, data: &DataRef, images: &[usize]) -> Result<(f64, Params)> {
         self.check()?;
-        Ok(self.evaluator(data)?.gradient(params, images)?)
+        Ok(self.held.evaluator(data)?.gradient(params, images)?)
     }
 
     fn step(&mut self, done: u64, of: u64, partial: &dyn Fn() -> Record) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Data};
 use crate::exit::Usage;
+use crate::others::Others;
 use crate::problem::Problem;
 use anyhow::Result;
 use basin_core::{Digest, Extent, digest};
@@ -26,6 +27,8 @@ pub(crate) struct Datasets {
     may_be_blank: bool,
     /// Whether they did.
     pub(crate) blank: bool,
+    /// Those beside the experiment's own.
+    pub(crate) others: Others,
     /// In what the loaded sets are not the published ones.
     pub(crate) notes: Vec<String>,
 }
@@ -33,7 +36,7 @@ pub(crate) struct Datasets {
 impl Datasets {
     /// Takes blank images of the official number for a data set without a folder.
     pub(crate) fn or_blank() -> Self {
-        Self { may_be_blank: true, ..Self::default() }
+        Self { may_be_blank: true, others: Others::or_blank(), ..Self::default() }
     }
 
     pub(crate) fn load(&mut self, config: &Config) -> Result<Splits> {
@@ -55,16 +58,20 @@ impl Datasets {
             }
         };
         let (train, test) = (load(Split::Train)?, load(Split::Test)?);
-        let of = |set: &ImageSet| if blank { digest([&b"blank"[..]]) } else { set.digest() };
-        let (train_digest, test_digest) = (of(&train), of(&test));
+        let (train_digest, test_digest) = (blank_or_digest(&train, blank), blank_or_digest(&test, blank));
         let splits = Splits { train: Arc::new(train), train_digest, test: Arc::new(test), test_digest };
         self.loaded.insert(key, splits.clone());
         Ok(splits)
     }
 }
 
+/// What names images, blank ones by this alone.
+pub(crate) fn blank_or_digest(set: &ImageSet, blank: bool) -> Digest {
+    if blank { digest([&b"blank"[..]]) } else { set.digest() }
+}
+
 /// As many black images, the classes in turn.
-fn blank_images(dataset: &Dataset, n: usize) -> Result<ImageSet> {
+pub(crate) fn blank_images(dataset: &Dataset, n: usize) -> Result<ImageSet> {
     let (extent, classes) = (dataset.extent, dataset.classes);
     let labels = (0..n).map(|i| (i % classes) as u32).collect();
     Ok(ImageSet::new(extent, classes, vec![0; n * extent.values()], labels)?)
@@ -104,7 +111,7 @@ pub(crate) fn images(
 }
 
 /// The images at the configured size.
-fn sized(config: &Config, set: ImageSet) -> Result<ImageSet> {
+pub(crate) fn sized(config: &Config, set: ImageSet) -> Result<ImageSet> {
     let set = if config.data().halved { set.halved()? } else { set };
     Ok(if config.data().padded > 0 { set.padded(config.data().padded)? } else { set })
 }

@@ -89,7 +89,7 @@ pub fn reproduce(request: &Request, registry: &Registry, interrupt: &Interrupt) 
     let total = plan.nodes.iter().map(|node| node.passes).sum();
     let progress = Progress::new(total, finished.map(|(node, _)| node.passes).sum());
     progress.line(&format!("run directory {}", run.path().display()));
-    study.notes.iter().for_each(|note| progress.line(&format!("note: {note}")));
+    study.all_notes().iter().for_each(|note| progress.line(&format!("note: {note}")));
     changed.iter().for_each(|line| progress.line(line));
     let result = finish(&executor, &done, &progress, request);
     drop(progress);
@@ -134,7 +134,7 @@ pub fn price(request: &Request, registry: &Registry, measure: bool) -> Result<St
     let (study, plan) = prepared(request, registry, Datasets::or_blank())?;
     let measure = measure.then_some(request.device.as_ref());
     let table = dry_run::table(&study, &plan, (&request.runs, &request.name), measure)?;
-    let notes: String = study.notes.iter().map(|note| format!("\nnote: {note}")).collect();
+    let notes: String = study.all_notes().iter().map(|note| format!("\nnote: {note}")).collect();
     Ok(table.trim_end().to_owned() + &notes)
 }
 

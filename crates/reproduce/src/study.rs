@@ -178,6 +178,17 @@ impl Study {
         text
     }
 
+    /// Whether a data set that is not there was stood in for: the experiment's own, or one that a measurement looks at.
+    pub(crate) fn is_outlined(&self) -> bool {
+        self.outlined || self.cases.iter().any(|case| case.others.blank())
+    }
+
+    /// In what its data sets are not the published ones, with those that measurements look at.
+    pub(crate) fn all_notes(&self) -> Vec<String> {
+        let others = self.cases.first().map(|case| case.others.notes()).unwrap_or_default();
+        self.notes.iter().cloned().chain(others).collect()
+    }
+
     /// What one case varies, beyond data set, network and methods.
     pub fn case_keys(&self, place: usize) -> CaseKeys {
         let varied = self.cases[place].varied.iter().map(|(key, value)| (*key, value.as_str()));

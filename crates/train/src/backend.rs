@@ -25,15 +25,16 @@ pub trait Backend: std::fmt::Debug {
         segment: &Segment,
     ) -> Result<Box<dyn Trainer + 'a>, TrainError>;
 
-    /// An evaluator of networks on some images, without augmentation.
+    /// An evaluator of networks on some images, without augmentation. It shares the images' memory, so that it may outlive
+    /// what it was made from.
     ///
     /// # Errors
     /// [`EvaluateError`] when the images do not fit the network or the device.
     fn evaluator<'a>(
         &self,
         network: &'a Network,
-        images: &'a ImageSet,
-        normalisation: &'a Normalisation,
+        images: &ImageSet,
+        normalisation: &Normalisation,
     ) -> Result<Box<dyn Evaluator + 'a>, EvaluateError>;
 
     /// The training that tells the speed here, for a recipe of so many images per step.

@@ -15,8 +15,8 @@ const CHUNK: usize = 16;
 #[derive(Debug)]
 pub(super) struct CpuEvaluator<'a> {
     network: &'a Network,
-    images: &'a ImageSet,
-    normalisation: &'a Normalisation,
+    images: ImageSet,
+    normalisation: Normalisation,
     weights: Option<Weights>,
     mixture: Mixture,
     /// All images normalised, once they are asked for.
@@ -26,10 +26,11 @@ pub(super) struct CpuEvaluator<'a> {
 impl<'a> CpuEvaluator<'a> {
     pub(super) fn new(
         network: &'a Network,
-        images: &'a ImageSet,
-        normalisation: &'a Normalisation,
+        images: &ImageSet,
+        normalisation: &Normalisation,
     ) -> Result<Self, EvaluateError> {
         fits(network, images.extent())?;
+        let (images, normalisation) = (images.clone(), *normalisation);
         let (weights, mixture, pixels) = (None, Mixture::default(), None);
         Ok(Self { network, images, normalisation, weights, mixture, pixels })
     }
@@ -51,7 +52,7 @@ impl<'a> CpuEvaluator<'a> {
         self.pixels.get_or_insert_with(|| {
             let n = self.images.len();
             let mut pixels = vec![0.0; n * self.images.extent().values()];
-            fill_plain(self.images, 0..n, self.normalisation, &mut pixels);
+            fill_plain(&self.images, 0..n, &self.normalisation, &mut pixels);
             pixels
         })
     }
@@ -59,14 +60,14 @@ impl<'a> CpuEvaluator<'a> {
 
 impl Evaluator for CpuEvaluator<'_> {
     fn logits_between(&mut self, networks: &[&Params], lambda: &Simplex) -> Result<Logits, EvaluateError> {
-        let (network, images, normalisation) = (self.network, self.images, self.normalisation);
+        let (network, images, normalisation) = (self.network, self.images.clone(), self.normalisation);
         let weights = self.pack(networks, lambda)?;
         let (classes, pixels) = (network.classes(), images.extent().values());
         let mut values = vec![0.0; images.len() * classes];
         values.par_chunks_mut(CHUNK * classes).enumerate().try_for_each(|(chunk, out)| {
             let range = chunk * CHUNK..images.len().min((chunk + 1) * CHUNK);
             let mut x = Buffer::stale(range.len() * pixels);
-            fill_plain(images, range, normalisation, &mut x);
+            fill_plain(&images, range, &normalisation, &mut x);
             out.copy_from_slice(network.logits_with(weights, &x)?.values());
             Ok::<(), EvaluateError>(())
         })?;
@@ -74,13 +75,13 @@ impl Evaluator for CpuEvaluator<'_> {
     }
 
     fn features(&mut self, params: &Params) -> Result<Option<Array>, EvaluateError> {
-        let (network, images, normalisation) = (self.network, self.images, self.normalisation);
+        let (network, images, normalisation) = (self.network, self.images.clone(), self.normalisation);
         let weights = self.pack(&[params], &Simplex::vertex(1, 0))?;
         let pixels = images.extent().values();
         let chunk = |chunk: usize| {
             let range = chunk * CHUNK..images.len().min((chunk + 1) * CHUNK);
             let mut x = Buffer::stale(range.len() * pixels);
-            fill_plain(images, range, normalisation, &mut x);
+            fill_plain(&images, range, &normalisation, &mut x);
             Ok::<_, EvaluateError>(network.features_with(weights, &x)?)
         };
         let chunks = (0..images.len().div_ceil(CHUNK)).into_par_iter().map(chunk);

@@ -42,8 +42,8 @@ impl Backend for Cpu {
     fn evaluator<'a>(
         &self,
         network: &'a Network,
-        images: &'a ImageSet,
-        normalisation: &'a Normalisation,
+        images: &ImageSet,
+        normalisation: &Normalisation,
     ) -> Result<Box<dyn Evaluator + 'a>, EvaluateError> {
         Ok(Box::new(CpuEvaluator::new(network, images, normalisation)?))
     }

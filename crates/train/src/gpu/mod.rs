@@ -62,8 +62,8 @@ impl Backend for Gpu {
     fn evaluator<'a>(
         &self,
         network: &'a Network,
-        images: &'a ImageSet,
-        normalisation: &'a Normalisation,
+        images: &ImageSet,
+        normalisation: &Normalisation,
     ) -> Result<Box<dyn Evaluator + 'a>, EvaluateError> {
         let queue = self.queue.clone();
         Ok(Box::new(GpuEvaluator::new(queue, self.precision, network, images, normalisation)?))
