@@ -28,4 +28,4 @@ mod zoom;
 
 pub use official::official;
 pub(crate) use table::TABLE;
-pub use table::{EXTRA, MAIN};
+pub use table::{EXTRA, MAIN, main_kinds};

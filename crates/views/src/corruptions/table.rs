@@ -2,6 +2,7 @@
 
 use super::{blur, colour, digital, elastic, jpeg, motion, noise, spatter, weather, zoom};
 use crate::view::{Channels, Takes, Transformation};
+use basin_core::Extent;
 
 /// The types of the benchmark's mean that are here: fourteen of its fifteen, frost is missing.
 pub const MAIN: [&str; 14] = [
@@ -20,6 +21,19 @@ pub const MAIN: [&str; 14] = [
     "pixelate",
     "jpeg_compression",
 ];
+
+/// The types of the benchmark's mean that there are for such images: those of [`MAIN`] that take them; with the published arrays
+/// all fifteen.
+pub fn main_kinds(extent: Extent, published: bool) -> Vec<&'static str> {
+    let takes = |kind: &&&str| {
+        let one = TABLE.iter().find(|one| one.id == **kind);
+        one.is_some_and(|one| one.channels.take(extent.channels) && one.least_side <= extent.side)
+    };
+    match published {
+        true => MAIN.into_iter().chain(["frost"]).collect(),
+        false => MAIN.iter().filter(takes).copied().collect(),
+    }
+}
 
 /// The benchmark's additional types, meant for choosing hyper-parameters.
 pub const EXTRA: [&str; 4] = ["speckle_noise", "gaussian_blur", "spatter", "saturate"];
@@ -207,6 +221,16 @@ pub(crate) const TABLE: &[Transformation] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_of_one_channel_have_fewer_types() {
+        assert_eq!(main_kinds(Extent::colour(32), false), MAIN);
+        let grey = main_kinds(Extent::grey(28), false);
+        assert_eq!(grey.len(), MAIN.len() - 2);
+        assert!(!grey.contains(&"snow") && !grey.contains(&"brightness"));
+        assert!(main_kinds(Extent::colour(7), false).is_empty());
+        assert_eq!(main_kinds(Extent::colour(32), true).len(), 15);
+    }
 
     #[test]
     fn eighteen_of_nineteen_types_are_here_and_frost_is_not() {

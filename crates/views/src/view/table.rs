@@ -85,7 +85,7 @@ pub enum Channels {
 }
 
 impl Channels {
-    pub(super) fn take(self, channels: usize) -> bool {
+    pub(crate) fn take(self, channels: usize) -> bool {
         match self {
             Self::One => channels == 1,
             Self::Three => channels == 3,
