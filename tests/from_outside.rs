@@ -57,7 +57,7 @@ fn pipes_in_the_place_of_files_are_not_waited_for() {
     expect_code(&at_once(&["report", &run_folder]), 3);
     expect_code(&at_once(&["compare", &run_folder, &run_folder]), 3);
     expect_code(&predict(&a_pipe, "synthetic", &data), 4);
-    for dataset in ["cifar10", "cifar100", "tiny-imagenet", "mnist", "fashion-mnist", "eurosat"] {
+    for dataset in ["cifar10", "cifar100", "tiny-imagenet", "mnist", "fashion-mnist", "eurosat", "svhn"] {
         for dir in [&data, &a_pipe, "/dev/zero"] {
             expect_code(&predict(network, dataset, dir), 3);
         }

@@ -69,7 +69,7 @@ struct ReproduceArgs {
     /// [default: the paper's first, table1]
     #[arg(long)]
     experiment: Option<String>,
-    /// synthetic, synthetic-100, cifar10, cifar100, tiny-imagenet, mnist, fashion-mnist or eurosat
+    /// synthetic, synthetic-100, cifar10, cifar100, tiny-imagenet, mnist, fashion-mnist, eurosat or svhn
     #[arg(long)]
     dataset: Option<String>,
     /// Folder with the data set's official files

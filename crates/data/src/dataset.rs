@@ -35,7 +35,7 @@ pub type Load = fn(&Source, Split, &mut dyn FnMut(&str)) -> Result<ImageSet, Dat
 
 impl Dataset {
     /// Every built-in data set, in the order in which they are listed to the user.
-    pub const BUILT_IN: [&'static Self; 8] = [
+    pub const BUILT_IN: [&'static Self; 9] = [
         &sets::SYNTHETIC,
         &sets::SYNTHETIC_100,
         &sets::CIFAR10,
@@ -44,6 +44,7 @@ impl Dataset {
         &sets::MNIST,
         &sets::FASHION_MNIST,
         &sets::EUROSAT,
+        &sets::SVHN,
     ];
 
     /// Images of a part of the official set; none of a set that is made.

@@ -99,6 +99,16 @@ pub enum DataError {
         /// What is there.
         found: String,
     },
+    /// A MATLAB file does not hold what it must.
+    #[error("{}: found {found}, expected {expected}; fetch the official file again", .path.display())]
+    Mat {
+        /// The file.
+        path: PathBuf,
+        /// What is right.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A record carries a label outside the classes.
     #[error(
         "{}: record {record} has {kind} label {label}, expected 0..{classes}; the file is damaged or of another data set, \

@@ -11,6 +11,7 @@ mod folder;
 mod idx;
 mod image_file;
 mod image_set;
+mod mat;
 mod mnist;
 mod normalisation;
 mod order;
@@ -19,6 +20,7 @@ mod sets;
 mod shared_noise;
 mod sized;
 mod source;
+mod svhn;
 mod synthetic;
 mod tiny_imagenet;
 
@@ -31,6 +33,8 @@ pub use image_set::ImageSet;
 pub use normalisation::Normalisation;
 pub use order::{Order, Pick, batch_order};
 pub use partition::{chosen, part_len};
-pub use sets::{CIFAR10, CIFAR100, EUROSAT, FASHION_MNIST, MNIST, SYNTHETIC, SYNTHETIC_100, TINY_IMAGENET};
+pub use sets::{
+    CIFAR10, CIFAR100, EUROSAT, FASHION_MNIST, MNIST, SVHN, SYNTHETIC, SYNTHETIC_100, TINY_IMAGENET,
+};
 pub use shared_noise::SharedNoise;
 pub use source::Source;

@@ -24,6 +24,7 @@ fn place(error: &DataError) -> usize {
         DataError::View { .. } => 16,
         DataError::Npy { .. } => 17,
         DataError::Idx { .. } => 18,
+        DataError::Mat { .. } => 19,
     }
 }
 
@@ -135,11 +136,15 @@ fn every_error_says_what_where_and_what_to_do() {
             },
             "d/f: found magic number 00000801, expected magic number 00000803; fetch the official file again",
         ),
+        (
+            DataError::Mat { path: path(), expected: text("3 labels"), found: text("2") },
+            "d/f: found 2, expected 3 labels; fetch the official file again",
+        ),
     ];
-    let mut seen = [false; 19];
+    let mut seen = [false; 20];
     for (error, text) in &told {
         assert_eq!(error.to_string(), *text);
         seen[place(error)] = true;
     }
-    assert_eq!(seen, [true; 19], "every variant is told");
+    assert_eq!(seen, [true; 20], "every variant is told");
 }

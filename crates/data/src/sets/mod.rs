@@ -3,6 +3,7 @@
 mod cifar;
 mod eurosat;
 mod mnist;
+mod svhn;
 mod synthetic;
 mod tiny_imagenet;
 
@@ -11,6 +12,7 @@ pub(crate) use cifar::FORMAT_100 as CIFAR100_FORMAT;
 pub use cifar::{CIFAR10, CIFAR100};
 pub use eurosat::EUROSAT;
 pub use mnist::{FASHION_MNIST, MNIST};
+pub use svhn::SVHN;
 pub use synthetic::{SYNTHETIC, SYNTHETIC_100};
 pub use tiny_imagenet::TINY_IMAGENET;
 
