@@ -128,6 +128,45 @@ pub enum MetricError {
         /// Images of the set.
         images: usize,
     },
+    /// An accuracy that is no fraction. Give 0.93, not 93.
+    #[error("accuracy {value}, expected a fraction from 0 to 1, such as 0.93")]
+    Accuracy {
+        /// What was given.
+        value: f64,
+    },
+    /// An accuracy of 1: there are no errors to divide by. Leave the number out.
+    #[error("an accuracy of 1 leaves no errors to divide the disagreement by")]
+    Faultless,
+    /// Too few classes to disagree about.
+    #[error("{found} classes, expected at least 2")]
+    Classes {
+        /// How many were given.
+        found: usize,
+    },
+    /// Rows of a matrix that differ in length.
+    #[error("row {row} holds {found} numbers, expected {expected} as row 0")]
+    RowLength {
+        /// The first row that differs.
+        row: usize,
+        /// Its length.
+        found: usize,
+        /// That of row 0.
+        expected: usize,
+    },
+    /// Points that are all one. Look at whether the networks differ.
+    #[error("all {points} points are the same; principal components and embeddings need some that differ")]
+    Identical {
+        /// How many there are.
+        points: usize,
+    },
+    /// A perplexity that the points cannot have: it is a number of neighbours. Lower it, or give more points.
+    #[error("perplexity {value} for {points} points, expected 1 to the number of points minus 1")]
+    Perplexity {
+        /// What was asked for.
+        value: f64,
+        /// How many points there are.
+        points: usize,
+    },
 }
 
 #[cfg(test)]
@@ -154,6 +193,12 @@ mod tests {
             MetricError::Abscissa { .. } => 14,
             MetricError::NoVariation { .. } => 15,
             MetricError::Batch { .. } => 16,
+            MetricError::Accuracy { .. } => 17,
+            MetricError::Faultless => 18,
+            MetricError::Classes { .. } => 19,
+            MetricError::RowLength { .. } => 20,
+            MetricError::Identical { .. } => 21,
+            MetricError::Perplexity { .. } => 22,
         }
     }
 
@@ -201,12 +246,30 @@ mod tests {
                 "the features of matrix 1 are the same for every image; similarity needs some that vary",
             ),
             (MetricError::Batch { batch: 64, images: 50 }, "a batch of 64 from 50 images, expected 1 to 50"),
+            (
+                MetricError::Accuracy { value: 93.0 },
+                "accuracy 93, expected a fraction from 0 to 1, such as 0.93",
+            ),
+            (MetricError::Faultless, "an accuracy of 1 leaves no errors to divide the disagreement by"),
+            (MetricError::Classes { found: 1 }, "1 classes, expected at least 2"),
+            (
+                MetricError::RowLength { row: 2, found: 3, expected: 4 },
+                "row 2 holds 3 numbers, expected 4 as row 0",
+            ),
+            (
+                MetricError::Identical { points: 3 },
+                "all 3 points are the same; principal components and embeddings need some that differ",
+            ),
+            (
+                MetricError::Perplexity { value: 30.0, points: 20 },
+                "perplexity 30 for 20 points, expected 1 to the number of points minus 1",
+            ),
         ];
-        let mut seen = [false; 17];
+        let mut seen = [false; 23];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 17], "every variant is told");
+        assert_eq!(seen, [true; 23], "every variant is told");
     }
 }

@@ -3,6 +3,8 @@
 mod connectivity;
 mod golden;
 mod identities;
+mod lanczos;
+mod landscape;
 mod refusals;
 
 use basin_core::{Labels, Logits, Probs};

@@ -2,6 +2,9 @@
 
 use crate::{Direction, Metric, Unit, shared_errors, true_class_variance};
 use crate::{brier, cka, disagreement, ece, joint_connectivity, jsd, loss_barrier, minima, nll, noise_scale};
+
+mod landscape;
+
 const ACCURACY: Metric = Metric {
     id: "ensemble-accuracy",
     title: "Ensemble accuracy",
@@ -103,8 +106,25 @@ const SHARED: Metric = Metric {
     ..COSINE
 };
 
-/// Every quantity, in the order in which files list them. A new one is a new entry.
-pub const METRICS: &[Metric] = &[
+/// Every quantity, in the order in which files list them. A new one is a new entry of a part.
+pub const METRICS: &[Metric] = &joined::<{ ENSEMBLES.len() + landscape::METRICS.len() }>();
+
+/// The parts one after the other.
+const fn joined<const N: usize>() -> [Metric; N] {
+    let mut all = [ACCURACY; N];
+    let mut place = 0;
+    while place < N {
+        all[place] = match place < ENSEMBLES.len() {
+            true => ENSEMBLES[place],
+            false => landscape::METRICS[place - ENSEMBLES.len()],
+        };
+        place += 1;
+    }
+    all
+}
+
+/// Of ensembles, of their members, and of the lines between these.
+const ENSEMBLES: &[Metric] = &[
     ACCURACY,
     Metric { id: "mean-member-accuracy", title: "Mean member accuracy", head: "mean member", ..ACCURACY },
     Metric { id: "member-accuracy", title: "Accuracy of a member", head: "member", ..ACCURACY },
@@ -312,6 +332,12 @@ mod tests {
             assert_eq!(METRICS.iter().position(|other| other.id == metric.id), Some(place), "{}", metric.id);
             assert!(metric.range.0 < metric.range.1 && !metric.title.is_empty(), "{}", metric.id);
         }
+    }
+
+    #[test]
+    fn the_parts_follow_each_other() {
+        assert_eq!((METRICS[0].id, METRICS[ENSEMBLES.len() - 1].id), ("ensemble-accuracy", "paired-share"));
+        assert_eq!(METRICS[ENSEMBLES.len()..], *landscape::METRICS);
     }
 
     #[test]
