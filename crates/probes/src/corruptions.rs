@@ -10,7 +10,7 @@ use basin_metrics::{
 };
 
 /// Where the benchmark comes from.
-pub const CITATION: Citation = Citation {
+const CITATION: Citation = Citation {
     key: "hendrycks2019corruptions",
     authors: "Hendrycks, Dan and Dietterich, Thomas",
     title: "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",

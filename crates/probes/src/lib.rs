@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod calibration;
 mod corruptions;
+mod deep_equivalent;
 mod detection;
+mod diversity_plane;
 mod inputs;
 mod joint_connectivity;
 mod logits;
@@ -13,8 +16,12 @@ mod plane;
 mod shift_line;
 mod similarity;
 mod sweep;
+mod trajectories;
 
+pub use calibration::Calibration;
 pub use corruptions::{Corruptions, PUBLISHED};
+pub use deep_equivalent::DeepEquivalent;
+pub use diversity_plane::DiversityPlane;
 pub use inputs::logits;
 pub use joint_connectivity::JointConnectivity;
 pub use logits::LogitsOf;
@@ -25,3 +32,4 @@ pub use performance::Performance;
 pub use plane::{Directions, PlaneOf};
 pub use shift_line::ShiftLine;
 pub use similarity::Similarity;
+pub use trajectories::Trajectories;

@@ -8,7 +8,7 @@ use basin_ensemble::{Lab, Probe, ProbeError};
 use basin_metrics::{Combine, MetricError, combine, jsd_uniform};
 
 /// Where detecting other images by the largest probability comes from, with AUROC and AUPR as its measures.
-pub const CITATION: Citation = Citation {
+const CITATION: Citation = Citation {
     key: "hendrycks2017baseline",
     authors: "Hendrycks, Dan and Gimpel, Kevin",
     title: "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks",

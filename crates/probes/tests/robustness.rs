@@ -94,6 +94,10 @@ impl Lab for Numbered {
         Err("nobody asks for networks between".into())
     }
 
+    fn reestimated(&mut self, _: &Params, _: usize) -> Result<Params, LabError> {
+        Err("nobody asks for statistics".into())
+    }
+
     fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
         Err("nobody asks for gradients".into())
     }
