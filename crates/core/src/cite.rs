@@ -33,6 +33,15 @@ impl Citation {
         year: 2025,
         locator: "2511.04514",
     };
+
+    /// Fort, Hu, Lakshminarayanan: why independent runs beat samples around one solution.
+    pub const LOSS_LANDSCAPE: Self = Self {
+        key: "fort2019landscape",
+        authors: "Fort, Stanislav and Hu, Huiyi and Lakshminarayanan, Balaji",
+        title: "Deep Ensembles: A Loss Landscape Perspective",
+        year: 2019,
+        locator: "1912.02757",
+    };
 }
 
 /// BibTeX of the given works, sorted by key, each once.

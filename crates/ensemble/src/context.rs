@@ -60,6 +60,11 @@ pub trait EnsembleMethod: Debug + Send + Sync {
     /// The works a report should cite when it shows this method.
     fn citations(&self) -> Vec<Citation>;
 
+    /// How many members its ensemble has: M, unless the method says otherwise.
+    fn members(&self, cx: &PlanContext) -> usize {
+        cx.members
+    }
+
     /// The recipe. Pure: equal contexts give equal recipes; no IO, no clock, no tensors.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ pub struct Setting<'a> {
     pub training: &'a str,
     /// What shapes a measurement or an import besides what is measured: the network, the seed.
     pub measuring: &'a str,
+    /// What shapes running statistics that are measured again ([`ParamOp::new_statistics`](crate::ParamOp::new_statistics));
+    /// empty where the network has none.
+    pub statistics: &'a str,
     /// The digest of some images.
     pub images: &'a dyn Fn(&DataRef) -> String,
 }
@@ -17,16 +20,17 @@ pub struct Setting<'a> {
 impl<'a> Setting<'a> {
     /// A setting that is told by one text, images by their names: for tests and examples.
     pub fn named(text: &'a str) -> Self {
-        Self { training: text, measuring: text, images: &DataRef::id }
+        Self { training: text, measuring: text, statistics: "", images: &DataRef::id }
     }
 }
 
 impl std::fmt::Debug for Setting<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { training, measuring, .. } = self;
+        let Self { training, measuring, statistics, .. } = self;
         f.debug_struct("Setting")
             .field("training", training)
             .field("measuring", measuring)
+            .field("statistics", statistics)
             .finish_non_exhaustive()
     }
 }
@@ -56,7 +60,8 @@ pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
                 (setting.training, format!("train to epoch {epoch}, {id}"))
             }
             Work::Transform { operation, seed, .. } => {
-                (setting.training, format!("transform {}, seed {seed}", operation.id()))
+                let statistics = if operation.new_statistics() { setting.statistics } else { "" };
+                (setting.training, format!("transform {}, seed {seed}{statistics}", operation.id()))
             }
             Work::Probe { probe, seed, .. } => (setting.measuring, probe_id(&**probe, seed, images)),
         };
@@ -120,6 +125,9 @@ impl Trajectory {
 mod tests {
     use super::*;
     use crate::recipe::tests::trajectory;
+    use crate::{ParamOp, ParamOpError};
+    use basin_core::{Params, SeedTree};
+    use std::sync::Arc;
 
     #[test]
     fn equal_work_has_equal_keys_whatever_it_is_called() {
@@ -132,5 +140,39 @@ mod tests {
         assert_eq!(keys_of("deep-1", "o", "s"), keys_of("trunk", "o", "s"));
         assert_ne!(keys_of("deep-1", "o", "s")[1], keys_of("deep-1", "p", "s")[1]);
         assert_ne!(keys_of("deep-1", "o", "s")[0], keys_of("deep-1", "o", "t")[0]);
+    }
+
+    /// An average of networks.
+    #[derive(Debug)]
+    struct Averaging {
+        new_statistics: bool,
+    }
+
+    impl ParamOp for Averaging {
+        fn id(&self) -> String {
+            "averaging 1".into()
+        }
+
+        fn apply(&self, inputs: &[&Params], _: &SeedTree) -> Result<Params, ParamOpError> {
+            Ok(inputs[0].clone())
+        }
+
+        fn new_statistics(&self) -> bool {
+            self.new_statistics
+        }
+    }
+
+    #[test]
+    fn on_which_images_statistics_are_measured_names_what_gets_new_ones_and_nothing_else() {
+        let key = |new_statistics, statistics| {
+            let mut recipe = Recipe::new();
+            let init = recipe.init("i");
+            recipe.transform("average", Arc::new(Averaging { new_statistics }), vec![init], "s");
+            keys(&recipe, &Setting { statistics, ..Setting::named("setting") }).nodes[1]
+        };
+        assert_eq!(key(true, ""), key(false, ""));
+        assert_eq!(key(false, ", on 8"), key(false, ""));
+        assert_ne!(key(true, ", on 8"), key(true, ""));
+        assert_ne!(key(true, ", on 8"), key(true, ", on 9"));
     }
 }

@@ -9,6 +9,7 @@ mod imported;
 mod jointly_permuted;
 mod permuted;
 mod shifted;
+mod subspace;
 mod swe;
 
 pub use constrained::Constrained;
@@ -20,4 +21,9 @@ pub use imported::Imported;
 pub use jointly_permuted::{JointMatching, JointlyPermuted};
 pub use permuted::{MatchWeights, Permuted};
 pub use shifted::{Noise, Shifted, Start};
+pub use subspace::{
+    Average, Averaged, DiagonalGaussian, DropWeights, LowRankGaussian, RandomDirection, Spread,
+    SubspaceDropout, SubspaceGaussian, SubspacePca, SubspacePcaRandom, SubspaceRandom, Subspaces, Swag,
+    SwagGaussian,
+};
 pub use swe::Swe;
