@@ -31,7 +31,7 @@ pub use dataset::{Dataset, Load};
 pub use error::DataError;
 pub use image_set::ImageSet;
 pub use normalisation::Normalisation;
-pub use order::{Order, Pick, batch_order};
+pub use order::{Order, Pick, Sampling, batch_order};
 pub use partition::{chosen, part_len};
 pub use sets::{
     CIFAR10, CIFAR100, EUROSAT, FASHION_MNIST, MNIST, SVHN, SYNTHETIC, SYNTHETIC_100, TINY_IMAGENET,

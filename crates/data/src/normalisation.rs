@@ -5,6 +5,9 @@ use crate::ImageSet;
 /// Most channels of an image.
 const MOST: usize = 3;
 
+/// From one value of a byte to the next, of pixels scaled to `[0, 1]`.
+const BYTE: f32 = 1.0 / 255.0;
+
 /// Mean and standard deviation of each channel, of pixels scaled to `[0, 1]`: of one channel, or of red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalisation {
@@ -36,6 +39,10 @@ impl Normalisation {
     pub const HALF: Self = Self::colour([0.5; MOST], [0.5; MOST]);
     /// Bytes of images of one channel to `[-1, 1]`.
     pub const HALF_GREY: Self = Self::grey(0.5, 0.5);
+    /// Bytes of colour images as they are, 0 to 255.
+    pub const RAW: Self = Self::colour([0.0; MOST], [BYTE; MOST]);
+    /// Bytes of images of one channel as they are, 0 to 255.
+    pub const RAW_GREY: Self = Self::grey(0.0, BYTE);
 
     /// Means and standard deviations (above 0) of red, green and blue.
     pub const fn colour(mean: [f32; 3], std: [f32; 3]) -> Self {
@@ -89,9 +96,12 @@ impl Normalisation {
         self.table().apply(pixels, out);
     }
 
-    /// The normalised value of each byte of each channel, `[channels, 256]`.
+    /// The normalised value of each byte of each channel, `[channels, 256]`; of [`Normalisation::RAW`] the byte itself, which
+    /// two divisions would miss by a rounding.
     pub fn of_bytes(&self) -> Vec<[f32; 256]> {
-        let one = |(mean, std): (&f32, &f32)| std::array::from_fn(|x| (x as f32 / 255.0 - mean) / std);
+        let raw = *self == Self::RAW || *self == Self::RAW_GREY;
+        let value = |x: usize, mean, std| if raw { x as f32 } else { (x as f32 / 255.0 - mean) / std };
+        let one = |(mean, std): (&f32, &f32)| std::array::from_fn(|x| value(x, *mean, *std));
         self.mean().iter().zip(self.std()).map(one).collect()
     }
 
@@ -159,6 +169,15 @@ mod tests {
         let grey = Normalisation::grey(0.1307, 0.3081);
         assert_eq!(format!("{:?} {:?}", grey.mean(), grey.std()), "[0.1307] [0.3081]");
         assert_eq!((grey.channels(), grey.of_bytes().len(), Normalisation::HALF.channels()), (1, 1, 3));
+    }
+
+    #[test]
+    fn raw_bytes_are_what_they_are() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let mut out = vec![0.0; 256];
+        Normalisation::RAW_GREY.apply(&bytes, &mut out);
+        assert!(bytes.iter().zip(&out).all(|(byte, value)| f32::from(*byte) == *value));
+        assert_eq!(Normalisation::RAW.of_bytes(), vec![Normalisation::RAW_GREY.of_bytes()[0]; 3]);
     }
 
     #[test]

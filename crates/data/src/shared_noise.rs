@@ -87,7 +87,7 @@ impl SharedNoise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Order;
+    use crate::{Order, Sampling};
     use proptest::prelude::*;
     use std::sync::Arc;
 
@@ -96,8 +96,8 @@ mod tests {
     fn epochs(sides: &[Vec<u32>], epoch: u64) -> Vec<Vec<Pick>> {
         let labels: Vec<&[u32]> = sides.iter().map(Vec::as_slice).collect();
         let of = |side| {
-            let shared = Some(Arc::new(SharedNoise::new(&labels, side, CLASSES).unwrap()));
-            Order { seeds: SeedTree::root(9), shared }.epoch(epoch, labels[side].len())
+            let sampling = Sampling::Shared(Arc::new(SharedNoise::new(&labels, side, CLASSES).unwrap()));
+            Order { seeds: SeedTree::root(9), sampling }.epoch(epoch, labels[side].len())
         };
         (0..sides.len()).map(of).collect()
     }

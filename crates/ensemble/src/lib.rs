@@ -16,4 +16,4 @@ pub use objective::{LogitObjective, Objective};
 pub use param_op::{Acceptance, ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
 pub use recipe::{AtStart, NodeId, Recipe, RecipeError, Trajectory, Work};
-pub use schedule::{Constant, Schedule, Starting, WarmupCosine};
+pub use schedule::{Constant, Halving, Schedule, Starting, WarmupCosine};

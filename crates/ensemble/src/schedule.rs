@@ -47,12 +47,48 @@ impl Schedule for Constant {
     }
 
     fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
-        let warmup = (self.warmup * (self.epochs * steps_per_epoch) as f64 + 0.5).floor() as u64;
+        let warmup = warmup_steps(self.warmup, self.epochs, steps_per_epoch);
         match step < warmup {
             true => self.rate * (step + 1) as f64 / warmup as f64,
             false => self.rate,
         }
     }
+}
+
+/// Linear warm-up, then half the rate of before every so many epochs: rate · ½^⌊epoch / every⌋, epochs counted from 0 ("Deep
+/// Ensembles: A Loss Landscape Perspective", 1912.02757, its notebook's training loop, which has no warm-up).
+///
+/// A run of at most `every` epochs keeps one rate. During the warm-up of W steps, step s has (s + 1)/W of the rate of its epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Halving {
+    /// The rate of the first epochs, > 0.
+    pub rate: f64,
+    /// Epochs between two halvings, at least 1.
+    pub every: u64,
+    /// Length of the run, in epochs, of which `warmup` is a share.
+    pub epochs: u64,
+    /// Share of the steps that warm up, in `[0, 1)`.
+    pub warmup: f64,
+}
+
+impl Schedule for Halving {
+    fn id(&self) -> String {
+        let Self { rate, every, epochs, warmup } = self;
+        format!("halving 1 (rate {rate:?}, every {every}, epochs {epochs}, warmup {warmup:?})")
+    }
+
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let warmup = warmup_steps(self.warmup, self.epochs, steps_per_epoch);
+        let halvings = step / steps_per_epoch.max(1) / self.every.max(1);
+        // Halved more often than f64 has powers of two, a rate is 0.
+        let rate = self.rate * 0.5f64.powi(halvings.min(2000) as i32);
+        if step < warmup { rate * (step + 1) as f64 / warmup as f64 } else { rate }
+    }
+}
+
+/// Steps of a warm-up over a share of so many epochs; a half rounds up.
+fn warmup_steps(share: f64, epochs: u64, steps_per_epoch: u64) -> u64 {
+    (share * (epochs * steps_per_epoch) as f64 + 0.5).floor() as u64
 }
 
 /// Linear warm-up, then cosine decay to zero (Lion et al., App. C), optionally held at a floor (SWE).
@@ -83,7 +119,7 @@ impl Schedule for WarmupCosine {
 
     fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
         let total = self.epochs * steps_per_epoch;
-        let warmup = (self.warmup * total as f64 + 0.5).floor() as u64;
+        let warmup = warmup_steps(self.warmup, self.epochs, steps_per_epoch);
         if step < warmup {
             return self.peak * (step + 1) as f64 / warmup as f64;
         }

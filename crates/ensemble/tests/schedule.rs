@@ -1,6 +1,6 @@
 //! Learning rates against values computed by PyTorch's schedulers (fixtures/training).
 
-use basin_ensemble::{AfterSplit, PlanContext, Schedule, WarmupCosine};
+use basin_ensemble::{AfterSplit, Halving, PlanContext, Schedule, WarmupCosine};
 use serde_json::Value;
 
 #[test]
@@ -23,6 +23,33 @@ fn rates_agree_with_the_golden_schedule() {
             assert!((got - rate).abs() <= 1e-12 * 0.1, "{} step {step}: {got} against {rate}", case["name"]);
         }
     }
+}
+
+#[test]
+fn rates_are_halved_as_by_the_golden_schedule() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../fixtures/training/halving.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let whole = |key: &str| case[key].as_u64().unwrap();
+        let warmup = case["warmup"].as_f64().unwrap();
+        let (rate, every, epochs) = (case["rate"].as_f64().unwrap(), whole("every"), whole("epochs"));
+        let schedule = Halving { rate, every, epochs, warmup };
+        let rates = case["rates"].as_array().unwrap();
+        assert_eq!(rates.len() as u64, epochs * whole("steps_per_epoch"));
+        for (step, expected) in (0..).zip(rates.iter().map(|r| r.as_f64().unwrap())) {
+            let got = schedule.rate(step, whole("steps_per_epoch"));
+            assert!(
+                (got - expected).abs() <= 1e-15 * rate,
+                "{} step {step}: {got} for {expected}",
+                case["name"]
+            );
+        }
+    }
+    // Nothing is left of a rate in the end, and nothing overflows on the way.
+    let fast = Halving { rate: 1.0, every: 1, epochs: 10, warmup: 0.0 };
+    assert_eq!((fast.rate(u64::MAX, 1), fast.rate(1, 1)), (0.0, 0.5));
+    assert_eq!(Halving { every: u64::MAX, ..fast }.rate(1_000_000, 10), 1.0);
+    assert_eq!(fast.id(), "halving 1 (rate 1.0, every 1, epochs 10, warmup 0.0)");
 }
 
 #[test]
