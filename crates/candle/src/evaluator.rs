@@ -1,13 +1,16 @@
-//! Logits of a whole image set by a module in evaluation.
+//! Logits of a whole image set by a module in evaluation, and gradients of some images.
 
+use crate::derivative::Derivative;
+use crate::layers::without_dropout;
 use crate::module::{Module, input};
 use crate::variables::values;
 use crate::{Variables, reestimated};
 use basin_core::{Array, Extent, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation, fill_plain};
-use basin_models::{Network, NetworkStatistics};
-use basin_train::{EvaluateError, Evaluator, Mixture};
-use candle_core::{Device, Result};
+use basin_kernels::reuse;
+use basin_models::{Network, NetworkStatistics, ParamSpec};
+use basin_train::{Batch, EvaluateError, Evaluator, Mixture, Teacher, Teaching, learn, plain_batch};
+use candle_core::{Device, Result, Tensor};
 use candle_nn::ModuleT;
 
 /// Images of one forward pass: enough to be fast, few enough for their activations.
@@ -22,6 +25,8 @@ pub(crate) struct CandleEvaluator<'a> {
     mixture: Mixture,
     /// The variables with the module on them, once there are values for them.
     built: Option<(Variables, Box<dyn ModuleT>)>,
+    /// Variables of its own for gradients.
+    derivative: Option<Derivative<'a>>,
     /// Some images, normalised; the memory stays from pass to pass.
     pixels: Vec<f32>,
 }
@@ -38,8 +43,8 @@ impl<'a> CandleEvaluator<'a> {
         }
         let (module, device) = (Module::of(network)?, device.clone());
         let (images, normalisation) = (images.clone(), *normalisation);
-        let (mixture, built, pixels) = (Mixture::default(), None, Vec::new());
-        Ok(Self { network, module, images, normalisation, device, mixture, built, pixels })
+        let (mixture, built, derivative, pixels) = (Mixture::default(), None, None, Vec::new());
+        Ok(Self { network, module, images, normalisation, device, mixture, built, derivative, pixels })
     }
 }
 
@@ -94,8 +99,34 @@ impl Evaluator for CandleEvaluator<'_> {
         Ok(reestimated(self.network, params, &self.images, &self.normalisation, &self.device)?)
     }
 
-    fn gradient(&mut self, _: &Params, _: &[usize]) -> std::result::Result<(f64, Params), EvaluateError> {
-        Err(EvaluateError::NoGradient { backend: "candle" })
+    /// The whole list is one batch, at once.
+    fn gradient(
+        &mut self,
+        params: &Params,
+        images: &[usize],
+    ) -> std::result::Result<(f64, Params), EvaluateError> {
+        let (network, n) = (self.network, images.len());
+        let (pixels, labels) = plain_batch(&self.images, images, network.classes(), &self.normalisation)?;
+        self.module.check_batch(network, n)?;
+        let derivative = match &mut self.derivative {
+            Some(derivative) => {
+                // Running statistics, too, which the pass before has moved.
+                derivative.variables().set(network, &network.slices(params)?)?;
+                derivative
+            }
+            none => none.insert(Derivative::new(network, params, &self.device)?),
+        };
+        let pass = |x: &Tensor| without_dropout(|| derivative.logits(x));
+        let batch = Batch::new(&pixels, &labels);
+        let unasked = |_: &Teacher, _: &[f32]| candle_core::bail!("labels are taught by no teacher");
+        let (classes, scale) = (network.classes(), 1.0 / n as f32);
+        let taught = |logits: &[f32]| learn(&Teaching::Labels, classes, logits, batch, scale, &unasked);
+        let of = || derivative.of(&pixels, pass, taught);
+        let (sum, gradients) = if derivative.taped() { reuse::keeping(of)? } else { of()? };
+        let specs = network.layout().params.iter();
+        let zeros = |spec: &ParamSpec| vec![0.0; spec.shape.iter().product()];
+        let filled = specs.zip(gradients).map(|(spec, gradient)| gradient.unwrap_or_else(|| zeros(spec)));
+        Ok((sum.loss / n as f64, network.table(filled)?))
     }
 
     fn statistics(&mut self, _: &Params) -> std::result::Result<NetworkStatistics, EvaluateError> {

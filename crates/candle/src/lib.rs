@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod derivative;
 mod error;
 mod evaluator;
 mod graph;

@@ -32,6 +32,8 @@ pub struct Tape<L: Layers> {
     nodes: Vec<Node<L>>,
     /// Operations so far that drop values.
     sites: u32,
+    /// Whether any does.
+    drops: bool,
 }
 
 impl<L: Layers> std::fmt::Debug for Tape<L> {
@@ -43,7 +45,12 @@ impl<L: Layers> std::fmt::Debug for Tape<L> {
 impl<L: Layers> Tape<L> {
     /// An empty tape. For a network with dropout the layers must have seeds.
     pub fn new(layers: L) -> Self {
-        Self { layers, values: Vec::new(), nodes: Vec::new(), sites: 0 }
+        Self { layers, values: Vec::new(), nodes: Vec::new(), sites: 0, drops: true }
+    }
+
+    /// An empty tape on which nothing is dropped, as in evaluation: for gradients outside of training.
+    pub fn without_dropout(layers: L) -> Self {
+        Self { drops: false, ..Self::new(layers) }
     }
 
     /// Puts an input on the tape; no gradient flows to it.
@@ -95,7 +102,7 @@ impl<L: Layers> Graph for Tape<L> {
         if leaf && !matches!(self.nodes.get(x.0), Some(Node::Leaf)) {
             candle_core::bail!("{operation:?} is of images, to which no gradient flows");
         }
-        let site = (operation.dropout() > 0.0).then_some(self.sites);
+        let site = (self.drops && operation.dropout() > 0.0).then_some(self.sites);
         self.sites += u32::from(site.is_some());
         let second = other.map(|id| self.value(*id)).transpose()?;
         let (y, saved) = self.layers.forward(operation, self.value(*x)?, second, Mode::Train { site })?;

@@ -112,6 +112,25 @@ pub enum EvaluateError {
         /// The backend.
         backend: &'static str,
     },
+    /// A gradient of nothing.
+    #[error("a gradient of no images, expected at least one")]
+    NoImages,
+    /// A gradient of an image that there is not.
+    #[error("image {image} of a set of {images}, expected 0 ≤ image < {images}")]
+    Image {
+        /// The place asked for.
+        image: usize,
+        /// Images there are.
+        images: usize,
+    },
+    /// A label that is none of the network's classes.
+    #[error("label {label}, the network has {classes} classes; build it for the classes of the images")]
+    Label {
+        /// The label.
+        label: u32,
+        /// Classes of the network.
+        classes: usize,
+    },
     /// The images do not fit the network.
     #[error("images of {images}, the network takes {network}; build it for the images' extent")]
     Extent {
@@ -215,6 +234,9 @@ mod tests {
             EvaluateError::Extent { .. } => 3,
             EvaluateError::NoRepair { .. } => 4,
             EvaluateError::NoGradient { .. } => 5,
+            EvaluateError::NoImages => 6,
+            EvaluateError::Image { .. } => 7,
+            EvaluateError::Label { .. } => 8,
         }
     }
 
@@ -241,16 +263,25 @@ mod tests {
                 EvaluateError::NoGradient { backend: "cuda" },
                 "cuda computes gradients in training alone; set run.device=cpu",
             ),
+            (EvaluateError::NoImages, "a gradient of no images, expected at least one"),
+            (
+                EvaluateError::Image { image: 40, images: 40 },
+                "image 40 of a set of 40, expected 0 ≤ image < 40",
+            ),
+            (
+                EvaluateError::Label { label: 9, classes: 5 },
+                "label 9, the network has 5 classes; build it for the classes of the images",
+            ),
             (
                 EvaluateError::NoRepair { backend: "candle" },
                 "candle cannot set the statistics of a network's channels (REPAIR); set metrics.repair_images=0",
             ),
         ];
-        let mut seen = [false; 5];
+        let mut seen = [false; 9];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place_in_evaluating(error)] = true;
         }
-        assert_eq!(seen, [true; 5], "every variant is told");
+        assert_eq!(seen, [true; 9], "every variant is told");
     }
 }

@@ -2,6 +2,7 @@
 
 mod backend;
 mod batch;
+mod chosen;
 mod cpu;
 mod error;
 pub mod gpu;
@@ -16,6 +17,7 @@ mod teach;
 
 pub use backend::{Backend, Evaluator, StepSum, Trainer, Trial};
 pub use batch::{Batch, Batches, OwnedBatch};
+pub use chosen::plain_batch;
 pub use cpu::{Cpu, Stepper};
 pub use error::{EvaluateError, TrainError};
 pub use gpu::Gpu;

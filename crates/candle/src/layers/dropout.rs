@@ -6,22 +6,42 @@ use candle_nn::ModuleT;
 use std::cell::RefCell;
 use thiserror::Error;
 
+/// Where the masks of a forward pass come from.
+#[derive(Debug)]
+enum Masks {
+    /// Nobody said.
+    Unknown,
+    /// From seeds of the images; so many layers have dropped so far.
+    Seeds(Vec<u64>, u32),
+    /// Nothing is dropped.
+    Off,
+}
+
 thread_local! {
-    /// Seeds of the images of the forward pass that runs on this thread, and how many layers have dropped so far.
-    static SEEDS: RefCell<Option<(Vec<u64>, u32)>> = const { RefCell::new(None) };
+    /// Of the forward pass that runs on this thread.
+    static MASKS: RefCell<Masks> = const { RefCell::new(Masks::Unknown) };
 }
 
 /// Runs a forward pass whose [`Dropout`] layers take their masks from a seed for every image. Layers count from 0 in the order
 /// in which they run, so that the pass can be repeated exactly. The candle backend does this at every step.
 pub fn with_seeds<R>(seeds: &[u64], pass: impl FnOnce() -> R) -> R {
-    /// Puts the seeds from before back, whatever happens.
-    struct Restore(Option<(Vec<u64>, u32)>);
+    with_masks(Masks::Seeds(seeds.to_vec(), 0), pass)
+}
+
+/// Runs a forward pass in training, whose [`Dropout`] layers drop nothing: for gradients that are no step of a training.
+pub fn without_dropout<R>(pass: impl FnOnce() -> R) -> R {
+    with_masks(Masks::Off, pass)
+}
+
+fn with_masks<R>(masks: Masks, pass: impl FnOnce() -> R) -> R {
+    /// Puts what was there before back, whatever happens.
+    struct Restore(Masks);
     impl Drop for Restore {
         fn drop(&mut self) {
-            SEEDS.set(self.0.take());
+            MASKS.set(std::mem::replace(&mut self.0, Masks::Unknown));
         }
     }
-    let _restore = Restore(SEEDS.replace(Some((seeds.to_vec(), 0))));
+    let _restore = Restore(MASKS.replace(masks));
     pass()
 }
 
@@ -63,12 +83,14 @@ pub(crate) fn next_masks(rate: f32, train: bool) -> Result<Option<(Vec<u64>, u32
     if !train || rate == 0.0 {
         return Ok(None);
     }
-    let next = SEEDS.with_borrow_mut(|seeds| {
-        let (seeds, site) = seeds.as_mut()?;
-        *site += 1;
-        Some((seeds.clone(), *site - 1))
-    });
-    next.map(Some).ok_or_else(|| candle_core::Error::wrap(NoSeeds))
+    MASKS.with_borrow_mut(|masks| match masks {
+        Masks::Unknown => Err(candle_core::Error::wrap(NoSeeds)),
+        Masks::Seeds(seeds, site) => {
+            *site += 1;
+            Ok(Some((seeds.clone(), *site - 1)))
+        }
+        Masks::Off => Ok(None),
+    })
 }
 
 #[cfg(test)]

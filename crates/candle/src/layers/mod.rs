@@ -10,5 +10,5 @@ pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use dense::Dense;
 pub(crate) use dropout::next_masks;
-pub use dropout::{Dropout, NoSeeds, with_seeds};
+pub use dropout::{Dropout, NoSeeds, with_seeds, without_dropout};
 pub use norm::{Norm, NormLayer};

@@ -1,5 +1,7 @@
 //! Logits of a whole image set, on all cores, without a graph.
 
+use super::gradient::Gradient;
+use crate::chosen::check_chosen;
 use crate::mixture::{Mixture, fits};
 use crate::{EvaluateError, Evaluator};
 use basin_core::{Array, Logits, Params, Simplex};
@@ -21,6 +23,7 @@ pub(super) struct CpuEvaluator<'a> {
     mixture: Mixture,
     /// All images normalised, once they are asked for.
     pixels: Option<Vec<f32>>,
+    gradient: Option<Gradient>,
 }
 
 impl<'a> CpuEvaluator<'a> {
@@ -31,8 +34,8 @@ impl<'a> CpuEvaluator<'a> {
     ) -> Result<Self, EvaluateError> {
         fits(network, images.extent())?;
         let (images, normalisation) = (images.clone(), *normalisation);
-        let (weights, mixture, pixels) = (None, Mixture::default(), None);
-        Ok(Self { network, images, normalisation, weights, mixture, pixels })
+        let (weights, mixture, pixels, gradient) = (None, Mixture::default(), None, None);
+        Ok(Self { network, images, normalisation, weights, mixture, pixels, gradient })
     }
 
     /// Packs the weights of a combination into the memory of those before.
@@ -89,8 +92,15 @@ impl Evaluator for CpuEvaluator<'_> {
         Ok(Some(joined(&chunks)?))
     }
 
-    fn gradient(&mut self, _: &Params, _: &[usize]) -> Result<(f64, Params), EvaluateError> {
-        Err(EvaluateError::NoGradient { backend: "cpu" })
+    /// A list of up to 1024 images is summed like the batch of a training step.
+    fn gradient(&mut self, params: &Params, images: &[usize]) -> Result<(f64, Params), EvaluateError> {
+        let (network, from) = (self.network, (self.images, self.normalisation));
+        check_chosen(from.0, images, network.classes())?;
+        let gradient = match &mut self.gradient {
+            Some(gradient) => gradient,
+            none => none.insert(Gradient::new(network, params)?),
+        };
+        gradient.of(network, params, from, images)
     }
 
     fn statistics(&mut self, params: &Params) -> Result<NetworkStatistics, EvaluateError> {

@@ -3,6 +3,8 @@
 //! A thread of its own assembles batches, a few ahead of the step that uses them; a step runs on all cores.
 
 mod evaluate;
+mod gradient;
+mod shards;
 mod step;
 mod trainer;
 
