@@ -61,14 +61,16 @@ pub fn jsd_one_vs_all(members: &[Probs]) -> Result<f64, MetricError> {
 /// [`MetricError::MemberShape`] or [`MetricError::NotFinite`].
 pub fn jsd_uniform(members: &[Probs]) -> Result<f64, MetricError> {
     check_members(members, 2)?;
-    let row_divergence = |row: &[&[f64]]| -> f64 {
-        let term = |c: usize| {
-            let mean = mean_from_first(row.iter().map(|p| p[c]));
-            row.iter().map(|p| kl_term(p[c], mean)).sum::<f64>()
-        };
-        (0..row[0].len()).map(term).sum::<f64>() / row.len() as f64
+    Ok(mean_divergence(members, row_information))
+}
+
+/// The generalised divergence of one row of every member; rounding can make it some 1e-17 less than 0.
+pub(crate) fn row_information(row: &[&[f64]]) -> f64 {
+    let term = |c: usize| {
+        let mean = mean_from_first(row.iter().map(|p| p[c]));
+        row.iter().map(|p| kl_term(p[c], mean)).sum::<f64>()
     };
-    Ok(mean_divergence(members, row_divergence))
+    (0..row[0].len()).map(term).sum::<f64>() / row.len() as f64
 }
 
 /// Averages a divergence over the rows. A divergence is not negative; its sum of signed terms can be, by

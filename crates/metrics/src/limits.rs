@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    /// What the formulas say of random predictions, counted out: 4 classes, 12 images, every pair of predictions once.
+    /// One minus the chance that two independent predictions name the same class, summed over four classes.
     #[test]
     fn independent_predictions_disagree_as_counted() {
         // Right with 1/2 and with 1/4, each wrong class of the three equally likely: twelfths of images.

@@ -1,7 +1,8 @@
 //! Detection of foreign images: how well a score of uncertainty tells them from those of the test set.
 
 use crate::MetricError;
-use crate::shape::{check_members, check_probs, mean_from_first, rows_of_members};
+use crate::jsd::row_information;
+use crate::shape::{check_members, check_probs, rows_of_members};
 use basin_core::{Citation, Probs};
 
 /// Where the detection of foreign images by the largest probability, and its areas, come from.
@@ -61,15 +62,7 @@ pub fn entropy(probs: &Probs) -> Result<Vec<f64>, MetricError> {
 /// [`MetricError::NotFinite`].
 pub fn mutual_information(members: &[Probs]) -> Result<Vec<f64>, MetricError> {
     check_members(members, 2)?;
-    let of = |row: Vec<&[f64]>| {
-        let class = |c: usize| {
-            let mean = mean_from_first(row.iter().map(|p| p[c]));
-            let term = |p: f64| if p < f64::MIN_POSITIVE { 0.0 } else { p * (p / mean).ln() };
-            row.iter().map(|p| term(p[c])).sum::<f64>()
-        };
-        ((0..row[0].len()).map(class).sum::<f64>() / row.len() as f64).max(0.0)
-    };
-    Ok(rows_of_members(members).map(of).collect())
+    Ok(rows_of_members(members).map(|row| row_information(&row).max(0.0)).collect())
 }
 
 /// Area under the ROC curve, in 0..=1: the chance that a foreign image scores higher than one of the test set, an equal

@@ -7,9 +7,7 @@ pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
     let rest: f64 = xs.remainder().iter().zip(ys.remainder()).map(|(a, b)| a * b).sum();
     let mut sums = [0.0; 8];
     for (a, b) in xs.zip(ys) {
-        for k in 0..8 {
-            sums[k] += a[k] * b[k];
-        }
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
     }
     sums.iter().sum::<f64>() + rest
 }

@@ -30,7 +30,7 @@ pub(super) fn affinities(distances: &[f64], n: usize, perplexity: f64) -> Vec<f6
 /// Where as many points as the perplexity has neighbours are the nearest and equally far, the entropy cannot become that
 /// small, and they share the probability evenly.
 fn neighbours(distances: &[f64], i: usize, target: f64) -> Vec<f64> {
-    let others = || distances.iter().enumerate().filter(|(j, _)| *j != i);
+    let others = || distances.iter().enumerate().filter(move |(j, _)| *j != i);
     let nearest = others().fold(f64::INFINITY, |low, (_, d)| low.min(*d));
     let (mut low, mut high, mut beta) = (0.0, f64::INFINITY, 1.0);
     let mut weights = vec![0.0; distances.len()];
