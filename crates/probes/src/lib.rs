@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod bezier;
 mod calibration;
 mod corruptions;
+mod curvature;
 mod deep_equivalent;
 mod detection;
 mod diversity_plane;
@@ -11,15 +13,19 @@ mod logits;
 mod out_of_distribution;
 mod paired_difference;
 mod pairwise_lines;
+mod path;
 mod performance;
 mod plane;
 mod shift_line;
 mod similarity;
 mod sweep;
 mod trajectories;
+mod tunnel;
 
+pub use bezier::Bezier;
 pub use calibration::Calibration;
 pub use corruptions::{Corruptions, PUBLISHED};
+pub use curvature::Curvature;
 pub use deep_equivalent::DeepEquivalent;
 pub use diversity_plane::DiversityPlane;
 pub use inputs::logits;
@@ -28,8 +34,10 @@ pub use logits::LogitsOf;
 pub use out_of_distribution::OutOfDistribution;
 pub use paired_difference::MinusReference;
 pub use pairwise_lines::{Line, PairwiseLines};
+pub use path::{Descent, Watched};
 pub use performance::Performance;
 pub use plane::{Directions, PlaneOf};
 pub use shift_line::ShiftLine;
 pub use similarity::Similarity;
 pub use trajectories::Trajectories;
+pub use tunnel::Tunnel;
