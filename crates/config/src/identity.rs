@@ -126,6 +126,8 @@ mod tests {
     const ELSEWHERE: &[&str] = &[
         "data.dir",
         "data.other_dir",
+        "data.corrupted_dir",
+        "data.frost_dir",
         "data.test_images",
         // Through the digest of the training images.
         "data.halved",

@@ -36,7 +36,7 @@ use weight_matching::PermutationSpec;
 const FORMAT: i64 = 1;
 
 /// Where files lie.
-const PLACES: &[&str] = &["data.dir", "data.other_dir"];
+const PLACES: &[&str] = &["data.dir", "data.other_dir", "data.corrupted_dir", "data.frost_dir"];
 
 /// Why a configuration is refused: every problem, one per line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

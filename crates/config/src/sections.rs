@@ -45,6 +45,8 @@ section! {
         dataset: String = "synthetic", REGISTERED, "name", "data set";
         dir: String = "", Path, "path", "folder with the official files; synthetic sets need none";
         other_dir: String = "", Path, "path", "folder with the official files of other data sets that a measurement looks at; nothing: data.dir";
+        corrupted_dir: String = "", Path, "path", "folder with CIFAR-10-C as published (fog.npy and so on, labels.npy), which then take the place of corruptions made here";
+        frost_dir: String = "", Path, "path", "folder of photographs, JPEG or PNG, that the view frost lays over images; nothing: there is no frost";
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";

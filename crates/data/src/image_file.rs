@@ -4,7 +4,7 @@ use crate::DataError;
 use crate::folder::{Kind, list, unreadable};
 use crate::image_set::CHANNELS;
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageResult};
+use image::{ColorType, DynamicImage, ImageDecoder, RgbImage};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,34 +70,9 @@ pub(crate) fn images(dir: &Path) -> Result<Vec<ImageFile>, DataError> {
     Ok(jpegs.into_iter().map(|(stem, path)| ImageFile { stem, path }).collect())
 }
 
-/// Decodes one file, a JPEG or PNG whatever its name, into `out` `[size, size, 3]`.
+/// Decodes one file into `out` `[size, size, 3]`.
 fn decode(path: &Path, wanted: Wanted, out: &mut [u8]) -> Result<(), DataError> {
-    let bytes = read_bounded(path)?;
-    let broken = |reason: String| DataError::Image { path: path.to_owned(), reason };
-    if bytes.starts_with(PNG) {
-        return into_rgb(PngDecoder::new(Cursor::new(bytes)), path, wanted, out);
-    }
-    if !bytes.starts_with(&[0xff, 0xd8]) {
-        return Err(broken(match bytes.len() {
-            0 => "it is empty".to_owned(),
-            n => format!("it begins with {:02x?}", &bytes[..n.min(8)]),
-        }));
-    }
-    if !ends(&bytes) {
-        return Err(broken(format!("no end marker in its {} bytes: truncated", bytes.len())));
-    }
-    into_rgb(JpegDecoder::new(Cursor::new(bytes)), path, wanted, out)
-}
-
-fn into_rgb<D: ImageDecoder>(
-    decoder: ImageResult<D>,
-    path: &Path,
-    wanted: Wanted,
-    out: &mut [u8],
-) -> Result<(), DataError> {
-    let broken =
-        |error: image::ImageError| DataError::Image { path: path.to_owned(), reason: error.to_string() };
-    let decoder = decoder.map_err(broken)?;
+    let decoder = decoder(path, read_bounded(path, FILE_LIMIT)?)?;
     let found = decoder.dimensions();
     if found != (wanted.size as u32, wanted.size as u32) {
         return Err(DataError::Extent { path: path.to_owned(), expected: wanted.size, found });
@@ -111,8 +86,44 @@ fn into_rgb<D: ImageDecoder>(
             action: "restore the official file".to_owned(),
         });
     }
-    out.copy_from_slice(&DynamicImage::from_decoder(decoder).map_err(broken)?.into_rgb8());
+    out.copy_from_slice(&rgb(path, decoder)?);
     Ok(())
+}
+
+/// Decodes one file of at most so many bytes, if `fits` finds nothing wrong with its width and height.
+pub(crate) fn decode_any(
+    path: &Path,
+    limit: u64,
+    fits: &dyn Fn((u32, u32)) -> Result<(), DataError>,
+) -> Result<RgbImage, DataError> {
+    let decoder = decoder(path, read_bounded(path, limit)?)?;
+    fits(decoder.dimensions())?;
+    rgb(path, decoder)
+}
+
+/// Begins with a JPEG or PNG, whatever its name.
+fn decoder(path: &Path, bytes: Vec<u8>) -> Result<Box<dyn ImageDecoder>, DataError> {
+    let broken = |reason: String| DataError::Image { path: path.to_owned(), reason };
+    let failed = |error: image::ImageError| broken(error.to_string());
+    if bytes.starts_with(PNG) {
+        return Ok(Box::new(PngDecoder::new(Cursor::new(bytes)).map_err(failed)?));
+    }
+    if !bytes.starts_with(&[0xff, 0xd8]) {
+        return Err(broken(match bytes.len() {
+            0 => "it is empty".to_owned(),
+            n => format!("it begins with {:02x?}", &bytes[..n.min(8)]),
+        }));
+    }
+    if !ends(&bytes) {
+        return Err(broken(format!("no end marker in its {} bytes: truncated", bytes.len())));
+    }
+    Ok(Box::new(JpegDecoder::new(Cursor::new(bytes)).map_err(failed)?))
+}
+
+fn rgb(path: &Path, decoder: Box<dyn ImageDecoder>) -> Result<RgbImage, DataError> {
+    let broken =
+        |error: image::ImageError| DataError::Image { path: path.to_owned(), reason: error.to_string() };
+    Ok(DynamicImage::from_decoder(decoder).map_err(broken)?.into_rgb8())
 }
 
 /// Whether a JPEG has its end marker. The decoder fills up what is missing; only the marker tells a whole file from a
@@ -122,13 +133,13 @@ fn ends(bytes: &[u8]) -> bool {
     bytes[scan..].windows(2).any(|pair| pair == [0xff, 0xd9])
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, DataError> {
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     fs::File::open(path)
-        .and_then(|file| file.take(FILE_LIMIT + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .map_err(|source| unreadable(path, source))?;
-    if bytes.len() as u64 > FILE_LIMIT {
-        let reason = format!("above {FILE_LIMIT} bytes");
+    if bytes.len() as u64 > limit {
+        let reason = format!("above {limit} bytes");
         return Err(DataError::Image { path: path.to_owned(), reason });
     }
     Ok(bytes)

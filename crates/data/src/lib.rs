@@ -16,6 +16,7 @@ mod mnist;
 mod normalisation;
 mod order;
 mod partition;
+mod photograph;
 mod sets;
 mod shared_noise;
 mod sized;
@@ -33,6 +34,7 @@ pub use image_set::ImageSet;
 pub use normalisation::Normalisation;
 pub use order::{Order, Pick, Sampling, batch_order};
 pub use partition::{chosen, part_len};
+pub use photograph::Photograph;
 pub use sets::{
     CIFAR10, CIFAR100, EUROSAT, FASHION_MNIST, MNIST, SVHN, SYNTHETIC, SYNTHETIC_100, TINY_IMAGENET,
 };

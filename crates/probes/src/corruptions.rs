@@ -5,8 +5,8 @@ use crate::sweep::sweep;
 use basin_core::{Citation, Curve, DataRef, Labels, Logits, Probs, Record};
 use basin_ensemble::{Lab, Probe, ProbeError};
 use basin_metrics::{
-    Combine, MetricError, accuracy, brier, combine, disagreement, ece, jsd_uniform, member_accuracies, nll,
-    stats,
+    Combine, MetricError, accuracy, brier, combine, disagreement, ece, jsd_one_vs_all, member_accuracies,
+    nll, stats,
 };
 
 /// Where the benchmark comes from.
@@ -42,7 +42,7 @@ const ALL: &str = "corrupted";
 ///
 /// Record: curves over `severity`, 0 (the images as they are, evaluated once) and [`Corruptions::severities`], of the subject
 /// `ensemble`: `corrupted-accuracy` (fraction), `corrupted-nll` (nats), `corrupted-brier`, `corrupted-ece` (fraction) of the
-/// ensemble, `corrupted-jsd` ([`jsd_uniform`], nats) and `corrupted-disagreement` (fraction) of its members,
+/// ensemble, `corrupted-jsd` ([`jsd_one_vs_all`], nats) and `corrupted-disagreement` (fraction) of its members,
 /// `corrupted-member-accuracy` (mean over members). Their data is the kind's name, underscores written as hyphens, and
 /// `corrupted` for the mean over kinds. Scalars of these seven names: means over kinds and severities from 1, each kind and
 /// severity counting the same, as in the benchmark; `corrupted-kinds`: how many kinds that mean is over, of which the benchmark
@@ -94,7 +94,7 @@ impl Corruptions {
             nll(&together, labels)?,
             brier(&together, labels)?,
             ece(&together, labels, self.ece_bins)?,
-            jsd_uniform(&probs)?,
+            jsd_one_vs_all(&probs)?,
             disagreement(&probs)?,
             stats::mean(&members)?,
         ])
@@ -140,7 +140,7 @@ impl Probe for Corruptions {
     }
 
     fn citations(&self) -> Vec<Citation> {
-        vec![CITATION, basin_metrics::jsd::UNIFORM_CITATION]
+        vec![CITATION, basin_metrics::jsd::CITATION]
     }
 
     fn data(&self) -> Vec<DataRef> {

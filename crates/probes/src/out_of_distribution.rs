@@ -5,7 +5,7 @@ use crate::inputs::subject;
 use crate::sweep::sweep;
 use basin_core::{Citation, DataRef, Logits, Probs, Record};
 use basin_ensemble::{Lab, Probe, ProbeError};
-use basin_metrics::{Combine, MetricError, combine, jsd_uniform};
+use basin_metrics::{Combine, MetricError, combine, jsd_one_vs_all};
 
 /// Where detecting other images by the largest probability comes from, with AUROC and AUPR as its measures.
 const CITATION: Citation = Citation {
@@ -26,9 +26,9 @@ const SCORES: [&str; 3] = ["entropy", "max-probability", "mutual-information"];
 /// Inputs: M ≥ 2 networks; records are passed over.
 ///
 /// Record, images of other sets being the positive ones: scalars `ood-auroc` and `ood-aupr` (areas under the ROC and the
-/// precision–recall curve, in 0..=1), `ood-fpr95` (share of other images taken for the own ones where 95 % of the own are taken
-/// for such), all of `entropy`, and the same with `-max-probability` and `-mutual-information` behind; `ood-jsd`, the mean
-/// [`jsd_uniform`] of members on other images (nats), `own-jsd`, that on the own. Where there are several other sets, these are
+/// precision–recall curve, in 0..=1), `ood-fpr95` (share of own images taken for others at the highest threshold at which 95 % of the
+/// others are), all of `entropy`, and the same with `-max-probability` and `-mutual-information` behind; `ood-jsd`, the mean
+/// [`jsd_one_vs_all`] of members on other images (nats), `own-jsd`, that on the own. Where there are several other sets, these are
 /// means over the sets, and lists of the same names hold the sets' own numbers, in the order of
 /// [`OutOfDistribution::others`].
 ///
@@ -59,7 +59,7 @@ impl OutOfDistribution {
             entropies.sum::<f64>() / probs.len() as f64
         };
         let mutual = mixture.rows().enumerate().map(|(i, row)| (entropy(row) - of_members(i)).max(0.0));
-        let jsd = jsd_uniform(&probs)?;
+        let jsd = jsd_one_vs_all(&probs)?;
         Ok([jsd].into_iter().chain(together.rows().map(entropy)).chain(sure).chain(mutual).collect())
     }
 
@@ -107,7 +107,7 @@ impl Probe for OutOfDistribution {
     }
 
     fn citations(&self) -> Vec<Citation> {
-        vec![CITATION, basin_metrics::jsd::UNIFORM_CITATION]
+        vec![CITATION, basin_metrics::jsd::CITATION]
     }
 
     fn data(&self) -> Vec<DataRef> {

@@ -191,12 +191,20 @@ fn other_images_are_told_by_the_uncertainty_about_them() {
         assert_eq!(record.scalars[&format!("ood-aupr{score}")], 1.0);
         assert_eq!(record.scalars[&format!("ood-fpr95{score}")], 0.0);
     }
-    // Mutual information is the divergence of the members, image by image.
     let members = |data: &DataRef, scale: f64| {
         let p = |network| 1.0 / (1.0 + (-scale * f64::from(margin(network, data))).exp());
         entropy(together(data, scale)) - (0..3).map(|network| entropy(p(network))).sum::<f64>() / 3.0
     };
-    let mean = |data: &DataRef| (members(data, 1.0) + members(data, 2.0)) / 2.0;
+    // The divergence of each member from the mean of the others, image by image.
+    let divergence = |data: &DataRef, scale: f64| {
+        let p = |network| 1.0 / (1.0 + (-scale * f64::from(margin(network, data))).exp());
+        let term = |i: usize| {
+            let others = (0..3).filter(|j| *j != i).map(p).sum::<f64>() / 2.0;
+            entropy((p(i) + others) / 2.0) - (entropy(p(i)) + entropy(others)) / 2.0
+        };
+        (0..3).map(term).sum::<f64>() / 3.0
+    };
+    let mean = |data: &DataRef| (divergence(data, 1.0) + divergence(data, 2.0)) / 2.0;
     assert!((record.scalars["own-jsd"] - mean(&DataRef::test())).abs() < 1e-9);
     assert!((record.lists["ood-jsd"][1] - mean(&others[1])).abs() < 1e-9);
     let scalar = (mean(&others[0]) + mean(&others[1])) / 2.0;

@@ -4,9 +4,10 @@ use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, Upda
 use crate::loading::{Datasets, Splits, extent, normalisation, too_few_images};
 use crate::others::Others;
 use crate::problem::Problem;
+use crate::published::Published;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
-use basin_data::{AugmentConfig, DataError, ImageSet, Jitter, Normalisation};
+use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation};
 use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
@@ -81,7 +82,7 @@ impl Case {
             None => (extent(&config), config.dataset().classes),
         };
         // Both sides of a division are seen alike in this; others are refused with their images.
-        let (extent, classes) = match turned(&config, extent, classes) {
+        let (extent, classes) = match turned(&config, &datasets.others, extent, classes) {
             Ok(turned) => turned,
             Err(error) => {
                 problems.push(Problem::new(&["data.view_a", "data."], error));
@@ -149,8 +150,16 @@ impl Case {
             };
             // Equal views have one name, however they were written; one that there is not is refused elsewhere.
             let canonical =
-                |view: &String| View::parse(view).map_or_else(|_| view.clone(), |view| view.text());
-            data.view.iter().fold(part, |part, view| format!("{part} seen {}", canonical(view)))
+                |view: &String| self.view(view).map_or_else(|_| view.clone(), |view| named(&view));
+            let seen = data.view.iter().fold(part, |part, view| format!("{part} seen {}", canonical(view)));
+            match Published::of(data.view.as_deref()) {
+                // Named by what is in the files, too.
+                Ok(Some(published)) => match published.digest(self, data) {
+                    Ok(content) => format!("{seen} of {content}"),
+                    Err(_) => seen,
+                },
+                _ => seen,
+            }
         });
         Identity { training: self.setting(seed), measuring, images }
     }
@@ -232,11 +241,17 @@ pub(crate) fn plan_context(config: &Config) -> PlanContext {
     }
 }
 
+/// What names a view: its text, and the photographs that it lays over images.
+fn named(view: &View) -> String {
+    let frost = view.frost().map(|frost| format!(" with photographs {}", frost.digest()));
+    view.text() + &frost.unwrap_or_default()
+}
+
 /// Extent and classes of images as the first side sees them.
-fn turned(config: &Config, extent: Extent, classes: usize) -> Result<(Extent, usize), DataError> {
+fn turned(config: &Config, others: &Others, extent: Extent, classes: usize) -> Result<(Extent, usize)> {
     match config.data().view_a.as_str() {
         "" => Ok((extent, classes)),
-        view => View::parse(view)?.turned(extent, classes),
+        view => Ok(others.view(config, view)?.turned(extent, classes)?),
     }
 }
 
@@ -264,150 +279,4 @@ fn augment(config: &Config) -> AugmentConfig {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::{Registry, exit};
-    use basin_core::LabelSkew;
-    use basin_data::{Dataset, SYNTHETIC};
-
-    pub(crate) fn case() -> Case {
-        with(&[])
-    }
-
-    fn with(more: &[(&str, &str)]) -> Case {
-        with_datasets(Datasets::default(), more)
-    }
-
-    static TINY: Dataset = Dataset {
-        name: "tiny",
-        extent: Extent::colour(8),
-        load: |_, _, _| ImageSet::new(8, 10, vec![0; 192], vec![9]),
-        ..SYNTHETIC
-    };
-
-    fn with_datasets(mut datasets: Datasets, more: &[(&str, &str)]) -> Case {
-        let keys = Registry::default().with_dataset(&TINY).keys().unwrap();
-        let small = [("data.train_images", "64"), ("data.test_images", "32"), ("model.width", "0.25")];
-        let small = small.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let mut settings = small.to_vec();
-        settings.push(("train.batch".into(), "8".into()));
-        settings.push(("metrics.connectivity_images".into(), "0".into()));
-        settings.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        let config = Config::plain(&keys, &settings).unwrap();
-        Case::attempt(config, Varied::new(), &mut datasets).unwrap()
-    }
-
-    #[test]
-    fn a_reference_names_images_and_what_is_made_of_them() {
-        let case = case();
-        let images = |data: &DataRef| case.images(data).unwrap();
-        let (first, second) = (DataRef::train().share(0, 2, 7), DataRef::train().share(1, 2, 7));
-        // 64 images of ten classes: six or seven each, of which three go to each half.
-        assert_eq!((case.count(&first), images(&first).len()), (30, 30));
-        assert_eq!(case.steps_per_epoch(&first), 3);
-        assert_ne!(images(&first), images(&second));
-        assert_eq!(images(&first), images(&DataRef::train().share(0, 2, 7)));
-        let grey = images(&DataRef::test().first(5).seen("grey"));
-        let noisy = |data: DataRef| images(&data.seen("gaussian_noise:3+rotate:15@7"));
-        let (whole, share) = (noisy(DataRef::train()), noisy(first.clone()));
-        let numbers = basin_data::chosen(case.train.labels(), case.train.classes(), first.part).unwrap();
-        assert!(numbers.iter().enumerate().all(|(at, number)| share.image(at) == whole.image(*number)));
-        assert!(
-            grey.len() == 5 && grey.images().chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2])
-        );
-    }
-
-    #[test]
-    fn other_images_have_another_identity_and_today_s_keep_theirs() {
-        let (case, whole) = (case(), DataRef::train());
-        let identity = case.identity(0);
-        let name = |data: &DataRef| (identity.setting().images)(data);
-        assert_eq!(name(&whole), case.train_digest.to_string());
-        let others = [whole.clone().share(0, 2, 7), whole.clone().share(0, 2, 8), whole.clone().seen("grey")];
-        let names: std::collections::BTreeSet<String> = others.iter().chain([&whole]).map(name).collect();
-        assert_eq!(names.len(), 4);
-        assert_eq!(name(&whole.clone().seen("grey")), format!("{} seen grey", case.train_digest));
-        assert_eq!(name(&whole.clone().seen("rotate:45.0@3")), name(&whole.seen("rotate:45")));
-    }
-
-    fn of_set(set: &str) -> DataRef {
-        DataRef { set: Some(set.into()), ..DataRef::test() }
-    }
-
-    #[test]
-    fn another_data_set_comes_with_its_own_labels_and_its_own_identity() {
-        let (case, hundred) = (case(), of_set("synthetic-100"));
-        let images = case.images(&hundred).unwrap();
-        assert_eq!((images.len(), images.classes(), case.count(&hundred)), (32, 100, 32));
-        assert_eq!(case.labels(&hundred).unwrap().values(), images.labels());
-        // Loaded once, for all cases that share it.
-        assert!(Arc::ptr_eq(&images, &case.clone().images(&hundred).unwrap()));
-        assert_eq!(case.normalisation(&hundred).unwrap(), case.normalisation(&DataRef::test()).unwrap());
-        let identity = case.identity(0);
-        let name = |data: &DataRef| (identity.setting().images)(data);
-        assert_eq!(name(&hundred), images.digest().to_string());
-        assert_eq!(name(&hundred.clone().first(5)), format!("first 5 of {}", images.digest()));
-        assert_eq!(name(&hundred.seen("fog:1@0")), format!("{} seen fog:1", images.digest()));
-        // The experiment's own by its name is its own.
-        assert_eq!(name(&of_set("synthetic")), case.test_digest.to_string());
-        assert!(Arc::ptr_eq(&case.images(&of_set("synthetic")).unwrap(), &case.test));
-        // What is seen normalises by the experiment's training images.
-        let seen = with(&[("data.normalisation", "view")]);
-        let own = seen.normalisation(&DataRef::train()).unwrap();
-        assert_eq!(seen.normalisation(&of_set("synthetic-100")).unwrap(), own);
-    }
-
-    #[test]
-    fn a_data_set_that_is_not_there_is_refused_but_in_a_price() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().display().to_string();
-        let (none, empty) = (case(), with(&[("data.other_dir", &place)]));
-        let shared = with(&[("data.dir", &place)]);
-        let key =
-            "data set cifar100 of a measurement, from data.other_dir or, where that is not set, data.dir";
-        for (case, words) in [
-            (&none, "cifar100 is read from disk but no folder was given".to_owned()),
-            (&empty, format!("{place}/cifar-100-binary is missing")),
-            (&shared, format!("{place}/cifar-100-binary is missing")),
-        ] {
-            let error = case.check_images(&of_set("cifar100")).unwrap_err();
-            assert_eq!((exit::code(&error), case.count(&of_set("cifar100"))), (exit::DATA, 0));
-            let text = format!("{error:#}");
-            assert!(text.contains(key) && text.contains(&words), "{words} in {text}");
-        }
-        let priced = with_datasets(Datasets::or_blank(), &[]);
-        priced.check_images(&of_set("cifar100")).unwrap();
-        assert_eq!(priced.count(&of_set("cifar100")), 10_000);
-        assert!(priced.others.blank() && !none.others.blank());
-        let error = none.check_images(&of_set("tiny")).unwrap_err();
-        assert_eq!(exit::code(&error), exit::USAGE);
-        let words =
-            "images of tiny are 8×8×3, expected 32×32×3, which the network takes; name another data set";
-        assert!(error.to_string().starts_with(words), "{error}");
-        // At the configured size.
-        with(&[("data.padded", "32")]).check_images(&of_set("tiny")).unwrap();
-    }
-
-    #[test]
-    fn images_that_there_are_not_are_refused_with_what_there_is() {
-        let case = case();
-        let train = DataRef::train;
-        for (data, words) in [
-            (train().first(65), "expected 1 to 64, the images there are, found 65"),
-            (train().share(2, 2, 0), "found share 2 of 2 of 64 images"),
-            (train().share(0, 9, 0), "found share 0 of 9 of 64 images"),
-            (train().skewed(0, LabelSkew::PerMille(20), 0), "none of class 0"),
-            (
-                train().seen("gray"),
-                "no view gray (in \"gray\"), nearest is grey; expected one of grey, band:channel",
-            ),
-            (train().seen("coloured:0.1"), "images for coloured must be of 1 channel, found 3"),
-            (train().seen("fog:6"), "the severity of fog must be a whole number in 1..=5, found 6"),
-            (of_set("mnit"), "a measurement names the data set \"mnit\", expected one of synthetic, "),
-            (of_set("synthetic-100").first(33), "expected 1 to 32, the images there are, found 33"),
-        ] {
-            let error = case.images(&data).unwrap_err().to_string();
-            assert!(error.contains(words), "{words} in {error}");
-        }
-    }
-}
+pub(crate) mod tests;

@@ -2,10 +2,12 @@
 
 use crate::Case;
 use crate::exit::Usage;
-use anyhow::{Context, Result};
+use crate::published::Published;
+use anyhow::{Context, Result, ensure};
 use basin_core::{DataRef, Digest, Labels, Part};
-use basin_data::{ImageSet, Normalisation, SharedNoise, Split};
+use basin_data::{DataError, ImageSet, Normalisation, SharedNoise, Split};
 use basin_ensemble::Trajectory;
+use basin_probes::PUBLISHED;
 use basin_views::View;
 use std::sync::{Arc, PoisonError};
 
@@ -17,8 +19,10 @@ impl Case {
     pub(crate) fn check_images(&self, data: &DataRef) -> Result<()> {
         let whole = self.whole(data)?;
         let (mut extent, mut classes) = (whole.extent(), whole.classes());
-        if let Some(view) = &data.view {
-            let turned = View::parse(view).and_then(|view| view.turned(extent, classes));
+        if let Some(published) = Published::of(data.view.as_deref())? {
+            published.digest(self, data)?;
+        } else if let Some(view) = &data.view {
+            let turned = self.view(view)?.turned(extent, classes);
             (extent, classes) = turned.map_err(|error| Usage(error.to_string()))?;
         }
         let (wanted, known) = (self.network.extent(), self.network.classes());
@@ -44,6 +48,11 @@ impl Case {
         }
         basin_data::chosen(whole.labels(), whole.classes(), data.part)?;
         Ok(())
+    }
+
+    /// The view that is written so, with photographs where it needs some.
+    pub(crate) fn view(&self, text: &str) -> Result<View> {
+        self.others.view(&self.config, text)
     }
 
     /// The data set of a reference that is not the experiment's own.
@@ -77,12 +86,24 @@ impl Case {
         self.check_images(data)?;
         let whole = self.whole(data)?;
         let chosen = || basin_data::chosen(whole.labels(), whole.classes(), data.part);
+        if let Some(published) = Published::of(data.view.as_deref())? {
+            let images = published.load(self, data)?;
+            let (planned, found) = (published.digest(self, data)?, images.digest());
+            ensure!(
+                planned == found,
+                DataError::Npy {
+                    path: self.config.data().corrupted_dir.clone().into(),
+                    what: "the content of an array",
+                    expected: format!("{planned}, as when the run was planned"),
+                    found: found.to_string(),
+                }
+            );
+            return Ok(Arc::new(images.pick(&chosen()?)?));
+        }
         Ok(match (&data.view, data.part) {
-            (Some(view), _) => Arc::new(View::parse(view)?.apply(
-                &whole,
-                &chosen()?,
-                &self.config.dataset().normalisation,
-            )?),
+            (Some(view), _) => {
+                Arc::new(self.view(view)?.apply(&whole, &chosen()?, &self.config.dataset().normalisation)?)
+            }
             (None, Part::Whole) => whole,
             (None, _) => Arc::new(whole.pick(&chosen()?)?),
         })
@@ -94,7 +115,8 @@ impl Case {
     /// As [`Case::images`].
     pub(crate) fn labels(&self, data: &DataRef) -> Result<Labels> {
         let whole = self.whole(data)?;
-        let view = data.view.as_deref().map(View::parse).transpose()?;
+        let view = data.view.as_deref().filter(|view| !view.starts_with(PUBLISHED));
+        let view = view.map(|view| self.view(view)).transpose()?;
         let classes = match &view {
             Some(view) => view.turned(whole.extent(), whole.classes())?.1,
             None => whole.classes(),
@@ -116,11 +138,13 @@ impl Case {
             return Ok(everywhere);
         }
         let known = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known().get(&data.view) {
+        // There are no published corruptions of training images.
+        let view = data.view.clone().filter(|view| !view.starts_with(PUBLISHED));
+        if let Some(known) = known().get(&view) {
             return Ok(*known);
         }
-        let own = Normalisation::of(&*self.images(&DataRef { view: data.view.clone(), ..DataRef::train() })?);
-        known().insert(data.view.clone(), own);
+        let own = Normalisation::of(&*self.images(&DataRef { view: view.clone(), ..DataRef::train() })?);
+        known().insert(view, own);
         Ok(own)
     }
 

@@ -28,6 +28,7 @@ mod planned;
 mod predict;
 mod problem;
 mod progress;
+mod published;
 mod refusals;
 mod registry;
 mod reproduce;

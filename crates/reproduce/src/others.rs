@@ -6,7 +6,10 @@ use crate::loading::{blank_images, blank_or_digest, sized, source};
 use anyhow::{Context, Result};
 use basin_core::Digest;
 use basin_data::{ImageSet, Source, Split};
+use basin_views::View;
+use basin_views::corruptions::Frost;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One part of a data set.
@@ -29,6 +32,10 @@ struct Found {
     parts: BTreeMap<String, Loaded>,
     notes: Vec<String>,
     blank: bool,
+    /// Photographs of frost, by their folder.
+    frost: BTreeMap<String, Arc<Frost>>,
+    /// Of images that are read again when they are needed.
+    digests: BTreeMap<String, Digest>,
 }
 
 impl Others {
@@ -75,6 +82,39 @@ impl Others {
         found.blank |= blank.is_some();
         found.parts.insert(key, part.clone());
         Ok(part)
+    }
+
+    /// The view that is written so, with the photographs of `data.frost_dir` if it needs some and they are set.
+    ///
+    /// # Errors
+    /// [`Usage`] for a text that is no view; when the folder holds no photographs.
+    pub(crate) fn view(&self, config: &Config, text: &str) -> Result<View> {
+        let view = View::parse(text).map_err(|error| Usage(error.to_string()))?;
+        let dir = config.data().frost_dir.as_str();
+        if dir.is_empty() || !view.needs_photographs() {
+            return Ok(view);
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(frost) = found.frost.get(dir) {
+            return Ok(view.with_frost(frost.clone()));
+        }
+        let frost = Frost::open(Path::new(dir)).context("photographs of frost from data.frost_dir")?;
+        let frost = found.frost.entry(dir.to_owned()).or_insert(Arc::new(frost));
+        Ok(view.with_frost(frost.clone()))
+    }
+
+    /// The digest of that name, made once.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub(crate) fn digest(&self, name: String, make: impl FnOnce() -> Result<Digest>) -> Result<Digest> {
+        let known = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = known().digests.get(&name) {
+            return Ok(*digest);
+        }
+        let digest = make()?;
+        known().digests.insert(name, digest);
+        Ok(digest)
     }
 
     /// In what the loaded sets are not the published ones.

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::exit::Usage;
 use crate::loading::{images, limit, source};
+use crate::others::Others;
 use crate::registry::division;
 use anyhow::Result;
 use basin_data::{ImageSet, Split, chosen};
@@ -19,7 +20,8 @@ const MOST_CLASSES: usize = 20;
 const PLAIN: &str = "as they are";
 
 /// Keys on which a sheet depends, but for the limit of the split.
-const USED: &[&str] = &["data.dataset", "data.dir", "data.seed", "data.halved", "data.padded"];
+const USED: &[&str] =
+    &["data.dataset", "data.dir", "data.frost_dir", "data.seed", "data.halved", "data.padded"];
 /// What makes the sides of a shift.
 const SIDES: &[&str] =
     &["data.partition", "data.imbalance", "data.partition_seed", "data.view_a", "data.view_b"];
@@ -96,7 +98,11 @@ impl Show<'_> {
             Rows::Views(views) => views.iter().flat_map(|view| severities(view)).collect(),
             Rows::Sides => division(self.config).views.into_iter().flatten().collect(),
         };
-        texts.iter().map(|text| View::parse(text).map_err(|error| Usage(error.to_string()).into())).collect()
+        texts.iter().map(|text| self.view(text)).collect()
+    }
+
+    fn view(&self, text: &str) -> Result<View> {
+        Others::default().view(self.config, text)
     }
 
     fn drawn(&self, set: &ImageSet) -> Result<Vec<SheetRow>> {
@@ -135,7 +141,7 @@ impl Show<'_> {
                 for (side, data) in ["A", "B"].into_iter().zip(division(self.config).parts(2)?) {
                     let own = chosen(set.labels(), set.classes(), data.part)?;
                     rows.push(row(format!("{side}, {PLAIN}"), None, &own)?);
-                    if let Some(view) = data.view.as_deref().map(View::parse).transpose()? {
+                    if let Some(view) = data.view.as_deref().map(|view| self.view(view)).transpose()? {
                         rows.push(row(format!("{side}, {}", view.text()), Some(&view), &own)?);
                     }
                 }

@@ -27,7 +27,9 @@ fn measure(arguments: &[String]) -> Result<(), Error> {
     let set = Source { train_images: images, ..Source::synthetic(0) }.load(Split::Train)?;
     let all: Vec<usize> = (0..set.len()).collect();
     let mut total = 0.0;
-    for kind in Transformation::all().filter(|one| matches!(one.takes, Takes::Severity(_))) {
+    for kind in
+        Transformation::all().filter(|one| !one.photographs && matches!(one.takes, Takes::Severity(_)))
+    {
         let view = View::parse(&format!("{}:{severity}", kind.id))?;
         let mut times = Vec::new();
         for _ in 0..3 {

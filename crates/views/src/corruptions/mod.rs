@@ -1,9 +1,9 @@
 //! The corruptions of CIFAR-10-C as pure functions of (image, severity, seed).
 //!
 //! Hendrycks and Dietterich, *Benchmarking Neural Network Robustness to Common Corruptions and Perturbations* (arXiv
-//! 1903.12261), with the constants of its CIFAR version, which are not those of ImageNet-C, in one table. Nineteen types of
-//! that set: eighteen here. `frost` is not: it lays photographs over the image that are not ours to ship; `frost-like`
-//! has a plasma in their place and another name, so that nobody takes it for it.
+//! 1903.12261), with the constants of its CIFAR version, which are not those of ImageNet-C, in one table. All nineteen types of
+//! that set. `frost` lays photographs over the image that are not ours to ship: it is there for whoever has a folder of some
+//! ([`Frost`]); `frost-like` has a plasma in their place and another name, so that nobody takes it for it.
 //!
 //! Images are bytes; work is done on x / 255 in f64, and fractions are cut off at the end, not rounded. The random state
 //! of the published arrays is not known: their statistics are met, not their bits ([`official`] reads them). Where an
@@ -15,6 +15,7 @@ mod colour;
 pub(crate) mod digital;
 mod elastic;
 mod filter;
+pub(crate) mod frost;
 mod jpeg;
 mod motion;
 mod noise;
@@ -26,6 +27,7 @@ mod table;
 mod weather;
 mod zoom;
 
+pub use frost::Frost;
 pub use official::official;
 pub(crate) use table::TABLE;
 pub use table::{EXTRA, MAIN, main_kinds};

@@ -1,10 +1,10 @@
 //! Every corruption with its constants, severity 1 to 5.
 
-use super::{blur, colour, digital, elastic, jpeg, motion, noise, spatter, weather, zoom};
+use super::{blur, colour, digital, elastic, frost, jpeg, motion, noise, spatter, weather, zoom};
 use crate::view::{Channels, Takes, Transformation};
 use basin_core::Extent;
 
-/// The types of the benchmark's mean that are here: fourteen of its fifteen, frost is missing.
+/// The types of the benchmark's mean that need nothing but the image: fourteen of its fifteen, all but frost.
 pub const MAIN: [&str; 14] = [
     "gaussian_noise",
     "shot_noise",
@@ -22,16 +22,19 @@ pub const MAIN: [&str; 14] = [
     "jpeg_compression",
 ];
 
-/// The types of the benchmark's mean that there are for such images: those of [`MAIN`] that take them; with the published arrays
-/// all fifteen.
-pub fn main_kinds(extent: Extent, published: bool) -> Vec<&'static str> {
+/// The types of the benchmark's mean that there are for such images: those of [`MAIN`] that take them, and `frost` where there are
+/// photographs; with the published arrays all fifteen.
+pub fn main_kinds(extent: Extent, published: bool, photographs: bool) -> Vec<&'static str> {
     let takes = |kind: &&&str| {
         let one = TABLE.iter().find(|one| one.id == **kind);
         one.is_some_and(|one| one.channels.take(extent.channels) && one.least_side <= extent.side)
     };
     match published {
         true => MAIN.into_iter().chain(["frost"]).collect(),
-        false => MAIN.iter().filter(takes).copied().collect(),
+        false => {
+            let frost = photographs.then_some("frost");
+            MAIN.iter().chain(&frost).filter(takes).copied().collect()
+        }
     }
 }
 
@@ -133,7 +136,17 @@ pub(crate) const TABLE: &[Transformation] = &[
         function: weather::snow,
         ..DRAWN
     },
-    // Share of the image and of the frost, which frost has for its photographs.
+    // Share of the image and of the photograph.
+    Transformation {
+        id: "frost",
+        doc: "photographs of frost laid over the image, from the folder data.frost_dir",
+        takes: Takes::Severity(&[&[1.0, 0.2], &[1.0, 0.3], &[0.9, 0.4], &[0.85, 0.4], &[0.75, 0.45]]),
+        channels: Channels::Three,
+        photographs: true,
+        function: frost::frost,
+        ..DRAWN
+    },
+    // The same of the image and of a plasma.
     Transformation {
         id: "frost-like",
         doc: "a plasma laid over the image; not the benchmark's frost, which needs photographs",
@@ -224,18 +237,20 @@ mod tests {
 
     #[test]
     fn images_of_one_channel_have_fewer_types() {
-        assert_eq!(main_kinds(Extent::colour(32), false), MAIN);
-        let grey = main_kinds(Extent::grey(28), false);
+        assert_eq!(main_kinds(Extent::colour(32), false, false), MAIN);
+        let grey = main_kinds(Extent::grey(28), false, true);
         assert_eq!(grey.len(), MAIN.len() - 2);
         assert!(!grey.contains(&"snow") && !grey.contains(&"brightness"));
-        assert!(main_kinds(Extent::colour(7), false).is_empty());
-        assert_eq!(main_kinds(Extent::colour(32), true).len(), 15);
+        assert!(main_kinds(Extent::colour(7), false, true).is_empty());
+        assert_eq!(main_kinds(Extent::colour(32), true, false).len(), 15);
+        assert_eq!(main_kinds(Extent::colour(32), false, true)[14], "frost");
     }
 
     #[test]
-    fn eighteen_of_nineteen_types_are_here_and_frost_is_not() {
+    fn nineteen_types_are_here_of_which_one_needs_photographs() {
         let here = |name: &&str| TABLE.iter().any(|one| one.id == *name);
         assert_eq!(MAIN.iter().chain(&EXTRA).filter(|name| here(name)).count(), 18);
-        assert!(!here(&"frost") && TABLE.len() == 19);
+        assert!(here(&"frost") && TABLE.len() == 20);
+        assert_eq!(TABLE.iter().filter(|one| one.photographs).count(), 1);
     }
 }

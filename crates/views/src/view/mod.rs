@@ -10,10 +10,12 @@ mod text;
 
 pub use table::{Channels, Parameter, Takes, Transformation};
 
+use crate::corruptions::Frost;
 use basin_core::{Extent, SeedTree};
 use basin_data::{DataError, ImageSet, Normalisation};
 use picture::Picture;
 use rayon::prelude::*;
+use std::sync::Arc;
 pub(crate) use table::Given;
 
 /// A pure function of an image, its number in the whole set, parameters and a seed: a part of a set is seen as the whole
@@ -32,6 +34,7 @@ pub(crate) use table::Given;
 pub struct View {
     stages: Vec<Stage>,
     seed: u64,
+    frost: Option<Arc<Frost>>,
 }
 
 /// A transformation with its numbers.
@@ -68,10 +71,27 @@ impl View {
         text::write(self)
     }
 
+    /// Whether it lays photographs over images, which [`View::with_frost`] brings.
+    pub fn needs_photographs(&self) -> bool {
+        self.stages.iter().any(|stage| stage.transformation.photographs)
+    }
+
+    /// The photographs that it lays over images.
+    pub fn frost(&self) -> Option<&Frost> {
+        self.frost.as_deref()
+    }
+
+    /// With these photographs for `frost`.
+    #[must_use]
+    pub fn with_frost(self, frost: Arc<Frost>) -> Self {
+        Self { frost: Some(frost), ..self }
+    }
+
     /// Whether there is a view of such images.
     ///
     /// # Errors
-    /// [`DataError::View`] when a transformation does not take images of so many channels or so few pixels.
+    /// [`DataError::View`] when a transformation does not take images of so many channels or so few pixels, or needs photographs
+    /// and there are none, or smaller ones.
     pub fn check(&self, set: &ImageSet) -> Result<(), DataError> {
         self.turns(set.size(), set.channels(), set.classes()).map(|_| ())
     }
@@ -99,6 +119,18 @@ impl View {
             if side < transformation.least_side {
                 let expected = format!("of at least {0} x {0} pixels", transformation.least_side);
                 return refused(what, expected, format!("{side} x {side}"));
+            }
+            if transformation.photographs {
+                let what = "the photographs".to_owned();
+                let expected = "those of a folder; set data.frost_dir, or leave this view out";
+                match self.frost.as_ref().map(|frost| frost.side()) {
+                    None => return refused(what, expected.to_owned(), "none".to_owned()),
+                    Some(found) if found < side => {
+                        let expected = format!("at least {side} pixels a side at a fifth of their size");
+                        return refused(what, expected, found.to_string());
+                    }
+                    Some(_) => {}
+                }
             }
             // The training images' means are those of their own channels.
             if transformation.id == "drop" && now.0 != channels {
@@ -146,7 +178,8 @@ impl View {
 
     fn look(&self, mut picture: Picture, image: usize, means: &[f32], seeds: &[SeedTree]) -> Picture {
         for (stage, seeds) in self.stages.iter().zip(seeds) {
-            let given = Given { values: stage.values(), means, seeds: seeds.index(image as u64) };
+            let (frost, seeds) = (self.frost.as_deref(), seeds.index(image as u64));
+            let given = Given { values: stage.values(), means, frost, seeds };
             (stage.transformation.function)(&mut picture, &given);
         }
         picture
@@ -192,6 +225,7 @@ pub(crate) mod tests {
     #[test]
     fn a_part_is_seen_as_the_whole_would_be_on_any_number_of_threads() {
         let all: Vec<usize> = (0..12).collect();
+        let (_folder, frost) = crate::corruptions::frost::tests::photographs();
         for (channels, kind) in
             [1, 3].into_iter().flat_map(|n| Transformation::all().map(move |kind| (n, kind)))
         {
@@ -203,7 +237,9 @@ pub(crate) mod tests {
             let view =
                 if kind.parameters().is_empty() { kind.id.into() } else { format!("{}:{numbers}", kind.id) };
             let of = |view: &str, chosen: &[usize]| {
-                View::parse(view).unwrap().apply(&set, chosen, &Normalisation::CIFAR10).unwrap()
+                let view = View::parse(view).unwrap();
+                let view = if view.needs_photographs() { view.with_frost(frost.clone()) } else { view };
+                view.apply(&set, chosen, &Normalisation::CIFAR10).unwrap()
             };
             let whole = of(&view, &all);
             assert_eq!(of(&view, &[7, 2]), whole.pick(&[7, 2]).unwrap(), "{view}");

@@ -2,7 +2,7 @@
 
 use super::picture::Picture;
 use super::{bands, coloured, rotate, soft};
-use crate::corruptions;
+use crate::corruptions::{self, Frost};
 use basin_core::{Rng, SeedTree};
 use std::fmt;
 
@@ -21,6 +21,8 @@ pub struct Transformation {
     pub least_side: usize,
     /// Whether it draws from the view's seed.
     pub random: bool,
+    /// Whether it needs photographs: see [`View::with_frost`](super::View::with_frost).
+    pub photographs: bool,
     /// Channels and classes of what comes out, where they are others.
     pub(crate) turns_into: Option<(usize, usize)>,
     /// A pure function of the image and of what is given.
@@ -108,6 +110,8 @@ pub(crate) struct Given<'a> {
     pub(crate) values: &'a [f64],
     /// Mean of each channel over the training images, in `[0, 1]`.
     pub(crate) means: &'a [f32],
+    /// Photographs, where it needs some.
+    pub(crate) frost: Option<&'a Frost>,
     /// The place of its randomness, of this image alone.
     pub(crate) seeds: SeedTree,
 }
@@ -196,6 +200,7 @@ impl Transformation {
         channels: Channels::OneOrThree,
         least_side: 1,
         random: false,
+        photographs: false,
         turns_into: None,
         function: |_, _| {},
     };

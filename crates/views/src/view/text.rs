@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<View, DataError> {
         }
         stages.push(Stage { transformation, numbers: read });
     }
-    Ok(View { stages, seed })
+    Ok(View { stages, seed, frost: None })
 }
 
 /// A decimal number in range. Exponents, infinities and signs before what is positive are not written.
