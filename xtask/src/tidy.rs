@@ -57,7 +57,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-papers", &["basin-core", "basin-metrics"]),
     ("basin-paper-data-shift", &["basin-core", "basin-papers"]),
     ("basin-paper-single-basin", &["basin-core", "basin-papers"]),
-    ("basin-report", &["basin-core", "basin-metrics", "basin-papers"]),
+    ("basin-plot", &["basin-core"]),
+    ("basin-report", &["basin-core", "basin-metrics", "basin-papers", "basin-plot"]),
     ("basin-store", &["basin-core"]),
     (
         "basin-train",

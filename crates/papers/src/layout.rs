@@ -51,8 +51,34 @@ pub enum Figure {
     Sweep(&'static Sweep),
     /// Curves that measurements left, mean over seeds.
     Curves(&'static Curves),
+    /// Surfaces that measurements left, as heat maps.
+    Surfaces(&'static Surfaces),
+    /// Surfaces over the places of networks, as matrices.
+    Matrix(&'static Matrix),
+    /// Curves that are ways through a plane, such as embeddings of snapshots.
+    Paths(&'static Paths),
+    /// Points and limits in the plane of diversity and accuracy.
+    Plane(&'static Plane),
     /// Loss and accuracy while training.
     Training,
+}
+
+impl Figure {
+    /// The metrics that it shows, by their ids; a variable of curves is none.
+    pub fn metrics(&self) -> Vec<&'static str> {
+        match self {
+            Self::Scatter { x, y, levels, .. } => {
+                [*x, *y].into_iter().chain(levels.iter().map(|level| level.metric)).collect()
+            }
+            Self::Sweep(sweep) => sweep.quantities.iter().map(|quantity| quantity.metric).collect(),
+            Self::Curves(curves) => vec![curves.metric],
+            Self::Surfaces(surfaces) => vec![surfaces.metric],
+            Self::Matrix(matrix) => vec![matrix.metric],
+            Self::Paths(paths) => vec![paths.metric],
+            Self::Plane(plane) => vec![plane.metric],
+            Self::Lines { .. } | Self::Training => Vec::new(),
+        }
+    }
 }
 
 /// The mean of a metric over the ensembles of one method, as a horizontal line.
@@ -66,7 +92,8 @@ pub struct Level {
     pub name: &'static str,
 }
 
-/// Curves of one quantity: a figure for each data set, network and kind of images, a series for each method and case.
+/// Curves of one quantity: a figure for each data set, network and kind of images, a series for each method, case and kind of
+/// subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Curves {
     /// Beginning of the file's name.
@@ -75,14 +102,112 @@ pub struct Curves {
     pub metric: &'static str,
     /// Kinds of images, one figure each.
     pub data: &'static [&'static str],
-    /// The curves' variable.
+    /// The curves' variable, for example `lambda`, `severity`, `position`.
     pub variable: &'static str,
+    /// Whose curves: the first words of subjects, `tunnel` for `tunnel-1-2`, each a series of its own in this order. Empty: all
+    /// subjects together, or each kind of its own where they stand on other points.
+    pub subjects: &'static [&'static str],
     /// What the horizontal axis is called.
     pub name: &'static str,
     /// The barrier of the mean curve, which is marked and told; none where that means nothing.
     pub barrier: Option<Barrier>,
     /// The figure of the paper that it is; empty where it is none.
     pub like: &'static str,
+}
+
+/// Surfaces of one quantity: a heat map for each data set, network, method, case, kind of images and subject, of the first seed.
+/// Colours are logarithmic where values are positive and span more than two decades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surfaces {
+    /// Beginning of the file's name.
+    pub file: &'static str,
+    /// Metric that the colours show, which is the surfaces' quantity.
+    pub metric: &'static str,
+    /// Kinds of images, one figure each.
+    pub data: &'static [&'static str],
+    /// Whose surfaces: the first words of subjects, `radial` for `radial-1-2`. Empty: all.
+    pub subjects: &'static [&'static str],
+    /// What the horizontal axis is called.
+    pub name_x: &'static str,
+    /// What the vertical axis is called.
+    pub name_y: &'static str,
+    /// Whether lines of equal value are drawn, at the ticks of the colour bar.
+    pub contours: bool,
+    /// The figure of the paper that it is; empty where it is none.
+    pub like: &'static str,
+    /// How to read it: sentences for the caption.
+    pub reading: &'static str,
+}
+
+/// Surfaces whose variables are places of networks: a matrix for each data set, network, method, case, kind of images and subject,
+/// of the first seed. Labels along the axes are the variables' values, such as epochs. A block begins where these stop
+/// rising, and at each mark of the surface, whose name it then has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matrix {
+    /// Beginning of the file's name.
+    pub file: &'static str,
+    /// Metric that the colours show, which is the surfaces' quantity.
+    pub metric: &'static str,
+    /// Kinds of images, one figure each; for weights the word that the surfaces have there.
+    pub data: &'static [&'static str],
+    /// Whose surfaces: the first words of subjects. Empty: all.
+    pub subjects: &'static [&'static str],
+    /// What the horizontal axis is called.
+    pub name_x: &'static str,
+    /// What the vertical axis is called.
+    pub name_y: &'static str,
+    /// The figure of the paper that it is; empty where it is none.
+    pub like: &'static str,
+    /// How to read it: sentences for the caption.
+    pub reading: &'static str,
+}
+
+/// Ways through a plane: curves whose values are the vertical coordinate and whose variable is the horizontal one, points in order,
+/// for example of epochs. A figure for each data set, network, method, case and kind of images, of the first seed, with a path for
+/// each subject. Their grids need not agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Beginning of the file's name.
+    pub file: &'static str,
+    /// The curves' quantity, for example `embedding-y`.
+    pub metric: &'static str,
+    /// The curves' variable, for example `embedding-x`.
+    pub variable: &'static str,
+    /// Kinds of images, one figure each.
+    pub data: &'static [&'static str],
+    /// Whose curves: the first words of subjects. Empty: all.
+    pub subjects: &'static [&'static str],
+    /// What the horizontal axis is called.
+    pub name_x: &'static str,
+    /// What the vertical axis is called.
+    pub name_y: &'static str,
+    /// The figure of the paper that it is; empty where it is none.
+    pub like: &'static str,
+    /// How to read it: sentences for the caption.
+    pub reading: &'static str,
+}
+
+/// Diversity against accuracy: curves of one quantity over an accuracy, which is shown in per cent. Those of subjects whose names begin with
+/// `member` are points, in the colours of their methods, of all seeds; those of `upper-limit` and `lower-limit` are lines, of the first
+/// ensemble that has them. A figure for each data set, network, case and kind of images. Their grids need not agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plane {
+    /// Beginning of the file's name.
+    pub file: &'static str,
+    /// The curves' quantity, for example `normalised-disagreement`.
+    pub metric: &'static str,
+    /// The curves' variable, for example `accuracy`.
+    pub variable: &'static str,
+    /// Kinds of images, one figure each.
+    pub data: &'static [&'static str],
+    /// What the horizontal axis is called, without its unit.
+    pub name_x: &'static str,
+    /// What the vertical axis is called.
+    pub name_y: &'static str,
+    /// The figure of the paper that it is; empty where it is none.
+    pub like: &'static str,
+    /// How to read it: sentences for the caption.
+    pub reading: &'static str,
 }
 
 /// The curves that a barrier between local minima is read from.

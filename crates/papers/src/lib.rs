@@ -11,7 +11,10 @@ mod published;
 pub use case::{CaseKeys, Symbol, case_keys, label};
 pub use claim::{Claim, Comparison, Contrast, Expected, Scope, Share};
 pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied};
-pub use layout::{Barrier, Curves, Figure, Layout, Level, Over, Quantity, Reference, Sweep, Within};
+pub use layout::{
+    Barrier, Curves, Figure, Layout, Level, Matrix, Over, Paths, Plane, Quantity, Reference, Surfaces, Sweep,
+    Within,
+};
 pub use paper::{Paper, PrintedMethod};
 pub use preset::Preset;
 pub use published::{Published, PublishedError, PublishedNumber, alike};

@@ -4,7 +4,7 @@ use crate::curve::Curve;
 use crate::error::CurveName;
 use crate::results::{PairwiseLine, Results};
 use crate::{Ensemble, ReportError};
-use basin_papers::Paper;
+use basin_papers::{Figure, Paper};
 
 /// Whether results can be told. Non-finite numbers pass; they are shown as missing.
 ///
@@ -42,17 +42,44 @@ pub fn check(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
         }
     }
     lines(results)?;
-    curves(results)
+    curves(results, paper)?;
+    surfaces(results)
 }
 
-fn curves(results: &Results) -> Result<(), ReportError> {
+fn surfaces(results: &Results) -> Result<(), ReportError> {
+    for surface in &results.surfaces {
+        let (x, y, values) = (surface.x.len(), surface.y.len(), surface.values.len());
+        if x.checked_mul(y) != Some(values) {
+            return Err(ReportError::SurfaceShape { surface: surface.told(), x, y, values });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a paper shows curves as ways or points in a plane: then their variable was measured, too, and none is averaged.
+fn in_a_plane(curve: &Curve, paper: &dyn Paper) -> bool {
+    let of = |metric: &str, variable: &str| (metric, variable) == (&*curve.quantity, &*curve.variable);
+    paper.layout().figures.iter().any(|figure| match figure {
+        Figure::Paths(paths) => of(paths.metric, paths.variable),
+        Figure::Plane(plane) => of(plane.metric, plane.variable),
+        _ => false,
+    })
+}
+
+fn curves(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
     for curve in &results.curves {
         let told = || Box::new(CurveName::of(curve));
         let (at, values) = (curve.at.len(), curve.values.len());
         if at != values {
             return Err(ReportError::CurveLength { curve: told(), at, values });
         }
-        let same = |other: &&Curve| (other.series(), &other.case) == (curve.series(), &curve.case);
+        if in_a_plane(curve, paper) {
+            continue;
+        }
+        let kind = curve.subject.kind();
+        let same = |other: &&Curve| {
+            (other.series(), &other.case) == (curve.series(), &curve.case) && other.subject.kind() == kind
+        };
         let leader = results.curves.iter().find(same);
         if leader.is_some_and(|leader| leader.at != curve.at) {
             return Err(ReportError::CurveGrid { curve: told() });
@@ -82,6 +109,7 @@ fn lines(results: &Results) -> Result<(), ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Surface;
     use basin_paper_single_basin::SingleBasin;
 
     fn of(ensembles: Vec<Ensemble>) -> ReportError {
@@ -129,6 +157,20 @@ mod tests {
         let (one, other) = (curve(&[0.0, 1.0], &[0.5, 0.5]), curve(&[0.0, 0.5], &[0.5, 0.5]));
         let error = of(vec![one.clone(), other.clone()]).unwrap_err();
         assert!(matches!(error, ReportError::CurveGrid { .. }), "{error}");
-        of(vec![one, Curve { data: "test-b".into(), ..other }]).unwrap();
+        of(vec![one.clone(), Curve { data: "test-b".into(), ..other.clone() }]).unwrap();
+        // Subjects of two kinds are two series: a tunnel may have more points than a line.
+        of(vec![one, Curve { subject: "tunnel-1-2".into(), ..other }]).unwrap();
+    }
+
+    #[test]
+    fn surfaces_whose_values_do_not_fill_their_grid_are_refused() {
+        let of = |n: usize| {
+            let surface =
+                Surface { x: vec![0.0, 1.0], y: vec![0.0], values: vec![0.0; n], ..Surface::default() };
+            check(&Results { surfaces: vec![surface], ..Results::default() }, &SingleBasin)
+        };
+        let error = of(3).unwrap_err();
+        assert!(matches!(error, ReportError::SurfaceShape { x: 2, y: 1, values: 3, .. }), "{error}");
+        of(2).unwrap();
     }
 }

@@ -84,6 +84,54 @@ pub(crate) fn curves(results: &Results) -> Result<Vec<u8>, csv::Error> {
     table(CURVE_HEADER, lines)
 }
 
+const SURFACE_HEADER: [&str; 15] = [
+    "paper",
+    "experiment",
+    "dataset",
+    "model",
+    "case",
+    "method",
+    "seed",
+    "subject",
+    "metric",
+    "data",
+    "variable_x",
+    "variable_y",
+    "x",
+    "y",
+    "value",
+];
+
+/// `surfaces.csv`: a line for each point of each surface, row by row.
+///
+/// # Errors
+/// As [`rows`].
+pub(crate) fn surfaces(results: &Results) -> Result<Vec<u8>, csv::Error> {
+    let lines = results.surfaces.iter().flat_map(|surface| {
+        let at = surface.y.iter().flat_map(|y| surface.x.iter().map(move |x| (x, y)));
+        at.zip(&surface.values).map(|((x, y), value)| {
+            [
+                results.paper.clone(),
+                results.experiment.clone(),
+                surface.dataset.clone(),
+                surface.model.clone(),
+                keys(&surface.case),
+                surface.method.clone(),
+                surface.seed.to_string(),
+                surface.subject.to_string(),
+                surface.quantity.clone(),
+                surface.data.clone(),
+                surface.variables[0].clone(),
+                surface.variables[1].clone(),
+                number(*x),
+                number(*y),
+                number(*value),
+            ]
+        })
+    });
+    table(SURFACE_HEADER, lines)
+}
+
 /// A header and its lines.
 fn table<const N: usize>(
     header: [&str; N],

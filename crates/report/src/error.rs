@@ -104,6 +104,20 @@ pub enum ReportError {
         /// The curve.
         curve: Box<CurveName>,
     },
+    /// A surface has another number of values than its grid has points: measure it again.
+    #[error(
+        "{surface}: {values} values on a grid of {x} × {y} points; expected one value a point, measure the surface again"
+    )]
+    SurfaceShape {
+        /// The surface, in words.
+        surface: String,
+        /// Points of the horizontal variable.
+        x: usize,
+        /// Points of the vertical variable.
+        y: usize,
+        /// Number of values.
+        values: usize,
+    },
     /// The paper's numbers do not parse: repair the paper's crate and rebuild.
     #[error(transparent)]
     Published(#[from] PublishedError),
@@ -194,6 +208,7 @@ mod tests {
             ReportError::Csv { .. } => 7,
             ReportError::CurveLength { .. } => 8,
             ReportError::CurveGrid { .. } => 9,
+            ReportError::SurfaceShape { .. } => 10,
         }
     }
 
@@ -270,12 +285,16 @@ mod tests {
                 ReportError::CurveGrid { curve: curve() },
                 "curve line-loss on test of deep, seed 0, pair-1-2 stands on other points than the first of its series; expected one grid a series, measure the curves on the same points",
             ),
+            (
+                ReportError::SurfaceShape { surface: "surface a on b of c, seed 0, d".into(), x: 3, y: 2, values: 5 },
+                "surface a on b of c, seed 0, d: 5 values on a grid of 3 × 2 points; expected one value a point, measure the surface again",
+            ),
         ]);
-        let mut seen = [false; 10];
+        let mut seen = [false; 11];
         for (error, text) in told {
             assert_eq!(error.to_string(), text);
             seen[place(&error)] = true;
         }
-        assert_eq!(seen, [true; 10], "every variant is told");
+        assert_eq!(seen, [true; 11], "every variant is told");
     }
 }

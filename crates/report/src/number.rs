@@ -3,21 +3,7 @@
 use basin_metrics::Metric;
 use basin_metrics::stats::Summary;
 
-/// What stands where there is no number.
-pub(crate) const MISSING: &str = "–";
-
-/// Fixed decimals with a true minus sign; a value that rounds to zero has no sign; non-finite is a dash.
-pub(crate) fn fixed(value: f64, decimals: usize) -> String {
-    if !value.is_finite() {
-        return MISSING.to_owned();
-    }
-    let text = format!("{value:.decimals$}");
-    match text.strip_prefix('-') {
-        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
-        Some(digits) => format!("−{digits}"),
-        None => text,
-    }
-}
+pub(crate) use basin_plot::{MISSING, fixed};
 
 /// A value in the unit and with the decimals in which its metric is shown.
 pub(crate) fn shown(value: f64, metric: &Metric) -> String {
@@ -89,8 +75,6 @@ mod tests {
         assert_eq!(shown(-0.000_01, accuracy), "0.00");
         assert_eq!(signed(0.005, accuracy), "+0.50");
         assert_eq!(signed(0.000_01, accuracy), "0.00");
-        assert_eq!(fixed(f64::NAN, 2), "–");
-        assert_eq!(fixed(f64::NEG_INFINITY, 2), "–");
     }
 
     #[test]

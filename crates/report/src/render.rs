@@ -2,7 +2,6 @@
 
 use crate::claims::judged;
 use crate::figures::{Figure, figures};
-use crate::plot::{Reader, png, svg};
 use crate::results::Results;
 use crate::table;
 use crate::telling::Telling;
@@ -10,6 +9,7 @@ use crate::told::Told;
 use crate::{ReportError, content, csv, html, latex, markdown};
 use basin_core::{Citation, bibtex};
 use basin_papers::Paper;
+use basin_plot::{Reader, Scene, png, svg};
 use serde_json::{Value, json};
 
 /// One file of a report. The caller writes it.
@@ -26,8 +26,8 @@ pub struct Artifact {
 ///
 /// `citations` are the works behind the methods and metrics used; the paper itself is always among the references.
 /// The artifacts are `results.json`, `results.csv`, `report/tables.md`, `report/tables.tex`, `report/index.html`,
-/// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`, and where there are curves `curves.csv`. `tables.tex` holds what
-/// `tables.md` holds, as a fragment to `\input` after `\usepackage{booktabs}`. Results without ensembles give a
+/// `report/references.bib` and each figure as `report/figures/*.svg` and `*.png`, where there are curves `curves.csv`, and where
+/// there are surfaces `surfaces.csv`. `tables.tex` holds what `tables.md` holds, as a fragment to `\input` after `\usepackage{booktabs}`. Results without ensembles give a
 /// report that says so. Cost: a few tenths of a second, nearly all of it PNG.
 ///
 /// # Errors
@@ -50,9 +50,13 @@ pub fn render(
     for Figure { file, scene, .. } in &told.figures {
         let path = |ending: &str| format!("report/figures/{file}.{ending}");
         artifacts.push(Artifact { path: path("svg"), bytes: svg(scene, Reader::File).into_bytes() });
-        artifacts.push(Artifact { path: path("png"), bytes: png(scene, file)? });
+        artifacts.push(Artifact { path: path("png"), bytes: rasterised(scene, file)? });
     }
     Ok(artifacts)
+}
+
+fn rasterised(scene: &Scene, figure: &str) -> Result<Vec<u8>, ReportError> {
+    png(scene).map_err(|error| ReportError::Raster { figure: figure.to_owned(), reason: error.to_string() })
 }
 
 fn texts(told: &Told<'_>) -> Result<Vec<Artifact>, ReportError> {
@@ -65,8 +69,13 @@ fn texts(told: &Told<'_>) -> Result<Vec<Artifact>, ReportError> {
         file("report/index.html", html::page(told)),
         file("report/references.bib", bibtex(&told.citations)),
     ];
-    if !told.telling.results.curves.is_empty() {
-        let bytes = as_csv(told.telling.results, csv::curves)?;
+    let results = told.telling.results;
+    if !results.surfaces.is_empty() {
+        let bytes = as_csv(results, csv::surfaces)?;
+        all.insert(2, Artifact { path: "surfaces.csv".to_owned(), bytes });
+    }
+    if !results.curves.is_empty() {
+        let bytes = as_csv(results, csv::curves)?;
         all.insert(2, Artifact { path: "curves.csv".to_owned(), bytes });
     }
     Ok(all)

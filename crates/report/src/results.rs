@@ -4,6 +4,7 @@ use crate::curve::Curve;
 use crate::earlier;
 use crate::ensemble::Ensemble;
 use crate::nulls::{number_or_null, numbers_or_null};
+use crate::surface::Surface;
 use basin_papers::CaseKeys;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +37,9 @@ pub struct Results {
     /// What measurements left as curves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
+    /// What measurements left as surfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surfaces: Vec<Surface>,
     /// What the run cost.
     pub cost: Cost,
     /// Machine, versions, threads: whatever the caller knows of where the run took place.

@@ -1,7 +1,7 @@
 //! Contact sheets: rows of small images with a label each, as PNG.
 
 use crate::ReportError;
-use crate::plot::{Anchor, Ink, Scene, png_with, text_width};
+use basin_plot::{Anchor, Ink, Scene, png_with, text_width};
 
 /// A small square image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn contact_sheet(title: &str, rows: &[SheetRow]) -> Result<Vec<u8>, ReportEr
         let middle = (place(i) + cell / 2) as f64 + 0.3 * TEXT;
         scene.text(((left - GAP) as f64, middle), &row.label, TEXT, Ink::Text, Anchor::End);
     }
-    png_with(&scene, title, &mut |pixels, width| {
+    png_with(&scene, &mut |pixels, width| {
         for (i, row) in rows.iter().enumerate() {
             for (j, tile) in row.tiles.iter().enumerate() {
                 let corner = (left + j * (cell + GAP), place(i));
@@ -65,6 +65,7 @@ pub fn contact_sheet(title: &str, rows: &[SheetRow]) -> Result<Vec<u8>, ReportEr
             }
         }
     })
+    .map_err(|error| fail(error.to_string()))
 }
 
 fn channels(tile: &Tile) -> Option<usize> {

@@ -29,6 +29,35 @@ impl fmt::Display for Subject {
     }
 }
 
+impl Subject {
+    /// Whether its name begins with this word or these words: `tunnel` begins `tunnel-1-2`, not `tunnels`.
+    pub(crate) fn begins(&self, words: &str) -> bool {
+        let name = self.to_string();
+        name.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// Whether it is of any of these; where there are none, of all.
+    pub(crate) fn is_among(&self, words: &[&str]) -> bool {
+        words.is_empty() || words.iter().any(|words| self.begins(words))
+    }
+
+    /// Its name without the numbers at its end: what subjects have in common of which there are several.
+    pub(crate) fn kind(&self) -> String {
+        let name = self.to_string();
+        name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned()
+    }
+
+    /// Its name for readers: `run 1`.
+    pub(crate) fn in_words(&self) -> String {
+        in_words(&self.to_string())
+    }
+}
+
+/// A name of lower-case words with hyphens, for readers.
+pub(crate) fn in_words(name: &str) -> String {
+    name.replace('-', " ")
+}
+
 impl From<&str> for Subject {
     /// Every word is some subject. A number that would be written otherwise (`member-01`) belongs to a name.
     fn from(text: &str) -> Self {
@@ -61,6 +90,19 @@ impl<'de> Deserialize<'de> for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_are_told_by_whole_words() {
+        let tunnel = Subject::from("tunnel-1-2");
+        assert!(tunnel.begins("tunnel") && tunnel.begins("tunnel-1") && !tunnel.begins("tun"));
+        assert!(tunnel.is_among(&[]) && tunnel.is_among(&["line", "tunnel"]) && !tunnel.is_among(&["line"]));
+        assert!(Subject::Member(12).begins("member") && !Subject::Ensemble.begins("member"));
+        assert_eq!(
+            [tunnel.kind(), Subject::Member(3).kind(), Subject::Ensemble.kind()],
+            ["tunnel", "member", "ensemble"]
+        );
+        assert_eq!(tunnel.in_words(), "tunnel 1 2");
+    }
 
     #[test]
     fn words_read_back_and_members_stand_in_order() {

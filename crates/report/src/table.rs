@@ -9,12 +9,12 @@ pub(crate) use line::{Line, NOT_RUN};
 
 use crate::Ensemble;
 use crate::number::{deviation, shown};
-use crate::plot::Ink;
 use crate::spread::summary;
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_metrics::stats::{Summary, t_interval};
 use basin_papers::Within;
+use basin_plot::Ink;
 
 /// All numbers of one data set, model, case and ensemble size.
 #[derive(Clone, Debug)]

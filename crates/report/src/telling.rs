@@ -1,11 +1,11 @@
 //! What every table and figure of one report shares: the results, the paper they are told beside, names and colours.
 
 use crate::check::check;
-use crate::plot::Ink;
 use crate::results::Results;
 use crate::{Ensemble, ReportError};
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Paper, Published, label};
+use basin_plot::Ink;
 
 /// Checked results beside a paper.
 #[derive(Clone, Debug)]
@@ -29,8 +29,9 @@ impl<'a> Telling<'a> {
         let curves = results.training.iter().map(|curve| curve.method.as_str());
         let lines = results.pairwise.iter().map(|line| line.method.as_str());
         let left = results.curves.iter().map(|curve| curve.method.as_str());
-        let all: Vec<&str> =
-            rows.chain(curves).chain(lines).chain(left).filter(|id| telling.rank(id).is_none()).collect();
+        let maps = results.surfaces.iter().map(|surface| surface.method.as_str());
+        let all = rows.chain(curves).chain(lines).chain(left).chain(maps);
+        let all: Vec<&str> = all.filter(|id| telling.rank(id).is_none()).collect();
         telling.strangers = telling.in_order(all.into_iter());
         Ok(telling)
     }

@@ -1,9 +1,11 @@
 //! Whole reports of invented results: what is in them, and what may never be.
 
+mod committed;
 mod curves;
 mod earlier;
 mod latex;
 mod made_up;
+mod maps;
 mod tables;
 
 use basin_core::Citation;

@@ -32,7 +32,7 @@ pub(crate) fn results(executor: &Executor<'_>, request: &Request) -> Result<Resu
         node.epochs() * data.map_or(0, |data| case.steps_per_epoch(data)) * case.batch() as u64
     };
     let images = plan.nodes.iter().map(images_of).sum();
-    let Measured { ensembles, lines, curves } = rows(executor)?;
+    let Measured { ensembles, lines, curves, surfaces } = rows(executor)?;
     Ok(Results {
         name: request.name.clone(),
         paper: study.paper.id().to_owned(),
@@ -43,6 +43,7 @@ pub(crate) fn results(executor: &Executor<'_>, request: &Request) -> Result<Resu
         training: training_curves(executor)?,
         pairwise: lines,
         curves,
+        surfaces,
         cost: Cost { epochs: plan.epochs() as f64, images },
         environment: environment(executor, request)?,
     })

@@ -8,7 +8,7 @@ use crate::planned::NodeIndex;
 use anyhow::{Context, Result, ensure};
 use basin_core::Record;
 use basin_probes::{Line, PairwiseLines};
-use basin_report::{Curve, Ensemble, PairwiseLine, Subject};
+use basin_report::{Curve, Ensemble, PairwiseLine, Subject, Surface};
 
 /// What was measured of the ensembles of a plan.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Measured {
     pub(crate) lines: Vec<PairwiseLine>,
     /// What records hold as curves.
     pub(crate) curves: Vec<Curve>,
+    /// What records hold as surfaces.
+    pub(crate) surfaces: Vec<Surface>,
 }
 
 /// All ensembles of the plan with what was measured of them.
@@ -34,6 +36,8 @@ pub(crate) fn rows(executor: &Executor<'_>) -> Result<Measured> {
         all.lines.extend(records.iter().flat_map(|record| lines_of(executor, ensemble, record)));
         let curves = records.iter().flat_map(Record::curves);
         all.curves.extend(curves.map(|curve| Curve::new(&row, curve)));
+        let surfaces = records.iter().flat_map(Record::surfaces);
+        all.surfaces.extend(surfaces.map(|surface| Surface::new(&row, surface)));
         all.ensembles.push(row);
     }
     Ok(all)

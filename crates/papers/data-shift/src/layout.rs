@@ -82,6 +82,7 @@ const fn curves(file: &'static str, metric: &'static str) -> Curves {
         metric,
         data: &["test", "train", "test-1", "test-2", "test-unshifted"],
         variable: "lambda",
+        subjects: &[],
         name: "λ, from the first side's network to the second's",
         barrier: Some(Barrier { loss: "line-loss", accuracy: "line-accuracy" }),
         like: "the paper's Fig. 3 and 5",

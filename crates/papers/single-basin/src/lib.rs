@@ -111,15 +111,7 @@ mod tests {
             }
         }
         for figure in layout.figures {
-            match figure {
-                basin_papers::Figure::Scatter { x, y, levels, .. } => {
-                    named.extend([*x, *y]);
-                    named.extend(levels.iter().map(|level| level.metric));
-                }
-                basin_papers::Figure::Sweep(sweep) => named.extend(sweep.quantities.iter().map(|q| q.metric)),
-                basin_papers::Figure::Curves(curves) => named.push(curves.metric),
-                basin_papers::Figure::Lines { .. } | basin_papers::Figure::Training => {}
-            }
+            named.extend(figure.metrics());
         }
         assert!(named.len() > 30, "{named:?}");
         for id in named {

@@ -1,13 +1,14 @@
 //! Curves that measurements left: mean over seeds, the band between the lowest and the highest, and where the barrier of the
 //! mean was read.
 
-use super::{Figure, WIDTH, slug};
+use super::{Figure, WIDTH, file_name, like};
 use crate::curve::Curve;
 use crate::number::shown as told_as;
-use crate::plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, keys};
+use crate::subject::in_words;
 use crate::telling::Telling;
 use basin_metrics::{Metric, Minima, barrier_from_minima, stats};
 use basin_papers::{Barrier, CaseKeys, Curves};
+use basin_plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, keys};
 
 /// More series than this are told apart by no eye: then each case has a figure of its own.
 const MOST_SERIES: usize = 6;
@@ -19,6 +20,8 @@ type BySeed = Vec<(u64, Vec<f64>)>;
 struct Series<'a> {
     method: &'a str,
     case: &'a CaseKeys,
+    /// The first words of the subjects that it is of, or none for all.
+    of: Option<String>,
     name: String,
     ink: Ink,
     dash: Dash,
@@ -41,6 +44,7 @@ pub(super) fn figures(telling: &Telling<'_>, shown: &Curves) -> Vec<Figure> {
         for curve in &telling.results.curves {
             let place = Place { dataset: &curve.dataset, model: &curve.model, data };
             let wanted = curve.data == *data && curve.quantity == shown.metric;
+            let wanted = wanted && curve.subject.is_among(shown.subjects);
             if wanted && curve.variable == shown.variable && !places.contains(&place) {
                 places.push(place);
             }
@@ -64,55 +68,90 @@ fn of_place(telling: &Telling<'_>, shown: &Curves, place: Place<'_>) -> Vec<Figu
         let label = telling.label(case);
         let mine = series(telling, shown, place).into_iter().filter(|series| series.case == case);
         let mine = mine.map(|series| {
+            let kinds = shown.subjects.len() > 1;
             let (name, ink) = (telling.name(series.method).to_owned(), telling.ink(series.method));
-            Series { name, ink, dash: Dash::Solid, ..series }
+            match kinds {
+                false => Series { name, ink, dash: Dash::Solid, ..series },
+                true => series,
+            }
         });
         figure(telling, shown, place, mine.collect(), &label)
     };
     cases.into_iter().filter_map(of).collect()
 }
 
-/// A method's series in the order of methods, then of cases. One method alone lends its cases colours; several keep their
-/// own, and dashes tell their cases apart.
+/// A method's series in the order of methods, then of kinds of subjects, then of cases. One method alone lends its cases and kinds
+/// colours; several keep their own, and dashes tell them apart.
 fn series<'a>(telling: &'a Telling<'_>, shown: &Curves, place: Place<'_>) -> Vec<Series<'a>> {
     let here: Vec<&Curve> =
         telling.results.curves.iter().filter(|c| is_of(c, shown.metric, shown, place)).collect();
     let methods = telling.in_order(here.iter().map(|curve| curve.method.as_str()));
+    let kinds = kinds(shown, &here);
     let mut all: Vec<Series<'a>> = Vec::new();
-    for method in &methods {
+    for &method in &methods {
         let mut of_method = 0;
-        for curve in here.iter().filter(|curve| curve.method == *method) {
-            if all.iter().any(|known| known.method == *method && *known.case == curve.case) {
-                continue;
+        for of in &kinds {
+            let of_kind = |curve: &&&Curve| of.as_ref().is_none_or(|words| curve.subject.begins(words));
+            for curve in here.iter().filter(of_kind).filter(|curve| curve.method == method) {
+                let known =
+                    |known: &Series<'_>| (known.method, &known.of, known.case) == (method, of, &curve.case);
+                if all.iter().any(known) {
+                    continue;
+                }
+                let alone = methods.len() == 1;
+                let ink = if alone { Ink::method(of_method, MOST_SERIES) } else { telling.ink(method) };
+                let dash = [Dash::Solid, Dash::Dashed, Dash::Dotted][if alone { 0 } else { of_method % 3 }];
+                let seeds =
+                    by_seed(telling, shown.metric, shown, place, (method, &curve.case, of.as_deref()));
+                let (method, case) = (&*curve.method, &curve.case);
+                let name = series_name(telling, method, case, of.as_deref(), alone);
+                let of = of.clone();
+                all.push(Series { method, case, of, name, ink, dash, at: &curve.at, seeds });
+                of_method += 1;
             }
-            let alone = methods.len() == 1;
-            let ink = if alone { Ink::method(of_method, MOST_SERIES) } else { telling.ink(method) };
-            let dash = [Dash::Solid, Dash::Dashed, Dash::Dotted][if alone { 0 } else { of_method % 3 }];
-            let label = telling.label(&curve.case);
-            let name = match (alone, label.is_empty()) {
-                (true, false) => label,
-                (_, true) => telling.name(method).to_owned(),
-                (false, false) => format!("{}, {label}", telling.name(method)),
-            };
-            let seeds = by_seed(telling, shown.metric, shown, place, (method, &curve.case));
-            all.push(Series {
-                method: &curve.method,
-                case: &curve.case,
-                name,
-                ink,
-                dash,
-                at: &curve.at,
-                seeds,
-            });
-            of_method += 1;
         }
     }
     all
 }
 
+/// The first words of the subjects that are series of their own; none for all subjects together, which can be averaged as long as
+/// they stand on the same points.
+fn kinds(shown: &Curves, here: &[&Curve]) -> Vec<Option<String>> {
+    if !shown.subjects.is_empty() {
+        return shown.subjects.iter().map(|words| Some((*words).to_owned())).collect();
+    }
+    let leader = |curve: &Curve| here.iter().find(|other| other.case == curve.case).map(|other| &other.at);
+    if here.iter().all(|curve| leader(curve) == Some(&curve.at)) {
+        return vec![None];
+    }
+    let mut kinds: Vec<Option<String>> = Vec::new();
+    for curve in here {
+        let kind = Some(curve.subject.kind());
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// Method, kind of subject and case, as far as they tell anything.
+fn series_name(
+    telling: &Telling<'_>,
+    method: &str,
+    case: &CaseKeys,
+    of: Option<&str>,
+    alone: bool,
+) -> String {
+    let rest = [of.map(in_words).unwrap_or_default(), telling.label(case)];
+    let rest: Vec<String> = rest.into_iter().filter(|part| !part.is_empty()).collect();
+    let method = (!alone || rest.is_empty()).then(|| telling.name(method).to_owned());
+    method.into_iter().chain(rest).collect::<Vec<_>>().join(", ")
+}
+
 fn is_of(curve: &Curve, metric: &str, shown: &Curves, place: Place<'_>) -> bool {
     let Place { dataset, model, data } = place;
     curve.series() == [dataset, model, &curve.method, metric, data, shown.variable]
+        && curve.subject.is_among(shown.subjects)
 }
 
 /// A series' curves, one a seed: the mean over what they are of, such as pairs of members.
@@ -121,9 +160,10 @@ fn by_seed(
     metric: &str,
     shown: &Curves,
     place: Place<'_>,
-    (method, case): (&str, &CaseKeys),
+    (method, case, of): (&str, &CaseKeys, Option<&str>),
 ) -> BySeed {
     let all = telling.results.curves.iter().filter(|curve| is_of(curve, metric, shown, place));
+    let all = all.filter(|curve| of.is_none_or(|words| curve.subject.begins(words)));
     let mut seeds: Vec<(u64, Vec<&[f64]>)> = Vec::new();
     for curve in all.filter(|curve| curve.method == method && curve.case == *case) {
         match seeds.iter_mut().find(|(seed, _)| *seed == curve.seed) {
@@ -189,14 +229,7 @@ fn figure(
     let below = bottom + 46.0;
     scene.height = below + keys(&mut scene, &names, (left, below), right);
     Some(Figure {
-        file: [shown.file, &slug(data), &slug(dataset), &slug(model), &slug(case)].iter().fold(
-            String::new(),
-            |name, part| match (name.is_empty(), part.is_empty()) {
-                (_, true) => name,
-                (true, _) => (*part).to_owned(),
-                _ => format!("{name}-{part}"),
-            },
-        ),
+        file: file_name(&[shown.file, data, dataset, model, case]),
         caption: caption(
             shown,
             &all,
@@ -271,7 +304,8 @@ fn read(
     series: &Series<'_>,
     barrier: Barrier,
 ) -> Option<Read> {
-    let of = |metric| by_seed(telling, metric, shown, place, (series.method, series.case));
+    let of =
+        |metric| by_seed(telling, metric, shown, place, (series.method, series.case, series.of.as_deref()));
     let (loss, accuracy) = (of(barrier.loss), of(barrier.accuracy));
     let of_mean = barrier_from_minima(series.at, &mean_of(&loss), &mean_of(&accuracy)).ok()?;
     let own = loss.iter().map(|(seed, loss)| {
@@ -285,7 +319,7 @@ fn read(
 
 fn caption(shown: &Curves, all: &[Series<'_>], barriers: &[Option<Read>], what: &str) -> String {
     let most = all.iter().map(|series| series.seeds.len()).max().unwrap_or(0);
-    let like = if shown.like.is_empty() { String::new() } else { format!(" (as {})", shown.like) };
+    let like = like(shown.like);
     let seeds = match most {
         0 | 1 => "One seed.".to_owned(),
         _ => format!("Lines: means over seeds, at most {most}; bands: from the lowest to the highest seed."),

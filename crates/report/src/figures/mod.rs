@@ -1,14 +1,19 @@
 //! A paper's figures, as scenes: what is plotted against what.
 
 mod curves;
+mod maps;
+mod matrix;
 mod pairwise;
+mod paths;
+mod plane;
 mod scatter;
+mod surfaces;
 mod sweep;
 mod training;
 
-use crate::plot::Scene;
 use crate::telling::Telling;
 use basin_papers::Figure as Kind;
+use basin_plot::Scene;
 
 /// A figure with its file name (without ending) and what stands below it.
 #[derive(Clone, Debug)]
@@ -35,6 +40,10 @@ pub(crate) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
             }
             Kind::Lines { like } => pairwise::figures(telling, like),
             Kind::Curves(shown) => curves::figures(telling, shown),
+            Kind::Surfaces(shown) => surfaces::figures(telling, shown),
+            Kind::Matrix(shown) => matrix::figures(telling, shown),
+            Kind::Paths(shown) => paths::figures(telling, shown),
+            Kind::Plane(shown) => plane::figures(telling, shown),
             Kind::Sweep(sweep) => sweep::figures(telling, sweep),
             Kind::Training => training::figures(telling),
         };
@@ -62,6 +71,32 @@ fn slug(text: &str) -> String {
         }
     }
     slug.trim_end_matches('-').to_owned()
+}
+
+/// A file's name from its parts, those that are empty left out.
+fn file_name(parts: &[&str]) -> String {
+    let parts = parts
+        .iter()
+        .enumerate()
+        .map(|(place, part)| if place == 0 { (*part).to_owned() } else { slug(part) });
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Which images, of which data set.
+fn images(data: &str, dataset: &str) -> String {
+    match data {
+        "" => format!("on {dataset}"),
+        _ if data.starts_with("test") || data.starts_with("train") => {
+            format!("on {data} images of {dataset}")
+        }
+        // Weights, say, or a map of predictions.
+        _ => format!("on {dataset} ({data})"),
+    }
+}
+
+/// ` (as the paper's Fig. 3)`; nothing where it is none.
+fn like(figure: &str) -> String {
+    if figure.is_empty() { String::new() } else { format!(" (as {figure})") }
 }
 
 #[cfg(test)]

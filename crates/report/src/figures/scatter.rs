@@ -2,10 +2,10 @@
 
 use super::{Figure, WIDTH, slug};
 use crate::Ensemble;
-use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, legend};
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Level};
+use basin_plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, legend};
 use std::collections::BTreeSet;
 
 /// What is plotted against what, and what is said of it.

@@ -6,12 +6,12 @@ use super::scatter::name_level;
 use super::{Figure, WIDTH, slug};
 use crate::Ensemble;
 use crate::number::deviation;
-use crate::plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
 use crate::spread::summary;
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_metrics::stats::Summary;
 use basin_papers::{CaseKeys, Over, Quantity, Reference, Sweep};
+use basin_plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
 
 /// One series: a method, with what else its cases vary.
 struct Series<'a> {

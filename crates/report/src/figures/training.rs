@@ -5,10 +5,10 @@
 //! as many epochs as the others train all their members.
 
 use super::{Figure, WIDTH};
-use crate::plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE, fitting, keys};
 use crate::results::{TrainingCurve, TrainingPoint};
 use crate::telling::Telling;
 use basin_papers::CaseKeys;
+use basin_plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE, fitting, keys};
 
 const COLUMNS: usize = 2;
 const LEFT: f64 = 60.0;

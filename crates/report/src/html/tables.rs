@@ -3,8 +3,8 @@
 use super::text::Text;
 use crate::markdown::quality_cell;
 use crate::number::MISSING;
-use crate::plot::Ink;
 use crate::table::{Block, Line, Section};
+use basin_plot::Ink;
 use maud::{Markup, html};
 
 /// Our numbers, beside the paper's where it has any.
@@ -134,6 +134,6 @@ pub(super) fn described(block: &Block) -> Markup {
 /// A method's name with its colour.
 fn heading(name: &str, ink: Ink) -> Markup {
     html! {
-        th scope="row" { span.swatch style={ "background:var(" (ink.property()) ")" } {} (Text(name)) }
+        th scope="row" { span.swatch style={ "background:" (ink.css()) } {} (Text(name)) }
     }
 }

@@ -1,9 +1,9 @@
 //! One method of one quantity, and its cells.
 
 use crate::number::{MISSING, shown_summary, signed, superscript};
-use crate::plot::Ink;
 use basin_metrics::Metric;
 use basin_metrics::stats::{Summary, welch};
+use basin_plot::Ink;
 
 /// One method of one quantity.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ const LINE: Curves = Curves {
     metric: "line-loss",
     data: &["test", "train"],
     variable: "lambda",
+    subjects: &[],
     name: "λ between the two networks",
     barrier: Some(Barrier { loss: "line-loss", accuracy: "line-accuracy" }),
     like: "the paper's Fig. 3, top",

@@ -1,12 +1,14 @@
-//! One colour and one marker per method, the same in every figure and table, in light and dark.
+//! One colour and one marker per method, the same in every figure and table, in light and dark; colours for amounts.
 //!
 //! Hues after Okabe and Ito (2008); lightness moved until each stands out from a white and from a near-black
 //! ground (tested: contrast ≥ 3) and any two stay apart for colour-deficient eyes (tested: CIE 1976 ΔE ≥ 20).
 //! Markers differ too, so that no reading rests on colour alone.
 
+use crate::ramp::RAMP;
+
 /// What something is drawn in. Figures name roles; only the palette knows colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ink {
+pub enum Ink {
     /// Ground.
     Paper,
     /// Titles and labels.
@@ -19,11 +21,17 @@ pub(crate) enum Ink {
     Grid,
     /// A method's colour; see [`Ink::method`].
     Method(usize),
+    /// An amount: a step of the ramp, from 0 to [`STEPS`](crate::STEPS) − 1; the same colour on light and dark grounds.
+    Amount(u8),
+    /// White on any ground, for what lies on dark amounts.
+    White,
+    /// Near black on any ground, for what lies on light amounts.
+    Black,
 }
 
 /// Shape of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Marker {
+pub enum Marker {
     /// ●
     Circle,
     /// ■
@@ -57,26 +65,37 @@ impl Ink {
     /// The colour of a method by its place: the first `known` places are the paper's own, then come the two other
     /// colours in turn, with another marker for each of six. A paper with more methods than there are colours shares
     /// them, with other markers.
-    pub(crate) fn method(place: usize, known: usize) -> Self {
+    pub fn method(place: usize, known: usize) -> Self {
         let own = METHODS.len() - 2;
         Self::Method(if place < known { place % own } else { own + (place - known) })
     }
 
     /// The marker that goes with the colour.
-    pub(crate) fn marker(self) -> Marker {
+    pub fn marker(self) -> Marker {
         match self {
             Self::Method(place) => MARKERS[place % MARKERS.len()],
             _ => Marker::Circle,
         }
     }
 
-    /// Name of the CSS custom property.
-    pub(crate) fn property(self) -> String {
-        format!("--{}", self.colours().0)
+    /// What a style sheet of a page calls it: a custom property where light and dark differ, see [`custom_properties`].
+    pub fn css(self) -> String {
+        match self {
+            Self::Amount(_) | Self::White | Self::Black => self.light().to_owned(),
+            _ => format!("var(--{})", self.colours().0),
+        }
+    }
+
+    /// White or black, whichever stands out from it on a light ground.
+    pub fn opposite(self) -> Self {
+        let channel = |at: usize| u32::from_str_radix(&self.light()[at..at + 2], 16).unwrap_or(0);
+        // Luma of a screen, of at most 1000 · 255; the two contrasts are equal at about this lightness.
+        let luma = 299 * channel(1) + 587 * channel(3) + 114 * channel(5);
+        if luma < 104_000 { Self::White } else { Self::Black }
     }
 
     /// The colour on a light ground, as `#rrggbb`.
-    pub(crate) fn light(self) -> &'static str {
+    pub fn light(self) -> &'static str {
         self.colours().1
     }
 
@@ -89,12 +108,18 @@ impl Ink {
             Self::Grid => ("grid", "#e3e6ea", "#2b3138"),
             Self::Method(place) if place < 6 => METHODS[place],
             Self::Method(place) => METHODS[6 + place % 2],
+            Self::Amount(step) => {
+                let colour = RAMP[usize::from(step).min(RAMP.len() - 1)];
+                ("", colour, colour)
+            }
+            Self::White => ("", "#ffffff", "#ffffff"),
+            Self::Black => ("", "#14171b", "#14171b"),
         }
     }
 }
 
-/// `--name:#rrggbb;` for every ink, for a light or a dark page.
-pub(crate) fn custom_properties(dark: bool) -> String {
+/// `--name:#rrggbb;` for every ink that differs on light and dark pages.
+pub fn custom_properties(dark: bool) -> String {
     let roles = [Ink::Paper, Ink::Text, Ink::Muted, Ink::Axis, Ink::Grid];
     let inks = roles.into_iter().chain((0..METHODS.len()).map(Ink::Method));
     let declaration = |ink: Ink| {
@@ -173,6 +198,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn amounts_grow_lighter_in_even_steps_for_every_eye() {
+        for (vision, matrix) in VISIONS {
+            let seen: Vec<Rgb> = RAMP.iter().map(|hex| lab(times(matrix, linear(hex)))).collect();
+            let steps: Vec<f64> = seen.windows(2).map(|p| p[1][0] - p[0][0]).collect();
+            assert!(steps.iter().all(|step| *step > 0.4), "{vision}: lightness {steps:?}");
+            assert!(seen[RAMP.len() - 1][0] - seen[0][0] > 70.0, "{vision}");
+        }
+        let seen: Vec<Rgb> = RAMP.iter().map(|hex| lab(linear(hex))).collect();
+        let apart = |p: &[Rgb]| p[0].iter().zip(p[1]).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
+        let steps: Vec<f64> = seen.windows(2).map(apart).collect();
+        let ends = steps.iter().fold((f64::MAX, 0.0f64), |(low, high), s| (low.min(*s), high.max(*s)));
+        assert!(ends.1 < 2.0 * ends.0, "steps of {ends:?}");
+    }
+
+    #[test]
+    fn what_lies_on_an_amount_stands_out_from_it() {
+        for step in 0..RAMP.len() as u8 {
+            let ink = Ink::Amount(step);
+            let (own, on) = (ink.light(), ink.opposite().light());
+            assert!(contrast(own, on) >= 4.0, "{own} under {on}: {}", contrast(own, on));
+        }
+        assert_eq!(
+            (Ink::Amount(255).css(), Ink::Grid.css()),
+            (RAMP[63].to_owned(), "var(--grid)".to_owned())
+        );
+        assert!(!custom_properties(true).contains("--:"));
     }
 
     #[test]

@@ -1,23 +1,23 @@
 //! From data to pixels: ranges, round tick values, linear and logarithmic scales.
 
-use crate::number::fixed;
+use crate::number::{fixed, tick};
 
 /// A range of data laid over a range of pixels.
 #[derive(Clone, Debug)]
-pub(crate) struct Scale {
+pub struct Scale {
     low: f64,
     high: f64,
     from: f64,
     to: f64,
     logarithmic: bool,
     /// Data values at which to draw a grid line, with their labels.
-    pub(crate) ticks: Vec<(f64, String)>,
+    pub ticks: Vec<(f64, String)>,
 }
 
 impl Scale {
     /// Covers the finite `values`, widened on both sides by `margin` of their extent; pixels run from `from`
     /// to `to`. About `count` ticks at 1, 2 or 5 times a power of ten.
-    pub(crate) fn linear(
+    pub fn linear(
         values: impl Iterator<Item = f64>,
         margin: f64,
         (from, to): (f64, f64),
@@ -37,9 +37,20 @@ impl Scale {
     }
 
     /// As [`Scale::linear`], but logarithmic when all values are positive and span a factor of ten or more.
-    pub(crate) fn logarithmic_if_wide(values: &[f64], margin: f64, span: (f64, f64), count: usize) -> Self {
+    pub fn logarithmic_if_wide(values: &[f64], margin: f64, span: (f64, f64), count: usize) -> Self {
+        Self::logarithmic_beyond(10.0, values, margin, span, count)
+    }
+
+    /// As [`Scale::linear`], but logarithmic when all values are positive and span this factor or more.
+    pub fn logarithmic_beyond(
+        factor: f64,
+        values: &[f64],
+        margin: f64,
+        span: (f64, f64),
+        count: usize,
+    ) -> Self {
         let (low, high) = extent(values.iter().copied());
-        if low <= 0.0 || high / low < 10.0 {
+        if low <= 0.0 || high / low < factor {
             return Self::linear(values.iter().copied(), margin, span, count);
         }
         let widen = (high / low).powf(margin);
@@ -53,13 +64,15 @@ impl Scale {
         let sets = [&[1.0, 2.0, 5.0][..], &[1.0, 3.0], &[1.0]].map(inside);
         let fits = |set: &&Vec<f64>| set.len() <= count + 1;
         let chosen = sets.iter().find(fits).unwrap_or(&sets[2]);
-        let label = |at: f64| fixed(at, (-at.log10().floor()).clamp(0.0, 9.0) as usize);
-        let ticks = chosen.iter().map(|&at| (at, label(at))).collect();
+        let label = |at: f64| tick(at, (-at.log10().floor()).clamp(0.0, 9.0) as usize);
+        // Of very many decades, every other one or fewer.
+        let stride = chosen.len().div_ceil(count + 1).max(1);
+        let ticks = chosen.iter().step_by(stride).map(|&at| (at, label(at))).collect();
         Self { low, high, from: span.0, to: span.1, logarithmic: true, ticks }
     }
 
     /// Pixel of a data value.
-    pub(crate) fn at(&self, value: f64) -> f64 {
+    pub fn at(&self, value: f64) -> f64 {
         let share = if self.logarithmic {
             (value / self.low).ln() / (self.high / self.low).ln()
         } else {
@@ -68,13 +81,28 @@ impl Scale {
         self.from + share * (self.to - self.from)
     }
 
+    /// The same scale over other pixels.
+    pub fn over(&self, (from, to): (f64, f64)) -> Self {
+        Self { from, to, ..self.clone() }
+    }
+
+    /// Whether equal distances are equal factors.
+    pub fn is_logarithmic(&self) -> bool {
+        self.logarithmic
+    }
+
     /// Whether the value lies on the scale.
-    pub(crate) fn contains(&self, value: f64) -> bool {
+    pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 
+    /// The least and the greatest data value on the scale.
+    pub fn range(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// First and last pixel.
-    pub(crate) fn span(&self) -> (f64, f64) {
+    pub fn span(&self) -> (f64, f64) {
         (self.from, self.to)
     }
 }
@@ -132,6 +160,20 @@ mod tests {
             labels(&Scale::logarithmic_if_wide(&[1.0, 2.0], 0.0, (0.0, 1.0), 2)),
             ["1.0", "1.5", "2.0"]
         );
+    }
+
+    #[test]
+    fn very_many_decades_have_few_ticks() {
+        let scale = Scale::logarithmic_beyond(100.0, &[1e-3, 1e30], 0.0, (0.0, 1.0), 6);
+        assert_eq!(
+            labels(&scale),
+            ["0.001", "1e2", "1e7", "1e12", "1e17", "1e22", "1e27"].map(|l| if l == "1e2" {
+                "100"
+            } else {
+                l
+            })
+        );
+        assert!(!Scale::logarithmic_beyond(100.0, &[0.1, 9.0], 0.0, (0.0, 1.0), 6).is_logarithmic());
     }
 
     #[test]

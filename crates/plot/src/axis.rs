@@ -6,32 +6,34 @@ use super::scale::Scale;
 use super::scene::{Anchor, Dash, Mark, Region, Scene};
 
 /// Font size of tick labels.
-pub(crate) const TICK_SIZE: f64 = 12.0;
+pub const TICK_SIZE: f64 = 12.0;
 /// Font size of axis names and direct labels.
-pub(crate) const LABEL_SIZE: f64 = 13.0;
+pub const LABEL_SIZE: f64 = 13.0;
 
 /// The size in which a text fits into a width: the one given, or smaller, but never too small to read.
-pub(crate) fn fitting(text: &str, size: f64, width: f64) -> f64 {
+pub fn fitting(text: &str, size: f64, width: f64) -> f64 {
     let wide = 1.06 * text_width(text, size);
     if wide <= width { size } else { (size * width / wide).max(9.0) }
 }
 
 /// Two scales at right angles.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
-    pub(crate) x: Scale,
-    pub(crate) y: Scale,
+pub struct Frame {
+    /// From left to right.
+    pub x: Scale,
+    /// From the bottom pixel to the top one.
+    pub y: Scale,
 }
 
 impl Frame {
     /// The plotting area.
-    pub(crate) fn region(&self) -> Region {
+    pub fn region(&self) -> Region {
         let ((left, right), (bottom, top)) = (self.x.span(), self.y.span());
         Region { left, top, right, bottom }
     }
 
     /// Grid, bottom line and tick labels; goes in first, under the data.
-    pub(crate) fn draw(&self, scene: &mut Scene) {
+    pub fn draw(&self, scene: &mut Scene) {
         let Region { left, top, right, bottom } = self.region();
         for (at, label) in &self.y.ticks {
             let y = self.y.at(*at);
@@ -48,7 +50,7 @@ impl Frame {
     }
 
     /// Name of the x axis, centred below the tick labels.
-    pub(crate) fn name_x(&self, scene: &mut Scene, name: &str) {
+    pub fn name_x(&self, scene: &mut Scene, name: &str) {
         let Region { left, right, bottom, .. } = self.region();
         let at = ((left + right) / 2.0, bottom + 24.0 + LABEL_SIZE);
         scene.text(at, name, LABEL_SIZE, Ink::Text, Anchor::Middle);
@@ -56,7 +58,7 @@ impl Frame {
 
     /// Name of the y axis, upright at the left edge of the scene, centred between `top` and `bottom`; a long one in a smaller
     /// size.
-    pub(crate) fn name_y(scene: &mut Scene, name: &str, (top, bottom): (f64, f64)) {
+    pub fn name_y(scene: &mut Scene, name: &str, (top, bottom): (f64, f64)) {
         scene.marks.push(Mark::Text {
             at: (14.0, (top + bottom) / 2.0),
             text: name.to_owned(),
@@ -69,7 +71,7 @@ impl Frame {
     }
 
     /// Pixel of a data point; none when it is not finite or lies off the scales.
-    pub(crate) fn point(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+    pub fn point(&self, x: f64, y: f64) -> Option<(f64, f64)> {
         (self.x.contains(x) && self.y.contains(y)).then(|| (self.x.at(x), self.y.at(y)))
     }
 }

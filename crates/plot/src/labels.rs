@@ -2,23 +2,24 @@
 
 use super::axis::LABEL_SIZE;
 use super::font::text_width;
+use super::grid::hatch;
 use super::palette::Ink;
 use super::scene::{Anchor, Dash, Mark, Region, Scene};
 
 /// What must stay readable, and where labels may stand.
 #[derive(Clone, Debug)]
-pub(crate) struct Room {
+pub struct Room {
     /// Labels stay inside.
-    pub(crate) bounds: Region,
+    pub bounds: Region,
     /// Labels stay off.
-    pub(crate) taken: Vec<Region>,
+    pub taken: Vec<Region>,
 }
 
 impl Room {
     /// Writes `text` at the first of `spots` (points of the data, best first) that has room on any side; above is
     /// tried before below when `upward`.
     /// False when none has; the room is then as before.
-    pub(crate) fn place(
+    pub fn place(
         &mut self,
         scene: &mut Scene,
         text: &str,
@@ -26,6 +27,17 @@ impl Room {
         spots: &[(f64, f64)],
         upward: bool,
     ) -> bool {
+        let found = self.find(text, spots, upward);
+        let mark = |(at, anchor)| {
+            let text = text.to_owned();
+            Mark::Text { at, text, size: LABEL_SIZE, ink, anchor, bold: true, upright: false }
+        };
+        scene.marks.extend(found.map(mark));
+        found.is_some()
+    }
+
+    /// Where [`Room::place`] would write; that place is then taken.
+    pub fn find(&mut self, text: &str, spots: &[(f64, f64)], upward: bool) -> Option<((f64, f64), Anchor)> {
         // Clear of the largest marker on every side.
         let gap = 11.0;
         for &(x, y) in spots {
@@ -47,53 +59,35 @@ impl Room {
                 let region = Region::of_text(text, LABEL_SIZE, at, anchor);
                 if self.bounds.holds(&region) && !self.taken.iter().any(|taken| taken.overlaps(&region)) {
                     self.taken.push(region);
-                    scene.marks.push(Mark::Text {
-                        at,
-                        text: text.to_owned(),
-                        size: LABEL_SIZE,
-                        ink,
-                        anchor,
-                        bold: true,
-                        upright: false,
-                    });
-                    return true;
+                    return Some((at, anchor));
                 }
             }
         }
-        false
+        None
     }
 }
 
 /// What a legend shows before a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
+pub enum Key {
     /// The method's marker.
     Point,
     /// The marker's outline.
     Hollow,
     /// A piece of line, broken as the line is.
     Line(Dash),
+    /// A hatched box: no number.
+    Hatched,
 }
 
 /// Rows of keys of one kind, see [`keys`].
-pub(crate) fn legend(
-    scene: &mut Scene,
-    entries: &[(&str, Ink)],
-    key: Key,
-    place: (f64, f64),
-    right: f64,
-) -> f64 {
+pub fn legend(scene: &mut Scene, entries: &[(&str, Ink)], key: Key, place: (f64, f64), right: f64) -> f64 {
     let entries: Vec<(&str, Ink, Key)> = entries.iter().map(|(name, ink)| (*name, *ink, key)).collect();
     keys(scene, &entries, place, right)
 }
 
 /// Rows of keys and names from `(left, top)`, broken before `right`; returns the height used.
-pub(crate) fn keys(
-    scene: &mut Scene,
-    entries: &[(&str, Ink, Key)],
-    (left, top): (f64, f64),
-    right: f64,
-) -> f64 {
+pub fn keys(scene: &mut Scene, entries: &[(&str, Ink, Key)], (left, top): (f64, f64), right: f64) -> f64 {
     let (row, sign) = (1.5 * LABEL_SIZE, 18.0);
     let (mut x, mut y) = (left, top + LABEL_SIZE);
     for (name, ink, key) in entries {
@@ -103,17 +97,18 @@ pub(crate) fn keys(
         }
         let middle = y - 0.33 * LABEL_SIZE;
         let (at, marker, radius, ink) = ((x + sign / 2.0, middle), ink.marker(), 5.0, *ink);
-        scene.marks.push(match *key {
-            Key::Point => Mark::Point { at, marker, radius, ink },
-            Key::Hollow => Mark::Hollow { at, marker, radius, ink },
-            Key::Line(dash) => Mark::Line {
-                points: vec![(x, middle), (x + sign, middle)],
-                ink,
-                width: 2.5,
-                opacity: 1.0,
-                dash,
-            },
-        });
+        match *key {
+            Key::Point => scene.marks.push(Mark::Point { at, marker, radius, ink }),
+            Key::Hollow => scene.marks.push(Mark::Hollow { at, marker, radius, ink }),
+            Key::Line(dash) => {
+                let points = vec![(x, middle), (x + sign, middle)];
+                scene.marks.push(Mark::Line { points, ink, width: 2.5, opacity: 1.0, dash });
+            }
+            Key::Hatched => {
+                let (top, bottom) = (middle - 6.0, middle + 6.0);
+                hatch(scene, vec![Region { left: x, top, right: x + sign, bottom }]);
+            }
+        }
         scene.text((x + sign + 6.0, y), name, LABEL_SIZE, Ink::Text, Anchor::Start);
         x += wide + 16.0;
     }

@@ -2,12 +2,12 @@
 
 use super::font::outlines;
 use super::palette::{Ink, Marker};
-use super::scene::{Anchor, Dash, Mark, Scene};
-use crate::html::text::escaped;
+use super::scene::{Anchor, Dash, Mark, Region, Scene};
+use super::text::escaped;
 
 /// Who reads the SVG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub enum Reader {
     /// The page: colours are its custom properties, so that they follow light and dark; text is text.
     Page,
     /// A file opened alone: light colours on white; text is text.
@@ -17,7 +17,7 @@ pub(crate) enum Reader {
 }
 
 /// The scene as one `<svg>` element, with an XML declaration's worth of namespaces unless it stands in a page.
-pub(crate) fn svg(scene: &Scene, reader: Reader) -> String {
+pub fn svg(scene: &Scene, reader: Reader) -> String {
     let (w, h) = (scene.width, scene.height);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{}\" height=\"{}\" role=\"img\" \
@@ -74,6 +74,25 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
             shape(*at, *marker, *radius),
             stroke(*ink, reader)
         ),
+        Mark::Cells { boxes, ink } => {
+            format!("<path d=\"{}\" {} shape-rendering=\"crispEdges\"/>", cells(boxes), fill(*ink, reader))
+        }
+        Mark::Strokes { lines, ink, width, opacity } => format!(
+            "<path d=\"{}\" fill=\"none\" {} stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",
+            lines.iter().map(|line| outline(line)).collect::<String>(),
+            stroke(*ink, reader),
+            px(*width),
+            px(*opacity)
+        ),
+        Mark::Rimmed { at, marker, radius, ink, rim } => format!(
+            "<path d=\"{}\" style=\"fill:{};stroke:{}\" stroke-width=\"1.6\" stroke-linejoin=\"round\"/>",
+            shape(*at, *marker, *radius),
+            colour(*ink, reader),
+            colour(*rim, reader)
+        ),
+        Mark::Haloed { at, text, size, ink, rim, anchor } => {
+            haloed(*at, text, *size, (*ink, *rim), *anchor, reader)
+        }
         Mark::Text { at, text, size, ink, anchor, bold, upright } => {
             let turn = if *upright {
                 format!(" transform=\"rotate(-90 {} {})\"", px(at.0), px(at.1))
@@ -83,11 +102,7 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
             if reader == Reader::Rasteriser {
                 return format!("<g{turn}>{}</g>", outlined(*at, text, *size, *ink, *anchor, *bold));
             }
-            let anchor = match anchor {
-                Anchor::Start => "start",
-                Anchor::Middle => "middle",
-                Anchor::End => "end",
-            };
+            let anchor = side(*anchor);
             let weight = if *bold { " font-weight=\"600\"" } else { "" };
             format!(
                 "<text x=\"{}\" y=\"{}\" font-size=\"{}\" text-anchor=\"{anchor}\"{weight} {}{turn}>{}</text>",
@@ -101,15 +116,62 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
     }
 }
 
+/// A rim is a stroke below the letters.
+fn haloed(
+    at: (f64, f64),
+    text: &str,
+    size: f64,
+    (ink, rim): (Ink, Ink),
+    anchor: Anchor,
+    reader: Reader,
+) -> String {
+    let rimmed = format!(
+        "style=\"fill:{};stroke:{}\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke\"",
+        colour(ink, reader),
+        colour(rim, reader)
+    );
+    let (x, y) = at;
+    if reader == Reader::Rasteriser {
+        let text = outlines(text, size, true);
+        let left = x - text.width * part(anchor);
+        return format!(
+            "<path transform=\"translate({} {})\" {rimmed} d=\"{}\"/>",
+            px(left),
+            px(y),
+            text.path
+        );
+    }
+    format!(
+        "<text x=\"{}\" y=\"{}\" font-size=\"{}\" text-anchor=\"{}\" font-weight=\"600\" {rimmed}>{}</text>",
+        px(x),
+        px(y),
+        px(size),
+        side(anchor),
+        escaped(text)
+    )
+}
+
+fn side(anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::Start => "start",
+        Anchor::Middle => "middle",
+        Anchor::End => "end",
+    }
+}
+
+/// What share of a text lies left of its anchor.
+fn part(anchor: Anchor) -> f64 {
+    match anchor {
+        Anchor::Start => 0.0,
+        Anchor::Middle => 0.5,
+        Anchor::End => 1.0,
+    }
+}
+
 /// The text as one path.
 fn outlined((x, y): (f64, f64), text: &str, size: f64, ink: Ink, anchor: Anchor, bold: bool) -> String {
     let text = outlines(text, size, bold);
-    let left = match anchor {
-        Anchor::Start => x,
-        Anchor::Middle => x - text.width / 2.0,
-        Anchor::End => x - text.width,
-    };
-    let (left, y, fill) = (px(left), px(y), fill(ink, Reader::Rasteriser));
+    let (left, y, fill) = (px(x - text.width * part(anchor)), px(y), fill(ink, Reader::Rasteriser));
     format!("<path transform=\"translate({left} {y})\" {fill} d=\"{}\"/>", text.path)
 }
 
@@ -118,6 +180,14 @@ fn outline(points: &[(f64, f64)]) -> String {
         format!("{}{} {}", if i == 0 { 'M' } else { 'L' }, px(*x), px(*y))
     };
     points.iter().enumerate().map(step).collect()
+}
+
+/// Boxes as one path.
+fn cells(boxes: &[Region]) -> String {
+    let one = |&Region { left, top, right, bottom }: &Region| {
+        format!("M{} {}H{}V{}H{}Z", px(left), px(top), px(right), px(bottom), px(left))
+    };
+    boxes.iter().map(one).collect()
 }
 
 /// Shapes of about equal area around the point.
@@ -155,7 +225,7 @@ fn shape((x, y): (f64, f64), marker: Marker, r: f64) -> String {
 /// Custom properties are read in styles only; presentation attributes with `var()` are not understood everywhere.
 fn colour(ink: Ink, reader: Reader) -> String {
     match reader {
-        Reader::Page => format!("var({})", ink.property()),
+        Reader::Page => ink.css(),
         Reader::File | Reader::Rasteriser => ink.light().to_owned(),
     }
 }

@@ -6,20 +6,25 @@ use std::sync::OnceLock;
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 /// Open Sans, cut to Latin, Greek, digits of one width and signs: see `fonts/README.md`.
-const REGULAR: &[u8] = include_bytes!("../../fonts/open-sans-regular.ttf");
+const REGULAR: &[u8] = include_bytes!("../fonts/open-sans-regular.ttf");
 /// The same for names that stand beside their data.
-const SEMIBOLD: &[u8] = include_bytes!("../../fonts/open-sans-semibold.ttf");
+const SEMIBOLD: &[u8] = include_bytes!("../fonts/open-sans-semibold.ttf");
 
 /// The combining macron of q̄, drawn over the glyph before it without a width of its own; the font has it as a sign.
 const MACRON: (char, char) = ('\u{304}', '¯');
+
+/// Subscript digits are small digits below the line; the font has them on it alone.
+const SUBSCRIPTS: std::ops::RangeInclusive<char> = '₀'..='₉';
+/// Their size, and how far they are lowered, as shares of the text's size.
+const SUBSCRIPT: (f64, f64) = (0.64, 0.14);
 
 /// A text as one path.
 #[derive(Clone, Debug)]
 pub(crate) struct Outlines {
     /// Path data in pixels, the baseline's left end at the origin, y pointing down.
-    pub(crate) path: String,
+    pub path: String,
     /// Pixels from the left end to the right one.
-    pub(crate) width: f64,
+    pub width: f64,
 }
 
 /// Lays out `text` at `size` pixels. A character that the font does not have is shown as an empty box.
@@ -30,13 +35,22 @@ pub(crate) fn outlines(text: &str, size: f64, bold: bool) -> Outlines {
         let glyph = face.glyph_index(c).unwrap_or_default();
         (glyph, f64::from(face.glyph_hor_advance(glyph).unwrap_or(0)) * scale)
     };
-    let mut drawing = Drawing { path: String::new(), left: 0.0, scale };
+    let mut drawing = Drawing { path: String::new(), left: 0.0, scale, lowered: 0.0 };
     let (mut x, mut last) = (0.0, 0.0);
     for c in text.chars() {
         if c == MACRON.0 {
             let (glyph, wide) = advance(MACRON.1);
             drawing.left = x - (last + wide) / 2.0;
             face.outline_glyph(glyph, &mut drawing);
+            continue;
+        }
+        if SUBSCRIPTS.contains(&c) {
+            let digit = char::from(b'0' + (u32::from(c) - u32::from('₀')) as u8);
+            let (glyph, wide) = advance(digit);
+            (drawing.left, drawing.scale, drawing.lowered) = (x, SUBSCRIPT.0 * scale, SUBSCRIPT.1 * size);
+            face.outline_glyph(glyph, &mut drawing);
+            (drawing.scale, drawing.lowered) = (scale, 0.0);
+            (x, last) = (x + SUBSCRIPT.0 * wide, SUBSCRIPT.0 * wide);
             continue;
         }
         let (glyph, wide) = advance(c);
@@ -52,7 +66,7 @@ pub(crate) fn outlines(text: &str, size: f64, bold: bool) -> Outlines {
 }
 
 /// Width of a text in pixels at `size` pixels: exact for the outlines, near enough for a system's sans-serif.
-pub(crate) fn text_width(text: &str, size: f64) -> f64 {
+pub fn text_width(text: &str, size: f64) -> f64 {
     outlines(text, size, false).width
 }
 
@@ -70,6 +84,7 @@ struct Drawing {
     path: String,
     left: f64,
     scale: f64,
+    lowered: f64,
 }
 
 impl Drawing {
@@ -77,6 +92,8 @@ impl Drawing {
         self.path.push(command);
         for (at, (x, y)) in points.iter().enumerate() {
             let (x, y) = (self.left + f64::from(*x) * self.scale, -f64::from(*y) * self.scale);
+            // On the line nothing is added, not even to a negative zero: the text of a path stays as it is.
+            let y = if self.lowered == 0.0 { y } else { y + self.lowered };
             let gap = if at == 0 { "" } else { " " };
             // Writing to a string cannot fail.
             let _ = write!(self.path, "{gap}{x:.2} {y:.2}");
@@ -153,6 +170,18 @@ mod tests {
         assert!(outlines("q̄", 10.0, false).path.len() > outlines("q", 10.0, false).path.len());
         assert_eq!(text_width("", 10.0), 0.0);
         assert_eq!(outlines(" ", 10.0, false).path, "");
+    }
+
+    #[test]
+    fn subscripts_are_small_digits_below_the_line() {
+        let (one, below) = (outlines("1", 10.0, false), outlines("₁", 10.0, false));
+        assert!(below.width < 0.7 * one.width && below.path.matches('Z').count() == 1, "{}", below.path);
+        let lowest = |path: &str| {
+            let numbers = path.split(|c: char| !matches!(c, '0'..='9' | '.' | '-')).filter(|n| !n.is_empty());
+            numbers.skip(1).step_by(2).map(|y| y.parse::<f64>().unwrap()).fold(f64::MIN, f64::max)
+        };
+        assert!((lowest(&one.path), lowest(&below.path)) == (0.0, 1.4), "{} and {}", one.path, below.path);
+        assert!(outlines("θ₁₂", 10.0, true).width > outlines("θ₁", 10.0, true).width);
     }
 
     #[test]
