@@ -1,7 +1,7 @@
 //! Surfaces over places of networks as matrices: square cells, blocks set apart, numbers in the cells where they have room.
 
 use super::maps::{self, Chosen};
-use super::{Figure, WIDTH, file_name, like};
+use super::{Figure, WIDTH, file_name, like, sentences};
 use crate::Surface;
 use crate::subject::in_words;
 use crate::telling::Telling;
@@ -49,7 +49,7 @@ fn figure(telling: &Telling<'_>, shown: &Matrix, chosen: &Chosen<'_>) -> Option<
     map.numbers(chosen.metric.decimals);
     let set_apart = if across.len() > 1 || up.len() > 1 { " White lines set runs apart." } else { "" };
     let told = chosen.told(telling, &like(shown.like));
-    let caption = format!("{told} {}{set_apart}{named}{}", shown.reading, maps::legend(&map));
+    let caption = sentences(&[&told, shown.reading, set_apart, &named, &maps::legend(&map)]);
     let [data, dataset, model, method, case, subject] = &names;
     let file = file_name(&[shown.file, data, dataset, model, method, case, subject]);
     Some(Figure { file, caption, scene: map.scene(), is_main: false })

@@ -82,6 +82,12 @@ fn file_name(parts: &[&str]) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
+/// Parts of a caption, one after the other; those that are empty left out.
+fn sentences(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
 /// Which images, of which data set.
 fn images(data: &str, dataset: &str) -> String {
     match data {

@@ -1,7 +1,7 @@
 //! Curves as ways through a plane: points that grow in their order, from a hollow marker to a large filled one with the name.
 
 use super::maps::of_seeds;
-use super::{Figure, WIDTH, file_name, images, like};
+use super::{Figure, WIDTH, file_name, images, like, sentences};
 use crate::curve::Curve;
 use crate::telling::Telling;
 use basin_papers::{CaseKeys, Paths};
@@ -9,6 +9,9 @@ use basin_plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend
 
 /// What names a figure: data set, network, method, case and kind of images.
 type Place<'a> = (&'a str, &'a str, &'a str, &'a CaseKeys, &'a str);
+
+/// Its name, its colour, its points in pixels.
+type Path = (String, Ink, Vec<(f64, f64)>);
 
 /// Colours for paths; further ones have them again.
 const INKS: usize = 8;
@@ -72,7 +75,7 @@ fn figure(
     frame.draw(&mut scene);
     frame.name_x(&mut scene, shown.name_x);
     Frame::name_y(&mut scene, shown.name_y, (top, bottom));
-    let paths: Vec<(String, Ink, Vec<(f64, f64)>)> = mine()
+    let paths: Vec<Path> = mine()
         .enumerate()
         .map(|(place, curve)| {
             let at = points(curve).into_iter().filter_map(|(x, y)| frame.point(x, y)).collect();
@@ -95,15 +98,15 @@ fn figure(
     scene.height = below + legend(&mut scene, &unnamed, Key::Point, (left, below), right);
     let of_case = if case.is_empty() { String::new() } else { format!(", {case}") };
     let (like, seeds) = (like(shown.like), of_seeds(seed, seeds.len()));
-    let caption = format!(
-        "{} and {} {} with {model}: {}{of_case}{like}. {seeds} {} Each path begins hollow; its \
-         points grow in their order up to the filled marker.",
+    let what = format!(
+        "{} and {} {} with {model}: {}{of_case}{like}.",
         shown.name_x,
         shown.name_y,
         images(data, dataset),
-        telling.name(method),
-        shown.reading
+        telling.name(method)
     );
+    let order = "Each path begins hollow; its points grow in their order up to the filled marker.";
+    let caption = sentences(&[&what, &seeds, shown.reading, order]);
     let file = file_name(&[shown.file, data, dataset, model, method, &case]);
     Some(Figure { file, caption, scene, is_main: false })
 }

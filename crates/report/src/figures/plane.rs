@@ -1,6 +1,6 @@
 //! The plane of diversity and accuracy: a point for each network, and the limits between which they can lie.
 
-use super::{Figure, WIDTH, file_name, images, like};
+use super::{Figure, WIDTH, file_name, images, like, sentences};
 use crate::curve::Curve;
 use crate::telling::Telling;
 use basin_metrics::Metric;
@@ -12,6 +12,8 @@ const POINTS: &str = "member";
 /// What begins those of limits, with how they are drawn and called.
 const LIMITS: [(&str, Dash, &str); 2] =
     [("upper-limit", Dash::Dashed, "upper limit"), ("lower-limit", Dash::Dotted, "lower limit")];
+/// The points of a limit, how it is drawn and called.
+type Limit = (Vec<(f64, f64)>, Dash, &'static str);
 /// Accuracies are fractions, and shown in per cent.
 const PER_CENT: f64 = 100.0;
 
@@ -62,7 +64,7 @@ fn figure(
         let limit = points(of(words).next()?);
         (!limit.is_empty()).then_some((limit, *dash, *name))
     });
-    let limits: Vec<(Vec<(f64, f64)>, Dash, &str)> = limits.collect();
+    let limits: Vec<Limit> = limits.collect();
     let case = telling.label(case);
     let title = format!("{} against {}, {data}, {dataset}, {model}", shown.name_y, shown.name_x);
     let mut scene = Scene::new(WIDTH, 0.0, &title);
@@ -91,20 +93,16 @@ fn figure(
     let below = bottom + 46.0;
     scene.height = below + keys(&mut scene, &entries, (left, below), right);
     let of_case = if case.is_empty() { String::new() } else { format!(", {case}") };
-    let like = like(shown.like);
     let count = if seeds.len() == 1 { "one seed".to_owned() } else { format!("{} seeds", seeds.len()) };
     let lines = match (limits.is_empty(), seeds.len()) {
         (true, _) => "",
         (false, 1) => " Lines: the limits.",
         (false, _) => " Lines: the limits of the first seed.",
     };
-    let caption = format!(
-        "{} against {} {} with {model}{of_case}{like}. One point per network, {count}. {}{lines}",
-        shown.name_y,
-        shown.name_x,
-        images(data, dataset),
-        shown.reading
-    );
+    let (images, like) = (images(data, dataset), like(shown.like));
+    let what = format!("{} against {} {images} with {model}{of_case}{like}.", shown.name_y, shown.name_x);
+    let points = format!("One point per network, {count}.");
+    let caption = sentences(&[&what, &points, shown.reading, lines]);
     let file = file_name(&[shown.file, data, dataset, model, &case]);
     Some(Figure { file, caption, scene, is_main: false })
 }

@@ -1,7 +1,7 @@
 //! Surfaces as heat maps, with lines of equal value and the networks that are marked on them.
 
 use super::maps::{self, Chosen};
-use super::{Figure, WIDTH, file_name, like};
+use super::{Figure, WIDTH, file_name, like, sentences};
 use crate::subject::in_words;
 use crate::telling::Telling;
 use basin_papers::Surfaces;
@@ -42,7 +42,7 @@ fn figure(telling: &Telling<'_>, shown: &Surfaces, chosen: &Chosen<'_>) -> Optio
         false => format!(" Without a name in the picture: {}.", unnamed.join(", ")),
     };
     let told = chosen.told(telling, &like(shown.like));
-    let caption = format!("{told} {}{lines}{}{unnamed}", shown.reading, maps::legend(&map));
+    let caption = sentences(&[&told, shown.reading, lines, &maps::legend(&map), &unnamed]);
     let [data, dataset, model, method, case, subject] = &names;
     let file = file_name(&[shown.file, data, dataset, model, method, case, subject]);
     Some(Figure { file, caption, scene: map.scene(), is_main: false })
