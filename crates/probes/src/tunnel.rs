@@ -156,7 +156,9 @@ impl Tunnel {
             })?;
         }
         let points: Option<Vec<Params>> = trained.into_iter().collect();
-        points.ok_or_else(|| subject(ID, "what was kept lacks points of the path; measure again from the start"))
+        points.ok_or_else(|| {
+            subject(ID, "what was kept lacks points of the path; measure again from the start")
+        })
     }
 
     fn step(

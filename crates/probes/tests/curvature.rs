@@ -13,7 +13,10 @@ fn probe(draws: usize, products: usize) -> Curvature {
 #[test]
 fn curvature_conforms() {
     assert_probe_conforms(&probe(3, 5), Given { networks: 2, logits: 0 });
-    assert_probe_conforms(&Curvature { members: 1, batch: 9, ..probe(2, 2) }, Given { networks: 2, logits: 2 });
+    assert_probe_conforms(
+        &Curvature { members: 1, batch: 9, ..probe(2, 2) },
+        Given { networks: 2, logits: 2 },
+    );
     // The network has 20 weights.
     assert_probe_conforms(&probe(2, 30), Given { networks: 1, logits: 0 });
 }
@@ -143,8 +146,9 @@ fn what_cannot_be_measured_is_refused() {
     let none = "curvature: 0 eigenvalues from 3 products, expected at least 1 and no more than products";
     assert_eq!(told(Curvature { top: 0, ..probe(4, 3) }, 1), none);
     for share in [0.0, -1.0, 0.2, f64::NAN] {
-        let expected =
-            format!("curvature: a share of {share:?} of a network's length, expected above 0 and at most 0.1");
+        let expected = format!(
+            "curvature: a share of {share:?} of a network's length, expected above 0 and at most 0.1"
+        );
         assert_eq!(told(Curvature { share, ..probe(4, 3) }, 1), expected);
     }
     probe(4, 3).check(1, 0).unwrap();

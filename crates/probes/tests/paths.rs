@@ -232,10 +232,7 @@ fn a_network_without_an_output_is_a_barrier_and_no_number() {
 fn paths_that_cannot_be_gone_are_refused() {
     let told = |probe: &dyn Probe, networks| probe.check(networks, 0).unwrap_err().to_string();
     assert_eq!(told(&tunnel(3), 1), "tunnel: networks: 1, expected at least 2");
-    assert_eq!(
-        told(&tunnel(0), 2),
-        "tunnel: a path with 0 points between its ends, expected at least 1"
-    );
+    assert_eq!(told(&tunnel(0), 2), "tunnel: a path with 0 points between its ends, expected at least 1");
     assert_eq!(told(&bezier(2), 2), "bezier: 2 points on the curve, expected at least 3");
     assert_eq!(told(&bezier(3), 0), "bezier: networks: 0, expected at least 2");
     let statistics = Tunnel { watched: watched(1), ..tunnel(3) };
@@ -262,5 +259,8 @@ fn paths_that_cannot_be_gone_are_refused() {
     let mut descent = descent(50, 7);
     descent.rate = 1e6;
     let told = ran(&mut lab, &Tunnel { descent, ..tunnel(3) });
-    assert!(told.contains("is not finite (loss") && told.contains("lower the learning rate of the path"), "{told}");
+    assert!(
+        told.contains("is not finite (loss") && told.contains("lower the learning rate of the path"),
+        "{told}"
+    );
 }

@@ -129,7 +129,9 @@ impl Probe for Curvature {
     fn settings(&self) -> String {
         let Self { batch, members, draws, products, top, share, .. } = self;
         let members = if *members == 0 { "all".to_owned() } else { format!("first {members}") };
-        format!("1 ({members}; {draws} draws, {products} products, {top} eigenvalues; batches of {batch}; share {share:?})")
+        format!(
+            "1 ({members}; {draws} draws, {products} products, {top} eigenvalues; batches of {batch}; share {share:?})"
+        )
     }
 
     fn citations(&self) -> Vec<Citation> {
@@ -165,7 +167,10 @@ impl Probe for Curvature {
             ));
         }
         if !(self.share > 0.0 && self.share <= 0.1) {
-            return refuse(format!("a share of {:?} of a network's length, expected above 0 and at most 0.1", self.share));
+            return refuse(format!(
+                "a share of {:?} of a network's length, expected above 0 and at most 0.1",
+                self.share
+            ));
         }
         if self.top == 0 || self.products < self.top {
             let (top, products) = (self.top, self.products);

@@ -65,7 +65,8 @@ impl<'p> Around<'p> {
             let mut slots = sum.iter_mut();
             for (name, array) in params.iter().filter(|(name, _)| is_weight(name)) {
                 let found = gradient.get(name).filter(|found| found.shape() == array.shape());
-                let found = found.ok_or_else(|| told(format!("no gradient of {name} {:?}", array.shape())))?;
+                let found =
+                    found.ok_or_else(|| told(format!("no gradient of {name} {:?}", array.shape())))?;
                 slots.by_ref().zip(found.data()).for_each(|(slot, g)| *slot += share * f64::from(*g));
             }
         }

@@ -61,8 +61,9 @@ impl Descent {
         match batch <= images {
             true => Ok(Batches { images, batch }),
             false => {
-                let reason =
-                    format!("batches of {batch} images from {images} training images, expected at most as many");
+                let reason = format!(
+                    "batches of {batch} images from {images} training images, expected at most as many"
+                );
                 Err(subject(id, reason))
             }
         }
@@ -143,7 +144,13 @@ impl Moving {
     }
 
     /// Refuses what has diverged.
-    pub(crate) fn check(&self, id: &'static str, place: &str, loss: f64, rate: f64) -> Result<(), ProbeError> {
+    pub(crate) fn check(
+        &self,
+        id: &'static str,
+        place: &str,
+        loss: f64,
+        rate: f64,
+    ) -> Result<(), ProbeError> {
         match loss.is_finite() && self.point.first_non_finite().is_none() {
             true => Ok(()),
             false => {

@@ -23,7 +23,10 @@ pub(crate) fn two(id: &'static str, lab: &mut dyn Lab) -> Result<[Params; 2], Pr
     apart.map_err(|error| subject(id, format!("members 1 and 2 are not of one layout: {error}")))?;
     let same = |(name, array): (&str, &_)| !is_weight(name) || ends[1].get(name) == Some(array);
     if ends[0].iter().all(same) {
-        return Err(subject(id, "members 1 and 2 have the same weights; a path needs two different networks"));
+        return Err(subject(
+            id,
+            "members 1 and 2 have the same weights; a path needs two different networks",
+        ));
     }
     Ok(ends)
 }
@@ -43,6 +46,7 @@ pub(crate) fn put(record: &mut Record, name: &str, params: &Params) {
 
 /// The network of that name; none where an array of it is missing. `like` has its names.
 pub(crate) fn taken(record: &Record, name: &str, like: &Params) -> Option<Params> {
-    let array = |array: &str| Some((array.to_owned(), record.arrays.get(&format!("{name}/{array}"))?.clone()));
+    let array =
+        |array: &str| Some((array.to_owned(), record.arrays.get(&format!("{name}/{array}"))?.clone()));
     like.iter().map(|(name, _)| array(name)).collect()
 }

@@ -180,9 +180,10 @@ impl<'p> Walk<'p> {
     /// no finite loss.
     pub(crate) fn barrier(&self, places: &[usize]) -> f64 {
         let ends = self.rows[0][0].max(self.rows[1][0]);
-        let highest = places.iter().map(|place| self.rows[*place][0]).fold(ends, |highest, loss| {
-            if loss.is_nan() { f64::INFINITY } else { highest.max(loss) }
-        });
+        let highest = places
+            .iter()
+            .map(|place| self.rows[*place][0])
+            .fold(ends, |highest, loss| if loss.is_nan() { f64::INFINITY } else { highest.max(loss) });
         highest - ends
     }
 
