@@ -31,12 +31,12 @@ impl Photograph {
     pub fn folder(dir: &Path, least: usize) -> Result<Vec<Self>, DataError> {
         let wrong = |path: &Path, found: String, expected: String| {
             let action = "put photographs there, or pass another folder".to_owned();
-            Err(DataError::Form { path: path.to_owned(), found, expected, action })
+            DataError::Form { path: path.to_owned(), found, expected, action }
         };
         let wanted = "a folder of photographs, JPEG or PNG";
         match given(dir) {
             Ok(Kind::Folder) => {}
-            Ok(_) => return wrong(dir, "a file".to_owned(), wanted.to_owned()),
+            Ok(_) => return Err(wrong(dir, "a file".to_owned(), wanted.to_owned())),
             Err(DataError::Missing { .. }) => {
                 return Err(missing(dir.to_owned(), format!("pass {wanted}")));
             }
@@ -44,17 +44,17 @@ impl Photograph {
         }
         let files = image_file::images(dir)?;
         if files.is_empty() {
-            return wrong(dir, "a folder without one".to_owned(), wanted.to_owned());
+            return Err(wrong(dir, "a folder without one".to_owned(), wanted.to_owned()));
         }
         let mut all = Vec::new();
         for file in files {
             let image = decode_any(&file.path, FILE_LIMIT, &|(width, height)| {
                 let found = format!("{width}x{height} pixels");
                 if (width.min(height) as usize) < least {
-                    return wrong(&file.path, found, format!("at least {least}x{least}"));
+                    return Err(wrong(&file.path, found, format!("at least {least}x{least}")));
                 }
                 if u64::from(width) * u64::from(height) > MOST_PIXELS {
-                    return wrong(&file.path, found, format!("at most {MOST_PIXELS} in all"));
+                    return Err(wrong(&file.path, found, format!("at most {MOST_PIXELS} in all")));
                 }
                 Ok(())
             })?;

@@ -5,7 +5,6 @@ mod calibration;
 mod corruptions;
 mod curvature;
 mod deep_equivalent;
-mod detection;
 mod diversity_plane;
 mod inputs;
 mod joint_connectivity;

@@ -1,23 +1,21 @@
 //! Whether an ensemble knows images that are none of its classes by being unsure of them.
 
-use crate::detection::{Detection, detection};
 use crate::inputs::subject;
 use crate::sweep::sweep;
 use basin_core::{Citation, DataRef, Logits, Probs, Record};
 use basin_ensemble::{Lab, Probe, ProbeError};
+use basin_metrics::ood::{self, entropy, max_probability, mutual_information};
 use basin_metrics::{Combine, MetricError, combine, jsd_one_vs_all};
-
-/// Where detecting other images by the largest probability comes from, with AUROC and AUPR as its measures.
-const CITATION: Citation = Citation {
-    key: "hendrycks2017baseline",
-    authors: "Hendrycks, Dan and Gimpel, Kevin",
-    title: "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks",
-    year: 2017,
-    locator: "1610.02136",
-};
 
 /// By what images are told apart, in this order; the first is what scalars without a suffix are of.
 const SCORES: [&str; 3] = ["entropy", "max-probability", "mutual-information"];
+
+/// A measure from scores of other images and of own ones.
+type Measure = fn(&[f64], &[f64]) -> Result<f64, MetricError>;
+
+/// How well a score tells them apart.
+const MEASURES: [(&str, Measure); 3] =
+    [("ood-auroc", ood::auroc), ("ood-aupr", ood::aupr), ("ood-fpr95", ood::fpr95)];
 
 /// Detection of other data sets by the uncertainty of an ensemble. Every image has three scores, each higher where the ensemble
 /// is less sure: `entropy` of its prediction (nats), `max-probability` (minus the largest probability), `mutual-information`
@@ -52,18 +50,13 @@ impl OutOfDistribution {
     /// The diversity, then the scores of all images, score after score.
     fn scored(&self, logits: &[Logits]) -> Result<Vec<f64>, MetricError> {
         let probs: Vec<Probs> = logits.iter().map(|logits| logits.softmax(1.0)).collect();
-        let (together, mixture) = (combine(logits, self.combine)?, combine(logits, Combine::MeanProbs)?);
-        let sure = together.rows().map(|row| -row.iter().copied().fold(0.0, f64::max));
-        let of_members = |i: usize| {
-            let entropies = probs.iter().filter_map(|member| member.rows().nth(i)).map(entropy);
-            entropies.sum::<f64>() / probs.len() as f64
-        };
-        let mutual = mixture.rows().enumerate().map(|(i, row)| (entropy(row) - of_members(i)).max(0.0));
-        let jsd = jsd_one_vs_all(&probs)?;
-        Ok([jsd].into_iter().chain(together.rows().map(entropy)).chain(sure).chain(mutual).collect())
+        let together = combine(logits, self.combine)?;
+        let sure = max_probability(&together)?;
+        let scores = [entropy(&together)?, sure.iter().map(|p| -p).collect(), mutual_information(&probs)?];
+        Ok([jsd_one_vs_all(&probs)?].into_iter().chain(scores.into_iter().flatten()).collect())
     }
 
-    fn record(&self, own: &[f64], others: &[Vec<f64>]) -> Record {
+    fn record(&self, own: &[f64], others: &[Vec<f64>]) -> Result<Record, MetricError> {
         let mut record = Record::default();
         let mut add = |name: String, values: Vec<f64>| {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -75,14 +68,13 @@ impl OutOfDistribution {
         add("own-jsd".to_owned(), vec![own[0]]);
         add("ood-jsd".to_owned(), others.iter().map(|other| other[0]).collect());
         for (place, score) in SCORES.iter().enumerate() {
-            let found: Vec<Detection> =
-                others.iter().map(|other| detection(part(own, place), part(other, place))).collect();
             let suffix = if place == 0 { String::new() } else { format!("-{score}") };
-            add(format!("ood-auroc{suffix}"), found.iter().map(|one| one.auroc).collect());
-            add(format!("ood-aupr{suffix}"), found.iter().map(|one| one.aupr).collect());
-            add(format!("ood-fpr95{suffix}"), found.iter().map(|one| one.fpr95).collect());
+            for (name, measure) in MEASURES {
+                let of = |other: &Vec<f64>| measure(part(other, place), part(own, place));
+                add(format!("{name}{suffix}"), others.iter().map(of).collect::<Result<_, _>>()?);
+            }
         }
-        record
+        Ok(record)
     }
 }
 
@@ -90,11 +82,6 @@ impl OutOfDistribution {
 fn part(numbers: &[f64], place: usize) -> &[f64] {
     let images = (numbers.len() - 1) / SCORES.len();
     &numbers[1 + place * images..][..images]
-}
-
-/// −Σ p ln p in nats, with 0 ln 0 = 0.
-fn entropy(row: &[f64]) -> f64 {
-    -row.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f64>()
 }
 
 impl Probe for OutOfDistribution {
@@ -107,7 +94,7 @@ impl Probe for OutOfDistribution {
     }
 
     fn citations(&self) -> Vec<Citation> {
-        vec![CITATION, basin_metrics::jsd::CITATION]
+        vec![ood::CITATION, ood::FPR_CITATION, ood::INFORMATION_CITATION, basin_metrics::jsd::CITATION]
     }
 
     fn data(&self) -> Vec<DataRef> {
@@ -137,7 +124,7 @@ impl Probe for OutOfDistribution {
         self.check(lab.networks(), lab.records().len())?;
         let numbers = sweep(self.id(), lab, &self.images(), &|_, logits| self.scored(logits))?;
         match numbers.split_first() {
-            Some((own, others)) => Ok(self.record(own, others)),
+            Some((own, others)) => self.record(own, others).map_err(|error| subject(self.id(), error)),
             None => Err(subject(self.id(), "no images")),
         }
     }

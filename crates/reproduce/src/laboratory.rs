@@ -261,7 +261,7 @@ impl Lab for Laboratory<'_, '_> {
 
     fn reestimated(&mut self, params: &Params, images: usize) -> Result<Params, LabError> {
         let train = DataRef::train().first(images);
-        let again = |lab: &mut Self| Ok(lab.evaluator(&train)?.reestimated(params)?);
+        let again = |lab: &mut Self| Ok(lab.held.evaluator(&train)?.reestimated(params)?);
         again(self).map_err(passed)
     }
 

@@ -94,7 +94,7 @@ impl Evaluator for CpuEvaluator<'_> {
 
     /// A list of up to 1024 images is summed like the batch of a training step.
     fn gradient(&mut self, params: &Params, images: &[usize]) -> Result<(f64, Params), EvaluateError> {
-        let (network, from) = (self.network, (self.images, self.normalisation));
+        let (network, from) = (self.network, (&self.images, &self.normalisation));
         check_chosen(from.0, images, network.classes())?;
         let gradient = match &mut self.gradient {
             Some(gradient) => gradient,
