@@ -5,13 +5,7 @@ use crate::shape::check_members;
 use basin_core::{Citation, Probs};
 
 /// Where this metric comes from.
-pub const CITATION: Citation = Citation {
-    key: "fort2019landscape",
-    authors: "Fort, Stanislav and Hu, Huiyi and Lakshminarayanan, Balaji",
-    title: "Deep Ensembles: A Loss Landscape Perspective",
-    year: 2019,
-    locator: "1912.02757",
-};
+pub const CITATION: Citation = Citation::LOSS_LANDSCAPE;
 
 /// Mean disagreement of two members, in 0..=1: over all unordered pairs i < j, the mean of
 /// `(1/n) Σₓ 1[argmax pᵢ(x) ≠ argmax pⱼ(x)]`.

@@ -11,7 +11,7 @@ use basin_methods::{Spread, SubspaceRandom, Subspaces};
 const ONE: Spread = Spread { scale: 1.0, varied: false };
 
 fn golden(name: &str) -> serde_json::Value {
-    let text = include_str!("../../../fixtures/subspace/values.json");
+    let text = include_str!("../../../../fixtures/subspace/values.json");
     serde_json::from_str::<serde_json::Value>(text).unwrap()[name].clone()
 }
 

@@ -33,13 +33,12 @@ const DRAWS: u64 = 40_000;
 fn assert_moments(samples: &[Vec<f64>], mean: &[f64], covariance: &dyn Fn(usize, usize) -> f64) {
     let (own, spread) = moments(samples);
     let n = (samples.len() as f64).sqrt();
-    for i in 0..mean.len() {
+    for (i, row) in spread.iter().enumerate() {
         let error = covariance(i, i).sqrt() / n;
         assert!((own[i] - mean[i]).abs() < 5.0 * error, "mean {i}: {} for {}", own[i], mean[i]);
-        for j in 0..mean.len() {
+        for (j, found) in row.iter().enumerate() {
             let (expected, both) = (covariance(i, j), covariance(i, i) * covariance(j, j));
             let error = (both + expected * expected).sqrt() / n;
-            let found = spread[i][j];
             assert!((found - expected).abs() < 5.0 * error, "covariance {i}, {j}: {found} for {expected}");
         }
     }
@@ -142,11 +141,11 @@ fn a_random_direction_is_as_long_as_its_share_of_the_scale_and_uniform() {
     }
     // Of a uniform direction in d dimensions the variance along each is 1/d.
     let (mean, covariance) = moments(&directions);
-    for i in 0..11 {
+    for (i, row) in covariance.iter().enumerate() {
         assert!(mean[i].abs() < 0.01, "{}", mean[i]);
-        for j in 0..11 {
+        for (j, found) in row.iter().enumerate() {
             let expected = if i == j { 1.0 / 11.0 } else { 0.0 };
-            assert!((covariance[i][j] - expected).abs() < 0.005, "{i}, {j}: {}", covariance[i][j]);
+            assert!((found - expected).abs() < 0.005, "{i}, {j}: {found}");
         }
     }
     assert!(!operation.new_statistics());
