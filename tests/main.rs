@@ -18,6 +18,7 @@ mod run_commands;
 mod run_files;
 mod shell;
 mod streams;
+mod subspaces;
 
 use basin_tests::{TINY, artefacts, basin, expect_code, over, results_alone, stderr};
 use std::path::Path;

@@ -15,7 +15,7 @@ pub use keys::Key;
 pub use known::{Given, Keys};
 pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
-pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Train};
+pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Subspace, Train};
 pub use typed::{
     AfterSplit, BackendName, DeviceName, NoiseName, NormName, PartitionName, ScheduleName, Statistics,
     UpdateRule,
@@ -213,6 +213,11 @@ impl Config {
     /// Which ensembles, and what their methods take.
     pub fn ensemble(&self) -> &Ensemble {
         &self.sections.ensemble
+    }
+
+    /// Samples around solutions.
+    pub fn subspace(&self) -> &Subspace {
+        &self.sections.subspace
     }
 
     /// What is measured, and how finely.

@@ -132,6 +132,24 @@ section! {
 }
 
 section! {
+    /// Samples around solutions (`subspace-…`, `swag`) and averages of last epochs (`averaged`).
+    Subspace in "subspace" {
+        runs: usize = "1", Int(1, 1000), "runs", "deep runs with samples around each; an ensemble has runs × (1 + samples) members, the runs' own networks among them";
+        samples: usize = "10", Int(1, 1000), "samples", "samples around each run";
+        last: u64 = "10", Int(2, 100), "epochs", "last epochs K whose states give means, deviations and components; fewer than T";
+        rank: usize = "5", Int(1, 99), "components", "principal components of subspace-pca (fewer than K) and subspace-pca-random (fewer than samples)";
+        scale_random: f64 = "10", POSITIVE, "distance", "largest distance of random samples, each at a uniform share of it; 70 in the notebook's plane";
+        scale_gaussian: f64 = "1", POSITIVE, "factor", "scale of the deviations of subspace-gaussian and swag; 10 and varied in the notebook's plane";
+        scale_pca: f64 = "1", POSITIVE, "distance", "deviation of each raw coordinate along principal components; 6 in the notebook's plane";
+        scale_dropout: f64 = "0.1", Float(0.0, false, 1.0, false), "share", "largest share of weights that subspace-dropout drops, each sample a uniform share of it";
+        varied: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "every Gaussian sample at a uniform share of its scale, for samples at all distances";
+        acceptance: f64 = "0.99", SHARE, "share", "least share of its run's accuracy that a random sample must have, or it is drawn again; 0 = none";
+        tries: u64 = "5", Int(1, 1000), "draws", "draws at most of a random sample; then the most accurate is taken";
+        acceptance_images: usize = "1000", Int(1, 1_000_000), "images", "first training images on which that accuracy is measured";
+    }
+}
+
+section! {
     /// What is measured, and how finely.
     Metrics in "metrics" {
         combine: Combine = "mean-probs", Range::one_of(&["mean-probs", "mean-logits"]), "name", "how members are averaged";
@@ -160,8 +178,17 @@ section! {
 
 /// All built-in keys, by section, with the built-in names of data sets and networks.
 pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    let all = [Data::KEYS, Model::KEYS, Train::KEYS, Augment::KEYS, Ensemble::KEYS, Metrics::KEYS, Run::KEYS]
-        .concat();
+    let all = [
+        Data::KEYS,
+        Model::KEYS,
+        Train::KEYS,
+        Augment::KEYS,
+        Ensemble::KEYS,
+        Subspace::KEYS,
+        Metrics::KEYS,
+        Run::KEYS,
+    ]
+    .concat();
     registered(all, &Dataset::BUILT_IN, &networks::built_in())
 });
 
@@ -173,6 +200,7 @@ pub(crate) struct Sections {
     pub(crate) train: Train,
     pub(crate) augment: Augment,
     pub(crate) ensemble: Ensemble,
+    pub(crate) subspace: Subspace,
     pub(crate) metrics: Metrics,
     pub(crate) run: Run,
 }
@@ -186,6 +214,7 @@ impl Sections {
             train: Train::read(values),
             augment: Augment::read(values),
             ensemble: Ensemble::read(values),
+            subspace: Subspace::read(values),
             metrics: Metrics::read(values),
             run: Run::read(values),
         }

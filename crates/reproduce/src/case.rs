@@ -8,7 +8,7 @@ use crate::published::Published;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation};
-use basin_ensemble::{AfterSplit, Constant, PlanContext, Probe, Setting, WarmupCosine};
+use basin_ensemble::{Acceptance, AfterSplit, Constant, ParamOp, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
@@ -49,12 +49,14 @@ pub(crate) struct Identity<'a> {
     /// Of training.
     pub(crate) training: String,
     measuring: String,
+    statistics: String,
     images: Box<dyn Fn(&DataRef) -> String + 'a>,
 }
 
 impl Identity<'_> {
     pub(crate) fn setting(&self) -> Setting<'_> {
-        Setting { training: &self.training, measuring: &self.measuring, images: &*self.images }
+        let Self { training, measuring, statistics, images } = self;
+        Setting { training, measuring, statistics, images: &**images }
     }
 }
 
@@ -161,7 +163,11 @@ impl Case {
                 _ => seen,
             }
         });
-        Identity { training: self.setting(seed), measuring, images }
+        let statistics = match self.measured_again() {
+            0 => String::new(),
+            n => format!(", running statistics of {n} images"),
+        };
+        Identity { training: self.setting(seed), measuring, statistics, images }
     }
 
     /// What share of the training images a reference has.
@@ -172,6 +178,32 @@ impl Case {
     /// Price of a probe in passes over the training set, a forward pass counting a third.
     pub(crate) fn passes_of(&self, probe: &dyn Probe, networks: usize) -> f64 {
         probe.cost(networks, &|data| self.count(data)) as f64 / 3.0 / self.train.len() as f64
+    }
+
+    /// Price of an operation's evaluations, as [`Case::passes_of`]; an upper bound where it draws until it is accepted.
+    pub(crate) fn passes_of_operation(&self, operation: &dyn ParamOp) -> f64 {
+        let (statistics, there) = (self.statistics_images(operation), self.train.len());
+        let images = match operation.acceptance() {
+            None => statistics as f64,
+            Some(Acceptance { images, tries, .. }) => {
+                let (tries, images) = (tries as f64, images.min(there) as f64);
+                images + tries * (images + statistics as f64)
+            }
+        };
+        images / 3.0 / there as f64
+    }
+
+    /// Training images on which the running statistics of an operation's result are measured again; 0 where they are not.
+    pub(crate) fn statistics_images(&self, operation: &dyn ParamOp) -> usize {
+        if operation.new_statistics() { self.measured_again() } else { 0 }
+    }
+
+    /// The same of networks that belong to no training; 0 where the network has no running statistics.
+    fn measured_again(&self) -> usize {
+        match self.network.coupled() {
+            true => self.config.metrics().statistics_images.min(self.train.len()),
+            false => 0,
+        }
     }
 
     /// The root of one seed's randomness.

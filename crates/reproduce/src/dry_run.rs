@@ -102,7 +102,8 @@ struct Work {
 impl Left {
     fn add(&mut self, node: &PlannedNode, flop: f64, seconds: f64) {
         let work = match node.work {
-            PlannedWork::Probe { .. } => &mut self.measuring,
+            // What an operation costs is that its results are looked at.
+            PlannedWork::Probe { .. } | PlannedWork::Transform { .. } => &mut self.measuring,
             _ => &mut self.training,
         };
         work.flop += flop;
@@ -159,6 +160,10 @@ fn share_done(case: &Case, node: &PlannedNode, step: u64) -> f64 {
             let per_epoch = case.steps_per_epoch(&trajectory.data);
             let done = step.saturating_sub(start * per_epoch);
             done as f64 / ((end - start) * per_epoch).max(1) as f64
+        }
+        PlannedWork::Transform { operation, .. } => {
+            let tries = operation.acceptance().map_or(1, |rule| rule.tries);
+            step as f64 / tries.max(1) as f64
         }
         _ => 0.0,
     }

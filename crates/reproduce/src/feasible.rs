@@ -27,6 +27,7 @@ pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
     );
     // These want room for a network.
     if fits {
+        problems.extend(sizes::check_ensembles(study, plan).err().map(anyhow::Error::from));
         problems.extend(operations(study, plan));
         problems.extend(imports(study, plan));
     }
@@ -356,6 +357,9 @@ mod tests {
                 ("metrics.repair_images", "8"),
                 // A part has no more than half of the images.
                 ("train.batch", "16"),
+                // Of the six epochs of the preset.
+                ("subspace.last", "4"),
+                ("subspace.rank", "3"),
                 // Below the transformer's rate, too.
                 ("ensemble.swe_floor", "0.0001"),
             ];

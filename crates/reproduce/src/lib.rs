@@ -40,6 +40,7 @@ mod sizes;
 mod speed;
 mod status;
 mod study;
+mod subspaces;
 mod verify;
 
 pub use basin_config as config;

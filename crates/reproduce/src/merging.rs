@@ -84,6 +84,7 @@ impl<'a> Merging<'a> {
             }
             Work::Transform { operation, seed, .. } => {
                 let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();
+                passes = self.study.cases[case].passes_of_operation(&**operation);
                 PlannedWork::Transform { operation: operation.clone(), inputs, path: seed.clone() }
             }
             Work::Probe { probe, seed, .. } => {

@@ -23,6 +23,7 @@ const TOGETHER: &[&str] = &[
     "ensemble.distil_last",
     "ensemble.replay_epochs",
     "ensemble.imports",
+    "subspace.",
 ];
 
 /// The methods that a configuration names, in its order, and what is refused of them: unknown ones, and those that the
@@ -49,12 +50,13 @@ pub(crate) fn methods(registry: &Registry, config: &Config) -> (Vec<Arc<dyn Ense
 /// A method's recipe.
 pub(crate) fn recipe(method: &dyn EnsembleMethod, context: &PlanContext) -> Result<Recipe, Problem> {
     let recipe = method.plan(context).map_err(|error| Problem::new(TOGETHER, error))?;
-    let (planned, expected) = (recipe.members().len(), context.members);
+    let (planned, expected) = (recipe.members().len(), method.members(context));
     if planned == expected {
         return Ok(recipe);
     }
     let id = method.id();
-    let text = format!("method {id} planned {planned} members, expected ensemble.members, {expected}");
+    let of_all = if expected == context.members { "ensemble.members, " } else { "" };
+    let text = format!("method {id} planned {planned} members, expected {of_all}{expected}");
     Err(Problem::new(TOGETHER, exit::Usage(text)))
 }
 

@@ -7,12 +7,13 @@
 use crate::config::{Config, Key, Keys, NetworkEntry, NoiseName, PartitionName, built_in_networks};
 use crate::exit::Usage;
 use crate::measuring::{self, ProbeEntry};
+use crate::subspaces;
 use anyhow::{Result, ensure};
 use basin_core::LabelSkew;
 use basin_data::{Archive, Dataset};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
-    Constrained, Deep, Distillation, Distilled, DistilledDeep, Division, Imported, JointMatching,
+    Averaged, Constrained, Deep, Distillation, Distilled, DistilledDeep, Division, Imported, JointMatching,
     JointlyPermuted, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
 use basin_paper_data_shift::DataShift;
@@ -66,6 +67,13 @@ impl Default for Registry {
         .with("shifted-apart", |c| Ok(Box::new(shifted(c, Start::Apart))))
         .with("shifted-constrained", |c| Ok(Box::new(shifted(c, trunk(c)))))
         .with("shifted-matched", |c| Ok(Box::new(shifted(c, matched(c)?))))
+        .with("subspace-random", |c| Ok(Box::new(subspaces::random(c))))
+        .with("subspace-dropout", |c| Ok(Box::new(subspaces::dropout(c))))
+        .with("subspace-gaussian", |c| Ok(Box::new(subspaces::gaussian(c))))
+        .with("subspace-pca", |c| Ok(Box::new(subspaces::pca(c))))
+        .with("subspace-pca-random", |c| Ok(Box::new(subspaces::pca_random(c))))
+        .with("swag", |c| Ok(Box::new(subspaces::swag(c))))
+        .with("averaged", |c| Ok(Box::new(Averaged { last: c.subspace().last })))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::config::UpdateRule;
 use crate::exit::Usage;
+use crate::plan::Plan;
 use crate::{Case, Study};
 
 /// Refuses the first case whose training or measuring takes more memory than there is.
@@ -22,7 +23,6 @@ fn fits(case: &Case, there: u64) -> Result<(), Usage> {
     let members = config.ensemble().members as u64;
     let parameters = parameters(case);
     let million = parameters as f64 / 1e6;
-    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     let step = step(case, parameters);
     if step > there {
         return Err(Usage(format!(
@@ -32,16 +32,44 @@ fn fits(case: &Case, there: u64) -> Result<(), Usage> {
             gigabytes(there)
         )));
     }
+    measured_together(parameters, members, there, &|| format!("ensemble.members is {members}"))
+}
+
+/// Refuses ensembles that have more members than `ensemble.members` and do not fit into memory together.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_ensembles(study: &Study, plan: &Plan) -> Result<(), Usage> {
+    let Some(there) = memory() else { return Ok(()) };
+    plan.ensembles.iter().try_for_each(|ensemble| {
+        let (parameters, members) = (parameters(&study.cases[ensemble.case]), ensemble.members.len() as u64);
+        let what = || format!("the ensemble {} has {members} members", ensemble.method);
+        measured_together(parameters, members, there, &what)
+    })
+}
+
+fn measured_together(
+    parameters: u64,
+    members: u64,
+    there: u64,
+    what: &dyn Fn() -> String,
+) -> Result<(), Usage> {
     let measuring = 4 * parameters * members;
-    if measuring > there {
-        return Err(Usage(format!(
-            "ensemble.members is {members}: to measure as many networks of {million:.1} million parameters together takes {} of \
-             memory or more, this machine has {}; choose fewer members or a smaller model.width",
-            gigabytes(measuring),
-            gigabytes(there)
-        )));
+    if measuring <= there {
+        return Ok(());
     }
-    Ok(())
+    Err(Usage(format!(
+        "{}: to measure as many networks of {:.1} million parameters together takes {} of memory or more, this machine has {}; \
+         choose fewer members or a smaller model.width",
+        what(),
+        parameters as f64 / 1e6,
+        gigabytes(measuring),
+        gigabytes(there)
+    )))
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
 /// Scalars of one network.
@@ -114,6 +142,13 @@ mod tests {
         let error = fits(&many, 16_000_000_000).unwrap_err().to_string();
         assert!(error.contains("ensemble.members is 1000") && error.contains("18.6 GB"), "{error}");
         assert!(fits(&many, 32_000_000_000).is_ok());
+        let samples = || "the ensemble swag has 1000 members".to_owned();
+        let error =
+            measured_together(parameters(&many), 1000, 16_000_000_000, &samples).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the ensemble swag has 1000 members: to measure") && error.contains("18.6 GB"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod handout;
 mod node;
 mod observer;
+mod transform;
 
 pub use node::FINAL;
 pub(crate) use node::{ENVIRONMENT, RECORD, unfit_state};

@@ -2,6 +2,7 @@
 
 use super::Executor;
 use super::observer::{EpochLine, METRICS, Observer, write_rows};
+use super::transform::Operation;
 use crate::device::{self, OnDevice};
 use crate::environment::Maker;
 use crate::laboratory::Bench;
@@ -9,10 +10,9 @@ use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};
-use basin_core::{DataRef, Params, TensorFile};
+use basin_core::{Params, TensorFile};
 use basin_data::Order;
 use basin_ensemble::{AtStart, Objective, Trajectory};
-use basin_gpu::Precision;
 use basin_store::NodeDir;
 use basin_train::{Examples, KeptTargets, Moments, Outcome, Recipe, Segment, Teacher, Teaching, TrainState};
 use std::sync::Arc;
@@ -28,8 +28,6 @@ pub(crate) const RECORD: &str = "record.safetensors";
 const NODE: &str = "node.toml";
 /// Where it was computed: one environment, or several in turn where an attempt went on from another's state.
 pub(crate) const ENVIRONMENT: &str = "environment.json";
-/// Images of the batch on which a transformed network must compute the same function.
-const PROBE: usize = 64;
 
 impl Executor<'_> {
     /// Does a node's work, going on where an earlier attempt left it, and seals its directory.
@@ -75,14 +73,9 @@ impl Executor<'_> {
                 Ok(dir.clear_states()?)
             }
             PlannedWork::Transform { operation, inputs, path } => {
-                let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
-                let borrowed: Vec<&Params> = inputs.iter().collect();
-                let seed = case.seeds(node.seed).path(path);
-                let result = operation.apply(&borrowed, &seed)?;
-                if let Some(original) = operation.preserves() {
-                    assert_same_function(case, device, &inputs[original], &result)?;
-                }
-                self.finish(dir, result, &[])
+                let operation = Operation { operation: &**operation, inputs, path };
+                let made = self.transform(node, operation, dir, device, progress, stopped)?;
+                self.finish_with(dir, made, &[])
             }
             PlannedWork::Train { trajectory, from, teachers, start, end } => {
                 let recipe = self.recipe(node, trajectory, teachers, *end)?;
@@ -115,7 +108,11 @@ impl Executor<'_> {
     }
 
     fn finish(&self, dir: &NodeDir, params: Params, others: &[&str]) -> Result<()> {
-        dir.write(FINAL, &TensorFile { params, ..Default::default() }.encode())?;
+        self.finish_with(dir, TensorFile { params, ..Default::default() }, others)
+    }
+
+    fn finish_with(&self, dir: &NodeDir, file: TensorFile, others: &[&str]) -> Result<()> {
+        dir.write(FINAL, &file.encode())?;
         let files: Vec<&str> = [NODE, ENVIRONMENT, FINAL].into_iter().chain(others.iter().copied()).collect();
         dir.finish(&files)?;
         Ok(dir.clear_states()?)
@@ -217,7 +214,14 @@ impl Executor<'_> {
                 probe.data().iter().map(basin_core::DataRef::id).collect::<Vec<_>>(),
             ),
             PlannedWork::Transform { operation, path, .. } => {
-                format!("work = \"transform\"\noperation = {:?}\nseed_path = {path:?}\n", operation.id())
+                let statistics = match self.case(node).statistics_images(&**operation) {
+                    0 => String::new(),
+                    n => format!("statistics_images = {n}\n"),
+                };
+                format!(
+                    "work = \"transform\"\noperation = {:?}\nseed_path = {path:?}\n{statistics}",
+                    operation.id()
+                )
             }
             PlannedWork::Train { trajectory, start, end, .. } => format!(
                 "work = \"train\"\nepochs = [{start}, {end}]\nschedule = {:?}\norder = {:?}\nobjective = {:?}\n",
@@ -273,31 +277,4 @@ struct From {
     same_trajectory: bool,
     /// Whether the optimiser's moments go on.
     goes_on: bool,
-}
-
-/// Invariant: a function-preserving operation preserves the function, on training images (the test split
-/// takes no part in making a network).
-fn assert_same_function(
-    case: &Case,
-    device: Option<&OnDevice>,
-    original: &Params,
-    result: &Params,
-) -> Result<()> {
-    let Case { network, train, .. } = case;
-    let images = train.take(PROBE.min(train.len()))?;
-    let normalisation = case.normalisation(&DataRef::train())?;
-    // In full precision, whatever the run's: else rounding would hide what is looked for.
-    let exact = device.map(|device| OnDevice { precision: Precision::F32, ..device.clone() });
-    let backend = device::backend(network, exact.as_ref())?;
-    let mut evaluator = backend.evaluator(network, &images, &normalisation)?;
-    let (before, after) = (evaluator.logits(original)?, evaluator.logits(result)?);
-    let largest = before.values().iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    let differences = before.values().iter().zip(after.values()).map(|(a, b)| (a - b).abs());
-    let worst = differences.fold(0.0f32, f32::max);
-    ensure!(
-        worst <= 1e-4 * largest,
-        "the permuted network does not compute the same function: logits differ by {worst} of {largest}, expected \
-         at most 1e-4 of it. The permutation spec does not fit the network"
-    );
-    Ok(())
 }
