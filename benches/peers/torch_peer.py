@@ -208,6 +208,23 @@ def vgg11(base, norm, classes=10):
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, classes))
 
 
+class FortCnn(nn.Module):
+    """Convolution with bias, dropout, pooling and a ReLU, which the last block leaves out; one dense layer."""
+
+    def __init__(self, channels, dropout, side=32, classes=10):
+        super().__init__()
+        sizes = zip([3, *channels], channels)
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in sizes)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(channels[-1] * (side >> len(channels)) ** 2, classes)
+
+    def forward(self, x):
+        for place, conv in enumerate(self.convs, 1):
+            x = F.max_pool2d(self.dropout(conv(x)), 2)
+            x = F.relu(x) if place < len(self.convs) else x
+        return self.head(x.flatten(1))
+
+
 def torchvision_resnet(depth, classes=10):
     """torchvision's own, with a 3x3 stem and no pooling behind it."""
     import torchvision
@@ -223,6 +240,9 @@ def network(case):
         return mlp([round(512 * case["width"])] * int(name[3:]), norm)
     if name == "vgg11":
         return vgg11(round(64 * case["width"]), norm)
+    if name in ("small-cnn", "medium-cnn"):
+        first, blocks = (16, (1, 2, 2)) if name == "small-cnn" else (64, (1, 2, 4, 4))
+        return FortCnn([round(first * case["width"]) * times for times in blocks], case.get("dropout", 0.0))
     if name in ("resnet18", "resnet34", "resnet50") and case["width"] == 1:
         return torchvision_resnet(int(name[6:]))
     if name == "vit":

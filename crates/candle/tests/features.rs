@@ -1,7 +1,7 @@
 //! What a network classifies by: its last layer makes its logits of them, whatever runs it.
 
 use basin_candle::layers::Norm;
-use basin_candle::networks::{Stem, cifar_resnet, mlp, torchvision_resnet, vgg11};
+use basin_candle::networks::{Stem, cifar_resnet, fort_cnn, mlp, torchvision_resnet, vgg11};
 use basin_candle::{Candle, Featured, Module, run_by_candle};
 use basin_core::{Array, SeedTree};
 use basin_data::{Extent, ImageSet, Normalisation, SYNTHETIC, Source, Split};
@@ -72,6 +72,8 @@ fn the_families_show_what_their_last_layer_gets() {
             (vgg11(extent, 4, Norm::None), 32, extent),
             (cifar_resnet(extent.channels, 1, 8, Norm::Batch), 32, extent),
             (torchvision_resnet(extent.channels, 18, 4, Stem::Cifar).unwrap(), 32, extent),
+            (fort_cnn("medium-cnn", extent, &[4, 8, 16, 16], 0.1), 64, extent),
+            (fort_cnn("small-cnn", extent, &[4, 8, 8], 0.0), 128, extent),
         ]
     };
     for (module, width, extent) in EXTENTS.into_iter().flat_map(families) {

@@ -1,7 +1,9 @@
 //! The networks against PyTorch, see fixtures/networks: logits, gradients, three steps, running statistics, by names.
 
 use basin_candle::layers::Norm;
-use basin_candle::networks::{Stem, TorchvisionResNet, cifar_resnet, mlp, torchvision_resnet, vgg11};
+use basin_candle::networks::{
+    Stem, TorchvisionResNet, cifar_resnet, fort_cnn, mlp, torchvision_resnet, vgg11,
+};
 use basin_candle::ops::cross_entropy;
 use basin_candle::{Module, SgdConfig, SgdMomentum};
 use basin_core::{Array, Params};
@@ -27,6 +29,9 @@ fn module(name: &str, side: usize) -> Module {
         }),
         ("resnet50", "imagenet") => torchvision_resnet(3, 50, 64, Stem::ImageNet).unwrap(),
         ("vgg11", "wide-image") => vgg11(side, 2, Norm::Batch),
+        ("small", "cnn") => fort_cnn(name, side, &[4, 8, 8], 0.0),
+        ("medium", "cnn") => fort_cnn(name, side, &[4, 8, 16, 16], 0.0),
+        ("medium", "cnn-odd") => fort_cnn(name, side, &[3, 6, 12, 12], 0.0),
         (family, norm) => {
             let norm = match norm {
                 "none" => Norm::None,
@@ -151,6 +156,11 @@ fn perceptrons_are_pytorchs() {
 #[test]
 fn vggs_are_pytorchs() {
     families(|name| name.starts_with("vgg"));
+}
+
+#[test]
+fn the_cnns_of_fort_et_al_are_pytorchs() {
+    families(|name| name.contains("-cnn"));
 }
 
 #[test]

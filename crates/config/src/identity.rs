@@ -3,7 +3,7 @@
 //! What a method takes enters through its recipe, not here. What is off leaves no mark, so that a new mechanism does not
 //! rename earlier work.
 
-use crate::{BackendName, Config, NormName, UpdateRule, Value};
+use crate::{BackendName, Config, NormName, OrderName, UpdateRule, Value};
 use basin_core::Digest;
 use basin_gpu::Precision;
 
@@ -22,6 +22,9 @@ impl Config {
         if train.optimiser != UpdateRule::Sgd {
             let (b1, b2, epsilon) = (train.adam_beta1, train.adam_beta2, train.adam_epsilon);
             text += &format!("{} {b1:?} {b2:?} {epsilon:?}\n", train.optimiser.word());
+        }
+        if train.order != OrderName::Permuted {
+            text += &format!("order {}\n", train.order.word());
         }
         // As f32, which networks have it in.
         if model.residual_scale as f32 != 1.0 {
@@ -116,9 +119,11 @@ mod tests {
             ("run.precision", "bf16"),
             ("model.norm", "batch"),
             ("run.backend", "candle"),
+            ("train.order", "with-replacement"),
+            ("data.normalisation", "raw"),
         ];
-        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\nresidual scale 0.1\ncentred kernels\nnorm batch\nbackend candle\n\
-             precision bf16\n";
+        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\norder with-replacement\nresidual scale 0.1\ncentred kernels\nnorm batch\nbackend candle\n\
+             precision bf16\nnormalisation [0.0, 0.0, 0.0] [0.003921569, 0.003921569, 0.003921569]\n";
         assert_eq!(identity(&more), expected + extra);
     }
 
@@ -137,6 +142,7 @@ mod tests {
         "train.peak_lr",
         "train.warmup",
         "train.schedule",
+        "train.halve_every",
         // Through the images and sides of a method's recipe.
         "data.partition",
         "data.imbalance",

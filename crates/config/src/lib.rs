@@ -17,8 +17,8 @@ pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
 pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Subspace, Train};
 pub use typed::{
-    AfterSplit, BackendName, DeviceName, NoiseName, NormName, PartitionName, ScheduleName, Statistics,
-    UpdateRule,
+    AfterSplit, BackendName, DeviceName, NoiseName, NormName, OrderName, PartitionName, ScheduleName,
+    Statistics, UpdateRule,
 };
 pub use value::{Range, Value};
 
@@ -165,13 +165,12 @@ impl Config {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
-        if (sections.train.schedule, sections.ensemble.after_split)
-            == (ScheduleName::Constant, AfterSplit::Restart)
-        {
-            problems.push(
-                "  ensemble.after_split is restart, expected continue with train.schedule = constant"
-                    .to_owned(),
-            );
+        let (schedule, after_split) = (sections.train.schedule, sections.ensemble.after_split);
+        if schedule != ScheduleName::Cosine && after_split == AfterSplit::Restart {
+            problems.push(format!(
+                "  ensemble.after_split is restart, expected continue with train.schedule = {}",
+                schedule.word()
+            ));
         }
         Settled { config: Self { keys: keys.clone(), values, sections }, problems, refused }
     }
@@ -249,14 +248,24 @@ impl Config {
         self.keys.datasets()
     }
 
+    /// Extent of the data set's images at the configured size. What they are seen through may change their channels.
+    pub fn extent(&self) -> Extent {
+        let Extent { side, channels } = self.dataset().extent;
+        let side = if self.data().halved { side / 2 } else { side };
+        Extent { side: side.max(self.data().padded), channels }
+    }
+
     /// The channel statistics that normalise pixels: ImageNet's are of three channels, whatever the images have. None where
     /// they are those of the images as they are seen.
     pub fn normalisation(&self) -> Option<Normalisation> {
+        let grey = self.dataset().extent.channels == 1;
         match self.data().normalisation {
             Statistics::Dataset => Some(self.dataset().normalisation),
             Statistics::ImageNet => Some(Normalisation::IMAGENET),
-            Statistics::Half if self.dataset().extent.channels == 1 => Some(Normalisation::HALF_GREY),
+            Statistics::Half if grey => Some(Normalisation::HALF_GREY),
             Statistics::Half => Some(Normalisation::HALF),
+            Statistics::Raw if grey => Some(Normalisation::RAW_GREY),
+            Statistics::Raw => Some(Normalisation::RAW),
             Statistics::View => None,
         }
     }
@@ -275,13 +284,13 @@ impl Config {
         }
     }
 
-    /// Its permutation spec.
+    /// Its permutation spec for images of this extent.
     ///
     /// # Errors
     /// [`NetworkError::NoSpec`] when the network has none.
-    pub fn permutation_spec(&self) -> anyhow::Result<PermutationSpec> {
+    pub fn permutation_spec(&self, extent: impl Into<Extent>) -> anyhow::Result<PermutationSpec> {
         let none = || NetworkError::NoSpec { name: self.model().name.clone() };
-        (self.network_entry()?.spec.ok_or_else(none)?)(self.model())
+        (self.network_entry()?.spec.ok_or_else(none)?)(self.model(), extent.into())
     }
 
     fn network_entry(&self) -> Result<&NetworkEntry, NetworkError> {

@@ -3,8 +3,8 @@
 use crate::known::registered;
 use crate::networks;
 use crate::typed::{
-    AfterSplit, BackendName, DeviceName, NoiseName, NormName, PartitionName, ScheduleName, Statistics, Typed,
-    UpdateRule,
+    AfterSplit, BackendName, DeviceName, NoiseName, NormName, OrderName, PartitionName, ScheduleName,
+    Statistics, Typed, UpdateRule,
 };
 use crate::value::Range::{Float, Int, Path, Seeds, Words};
 use crate::{Key, Range, Value};
@@ -50,7 +50,7 @@ section! {
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";
-        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, or those of the training images as they are seen (data.view_…)";
+        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, none (raw: bytes from 0 to 255 as they are), or those of the training images as they are seen (data.view_…)";
         halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width";
         padded: usize = "0", Int(0, 1024), "pixels", "images in the middle of black ones of so many pixels a side, such as MNIST's 28 in the 32 that VGG-11 takes; 0 = as they are";
         partition: PartitionName = "covariate", Range::one_of(PartitionName::WORDS), "name", "how methods that train members on parts of the data divide it: at random with equal counts of every class, in two sides with other labels, or in Git Re-Basin's two";
@@ -66,11 +66,11 @@ section! {
     /// The network.
     Model in "model" {
         name: String = "resnet20", REGISTERED, "name", "architecture";
-        width: f64 = "4", Float(0.0625, true, 64.0, true), "× channels", "width multiplier: of 16 channels of a CIFAR ResNet, 64 of VGG-11 and of ResNet-18, 34 and 50, 256 of the transformer, 512 units of a perceptron";
-        dropout: f64 = "0", Float(0.0, true, 1.0, false), "probability", "dropout of the transformer; ResNets have none";
+        width: f64 = "4", Float(0.0625, true, 64.0, true), "× channels", "width multiplier: of 16 channels of a CIFAR ResNet and of small-cnn, 64 of medium-cnn, VGG-11 and ResNet-18, 34 and 50, 256 of the transformer, 512 units of a perceptron";
+        dropout: f64 = "0", Float(0.0, true, 1.0, false), "probability", "dropout of the transformer, and of small-cnn and medium-cnn on what convolutions give; other networks have none";
         residual_scale: f64 = "1", Float(-10.0, true, 10.0, true), "factor", "initial scale of the last normalisation of every residual branch of a ResNet; at 0 a fresh network is its shortcuts";
         centred_kernels: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "initial kernels of a ResNet behind the stem sum to 0 for every output channel";
-        norm: NormName = "own", Range::one_of(NormName::WORDS), "name", "normalisation: the network's own (layer for CIFAR ResNets and the transformer, batch for ResNet-18, 34 and 50, none for perceptrons and VGG), LayerNorm over channels, BatchNorm or none";
+        norm: NormName = "own", Range::one_of(NormName::WORDS), "name", "normalisation: the network's own (layer for CIFAR ResNets and the transformer, batch for ResNet-18, 34 and 50, none for the others), LayerNorm over channels, BatchNorm or none";
     }
 }
 
@@ -87,7 +87,9 @@ section! {
         batch: usize = "128", Int(1, 65_536), "images", "images per step";
         peak_lr or "lr": f64 = "0.1", POSITIVE, "learning rate", "highest learning rate";
         warmup: f64 = "0.1", BELOW_ONE, "share of T", "linear warm-up";
-        schedule: ScheduleName = "cosine", Range::one_of(ScheduleName::WORDS), "name", "the learning rate after the warm-up: to zero along a cosine, or constant";
+        schedule: ScheduleName = "cosine", Range::one_of(ScheduleName::WORDS), "name", "the learning rate after the warm-up: to zero along a cosine, constant, or halved every train.halve_every epochs";
+        halve_every: u64 = "10", COUNT, "epochs", "epochs after which train.schedule=halving halves the learning rate, again and again; a run of at most so many keeps its rate";
+        order: OrderName = "permuted", Range::one_of(OrderName::WORDS), "name", "images of an epoch: every one once in a new order, or as many drawn with replacement, some of them several times";
         noise: NoiseName = "fixed", Range::one_of(NoiseName::WORDS), "name", "members trained on parts of the data share one sample of SGD noise (the same class at the same place of every batch, the same augmentation and dropout), or each has its own";
         optimiser: UpdateRule = "sgd", Range::one_of(UpdateRule::WORDS), "name", "update rule";
         momentum: f64 = "0.9", BELOW_ONE, "factor", "momentum of SGD";

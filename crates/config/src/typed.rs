@@ -121,6 +121,8 @@ words! {
         ImageNet = "imagenet",
         /// 0.5 and 0.5.
         Half = "half",
+        /// None: bytes as they are.
+        Raw = "raw",
         /// Those of all training images, seen through the same view as the images at hand.
         View = "view",
     }
@@ -155,6 +157,18 @@ words! {
         Cosine = "cosine",
         /// As it is.
         Constant = "constant",
+        /// Half of it every so many epochs.
+        Halving = "halving",
+    }
+}
+
+words! {
+    /// How an epoch comes by its images.
+    OrderName {
+        /// Every image once, in a new order.
+        Permuted = "permuted",
+        /// Independent draws.
+        WithReplacement = "with-replacement",
     }
 }
 

@@ -1,14 +1,14 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
 use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
-use crate::loading::{Datasets, Splits, extent, normalisation, too_few_images};
+use crate::loading::{Datasets, Splits, normalisation, too_few_images};
 use crate::others::Others;
 use crate::problem::Problem;
 use crate::published::Published;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation};
-use basin_ensemble::{Acceptance, AfterSplit, Constant, ParamOp, PlanContext, Probe, Setting, WarmupCosine};
+use basin_ensemble::{Acceptance, AfterSplit, Constant, Halving, ParamOp, PlanContext, Probe, Setting, WarmupCosine};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
@@ -81,7 +81,7 @@ impl Case {
         // Without its images a data set still has their extent.
         let (extent, classes) = match &splits {
             Some(Splits { train, .. }) => (train.extent(), train.classes()),
-            None => (extent(&config), config.dataset().classes),
+            None => (config.extent(), config.dataset().classes),
         };
         // Both sides of a division are seen alike in this; others are refused with their images.
         let (extent, classes) = match turned(&config, &datasets.others, extent, classes) {
@@ -258,13 +258,14 @@ impl Case {
 
 /// What methods may know of a configuration when they plan.
 pub(crate) fn plan_context(config: &Config) -> PlanContext {
-    let &Train { epochs, peak_lr: peak, warmup, schedule, .. } = config.train();
+    let &Train { epochs, peak_lr: peak, warmup, schedule, halve_every, .. } = config.train();
     PlanContext {
         members: config.ensemble().members,
         epochs,
         schedule: match schedule {
             ScheduleName::Cosine => Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
             ScheduleName::Constant => Arc::new(Constant { rate: peak, epochs, warmup }),
+            ScheduleName::Halving => Arc::new(Halving { rate: peak, every: halve_every, epochs, warmup }),
         },
         after_split: match config.ensemble().after_split {
             config::AfterSplit::Restart => AfterSplit::Restart { peak, warmup },

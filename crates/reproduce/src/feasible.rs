@@ -126,10 +126,11 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
                 refused.push(anyhow!(exit::Usage(text)));
                 continue;
             }
-            // Once for all that share it: what it is made of grows with their number.
-            if sharing.insert((node.case, trajectory.sides.clone())) {
-                let shared = case.shared_noise(trajectory);
-                refused.extend(shared.err().map(|error| error.context(node.name.clone())));
+            // Once for all that share noise: what it is made of grows with their number.
+            let replays = trajectory.objective.replay().is_some();
+            if sharing.insert((node.case, trajectory.sides.clone(), replays)) {
+                let sampling = case.sampling(trajectory);
+                refused.extend(sampling.err().map(|error| error.context(node.name.clone())));
             }
             let (batch, images) = (case.batch(), case.count(&trajectory.data));
             if batch > images {
@@ -299,6 +300,34 @@ mod tests {
             "- choosy-1: choosy 1: 1 networks of ",
         ] {
             assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn images_drawn_with_replacement_are_refused_where_their_order_counts() {
+        let registry = Registry::default();
+        let checked = |settings: &[(&str, &str)]| {
+            let order = [("train.order", "with-replacement"), ("train.batch", "16")];
+            let settings: Vec<_> = order.iter().chain(settings).copied().collect();
+            let study = Study::load(&asked(&registry, &settings))?;
+            check(&study, &Plan::new(&study, &registry)?)
+        };
+        checked(&[("ensemble.methods", "deep,constrained,swe,distilled")]).unwrap();
+        checked(&[("ensemble.methods", "shifted"), ("train.noise", "independent")]).unwrap();
+        // Two epochs of a rate that would be halved after ten.
+        checked(&[("train.schedule", "halving"), ("train.epochs", "2"), ("ensemble.methods", "deep")])
+            .unwrap();
+        for (method, why) in [
+            ("shifted", "sides that share one sample of noise show every image once an epoch in shifted"),
+            (
+                "distilled-replayed",
+                "logits are kept for an image and its augmentation, which is drawn by its place, in distilled-replayed",
+            ),
+        ] {
+            let error = checked(&[("ensemble.methods", method)]).unwrap_err();
+            assert_eq!(exit::code(&error), exit::USAGE);
+            let expected = format!("train.order is with-replacement: {why}, expected permuted");
+            assert!(format!("{error:#}").contains(&expected), "{error:#}");
         }
     }
 

@@ -1,11 +1,12 @@
 //! The images that a case's work looks at, by their references: parts, views, how they are normalised, in what order they come.
 
 use crate::Case;
+use crate::config::OrderName;
 use crate::exit::Usage;
 use crate::published::Published;
 use anyhow::{Context, Result, ensure};
 use basin_core::{DataRef, Digest, Labels, Part};
-use basin_data::{DataError, ImageSet, Normalisation, SharedNoise, Split};
+use basin_data::{DataError, ImageSet, Normalisation, Sampling, SharedNoise, Split};
 use basin_ensemble::Trajectory;
 use basin_probes::PUBLISHED;
 use basin_views::View;
@@ -168,6 +169,30 @@ impl Case {
         let labels = sides.iter().map(labels).collect::<Result<Vec<_>>>()?;
         let borrowed: Vec<&[u32]> = labels.iter().map(Vec::as_slice).collect();
         Ok(Some(SharedNoise::new(&borrowed, side, self.train.classes())?))
+    }
+
+    /// How the epochs of a training come by their images.
+    ///
+    /// # Errors
+    /// As [`Case::shared_noise`]; where images are drawn with replacement in a training that goes by their order.
+    pub(crate) fn sampling(&self, trajectory: &Trajectory) -> Result<Sampling> {
+        let shared = self.shared_noise(trajectory)?;
+        if self.config.train().order == OrderName::Permuted {
+            return Ok(shared.map_or(Sampling::Permuted, |shared| Sampling::Shared(Arc::new(shared))));
+        }
+        let refused = |why| {
+            let method = &trajectory.method;
+            Err(Usage(format!("train.order is with-replacement: {why} {method}, expected permuted")).into())
+        };
+        if shared.is_some() {
+            return refused("sides that share one sample of noise show every image once an epoch in");
+        }
+        if trajectory.objective.replay().is_some() {
+            return refused(
+                "logits are kept for an image and its augmentation, which is drawn by its place, in",
+            );
+        }
+        Ok(Sampling::WithReplacement)
     }
 
     /// The test images on which ensembles are measured.

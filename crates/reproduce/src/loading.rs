@@ -5,7 +5,7 @@ use crate::exit::Usage;
 use crate::others::Others;
 use crate::problem::Problem;
 use anyhow::Result;
-use basin_core::{Digest, Extent, digest};
+use basin_core::{Digest, digest};
 use basin_data::{Dataset, ImageSet, Normalisation, Source, Split};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,13 +114,6 @@ pub(crate) fn images(
 pub(crate) fn sized(config: &Config, set: ImageSet) -> Result<ImageSet> {
     let set = if config.data().halved { set.halved()? } else { set };
     Ok(if config.data().padded > 0 { set.padded(config.data().padded)? } else { set })
-}
-
-/// Extent of the images at the configured size, whether they can be read or not.
-pub(crate) fn extent(config: &Config) -> Extent {
-    let Extent { side, channels } = config.dataset().extent;
-    let side = if config.data().halved { side / 2 } else { side };
-    Extent { side: side.max(config.data().padded), channels }
 }
 
 /// Where the configured data set comes from.

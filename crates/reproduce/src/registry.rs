@@ -293,7 +293,7 @@ fn matched(config: &Config) -> Result<Start> {
 
 /// The permutation spec of the configured network, and its name.
 fn spec(config: &Config) -> Result<(PermutationSpec, String)> {
-    Ok((config.permutation_spec()?, config.model().name.clone()))
+    Ok((config.permutation_spec(config.extent())?, config.model().name.clone()))
 }
 
 #[cfg(test)]

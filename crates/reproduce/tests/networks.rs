@@ -78,12 +78,20 @@ fn units_that_change_places_change_nothing() {
         ("resnet34", "0.0625", &["own"]),
         ("resnet50", "0.0625", &["own"]),
         ("resnet18-imagenet", "0.0625", &["own"]),
+        ("small-cnn", "0.25", &["own"]),
+        ("medium-cnn", "0.0625", &["own"]),
     ];
     for (name, width, norms) in cases {
         for norm in norms {
             let config = config(&[("model.name", name), ("model.width", width), ("model.norm", norm)]);
-            let side = if name == "vgg11" || name.ends_with("imagenet") { 32 } else { 16 };
-            for extent in [Extent::colour(side), Extent::grey(side)] {
+            let sides: &[usize] = match name {
+                "vgg11" => &[32],
+                _ if name.ends_with("imagenet") => &[32],
+                // What is flattened has more than one pixel on the larger ones.
+                _ if name.ends_with("cnn") => &[16, 32],
+                _ => &[16],
+            };
+            for extent in sides.iter().flat_map(|&side| [Extent::colour(side), Extent::grey(side)]) {
                 permuted(&format!("{name} {norm} {extent}"), &config, extent);
             }
         }
@@ -92,7 +100,7 @@ fn units_that_change_places_change_nothing() {
 
 fn permuted(what: &str, config: &Config, extent: Extent) {
     let network = config.network(extent, 10).unwrap();
-    let (spec, params) = (config.permutation_spec().unwrap(), params(&network));
+    let (spec, params) = (config.permutation_spec(extent).unwrap(), params(&network));
     let sizes = spec.validate(&params).unwrap_or_else(|e| panic!("{what}: {e}"));
     let moved = apply(&spec, &params, &shuffled(&sizes)).unwrap();
     // Nothing but what meets the images and the classes stays.
@@ -134,10 +142,54 @@ fn multiply_adds_are_counted() {
     assert_eq!(macs("resnet18", "own") / 1_000_000, 555);
 }
 
+/// The parameters that the notebook of 1912.02757 counts for its MediumCNN, and what they are first drawn from.
+#[test]
+fn the_medium_cnn_is_the_notebooks() {
+    let config = config(&[("model.name", "medium-cnn"), ("model.width", "1"), ("model.dropout", "0.1")]);
+    let network = config.network(32, 10).unwrap();
+    let shapes = network.layout().shapes();
+    let parameters: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    assert_eq!(parameters, 971_146);
+    let pixels = |side: usize| side * side;
+    let convs =
+        9 * (pixels(32) * 3 * 64 + pixels(16) * 64 * 128 + pixels(8) * 128 * 256 + pixels(4) * 256 * 256);
+    assert_eq!(network.macs(), (convs + 1024 * 10) as u64);
+    let params = network.init(&SeedTree::root(0));
+    for (name, inputs, outputs) in [
+        ("conv1.weight", 27, 576),
+        ("conv1.bias", 1, 64),
+        ("conv4.weight", 2304, 2304),
+        ("conv4.bias", 1, 256),
+        ("fc1.weight", 1024, 10),
+        ("fc1.bias", 1, 10),
+    ] {
+        let values = params.get(name).unwrap().data();
+        let limit = (6.0 / f64::from(inputs + outputs)).sqrt() as f32;
+        let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        // Of n uniform values the largest is short of the limit by a share of about 1/n.
+        let short = 10.0 / values.len() as f32;
+        assert!(largest <= limit && largest > limit * (1.0 - short), "{name}: {largest} of {limit}");
+    }
+    let small = self::config(&[("model.name", "small-cnn"), ("model.width", "1")]).network(32, 10).unwrap();
+    let parameters: usize = small.layout().shapes().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+    assert_eq!(parameters, (27 + 1) * 16 + (144 + 1) * 32 + (288 + 1) * 32 + 512 * 10 + 10);
+}
+
+/// Images of more than one pixel at the end: of 64 pixels in VGG-11, too.
+#[test]
+fn flattened_images_have_a_permutation_spec_of_their_size() {
+    let config = config(&[("model.name", "vgg11"), ("model.width", "0.0625")]);
+    let network = config.network(64, 10).unwrap();
+    let params = network.init(&SeedTree::root(3));
+    config.permutation_spec(64).unwrap().validate(&params).unwrap();
+    assert!(config.permutation_spec(32).unwrap().validate(&params).is_err());
+    assert!(config.permutation_spec(16).is_err());
+}
+
 /// A price must not cost what the run would: the weights of these take 150 GB.
 #[test]
 fn a_network_of_any_width_is_described_without_room_for_its_weights() {
-    for name in ["vgg11", "resnet50", "mlp3"] {
+    for name in ["vgg11", "resnet50", "mlp3", "medium-cnn"] {
         let of =
             |width: &str| config(&[("model.name", name), ("model.width", width)]).network(32, 10).unwrap();
         let (narrow, wide) = (of("1"), of("64"));
@@ -161,6 +213,12 @@ fn keys_that_a_network_does_not_read_are_refused() {
     assert_eq!(norm, "model.norm is none for resnet18, expected own or batch");
     let scale = refused(&[("model.residual_scale", "0"), ("model.norm", "batch")]);
     assert!(scale.starts_with("model.norm is batch for resnet20, expected own or layer with"), "{scale}");
+    let norm = refused(&[("model.name", "medium-cnn"), ("model.width", "1"), ("model.norm", "batch")]);
+    assert_eq!(norm, "model.norm is batch, which medium-cnn does not read; leave it out");
+    let width = refused(&[("model.name", "small-cnn"), ("model.width", "0.1")]);
+    assert!(width.starts_with("model.width is 0.1, which gives 1.6"), "{width}");
+    let side = config(&[("model.name", "medium-cnn")]).network(8, 10).unwrap_err().to_string();
+    assert_eq!(side, "images of side 8 for medium-cnn, expected at least 16 pixels");
     let width = refused(&[("model.name", "vgg11"), ("model.width", "0.3")]);
     assert!(width.starts_with("model.width is 0.3, which gives 19.2 units"), "{width}");
 }

@@ -50,7 +50,7 @@ pub fn build(model: &Model, extent: Extent, classes: usize) -> anyhow::Result<Ne
 }
 
 /// The channels behind each convolution can be put into any order.
-pub fn spec(_: &Model) -> anyhow::Result<PermutationSpec> {
+pub fn spec(_: &Model, _: Extent) -> anyhow::Result<PermutationSpec> {
     let spec = PermutationSpec::builder()
         .conv("conv1", None, Some("first"))
         .batch_norm("norm1", "first")

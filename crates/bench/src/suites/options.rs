@@ -66,7 +66,7 @@ pub struct Options {
     /// Normalisation: own, layer, batch or none (train-step)
     #[arg(long, default_value = "own")]
     pub norm: String,
-    /// Dropout of a ViT (train-step)
+    /// Dropout of vit, small-cnn or medium-cnn (train-step)
     #[arg(long, default_value_t = 0.0)]
     pub dropout: f64,
     /// Images per step
@@ -126,7 +126,8 @@ impl Options {
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Usage(format!("--dropout {}, expected 0 or more and less than 1", self.dropout)));
         }
-        if self.dropout > 0.0 && (self.suite != Suite::TrainStep || !self.model.starts_with("vit")) {
+        let drops = self.model.starts_with("vit") || self.model.ends_with("-cnn");
+        if self.dropout > 0.0 && (self.suite != Suite::TrainStep || !drops) {
             return Err(Usage(format!("--dropout {}: {suite} of {} has none", self.dropout, self.model)));
         }
         let plain = self.backend == "native" && self.norm == "own";

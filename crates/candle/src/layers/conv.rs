@@ -1,5 +1,6 @@
 //! Convolution.
 
+use super::xavier;
 use crate::ops::{Padding, conv2d};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -19,14 +20,33 @@ impl Conv {
     /// # Errors
     /// The `VarBuilder`'s.
     pub fn new(
-        [input, output, kernel]: [usize; 3],
+        sizes: [usize; 3],
         stride: usize,
         padding: Padding,
         fan: FanInOut,
         vb: VarBuilder<'_>,
     ) -> Result<Self> {
         let (dist, non_linearity) = (NormalOrUniform::Normal, NonLinearity::ReLU);
-        let init = Init::Kaiming { dist, fan, non_linearity };
+        Self::drawn(sizes, stride, padding, Init::Kaiming { dist, fan, non_linearity }, vb)
+    }
+
+    /// As [`Conv::new`], first drawn as Glorot and Bengio do ([`xavier`]): a unit has its channels at every pixel of the kernel.
+    ///
+    /// # Errors
+    /// The `VarBuilder`'s.
+    pub fn xavier(sizes: [usize; 3], stride: usize, padding: Padding, vb: VarBuilder<'_>) -> Result<Self> {
+        let [input, output, kernel] = sizes;
+        let pixels = kernel * kernel;
+        Self::drawn(sizes, stride, padding, xavier(pixels * input, pixels * output), vb)
+    }
+
+    fn drawn(
+        [input, output, kernel]: [usize; 3],
+        stride: usize,
+        padding: Padding,
+        init: Init,
+        vb: VarBuilder<'_>,
+    ) -> Result<Self> {
         let weight = vb.get_with_hints((output, input, kernel, kernel), "weight", init)?;
         Ok(Self { weight, stride, padding })
     }

@@ -1,5 +1,6 @@
 //! A dense layer.
 
+use super::xavier;
 use crate::ops::dense;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -31,6 +32,15 @@ impl Dense {
         let init = Init::Uniform { lo: -bound, up: bound };
         let weight = vb.get_with_hints((output, input), "weight", init)?;
         Ok(Self { weight, bias: vb.get_with_hints(output, "bias", init)? })
+    }
+
+    /// A layer first drawn as Glorot and Bengio do, the bias, too ([`xavier`]).
+    ///
+    /// # Errors
+    /// The `VarBuilder`'s.
+    pub fn xavier(input: usize, output: usize, vb: VarBuilder<'_>) -> Result<Self> {
+        let weight = vb.get_with_hints((output, input), "weight", xavier(input, output))?;
+        Ok(Self { weight, bias: vb.get_with_hints(output, "bias", xavier(1, output))? })
     }
 }
 

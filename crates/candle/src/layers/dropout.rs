@@ -65,6 +65,11 @@ impl Dropout {
     pub fn new(rate: f32) -> Self {
         Self { rate }
     }
+
+    /// Whether it drops anything in training.
+    pub fn drops(self) -> bool {
+        self.rate > 0.0
+    }
 }
 
 impl ModuleT for Dropout {

@@ -5,6 +5,7 @@ mod conv;
 mod dense;
 mod dropout;
 mod norm;
+mod xavier;
 
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
@@ -12,3 +13,4 @@ pub use dense::Dense;
 pub(crate) use dropout::next_masks;
 pub use dropout::{Dropout, NoSeeds, with_seeds, without_dropout};
 pub use norm::{Norm, NormLayer};
+pub use xavier::xavier;

@@ -2,12 +2,14 @@
 //! `[n, channels, side, side]`; logits go as `[n, classes]`.
 
 mod cifar_resnet;
+mod fort_cnn;
 mod mlp;
 mod native;
 mod torchvision;
 mod vgg;
 
 pub use cifar_resnet::CifarResNet;
+pub use fort_cnn::FortCnn;
 pub use mlp::Mlp;
 pub use native::Native;
 pub use torchvision::{Stem, TorchvisionResNet};
@@ -45,6 +47,21 @@ pub fn vgg11(extent: impl Into<Extent>, base: usize, norm: Norm) -> Module {
 pub fn cifar_resnet(channels: usize, blocks: usize, base: usize, norm: Norm) -> Module {
     Module::featured(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
         CifarResNet::new(channels, blocks, base, classes, norm, vb)
+    })
+    .counted()
+}
+
+/// A CNN of Fort et al. on images of this extent, with blocks of so many channels and a dropout in `[0, 1)`, see [`FortCnn`].
+pub fn fort_cnn(
+    name: impl Into<String>,
+    extent: impl Into<Extent>,
+    channels: &[usize],
+    dropout: f32,
+) -> Module {
+    let (Extent { side, channels: inputs }, channels) = (extent.into(), channels.to_vec());
+    let last = side >> channels.len();
+    Module::featured(name, move |vb, classes| {
+        FortCnn::new(inputs, &channels, last * last, dropout, classes, vb)
     })
     .counted()
 }

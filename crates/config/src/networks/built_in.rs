@@ -4,10 +4,10 @@ use super::{NetworkEntry, NetworkError};
 use crate::{Model, NormName};
 use anyhow::{Context, Result};
 use basin_candle::layers::Norm;
-use basin_candle::networks::{Stem, Vgg, cifar_resnet, mlp, torchvision_resnet, vgg11};
+use basin_candle::networks::{FortCnn, Stem, Vgg, cifar_resnet, fort_cnn, mlp, torchvision_resnet, vgg11};
 use basin_core::Extent;
 use basin_models::{Architecture, Family, Network};
-use weight_matching::{PermutationSpec, Shortcut};
+use weight_matching::{PermutationSpec, Segment, Shortcut};
 
 /// Widths and normalisations of the networks that candle runs.
 const WIDTH_AND_NORM: &[&str] = &["width", "norm"];
@@ -21,7 +21,7 @@ pub fn built_in() -> Vec<NetworkEntry> {
     let torchvision = |name| NetworkEntry {
         name,
         build: torchvision,
-        spec: Some(|model| Ok(PermutationSpec::torchvision_resnet(torchvision_of(model)?.0)?)),
+        spec: Some(|model, _| Ok(PermutationSpec::torchvision_resnet(torchvision_of(model)?.0)?)),
         reads: WIDTH_AND_NORM,
     };
     let mut all: Vec<NetworkEntry> = Architecture::NAMES.iter().map(native).collect();
@@ -30,6 +30,8 @@ pub fn built_in() -> Vec<NetworkEntry> {
     let stems =
         ["resnet18", "resnet34", "resnet50", "resnet18-imagenet", "resnet34-imagenet", "resnet50-imagenet"];
     all.extend(stems.map(torchvision));
+    let reads = &["width", "dropout"];
+    all.extend(FORT_CNNS.map(|(name, _, _)| NetworkEntry { name, build: cnn, spec: Some(cnn_spec), reads }));
     all
 }
 
@@ -74,7 +76,7 @@ fn build(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
     }
 }
 
-fn spec(model: &Model) -> Result<PermutationSpec> {
+fn spec(model: &Model, _: Extent) -> Result<PermutationSpec> {
     let spec = match architecture(model)?.family() {
         Family::ResNet { depth, .. } if norm(model, Norm::Layer) != Norm::Layer => {
             let norm = described(norm(model, Norm::Layer));
@@ -117,7 +119,7 @@ fn perceptron(model: &Model, extent: Extent, classes: usize) -> Result<Network> 
     Ok(mlp(extent, &layers, norm(model, Norm::None)).network(extent, classes)?)
 }
 
-fn perceptron_spec(model: &Model) -> Result<PermutationSpec> {
+fn perceptron_spec(model: &Model, _: Extent) -> Result<PermutationSpec> {
     let (mut spec, mut before) = (PermutationSpec::builder(), None);
     for place in 1..=hidden(model) {
         let (dense, units) = (format!("fc{place}"), format!("fc{place}.out"));
@@ -134,17 +136,57 @@ fn perceptron_spec(model: &Model) -> Result<PermutationSpec> {
 
 /// 64 channels in the first stage at width 1.
 fn vgg(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
-    let (side, least) = (extent.side, 1usize << Vgg::HALVINGS);
-    if side < least {
-        return Err(NetworkError::Side { name: model.name.clone(), side, least }.into());
-    }
+    halved(model, extent, Vgg::HALVINGS)?;
     Ok(vgg11(extent, units(model, 64.0)?, norm(model, Norm::None)).network(extent, classes)?)
 }
 
-/// For images of fewer than 64 pixels, whose last image is one pixel. Larger ones are refused when the spec is compared with
-/// the network.
-fn vgg_spec(model: &Model) -> Result<PermutationSpec> {
-    Ok(PermutationSpec::vgg(11, described(norm(model, Norm::None)), 1, &["classifier"])?)
+fn vgg_spec(model: &Model, extent: Extent) -> Result<PermutationSpec> {
+    let pixels = halved(model, extent, Vgg::HALVINGS)?.pow(2);
+    Ok(PermutationSpec::vgg(11, described(norm(model, Norm::None)), pixels, &["classifier"])?)
+}
+
+/// The side of an image behind so many poolings, refused where nothing is left of it.
+fn halved(model: &Model, extent: Extent, poolings: u32) -> Result<usize, NetworkError> {
+    let (side, least) = (extent.side, 1usize << poolings);
+    match side >> poolings {
+        0 => Err(NetworkError::Side { name: model.name.clone(), side, least }),
+        left => Ok(left),
+    }
+}
+
+/// The CNNs of Fort et al.: channels of the first block at width 1, and those of all blocks in units of the first's.
+const FORT_CNNS: [(&str, f64, &[usize]); 2] =
+    [("small-cnn", 16.0, &[1, 2, 2]), ("medium-cnn", 64.0, &[1, 2, 4, 4])];
+
+/// Channels of each block.
+fn channels(model: &Model) -> Result<Vec<usize>> {
+    let known = FORT_CNNS.iter().find(|(name, _, _)| *name == model.name);
+    let (_, first, blocks) = known.with_context(|| format!("{} is no CNN of Fort et al.", model.name))?;
+    let first = units(model, *first)?;
+    Ok(blocks.iter().map(|times| times * first).collect())
+}
+
+fn cnn(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
+    let channels = channels(model)?;
+    halved(model, extent, channels.len() as u32)?;
+    Ok(fort_cnn(model.name.as_str(), extent, &channels, model.dropout as f32).network(extent, classes)?)
+}
+
+fn cnn_spec(model: &Model, extent: Extent) -> Result<PermutationSpec> {
+    let channels = channels(model)?;
+    let pixels = halved(model, extent, channels.len() as u32)?.pow(2);
+    let (mut spec, mut before) = (PermutationSpec::builder(), None);
+    for place in 1..=channels.len() {
+        let (conv, units) = (FortCnn::conv_name(place), format!("{}.out", FortCnn::conv_name(place)));
+        spec = spec.conv(&conv, before.as_deref(), Some(&units));
+        spec = spec.parameter(format!("{conv}.bias"), &[Some(&units)]);
+        before = Some(units);
+    }
+    // Flattened channel by channel: the pixels of one stay together.
+    let flat: Vec<Segment> = before.map(|units| Segment::blocks(units, pixels)).into_iter().collect();
+    let head = FortCnn::HEAD;
+    let spec = spec.concatenated(format!("{head}.weight"), &[Vec::new(), flat]);
+    Ok(spec.parameter(format!("{head}.bias"), &[None]).build()?)
 }
 
 fn torchvision_of(model: &Model) -> Result<(usize, Stem)> {

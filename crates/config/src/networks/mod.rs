@@ -20,8 +20,8 @@ pub struct NetworkEntry {
     pub name: &'static str,
     /// Builds it for images of this extent and so many classes; reads the keys `model.*` that it has a use for.
     pub build: fn(&Model, Extent, usize) -> Result<Network>,
-    /// Its permutation spec, for the methods that permute; they refuse a network without one.
-    pub spec: Option<fn(&Model) -> Result<PermutationSpec>>,
+    /// Its permutation spec for images of this extent, for the methods that permute; they refuse a network without one.
+    pub spec: Option<fn(&Model, Extent) -> Result<PermutationSpec>>,
     /// The keys `model.*` that `build` reads, without `model.`; others must stay at their defaults.
     pub reads: &'static [&'static str],
 }

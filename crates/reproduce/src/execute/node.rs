@@ -190,7 +190,7 @@ impl Executor<'_> {
             schedule: trajectory.schedule.clone(),
             order: Order {
                 seeds: case.seeds(node.seed).path(&trajectory.order),
-                shared: case.shared_noise(trajectory)?.map(Arc::new),
+                sampling: case.sampling(trajectory)?,
             },
             teaching,
             replay: trajectory.objective.replay(),
