@@ -9,6 +9,7 @@ mod data_shift;
 mod experiments;
 mod fetch;
 mod from_outside;
+mod landscape;
 mod outputs;
 mod predict;
 mod refusals;

@@ -2,6 +2,7 @@
 
 use basin_core::warn;
 use basin_paper_data_shift::DataShift;
+use basin_paper_loss_landscape::LossLandscape;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::{Claim, Paper};
 use basin_report::{Judgement, Results, Verdict, claim_in_words, judge, judgement_in_words};
@@ -15,8 +16,11 @@ const BEGIN: &str = "<!-- claims: written by `cargo xtask claims` from results/ 
 const END: &str = "<!-- end of claims -->";
 
 /// Papers with their pages.
-const PAGES: &[(&dyn Paper, &str)] =
-    &[(&SingleBasin, "docs/claims.md"), (&DataShift, "docs/claims-data-shift.md")];
+const PAGES: &[(&dyn Paper, &str)] = &[
+    (&SingleBasin, "docs/claims.md"),
+    (&DataShift, "docs/claims-data-shift.md"),
+    (&LossLandscape, "docs/claims-loss-landscape.md"),
+];
 
 /// Results that say nothing about the claims, and why.
 const SILENT: &[(&str, &str)] = &[

@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-probes", &["basin-core", "basin-ensemble", "basin-metrics"]),
     ("basin-papers", &["basin-core", "basin-metrics"]),
     ("basin-paper-data-shift", &["basin-core", "basin-papers"]),
+    ("basin-paper-loss-landscape", &["basin-core", "basin-papers"]),
     ("basin-paper-single-basin", &["basin-core", "basin-papers"]),
     ("basin-plot", &["basin-core"]),
     ("basin-report", &["basin-core", "basin-metrics", "basin-papers", "basin-plot"]),
@@ -85,6 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-metrics",
             "basin-models",
             "basin-paper-data-shift",
+            "basin-paper-loss-landscape",
             "basin-paper-single-basin",
             "basin-papers",
             "basin-probes",
@@ -100,7 +102,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-tests", &[]),
     (
         "xtask",
-        &["basin-core", "basin-papers", "basin-paper-data-shift", "basin-paper-single-basin", "basin-report"],
+        &[
+            "basin-core",
+            "basin-papers",
+            "basin-paper-data-shift",
+            "basin-paper-loss-landscape",
+            "basin-paper-single-basin",
+            "basin-report",
+        ],
     ),
 ];
 

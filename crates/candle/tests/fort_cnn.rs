@@ -78,7 +78,8 @@ fn zz_timing() {
     for rate in [0.0f32, 0.1] {
         let network = fort_cnn("medium-cnn", 32, &[64, 128, 256, 256], rate).network(32, 10).unwrap();
         let params = network.init(&SeedTree::root(0));
-        let mut stepper = basin_candle::Candle::cpu().stepper(&network, &params, Optimiser::sgd(0.9, 0.0)).unwrap();
+        let mut stepper =
+            basin_candle::Candle::cpu().stepper(&network, &params, Optimiser::sgd(0.9, 0.0)).unwrap();
         let pixels = basin_fixtures::array(5, 128 * 3072, 1.5, 0.0);
         let labels: Vec<u32> = (0..128).map(|i| i % 10).collect();
         let seeds: Vec<u64> = (0..128).collect();

@@ -15,7 +15,7 @@ pub use keys::Key;
 pub use known::{Given, Keys};
 pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
-pub use sections::{Augment, Data, Ensemble, KEYS, Metrics, Model, Run, Subspace, Train};
+pub use sections::{Augment, Data, Ensemble, KEYS, Landscape, Metrics, Model, Run, Subspace, Train};
 pub use typed::{
     AfterSplit, BackendName, DeviceName, NoiseName, NormName, OrderName, PartitionName, ScheduleName,
     Statistics, UpdateRule,
@@ -222,6 +222,11 @@ impl Config {
     /// What is measured, and how finely.
     pub fn metrics(&self) -> &Metrics {
         &self.sections.metrics
+    }
+
+    /// What planes, paths and states are measured with.
+    pub fn landscape(&self) -> &Landscape {
+        &self.sections.landscape
     }
 
     /// Where and how to run.

@@ -6,7 +6,7 @@ use crate::typed::{
     AfterSplit, BackendName, DeviceName, NoiseName, NormName, OrderName, PartitionName, ScheduleName,
     Statistics, Typed, UpdateRule,
 };
-use crate::value::Range::{Float, Int, Path, Seeds, Words};
+use crate::value::Range::{Float, Int, Names, Path, Seeds, Words};
 use crate::{Key, Range, Value};
 use basin_data::Dataset;
 use basin_gpu::Precision;
@@ -159,10 +159,29 @@ section! {
         connectivity_images: usize = "0", Int(0, 1_000_000), "images", "test images for connectivity; 0 = all";
         repair_images: usize = "0", Int(0, 1_000_000), "images", "training images on which networks between members get channel statistics in between (REPAIR), in memory at once; 0 = no repair";
         statistics_images: usize = "1024", Int(2, 1_000_000), "images", "training images on which networks between members get running statistics of their own, where they have any (BatchNorm)";
+        also: Vec<String> = "", Names, "names", "measurements beyond those that every ensemble gets, such as diversity-plane; with a method after @, of its ensembles alone, such as radial-plane@deep";
         pairs: usize = "5", COUNT, "pairs", "random pairs of members to interpolate between";
         line_points: usize = "11", Int(3, 1001), "points", "points on each line, ends included";
         shift_points: usize = "26", Int(2, 1001), "points", "points on the line between members that were trained on parts of the data, ends included";
         ece_bins: usize = "15", Int(1, 10_000), "bins", "bins of the calibration error";
+    }
+}
+
+section! {
+    /// What planes, paths and states of the loss landscape are measured with, where `metrics.also` asks for them.
+    Landscape in "landscape" {
+        images: usize = "1000", Int(0, 1_000_000), "images", "test images that planes, paths, states of runs, corruptions and other data sets are measured on; 0 = all";
+        states: u64 = "10", Int(1, 10_000), "states", "states of each member's run, evenly over its epochs, the last one among them";
+        perplexity: f64 = "30", Float(1.0, false, 1e6, true), "neighbours", "perplexity of the t-SNE; less where there are too few states";
+        corruptions: Vec<String> = "", Names, "names", "kinds of corruption; none named: those of the benchmark's mean that these images take";
+        others: Vec<String> = "", Names, "names", "data sets other than the networks' own, to be told from it";
+        points or "resolution": usize = "31", Int(2, 1001), "points", "points on each side of a plane";
+        path_points: usize = "16", Int(1, 1000), "points", "points of a tunnel between two networks";
+        path_steps: usize = "100", Int(1, 1_000_000), "steps", "steps of SGD at each point of a tunnel; a curve with a bend takes as many for each of as many points";
+        path_rate: f64 = "0.1", POSITIVE, "share of the peak", "learning rate of these steps; their batch is that of training, their momentum 0.9";
+        curvature_images: usize = "1000", Int(1, 1_000_000), "images", "training images whose loss is differentiated twice";
+        curvature_directions: usize = "10", Int(2, 100_000), "directions", "random directions of the estimate of the Hessian's trace";
+        curvature_steps: usize = "20", Int(1, 10_000), "steps", "steps of the search for the Hessian's largest eigenvalues";
     }
 }
 
@@ -188,6 +207,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         Ensemble::KEYS,
         Subspace::KEYS,
         Metrics::KEYS,
+        Landscape::KEYS,
         Run::KEYS,
     ]
     .concat();
@@ -204,6 +224,7 @@ pub(crate) struct Sections {
     pub(crate) ensemble: Ensemble,
     pub(crate) subspace: Subspace,
     pub(crate) metrics: Metrics,
+    pub(crate) landscape: Landscape,
     pub(crate) run: Run,
 }
 
@@ -218,6 +239,7 @@ impl Sections {
             ensemble: Ensemble::read(values),
             subspace: Subspace::read(values),
             metrics: Metrics::read(values),
+            landscape: Landscape::read(values),
             run: Run::read(values),
         }
     }

@@ -59,6 +59,8 @@ pub enum Range {
     OneOf(Cow<'static, [&'static str]>),
     /// A non-empty list of different words; what they name is checked where they are used.
     Words,
+    /// As [`Range::Words`], and no word at all is a list, too.
+    Names,
     /// A non-empty list of different whole numbers.
     Seeds,
     /// Any text.
@@ -96,6 +98,8 @@ impl Range {
             Self::Words => Some(items())
                 .filter(|items| distinct(items) && items.iter().all(|item| !item.is_empty()))
                 .map(Value::List),
+            Self::Names if text.trim().is_empty() => Some(Value::List(Vec::new())),
+            Self::Names => return Self::Words.parse(text),
             Self::Seeds => {
                 let items = items();
                 let numbers = items
@@ -122,6 +126,7 @@ impl Range {
             }
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Words => "different words, comma-separated".into(),
+            Self::Names => "different words, comma-separated, or none".into(),
             Self::Seeds => "different whole numbers, comma-separated".into(),
             Self::Path => "a path".into(),
         }

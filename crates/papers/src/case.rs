@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// The keys that a case varies, with their values as they are written after `--set`. The data set, the network and the
-/// methods are not among them: rows of results have columns for these.
+/// The keys that a case varies, with their values as they are written after `--set`. The data set, the network, the methods and
+/// what is measured besides are not among them: rows of results have columns for these.
 pub type CaseKeys = BTreeMap<String, String>;
 
 /// How a paper writes a key.
@@ -18,7 +18,7 @@ pub struct Symbol {
 }
 
 /// Keys for which results have columns of their own.
-const COLUMNS: [&str; 3] = ["data.dataset", "model.name", "ensemble.methods"];
+const COLUMNS: [&str; 4] = ["data.dataset", "model.name", "ensemble.methods", "metrics.also"];
 
 /// The keys of what an experiment sets in one case.
 pub fn case_keys<'a>(varied: impl IntoIterator<Item = (&'a str, &'a str)>, symbols: &[Symbol]) -> CaseKeys {

@@ -8,7 +8,9 @@ use crate::published::Published;
 use anyhow::Result;
 use basin_core::{DataRef, Digest, Extent, Part, SeedTree, digest};
 use basin_data::{AugmentConfig, ImageSet, Jitter, Normalisation};
-use basin_ensemble::{Acceptance, AfterSplit, Constant, Halving, ParamOp, PlanContext, Probe, Setting, WarmupCosine};
+use basin_ensemble::{
+    Acceptance, AfterSplit, Constant, Halving, ParamOp, PlanContext, Probe, Setting, WarmupCosine,
+};
 use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};

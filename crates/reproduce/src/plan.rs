@@ -1,5 +1,6 @@
 //! All work of a run as one graph: recipes of all methods and seeds merged where their digests agree.
 
+use crate::case::Identity;
 use crate::exit;
 use crate::measuring::{self, SEEDS};
 use crate::merging::{Merging, Wanted, unshared};
@@ -119,35 +120,62 @@ impl Plan {
         self.nodes.iter().filter_map(probe).collect::<Vec<_>>().into_iter()
     }
 
-    /// Adds the comparison of each ensemble with the deep one of the same training and seed, where the plan has one.
+    /// Adds the comparisons of each ensemble with deep ones of the same training and seed, where the plan has any: image by
+    /// image with one of its size, and where calibration is measured, with the largest one.
     fn compare_with_deep(&mut self, study: &Study) {
         let identities: Vec<_> =
             self.ensembles.iter().map(|e| study.cases[e.case].identity(e.seed)).collect();
         let mut placed: BTreeMap<Digest, NodeIndex> = BTreeMap::new();
-        // The first deep ensemble of each training, seed and size.
-        let mut deep_ones: BTreeMap<(&str, u64, usize), usize> = BTreeMap::new();
+        // The first deep ensemble of each training and seed, by size.
+        let mut deep_ones: BTreeMap<(&str, u64), BTreeMap<usize, usize>> = BTreeMap::new();
         for (i, ensemble) in self.ensembles.iter().enumerate().filter(|(_, e)| e.method == "deep") {
-            let same = (identities[i].training.as_str(), ensemble.seed, ensemble.members.len());
-            deep_ones.entry(same).or_insert(i);
+            let same = deep_ones.entry((identities[i].training.as_str(), ensemble.seed)).or_default();
+            same.entry(ensemble.members.len()).or_insert(i);
         }
         for (i, identity) in identities.iter().enumerate() {
             let own = &self.ensembles[i];
-            let same = (identity.training.as_str(), own.seed, own.members.len());
-            let deep = deep_ones.get(&same).map(|&place| &self.ensembles[place]);
-            let Some(deep) = deep.filter(|deep| deep.members != own.members) else { continue };
-            let (case, seed) = (own.case, own.seed);
-            let probe = measuring::minus_deep(&study.cases[case]);
-            let records: Vec<NodeIndex> = own.logits.iter().chain(&deep.logits).copied().collect();
-            let inputs: Vec<Digest> = records.iter().map(|&record| self.nodes[record].key).collect();
-            let key = probe_key(&*probe, SEEDS, &inputs, &identity.setting());
-            let name = format!("{}-{}", probe.id(), own.method);
-            let at = *placed.entry(key).or_insert_with(|| {
-                let work = PlannedWork::Probe { probe, networks: Vec::new(), records, path: SEEDS.into() };
-                self.nodes.push(PlannedNode { name, key, case, seed, work, passes: 0.0 });
-                self.nodes.len() - 1
-            });
-            self.ensembles[i].records.push(at);
+            let Some(deep) = deep_ones.get(&(identity.training.as_str(), own.seed)) else { continue };
+            let (case, method) = (&study.cases[own.case], own.method.clone());
+            let (equal, largest) =
+                (deep.get(&own.members.len()), deep.last_key_value().map(|(_, place)| place));
+            let mut compared = Vec::new();
+            if let Some(place) = equal {
+                compared.push((*place, measuring::minus_deep(case)));
+            }
+            if let Some(place) = largest
+                && let Some(probe) = measuring::deep_equivalent(case, &method, own.members.len())
+            {
+                compared.push((*place, probe));
+            }
+            for (place, probe) in compared {
+                if self.ensembles[place].members != self.ensembles[i].members {
+                    let at = self.comparison(i, place, probe, identity, &mut placed);
+                    self.ensembles[i].records.push(at);
+                }
+            }
         }
+    }
+
+    /// The node that compares two ensembles by the logits of their members.
+    fn comparison(
+        &mut self,
+        own: usize,
+        other: usize,
+        probe: Arc<dyn Probe>,
+        identity: &Identity<'_>,
+        placed: &mut BTreeMap<Digest, NodeIndex>,
+    ) -> NodeIndex {
+        let (own, other) = (&self.ensembles[own], &self.ensembles[other]);
+        let (case, seed) = (own.case, own.seed);
+        let records: Vec<NodeIndex> = own.logits.iter().chain(&other.logits).copied().collect();
+        let inputs: Vec<Digest> = records.iter().map(|&record| self.nodes[record].key).collect();
+        let key = probe_key(&*probe, SEEDS, &inputs, &identity.setting());
+        let name = format!("{}-{}", probe.id(), own.method);
+        *placed.entry(key).or_insert_with(|| {
+            let work = PlannedWork::Probe { probe, networks: Vec::new(), records, path: SEEDS.into() };
+            self.nodes.push(PlannedNode { name, key, case, seed, work, passes: 0.0 });
+            self.nodes.len() - 1
+        })
     }
 
     /// The plan as data: what a run directory keeps of it.

@@ -38,6 +38,7 @@ pub(crate) fn methods(registry: &Registry, config: &Config) -> (Vec<Arc<dyn Ense
         let text = format!("ensemble.methods names {}, expected some of {known}", unknown.join(" and "));
         problems.push(Problem::new(&["ensemble.methods"], exit::Usage(text)));
     }
+    problems.extend(unknown_probes(registry, config));
     for id in asked.iter().filter(|id| is_known(id)) {
         match registry.method(id, config) {
             Ok(method) => methods.push(Arc::from(method)),
@@ -45,6 +46,25 @@ pub(crate) fn methods(registry: &Registry, config: &Config) -> (Vec<Arc<dyn Ense
         }
     }
     (methods, problems)
+}
+
+/// Measurements that are asked for and that there are not, or of methods that there are not.
+fn unknown_probes(registry: &Registry, config: &Config) -> Option<Problem> {
+    let known: Vec<&str> = registry.probes_to_ask_for().collect();
+    let is_known = |asked: &str| match asked.split_once('@') {
+        Some((id, method)) => known.contains(&id) && registry.methods().any(|other| other == method),
+        None => known.contains(&asked),
+    };
+    let unknown = config.metrics().also.iter().filter(|asked| !is_known(asked));
+    let unknown: Vec<String> = unknown.map(|asked| format!("{asked:?}")).collect();
+    let text = || {
+        let known = known.join(", ");
+        let unknown = unknown.join(" and ");
+        format!(
+            "metrics.also names {unknown}, expected some of {known}, alone or with @ and a method after it"
+        )
+    };
+    (!unknown.is_empty()).then(|| Problem::new(&["metrics.also"], exit::Usage(text())))
 }
 
 /// A method's recipe.

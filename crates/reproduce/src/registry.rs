@@ -6,7 +6,7 @@
 
 use crate::config::{Config, Key, Keys, NetworkEntry, NoiseName, PartitionName, built_in_networks};
 use crate::exit::Usage;
-use crate::measuring::{self, ProbeEntry};
+use crate::measuring::{self, Ensembles, ProbeEntry};
 use crate::subspaces;
 use anyhow::{Result, ensure};
 use basin_core::LabelSkew;
@@ -17,6 +17,7 @@ use basin_methods::{
     JointlyPermuted, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
 use basin_paper_data_shift::DataShift;
+use basin_paper_loss_landscape::LossLandscape;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::Paper;
 use std::fmt::Debug;
@@ -42,7 +43,7 @@ impl Default for Registry {
             networks: built_in_networks(),
             datasets: Dataset::BUILT_IN.to_vec(),
             probes: measuring::built_in(),
-            papers: vec![&SingleBasin, &DataShift],
+            papers: vec![&SingleBasin, &DataShift, &LossLandscape],
             keys: Vec::new(),
         }
         .with("deep", |_| Ok(Box::new(Deep)))
@@ -167,6 +168,11 @@ impl Registry {
     /// The measurements that every ensemble gets.
     pub(crate) fn probes(&self) -> &[ProbeEntry] {
         &self.probes
+    }
+
+    /// The ids of those that an ensemble gets where it is asked for.
+    pub(crate) fn probes_to_ask_for(&self) -> impl Iterator<Item = &'static str> {
+        self.probes.iter().filter(|probe| probe.of == Ensembles::Asked).map(|probe| probe.id)
     }
 
     /// All papers, the default one first.

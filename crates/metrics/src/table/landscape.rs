@@ -177,9 +177,44 @@ pub(super) const METRICS: &[Metric] = &[
         id: "path-barrier",
         title: "Barrier of the path",
         head: "B of the path",
-        meaning: "B of the path, its highest loss minus the mean loss of its ends in nats",
+        meaning: "B of the path, its highest training loss minus that of the higher end in nats",
         citation: Some(crate::loss_barrier::CITATION),
         ..BARRIER
+    },
+    Metric {
+        id: "straight-barrier",
+        title: "Barrier of the straight line",
+        head: "B of the line",
+        meaning: "B of the line, the same of the straight line between the ends",
+        citation: Some(crate::loss_barrier::CITATION),
+        ..BARRIER
+    },
+    Metric {
+        id: "bezier-barrier",
+        title: "Barrier of the curve with a bend",
+        head: "B of the curve",
+        meaning: "B of the curve, the same of a trained curve with one bend",
+        citation: Some(crate::loss_barrier::CITATION),
+        ..BARRIER
+    },
+    Metric {
+        id: "limit-share",
+        title: "Diversity between its limits",
+        head: "between limits",
+        meaning: "between limits: disagreement with the first member, 0 at the lower limit for the member's accuracy, 1 at the upper",
+        range: (f64::NEG_INFINITY, f64::INFINITY),
+        decimals: 3,
+        ..DISAGREEMENT
+    },
+    Metric {
+        id: "cone-excess",
+        title: "Agreement with the other member in accurate parts of the plane",
+        head: "cone excess",
+        meaning: "cone excess: mean agreement of accurate networks of the plane with the member they agree with least, minus that of the members",
+        unit: Unit::Points,
+        range: (-1.0, 1.0),
+        direction: Direction::Neutral,
+        ..SHARE
     },
     TRACE,
     Metric {
@@ -218,6 +253,41 @@ pub(super) const METRICS: &[Metric] = &[
         head: "disagreement between runs",
         meaning: "share of images of which snapshots of two runs predict different classes, in [0, 1]",
         ..DISAGREEMENT
+    },
+    Metric {
+        id: "weight-cosine-gap",
+        title: "Cosine of weights along a run minus between runs",
+        head: "cos θ, along − between",
+        meaning: "cos θ, along − between: mean cosine of weights within runs minus that between them",
+        range: (-2.0, 2.0),
+        ..SNAPSHOT_COSINE
+    },
+    Metric {
+        id: "disagreement-gap",
+        title: "Disagreement along a run minus between runs",
+        head: "disagreement, along − between",
+        meaning: "disagreement, along − between: mean within runs minus that between them",
+        range: (-1.0, 1.0),
+        ..DISAGREEMENT
+    },
+    Metric {
+        id: "deep-equivalent",
+        title: "Deep-ensemble equivalent",
+        head: "DEE",
+        meaning: "DEE, number of independent runs whose ensemble has the same calibrated NLL",
+        unit: Unit::Plain,
+        range: (1.0, f64::INFINITY),
+        direction: Direction::Higher,
+        decimals: 2,
+        citation: Some(calibrated_nll::CITATION),
+    },
+    Metric {
+        id: "reliability",
+        title: "Accuracy of predictions of a confidence",
+        head: "accuracy",
+        meaning: "accuracy of the predictions in a bin of confidence",
+        citation: Some(ece::CITATION),
+        ..ACCURACY
     },
     Metric {
         id: "corrupted-accuracy",

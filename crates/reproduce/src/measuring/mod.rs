@@ -1,13 +1,16 @@
 //! What is measured of every ensemble: the registered probes, added to a method's recipe.
 
+mod built_in;
+mod states;
+
 use crate::Case;
 use crate::config::Config;
-use basin_core::DataRef;
+use basin_core::{DataRef, Extent};
 use basin_ensemble::{Mixing, NodeId, Probe, Recipe, Work};
-use basin_probes::{
-    JointConnectivity, LogitsOf, MinusReference, PairwiseLines, Performance, ShiftLine, Similarity,
-};
+use basin_probes::LogitsOf;
 use std::sync::Arc;
+
+pub(crate) use built_in::{built_in, deep_equivalent, minus_deep};
 
 /// Branch of the seed tree for measurements.
 pub(crate) const SEEDS: &str = "metrics";
@@ -33,6 +36,8 @@ pub enum Ensembles {
     All,
     /// Those whose members were trained on parts of the data.
     OnParts,
+    /// Every one, where the key `metrics.also` names it.
+    Asked,
 }
 
 /// What a measurement of an ensemble is handed, members in order.
@@ -46,6 +51,11 @@ pub enum Inputs {
     Networks,
     /// The members as networks, then the initialisation that all of them began from, where that is one; and these records.
     NetworksStartAndLogits,
+    /// The first two members as networks.
+    FirstTwo,
+    /// The states of each member's run at [`Measuring::epochs`], run by run, and the records with their logits on
+    /// [`Measuring::landscape`]. Ensembles whose members are not all trained runs are not measured.
+    StatesAndLogits,
 }
 
 /// What a measurement may know when it is made.
@@ -57,80 +67,29 @@ pub struct Measuring<'a> {
     pub test: DataRef,
     /// How many these are.
     pub test_images: usize,
+    /// What each image is.
+    pub extent: Extent,
     /// The test images that connectivity is measured on.
     pub connectivity: DataRef,
+    /// The test images that planes, paths and states are measured on.
+    pub landscape: DataRef,
+    /// The training images that curvature and paths are measured on: of the first part, where there are parts.
+    pub training: DataRef,
+    /// Epochs after which states of each member's run are taken, in order; none where members are not all trained runs.
+    pub epochs: Vec<u64>,
     /// The parts of the training images that the members were trained on, in order; none where they were trained on all.
     pub parts: Vec<DataRef>,
     /// How networks between members are made.
     pub mixing: Mixing,
 }
 
-/// The measurements of `basin-probes`.
-pub(crate) fn built_in() -> Vec<ProbeEntry> {
-    vec![
-        ProbeEntry { id: "performance", of: Ensembles::All, inputs: Inputs::Logits, make: performance },
-        ProbeEntry {
-            id: "joint-connectivity",
-            of: Ensembles::All,
-            inputs: Inputs::NetworksAndLogits,
-            make: joint_connectivity,
-        },
-        ProbeEntry {
-            id: "pairwise-lines",
-            of: Ensembles::All,
-            inputs: Inputs::NetworksAndLogits,
-            make: pairwise_lines,
-        },
-        ProbeEntry { id: "shift-line", of: Ensembles::OnParts, inputs: Inputs::Networks, make: shift_line },
-        ProbeEntry {
-            id: "similarity",
-            of: Ensembles::OnParts,
-            inputs: Inputs::NetworksStartAndLogits,
-            make: similarity,
-        },
-    ]
-}
-
-fn performance(m: &Measuring<'_>) -> Arc<dyn Probe> {
-    let metrics = m.config.metrics();
-    Arc::new(Performance { data: m.test.clone(), combine: metrics.combine, ece_bins: metrics.ece_bins })
-}
-
-fn joint_connectivity(m: &Measuring<'_>) -> Arc<dyn Probe> {
-    let draws = m.config.metrics().draws;
-    Arc::new(JointConnectivity { data: m.connectivity.clone(), draws, mixing: m.mixing })
-}
-
-fn pairwise_lines(m: &Measuring<'_>) -> Arc<dyn Probe> {
-    let metrics = m.config.metrics();
-    let (pairs, points) = (metrics.pairs, metrics.line_points);
-    Arc::new(PairwiseLines { data: m.connectivity.clone(), pairs, points, mixing: m.mixing })
-}
-
-/// The line is scored on the test images as every side sees them; where sides see them through views, the images as they
-/// are measured otherwise stand beside.
-fn shift_line(m: &Measuring<'_>) -> Arc<dyn Probe> {
-    let seen = |part: &DataRef| DataRef { view: part.view.clone(), ..m.connectivity.clone() };
-    let views = m.parts.iter().any(|part| part.view.is_some());
-    let side = |name: &str, i: usize| format!("{name}-{}", i + 1);
-    let tests = match views {
-        true => m.parts.iter().enumerate().map(|(i, part)| (side("test", i), seen(part))).collect(),
-        false => vec![("test".to_owned(), m.connectivity.clone())],
+/// Whether `metrics.also` names a probe for the ensembles of a method.
+fn is_asked(also: &[String], probe: &str, method: &str) -> bool {
+    let names = |asked: &String| match asked.split_once('@') {
+        Some((id, of)) => (id, of) == (probe, method),
+        None => asked == probe,
     };
-    let trains = m.parts.iter().enumerate().map(|(i, part)| (side("train", i), part.clone())).collect();
-    let also = if views { vec![("test-unshifted".to_owned(), m.connectivity.clone())] } else { Vec::new() };
-    Arc::new(ShiftLine { points: m.config.metrics().shift_points, tests, trains, also, mixing: m.mixing })
-}
-
-/// Images on which features are compared: well more than a network's last layer has inputs.
-const FEATURES_ON: usize = 2048;
-
-fn similarity(m: &Measuring<'_>) -> Arc<dyn Probe> {
-    let features_on = match m.test_images > FEATURES_ON {
-        true => m.test.clone().first(FEATURES_ON),
-        false => m.test.clone(),
-    };
-    Arc::new(Similarity { data: m.test.clone(), features_on })
+    also.iter().any(names)
 }
 
 /// The measurements of one ensemble, as nodes of its recipe.
@@ -156,17 +115,37 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
         (images, _) => Mixing::Repair { images },
     };
     let connectivity = case.measured().first(metrics.connectivity_images);
+    let landscape = case.measured().first(case.config.landscape().images);
     let (test, parts) = (case.measured(), parts(recipe));
-    let test_images = case.count(&test);
-    let measuring = Measuring { config: &case.config, test, test_images, connectivity, parts, mixing };
+    let training = parts.first().cloned().unwrap_or_else(DataRef::train);
+    let (test_images, epochs) = (case.count(&test), states::epochs(recipe, case.config.landscape().states));
+    let measuring = Measuring {
+        config: &case.config,
+        test,
+        test_images,
+        extent: case.test.extent(),
+        connectivity,
+        landscape,
+        training,
+        epochs,
+        parts,
+        mixing,
+    };
     let start = start(recipe);
-    let wanted = |entry: &&ProbeEntry| entry.of == Ensembles::All || !measuring.parts.is_empty();
+    let wanted = |entry: &&ProbeEntry| match (entry.of, entry.inputs) {
+        (Ensembles::OnParts, _) => !measuring.parts.is_empty(),
+        (Ensembles::Asked, _) if !is_asked(&metrics.also, entry.id, method) => false,
+        (_, Inputs::StatesAndLogits) => !measuring.epochs.is_empty(),
+        _ => true,
+    };
     let records = probes.iter().filter(wanted).map(|entry| {
         let inputs = match entry.inputs {
             Inputs::Logits => logits.clone(),
             Inputs::NetworksAndLogits => members.iter().chain(&logits).copied().collect(),
             Inputs::Networks => members.clone(),
             Inputs::NetworksStartAndLogits => members.iter().chain(&start).chain(&logits).copied().collect(),
+            Inputs::FirstTwo => members.iter().take(2).copied().collect(),
+            Inputs::StatesAndLogits => states::add(recipe, &measuring.epochs, &measuring.landscape),
         };
         let probe = (entry.make)(&measuring);
         recipe.probe(format!("{}-{method}", probe.id()), probe, inputs, SEEDS)
@@ -206,9 +185,4 @@ fn start(recipe: &Recipe) -> Option<NodeId> {
     let origins = recipe.members().iter().map(|&member| origin(member)).collect::<Option<Vec<_>>>()?;
     let first = *origins.first()?;
     origins.iter().all(|&other| name(other) == name(first)).then_some(first)
-}
-
-/// The comparison with the deep ensemble.
-pub(crate) fn minus_deep(case: &Case) -> Arc<dyn Probe> {
-    Arc::new(MinusReference { data: case.measured(), combine: case.config.metrics().combine })
 }
