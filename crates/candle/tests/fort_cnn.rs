@@ -70,24 +70,3 @@ fn dropout_that_drops_nothing_changes_nothing() {
         basin_fixtures::close(&format!("gradient {place}"), dropping, &expected(plain), 1e-5);
     }
 }
-
-#[test]
-#[ignore]
-fn zz_timing() {
-    use basin_train::{Batch, Optimiser, Teaching};
-    for rate in [0.0f32, 0.1] {
-        let network = fort_cnn("medium-cnn", 32, &[64, 128, 256, 256], rate).network(32, 10).unwrap();
-        let params = network.init(&SeedTree::root(0));
-        let mut stepper =
-            basin_candle::Candle::cpu().stepper(&network, &params, Optimiser::sgd(0.9, 0.0)).unwrap();
-        let pixels = basin_fixtures::array(5, 128 * 3072, 1.5, 0.0);
-        let labels: Vec<u32> = (0..128).map(|i| i % 10).collect();
-        let seeds: Vec<u64> = (0..128).collect();
-        let batch = Batch { images: &pixels, labels: &labels, dropout_seeds: &seeds, slots: &[] };
-        for _ in 0..6 {
-            let start = std::time::Instant::now();
-            stepper.step(batch, &Teaching::Labels, 0.001).unwrap();
-            eprintln!("dropout {rate}: {:.3} s", start.elapsed().as_secs_f64());
-        }
-    }
-}
