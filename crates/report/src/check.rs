@@ -4,7 +4,7 @@ use crate::curve::Curve;
 use crate::error::CurveName;
 use crate::results::{PairwiseLine, Results};
 use crate::{Ensemble, ReportError};
-use basin_papers::{Figure, Paper};
+use basin_papers::{Curves, Figure, Paper};
 
 /// Whether results can be told. Non-finite numbers pass; they are shown as missing.
 ///
@@ -56,14 +56,17 @@ fn surfaces(results: &Results) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// Whether a paper shows curves as ways or points in a plane: then their variable was measured, too, and none is averaged.
-fn in_a_plane(curve: &Curve, paper: &dyn Paper) -> bool {
-    let of = |metric: &str, variable: &str| (metric, variable) == (&*curve.quantity, &*curve.variable);
-    paper.layout().figures.iter().any(|figure| match figure {
-        Figure::Paths(paths) => of(paths.metric, paths.variable),
-        Figure::Plane(plane) => of(plane.metric, plane.variable),
-        _ => false,
-    })
+/// Whether a figure of the paper averages such curves, which then need the same points. The variable of others may be measured
+/// itself, as an accuracy or the coordinate of a map is.
+fn is_averaged(curve: &Curve, paper: &dyn Paper) -> bool {
+    let of = |shown: &Curves| {
+        let read = shown.barrier.is_some_and(|read| [read.loss, read.accuracy].contains(&&*curve.quantity));
+        (read || shown.metric == curve.quantity)
+            && shown.variable == curve.variable
+            && shown.data.contains(&&*curve.data)
+            && curve.subject.is_among(shown.subjects)
+    };
+    paper.layout().figures.iter().any(|figure| matches!(figure, Figure::Curves(shown) if of(shown)))
 }
 
 fn curves(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
@@ -73,7 +76,7 @@ fn curves(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
         if at != values {
             return Err(ReportError::CurveLength { curve: told(), at, values });
         }
-        if in_a_plane(curve, paper) {
+        if !is_averaged(curve, paper) {
             continue;
         }
         let kind = curve.subject.kind();
@@ -110,6 +113,7 @@ fn lines(results: &Results) -> Result<(), ReportError> {
 mod tests {
     use super::*;
     use crate::Surface;
+    use basin_paper_data_shift::DataShift;
     use basin_paper_single_basin::SingleBasin;
 
     fn of(ensembles: Vec<Ensemble>) -> ReportError {
@@ -146,8 +150,11 @@ mod tests {
 
     #[test]
     fn ragged_curves_are_refused() {
-        let of = |curves| check(&Results { curves, ..Results::default() }, &SingleBasin);
+        let of = |curves| check(&Results { curves, ..Results::default() }, &DataShift);
         let curve = |at: &[f64], values: &[f64]| Curve {
+            quantity: "line-loss".into(),
+            variable: "lambda".into(),
+            data: "test".into(),
             at: at.to_vec(),
             values: values.to_vec(),
             ..Curve::default()
@@ -157,7 +164,10 @@ mod tests {
         let (one, other) = (curve(&[0.0, 1.0], &[0.5, 0.5]), curve(&[0.0, 0.5], &[0.5, 0.5]));
         let error = of(vec![one.clone(), other.clone()]).unwrap_err();
         assert!(matches!(error, ReportError::CurveGrid { .. }), "{error}");
-        of(vec![one.clone(), Curve { data: "test-b".into(), ..other.clone() }]).unwrap();
+        of(vec![one.clone(), Curve { data: "train".into(), ..other.clone() }]).unwrap();
+        // What no figure averages may stand on points of its own, as a reliability diagram does.
+        let reliability = |curve: &Curve| Curve { quantity: "reliability".into(), ..curve.clone() };
+        of(vec![reliability(&one), reliability(&other)]).unwrap();
         // Subjects of two kinds are two series: a tunnel may have more points than a line.
         of(vec![one, Curve { subject: "tunnel-1-2".into(), ..other }]).unwrap();
     }

@@ -95,7 +95,7 @@ pub enum ReportError {
         /// Number of values.
         values: usize,
     },
-    /// Curves of one series stand on different points and cannot be averaged: use one grid for all.
+    /// Curves that a figure of the paper averages stand on different points: use one grid for all.
     #[error(
         "{curve} stands on other points than the first of its series; expected one grid a series, measure the curves on the \
          same points"
