@@ -69,7 +69,9 @@ fn a_plane_tells_its_seed_its_lines_and_what_has_no_finite_value() {
     }
     let plain = {
         let mut all = results(1);
-        all.surfaces.iter_mut().for_each(|s| s.values.iter_mut().for_each(|v| *v = v.min(1.0).max(0.5)));
+        all.surfaces.iter_mut().for_each(|s| {
+            s.values.iter_mut().for_each(|v| *v = if v.is_finite() { v.clamp(0.5, 1.0) } else { 1.0 })
+        });
         all
     };
     let told = caption(&drawn(&plain), "Loss on the line, nats on test images");
