@@ -1,7 +1,8 @@
 //! The probe of curvature on networks of candle's backend, against the whole Hessian by PyTorch: see fixtures/curvature.
 
-use basin_candle::layers::Norm;
-use basin_candle::networks::{cifar_resnet, mlp};
+use basin_candle::layers::{BatchNorm, Conv, Dense, Norm};
+use basin_candle::networks::mlp;
+use basin_candle::ops::{Fusion, Padding, gelu, mean_pool};
 use basin_candle::{Candle, Module};
 use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
 use basin_data::{ImageSet, Normalisation};
@@ -10,7 +11,40 @@ use basin_fixtures::{array, numbers};
 use basin_models::Network;
 use basin_probes::Curvature;
 use basin_train::{Backend, Evaluator};
+use candle_core::{Module as _, Tensor};
+use candle_nn::init::FanInOut;
+use candle_nn::{ModuleT, VarBuilder};
 use serde_json::Value;
+
+/// Two convolutions with BatchNorm and GELU, the mean and a dense layer: no kink anywhere.
+struct Smooth {
+    convs: [(Conv, BatchNorm); 2],
+    head: Dense,
+}
+
+impl Smooth {
+    fn new(channels: usize, classes: usize, vb: &VarBuilder<'_>) -> candle_core::Result<Self> {
+        let conv = |place: usize, input: usize| {
+            let (padding, fan) = (Padding::Each(1), FanInOut::FanIn);
+            let conv = Conv::new([input, channels, 3], 1, padding, fan, vb.pp(format!("conv{place}")))?;
+            Ok::<_, candle_core::Error>((conv, BatchNorm::new(channels, vb.pp(format!("norm{place}")))?))
+        };
+        Ok(Self {
+            convs: [conv(1, 3)?, conv(2, channels)?],
+            head: Dense::head(channels, classes, vb.pp("head"))?,
+        })
+    }
+}
+
+impl ModuleT for Smooth {
+    fn forward_t(&self, images: &Tensor, train: bool) -> candle_core::Result<Tensor> {
+        let mut x = images.permute((0, 2, 3, 1))?;
+        for (conv, norm) in &self.convs {
+            x = gelu(&norm.forward_then(&conv.forward(&x)?, Fusion::default(), train)?)?;
+        }
+        self.head.forward(&mean_pool(&x)?)
+    }
+}
 
 const NORMALISATION: Normalisation = Normalisation::HALF;
 
@@ -27,7 +61,7 @@ fn size(case: &Value, key: &str) -> usize {
 fn module(name: &str, side: usize) -> Module {
     match name {
         "mlp" => mlp(side, &[11], Norm::None),
-        _ => cifar_resnet(3, 1, 1, Norm::Batch),
+        _ => Module::new("smooth", |vb, classes| Ok(Box::new(Smooth::new(4, classes, &vb)?))),
     }
 }
 

@@ -15,8 +15,8 @@ const CITATION: Citation = Citation {
 };
 
 /// The quadratic Bézier curve θ(t) = (1 − t)² θ₁ + 2 t (1 − t) φ + t² θ₂ between the first two members (Garipov et al. 2018,
-/// Sec. 3). φ starts in the middle between them; each step of SGD draws one t uniformly from [0, 1), takes the gradient g of the loss at θ(t), and moves φ by
-/// 2 t (1 − t) g. The rate is constant; the paper's schedule and weight decay are left out.
+/// Sec. 3). φ starts in the middle between them; each step of SGD draws one t uniformly from [0, 1), takes the gradient g of the
+/// loss at θ(t), and moves φ by 2 t (1 − t) g. The rate is constant; the paper's schedule and weight decay are left out.
 ///
 /// Inputs: at least 2 networks of one layout; the first two count, others and records are passed over.
 ///

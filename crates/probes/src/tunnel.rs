@@ -33,8 +33,8 @@ const INNER: usize = 5;
 /// Record: curves over `position`, the share of the straight line in 0..=1, of subject `pair-1-2`: `path-loss` (mean
 /// cross-entropy, nats) and `path-accuracy` (fraction) on images `train` ([`Watched::train`]) and `test` ([`Watched::test`]);
 /// on `test` of subjects `pair-1-2-to-1` and `pair-1-2-to-2`, the distance to each end: `path-disagreement` (fraction of
-/// images) and `path-cosine` (of the weights); the same for the straight line on images `train-chord` and `test-chord`. NaN where a network
-/// has no finite output. Scalars: `path-barrier` and `straight-barrier`, largest training loss minus that of the higher end (nats,
+/// images) and `path-cosine` (of the weights); the same for the straight line on images `train-chord` and `test-chord`. NaN where
+/// a network has no finite output. Scalars: `path-barrier` and `straight-barrier`, largest training loss minus that of the higher end (nats,
 /// ≥ 0, infinite where there is none); `tunnel-holds`, 1 where `path-barrier` is at most 0.1, else 0; `ends-disagreement`
 /// (fraction).
 ///

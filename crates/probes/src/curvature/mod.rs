@@ -27,6 +27,11 @@ const CITATION: Citation = Citation {
 /// The loss is the mean cross-entropy of `data` without augmentation and dropout, cut into batches of nearly equal size in order;
 /// networks that couple a batch (BatchNorm) use its own statistics, as in training. Running statistics are no weights.
 ///
+/// Where units have a kink (ReLU), those that change sides on the way count as well, which the second derivative of autograd never
+/// sees: what is measured is the curvature of the loss at the scale of the step. Of a ResNet8 with BatchNorm and ReLU on 512 images
+/// trace and largest eigenvalue were 9 % and 10 % above autograd's; on few images, where a unit more or less matters, eigenvalues
+/// can be off by a multiple. Products are not symmetric then, and the errors below say so. Without kinks both agree to 10⁻⁴.
+///
 /// Inputs: at least 1 network; records are passed over.
 ///
 /// Record: scalars, means over members, in nats per unit of squared weight: `hessian-trace`, `hessian-trace-se` (its standard
@@ -54,9 +59,7 @@ pub struct Curvature {
     /// ε = share · ‖θ‖ / ‖v‖. [`Curvature::SHARE`] unless there is a reason.
     ///
     /// A gradient in f32 is off by some 10⁻⁷ of what its images contribute, and θ ± εv by 6·10⁻⁸ / share of the step: both errors
-    /// grow as the share falls. That of the difference itself grows with its square; and where units have a kink (ReLU), the
-    /// more of them change sides on the way, the more of the kinks is counted, which the second derivative of autograd never
-    /// sees.
+    /// grow as the share falls. That of the difference itself grows with its square.
     pub share: f64,
 }
 
@@ -67,8 +70,9 @@ fn told(error: impl ToString) -> ProbeError {
 }
 
 impl Curvature {
-    /// Where the errors of a difference of gradients in f32 balance; `fixtures/curvature` and the tests of `basin-candle` walk
-    /// through others.
+    /// Where the errors of a difference of gradients in f32 balance. The largest eigenvalue of the convolutional network in
+    /// `fixtures/curvature` is off by 2 % at 10⁻⁷, 6·10⁻³ at 10⁻⁶, 10⁻⁵ at 10⁻⁴, 2·10⁻³ at 3·10⁻³ and 94 % at 10⁻¹, by PyTorch's
+    /// gradients in f32. The tests of `basin-candle` walk through the shares.
     pub const SHARE: f64 = 1e-4;
 
     fn measured(&self, networks: usize) -> usize {
