@@ -56,9 +56,10 @@ fn gradients_are_the_slopes_of_the_batches_loss() {
                 assert!(array.ends_with("bias"), "{array} has no gradient");
                 continue;
             }
-            let step = 1e-3 / length;
+            let step = (1e-3 / length).min(0.02);
             let slope = (at(step / length) - at(-step / length)) / (2.0 * step);
-            assert!((slope / length - 1.0).abs() < 0.01, "{array} has slope {slope}, gradient {length}");
+            let off = (slope - length).abs();
+            assert!(off < 0.01 * length + 2e-5, "{array} has slope {slope}, gradient {length}");
         }
     }
 }
@@ -82,7 +83,7 @@ fn a_gradient_is_that_of_a_training_step_and_leaves_statistics_where_they_were()
         for _ in 0..2 {
             let (loss, gradient) = evaluator.gradient(&params, &chosen).unwrap();
             assert_eq!(loss, sum.loss / chosen.len() as f64);
-            assert_eq!(gradient.content_hash(), moments.tables[0].content_hash());
+            assert!(gradient == moments.tables[0], "not the gradient of the step");
             assert_eq!(evaluator.logits(&params).unwrap(), logits);
             // What runs beside it leaves no trace either.
             evaluator.gradient(&moved, &[0, 1]).unwrap();
