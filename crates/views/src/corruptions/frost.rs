@@ -84,7 +84,7 @@ pub(crate) mod tests {
 
     /// A pixel of photograph `which`, by a formula.
     fn ice(which: usize, row: usize, column: usize, channel: usize) -> u8 {
-        ((which * 90 + 3 * row + 5 * column + 70 * channel) % 256) as u8
+        ((which * 90 + 7 * row * row + 13 * column * column + 3 * row * column + 70 * channel) % 251) as u8
     }
 
     /// Two photographs, of 163 × 200 and of 201 × 170 pixels, in a folder of their own.
@@ -107,7 +107,7 @@ pub(crate) mod tests {
         // 163 / 5 is 32.6: OpenCV has 33 columns of it.
         let sizes: Vec<_> = frost.photographs.iter().map(|one| (one.width, one.height)).collect();
         assert_eq!((sizes, frost.side()), (vec![(33, 40), (40, 34)], 33));
-        let set = ImageSet::new(32, 10, vec![200; 40 * 3072], vec![0; 40]).unwrap();
+        let set = ImageSet::new(32, 10, vec![100; 40 * 3072], vec![0; 40]).unwrap();
         let all: Vec<usize> = (0..40).collect();
         let view = View::parse("frost:3@5").unwrap().with_frost(frost.clone());
         let seen = view.apply(&set, &all, &Normalisation::CIFAR10).unwrap();
@@ -118,7 +118,7 @@ pub(crate) mod tests {
                 seen.image(image).iter().enumerate().all(|(i, found)| {
                     let (row, column) = (top + i / 96, left + i / 3 % 32);
                     let over = f64::from(ice(which, 5 * row + 2, 5 * column + 2, i % 3));
-                    *found == (0.9 * 200.0 + 0.4 * over).min(255.0) as u8
+                    *found == (0.9 * 100.0 + 0.4 * over).min(255.0) as u8
                 })
             };
             let places =
