@@ -66,9 +66,9 @@ impl Journal {
     pub fn read<T: DeserializeOwned>(&self) -> Result<History<T>, StoreError> {
         let bytes = read_if_there(&*self.run.fs, &self.path)?.unwrap_or_default();
         let mut history = History { lines: Vec::new(), notes: Vec::new() };
-        let whole = bytes[..whole_lines(&bytes)].strip_suffix(b"\n").unwrap_or_default();
-        for (index, line) in whole.split(|&b| b == b'\n').enumerate().filter(|_| !whole.is_empty()) {
-            match serde_json::from_slice(line) {
+        let whole = &bytes[..whole_lines(&bytes)];
+        for (index, line) in whole.split_inclusive(|&b| b == b'\n').enumerate() {
+            match serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(line)) {
                 Ok(line) => history.lines.push(line),
                 Err(error) => {
                     let (path, line) = (self.path.display(), index + 1);

@@ -79,6 +79,19 @@ fn whole_lines_that_cannot_be_read_are_passed_over_with_a_note_on_each() {
     assert_eq!(lines, expected);
 }
 
+/// An empty line is one that cannot be read, whether or not another one comes after it.
+#[test]
+fn an_empty_line_is_told_also_where_it_is_the_only_one() {
+    let root = tempfile::tempdir().unwrap();
+    let journal = open(root.path()).journal();
+    std::fs::write(root.path().join("run").join("journal.jsonl"), "\n{\"torn").unwrap();
+    let before = journal.read::<Event>().unwrap();
+    assert!(before.notes.len() == 1 && before.notes[0].contains("line 1 passed over"), "{:?}", before.notes);
+    journal.append(&event(0)).unwrap();
+    let after = journal.read::<Event>().unwrap();
+    assert_eq!((after.notes, after.lines), (before.notes, vec![event(0)]));
+}
+
 #[test]
 fn a_record_without_a_json_form_is_refused_and_nothing_is_written() {
     let root = tempfile::tempdir().unwrap();
