@@ -146,7 +146,9 @@ pub(crate) fn run() -> ExitCode {
     let mut broken = Vec::new();
     arrows(&root, &mut broken);
     sources(&root, &mut broken);
-    lock_of_examples(&root, &mut broken);
+    for (folder, own) in BESIDE {
+        lock_beside(&root, folder, own, &mut broken);
+    }
     broken.extend(crate::readme::check().err().map(|problem| format!("README.md: {problem}")));
     broken.extend(crate::claims::check().err().map(|problem| format!("docs/claims.md: {problem}")));
     for problem in &broken {
@@ -208,28 +210,33 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
     }
 }
 
-/// The examples' workspace has a lock file, so that they are the same programs tomorrow: up to date, and with this workspace's
+/// Workspaces beside this one, each with the packages that it alone takes from outside.
+const BESIDE: &[(&str, &[&str])] =
+    &[("examples", &[]), ("fuzz", &["arbitrary", "cap", "jobserver", "libfuzzer-sys"])];
+
+/// A workspace beside this one has a lock file, so that its programs are the same tomorrow: up to date, and with this workspace's
 /// versions, so that nothing compiles twice.
-fn lock_of_examples(root: &Path, broken: &mut Vec<String>) {
+fn lock_beside(root: &Path, folder: &str, own: &[&str], broken: &mut Vec<String>) {
     let packages = |file: &str| -> Vec<String> {
         let text = fs::read_to_string(root.join(file)).unwrap_or_default();
         let packages = text.split("[[package]]").skip(1).filter(|package| package.contains("source = "));
         packages.map(|p| p.lines().skip(1).take(2).collect::<Vec<_>>().join(" ")).collect()
     };
-    let again = "`cargo metadata --offline --manifest-path examples/Cargo.toml`";
-    let (ours, locked) = (packages("Cargo.lock"), packages("examples/Cargo.lock"));
-    for package in locked.iter().filter(|package| !ours.contains(package)) {
+    let again = format!("`cargo metadata --offline --manifest-path {folder}/Cargo.toml`");
+    let (ours, locked) = (packages("Cargo.lock"), packages(&format!("{folder}/Cargo.lock")));
+    let is_own = |package: &str| own.iter().any(|name| package.starts_with(&format!("name = \"{name}\" ")));
+    for package in locked.iter().filter(|package| !ours.contains(package) && !is_own(package)) {
         broken.push(format!(
-            "examples/Cargo.lock has {package}, which Cargo.lock has not: copy Cargo.lock over it, then {again}"
+            "{folder}/Cargo.lock has {package}, which Cargo.lock has not: copy Cargo.lock over it, then {again}"
         ));
     }
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let read = Command::new(program)
         .args(["metadata", "--locked", "--format-version=1", "--manifest-path"])
-        .arg(root.join("examples/Cargo.toml"))
+        .arg(root.join(folder).join("Cargo.toml"))
         .output();
     if locked.is_empty() || !read.is_ok_and(|output| output.status.success()) {
-        broken.push(format!("examples/Cargo.lock is missing or not up to date: {again}"));
+        broken.push(format!("{folder}/Cargo.lock is missing or not up to date: {again}"));
     }
 }
 
@@ -251,7 +258,7 @@ fn reaches(package: &Value, feature: &str, dependency: &str) -> bool {
 /// Heads, lengths and names of source files.
 fn sources(root: &Path, broken: &mut Vec<String>) {
     let mut files = Vec::new();
-    ["crates", "examples", "xtask", "tests", "fixtures"]
+    ["crates", "examples", "fuzz", "xtask", "tests", "fixtures"]
         .iter()
         .for_each(|folder| rust_files(&root.join(folder), &mut files));
     for file in files {
