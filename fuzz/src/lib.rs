@@ -58,3 +58,25 @@ pub fn told(error: &dyn std::error::Error) {
     let text = error.to_string();
     assert!(!text.is_empty() && text.len() < 16_384, "{} bytes: {:.200}", text.len(), text);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    // What the counters report to.
+    use libfuzzer_sys as _;
+
+    #[test]
+    fn what_is_beyond_the_limit_is_refused_and_only_while_an_input_is_worked_on() {
+        let granted = |bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok();
+        let within = bounded(1 << 10, 1 << 20, || (granted(1 << 20), granted((1 << 20) + (65 << 10))));
+        assert_eq!(within, (true, false));
+        assert!(granted(1 << 24));
+    }
+
+    #[test]
+    fn parts_are_what_stands_between_the_marks() {
+        assert_eq!(parts(b"a\n%%\nb\n%%\nc"), [&b"a"[..], b"b", b"c"]);
+        assert_eq!(parts(b"a\n%%\nb\n%%\nc"), [&b"a"[..], b"b\n%%\nc"]);
+        assert_eq!(parts(b"a"), [&b"a"[..], b"", b""]);
+    }
+}
