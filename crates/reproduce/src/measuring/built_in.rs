@@ -157,10 +157,10 @@ fn path(m: &Measuring<'_>, steps: usize) -> (Descent, Watched) {
     (descent, Watched { test: m.landscape.clone(), train: some_training(m, landscape.images), statistics })
 }
 
-/// The first so many training images, or all of a part of them, which is not cut.
+/// The first so many training images, all where there are fewer, or all of a part of them, which is not cut.
 fn some_training(m: &Measuring<'_>, images: usize) -> DataRef {
     match m.training.part {
-        Part::Whole => m.training.clone().first(images),
+        Part::Whole if images < m.training_images => m.training.clone().first(images),
         _ => m.training.clone(),
     }
 }

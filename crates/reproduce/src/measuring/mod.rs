@@ -75,6 +75,8 @@ pub struct Measuring<'a> {
     pub landscape: DataRef,
     /// The training images that curvature and paths are measured on: of the first part, where there are parts.
     pub training: DataRef,
+    /// How many these are.
+    pub training_images: usize,
     /// Epochs after which states of each member's run are taken, in order; none where members are not all trained runs.
     pub epochs: Vec<u64>,
     /// The parts of the training images that the members were trained on, in order; none where they were trained on all.
@@ -126,6 +128,7 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
         extent: case.test.extent(),
         connectivity,
         landscape,
+        training_images: case.count(&training),
         training,
         epochs,
         parts,
