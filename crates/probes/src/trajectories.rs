@@ -2,7 +2,7 @@
 
 use crate::inputs::{logits, subject};
 use crate::similarity::is_weight;
-use basin_core::{Citation, Curve, DataRef, Logits, Params, Probs, Record, Surface};
+use basin_core::{Citation, Curve, DataRef, Logits, Params, Probs, Record, SeedTree, Surface};
 use basin_ensemble::{Lab, Probe, ProbeError};
 use basin_metrics::{TsneSettings, disagreement_matrix, pca, tsne};
 
@@ -36,9 +36,6 @@ const CITATION: Citation = Citation {
     year: 2008,
     locator: "JMLR 9:2579",
 };
-
-/// Iterations of the t-SNE, scikit-learn's default.
-const ITERATIONS: usize = 1000;
 
 impl Probe for Trajectories {
     fn id(&self) -> &'static str {
@@ -93,7 +90,7 @@ impl Probe for Trajectories {
             .with_surface(self.matrix("disagreement-matrix", &differ));
         let record = self.means(record, "weight-cosine", &cosines);
         let record = self.means(record, "disagreement", &differ);
-        self.embedded(record, &probs)
+        self.embedded(record, &probs, &lab.seeds())
     }
 }
 
@@ -150,7 +147,7 @@ impl Trajectories {
     }
 
     /// Maps of the predictions.
-    fn embedded(&self, mut record: Record, probs: &[Probs]) -> Result<Record, ProbeError> {
+    fn embedded(&self, mut record: Record, probs: &[Probs], seeds: &SeedTree) -> Result<Record, ProbeError> {
         let rows: Vec<Vec<f64>> = probs.iter().map(|p| p.rows().flatten().copied().collect()).collect();
         let refuse = |error: basin_metrics::MetricError| subject(self.id(), error);
         let components = pca(&rows, 2).map_err(refuse)?;
@@ -158,8 +155,8 @@ impl Trajectories {
         // A perplexity is a number of neighbours: of so few states there is no map.
         let perplexity = self.perplexity.min((probs.len() as f64 - 1.0) / 3.0);
         if perplexity > 1.0 {
-            let settings = TsneSettings { perplexity, iterations: ITERATIONS };
-            let embedding = tsne(&rows, &settings).map_err(refuse)?;
+            let settings = TsneSettings { perplexity, ..TsneSettings::default() };
+            let embedding = tsne(&rows, &settings, seeds).map_err(refuse)?;
             record = record.with("tsne-divergence", embedding.divergence);
             maps.push(("tsne", embedding.points.iter().map(|point| point.to_vec()).collect()));
         }
