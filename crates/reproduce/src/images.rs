@@ -23,6 +23,7 @@ impl Case {
         if let Some(published) = Published::of(data.view.as_deref())? {
             published.digest(self, data)?;
         } else if let Some(view) = &data.view {
+            View::parse(view).map_err(|error| Usage(error.to_string()))?;
             let turned = self.view(view)?.turned(extent, classes);
             (extent, classes) = turned.map_err(|error| Usage(error.to_string()))?;
         }

@@ -87,9 +87,9 @@ impl Others {
     /// The view that is written so, with the photographs of `data.frost_dir` if it needs some and they are set.
     ///
     /// # Errors
-    /// [`Usage`] for a text that is no view; when the folder holds no photographs.
+    /// For a text that is no view; when the folder holds no photographs.
     pub(crate) fn view(&self, config: &Config, text: &str) -> Result<View> {
-        let view = View::parse(text).map_err(|error| Usage(error.to_string()))?;
+        let view = View::parse(text)?;
         let dir = config.data().frost_dir.as_str();
         if dir.is_empty() || !view.needs_photographs() {
             return Ok(view);

@@ -98,7 +98,11 @@ impl Show<'_> {
             Rows::Views(views) => views.iter().flat_map(|view| severities(view)).collect(),
             Rows::Sides => division(self.config).views.into_iter().flatten().collect(),
         };
-        texts.iter().map(|text| self.view(text)).collect()
+        let parsed = |text: &String| {
+            View::parse(text).map_err(|error| Usage(error.to_string()))?;
+            self.view(text)
+        };
+        texts.iter().map(parsed).collect()
     }
 
     fn view(&self, text: &str) -> Result<View> {
