@@ -124,7 +124,9 @@ impl Walk<'_> {
         }
         self.tokens = true;
         let read = match &parts.input {
-            Input::Packed(weight, _) => self.net.shape(weight).map_or(0, |shape| shape[shape.len() - 1]),
+            Input::Packed(weight, _) => {
+                self.net.shape(weight).and_then(|shape| shape.last().copied()).unwrap_or(0)
+            }
             Input::Separate([q, ..]) => q.sizes().map_or(0, |(read, _)| read),
         };
         let x = self.begun(x, read);

@@ -1,6 +1,7 @@
 //! Why a network is not recognised, in words.
 
 use super::*;
+use basin_core::Array;
 
 /// A new variant does not compile here until it has a line in the test.
 fn place(error: &Unrecognised) -> usize {
@@ -47,4 +48,27 @@ fn every_error_says_what_where_and_what_to_do() {
         seen[place(error)] = true;
     }
     assert_eq!(seen, [true; 4], "every variant is told");
+}
+
+/// Names of layers with arrays of any number of axes, down to single numbers: a refusal or a network.
+#[test]
+fn no_number_of_axes_is_taken_for_granted() {
+    let names = [
+        &["in_proj_weight", "in_proj_bias", "out_proj.weight"][..],
+        &["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"],
+        &["weight", "bias", "running_mean"],
+        &["q_proj.weight", "k_proj.weight", "v_proj.weight", "q_norm.weight"],
+    ];
+    let cases = names.iter().flat_map(|names| names.iter().map(move |changed| (names, *changed)));
+    for ((names, changed), axes) in cases.flat_map(|case| (0..7).map(move |axes| (case, axes))) {
+        let shape = |one: &str| if one == changed { vec![6; axes] } else { vec![6, 6] };
+        let array = |one: &&str| (format!("layer.{one}"), Array::full(shape(one), 0.0));
+        let behind = ("head.weight".to_owned(), Array::full(vec![3, 6], 0.0));
+        let params: Params = names.iter().map(array).chain([behind]).collect();
+        for ordered in [false, true] {
+            if let Ok(found) = recognise(&params, &Told { ordered, ..Told::default() }) {
+                found.spec.validate(&params).unwrap();
+            }
+        }
+    }
 }

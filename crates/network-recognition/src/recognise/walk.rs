@@ -297,7 +297,7 @@ impl<'a> Walk<'a> {
     fn recurrent(&mut self, module: &Module<'_>, x: Option<Value>) -> Walked {
         let path = module.path.as_str();
         let layers = (0..).take_while(|i| module.array(&format!("weight_hh_l{i}")).is_some()).count();
-        let read = module.array("weight_ih_l0").map_or(0, |shape| shape[shape.len() - 1]);
+        let read = module.array("weight_ih_l0").and_then(|shape| shape.last().copied()).unwrap_or(0);
         let mut x = self.begun(x, read);
         for layer in 0..layers {
             let mut parts = Vec::new();
