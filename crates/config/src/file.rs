@@ -5,6 +5,9 @@ use crate::{ConfigError, FORMAT, Given, Keys};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
+/// Far above any file that a run writes, which has a few kilobytes.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// The values of a file, as they are written after `--set`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigFile {
@@ -25,8 +28,8 @@ impl ConfigFile {
     pub fn read(path: &Path, known: &Keys) -> Result<Self, ConfigError> {
         let refused = |problems: Vec<String>| ConfigError { problems };
         let told = |what: String| vec![format!("  {}: {what}", path.display())];
-        let text =
-            basin_core::read_regular_text(path, 1 << 24).map_err(|error| refused(told(error.to_string())))?;
+        let text = basin_core::read_regular_text(path, MOST_BYTES)
+            .map_err(|error| refused(told(error.to_string())))?;
         let read =
             Self::parse(&text, known).map_err(|whats| refused(whats.into_iter().flat_map(told).collect()))?;
         Ok(Self { path: path.to_owned(), ..read })

@@ -10,6 +10,9 @@ use basin_data::Dataset;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Most characters of a name for which the nearest key is looked for: what takes as long as the name has letters.
+const LONGEST: usize = 64;
+
 /// All keys of a run, each name once, keys of one section side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keys {
@@ -90,6 +93,9 @@ impl Keys {
         let built_in = || only(KEYS.iter().filter(|key| key.last() == name));
         let any = || only(self.iter().filter(|key| key.last() == name));
         exact.or_else(built_in).or_else(any).ok_or_else(|| {
+            if let Some((cut, _)) = name.char_indices().nth(LONGEST) {
+                return format!("  unknown key {}…, longer than any that there is", &name[..cut]);
+            }
             let nearest = self.iter().min_by_key(|key| key.distance(name)).map_or("", |key| key.name);
             format!("  unknown key {name}; did you mean {nearest}?")
         })

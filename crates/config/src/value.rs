@@ -1,6 +1,7 @@
 //! Values of config keys and the ranges they must lie in.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A value of a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +77,7 @@ impl Range {
     /// Reads a value, or says what was expected.
     pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let items = || text.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>();
-        let distinct = |items: &[String]| items.iter().enumerate().all(|(i, a)| !items[..i].contains(a));
+        let distinct = |items: &[String]| items.iter().collect::<BTreeSet<_>>().len() == items.len();
         let value = match self {
             &Self::Int(low, high) => text.parse().ok().filter(|x| (low..=high).contains(x)).map(Value::Int),
             &Self::Float(low, low_in, high, high_in) => {
