@@ -29,10 +29,10 @@ pub enum Directions {
 /// others are passed over. Record: surfaces `plane-loss` (mean cross-entropy, nats), `plane-accuracy` (fraction) of subject
 /// `radial-1-2`, `plane-1-2-3` or `random-1`, and `plane-agreement` (share of images for which the network there names the same
 /// class) of that subject with `-with-i` for each member i that spans it; x and y are coordinates in weight space, for random
-/// directions multiples of them. Values where a network has no finite output are NaN. Scalars: `plane-share`, the share of the
-/// grid where accuracy is at least 0.9 of the lowest spanning member's; where two members or more span it, `cone-agreement`, the
-/// mean over these points of the agreement with the member they agree with least, and `cone-excess`, that less the agreement of the
-/// members themselves, of the pair that agrees least.
+/// directions multiples of them. Values where a network has no finite output are NaN. Scalars: `radial-share`, `plane-share`
+/// or `random-share`, the share of the grid where accuracy is at least 0.9 of the lowest spanning member's; of the radial plane
+/// `cone-agreement`, the mean over these points of the agreement with the member they agree with less, and `cone-excess`, that
+/// less the agreement of the members themselves.
 ///
 /// Goes on at the point at which it was stopped. Cost: a pass over `data` for each point, and where statistics are measured
 /// again one over those images. One network exists at a time.
@@ -66,6 +66,15 @@ impl Directions {
             Self::Radial => 2,
             Self::Members => 3,
             Self::Random => 1,
+        }
+    }
+
+    /// Name of the share of its grid that is good.
+    fn share(self) -> &'static str {
+        match self {
+            Self::Radial => "radial-share",
+            Self::Members => "plane-share",
+            Self::Random => "random-share",
         }
     }
 
@@ -216,8 +225,9 @@ impl PlaneOf {
         let lowest = accuracies.iter().copied().fold(f64::INFINITY, f64::min);
         let good: Vec<usize> = (0..measured[0].len()).filter(|i| measured[1][*i] >= GOOD * lowest).collect();
         let least = |i: &usize| measured[2..].iter().map(|list| list[*i]).fold(f64::INFINITY, f64::min);
-        let mut record = Record::default().with("plane-share", good.len() as f64 / measured[0].len() as f64);
-        if accuracies.len() > 1 && !good.is_empty() {
+        let share = good.len() as f64 / measured[0].len() as f64;
+        let mut record = Record::default().with(self.directions.share(), share);
+        if self.directions == Directions::Radial && !good.is_empty() {
             let cone = good.iter().map(least).sum::<f64>() / good.len() as f64;
             record = record.with("cone-agreement", cone).with("cone-excess", cone - ends);
         }
