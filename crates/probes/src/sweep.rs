@@ -15,6 +15,9 @@ fn logits_of(network: usize) -> String {
     format!("network {network}")
 }
 
+/// The numbers of one kind of images, by its place, from the logits of all networks on it.
+type Measure<'a> = dyn Fn(usize, &[Logits]) -> Result<Vec<f64>, MetricError> + 'a;
+
 /// Evaluates all networks on each of some images, and turns the logits of all on one kind, with the place of that kind, into
 /// numbers. Each network is evaluated once on each; the logits of one kind are in memory at a time. Goes on after the last
 /// network and kind that were done.
@@ -25,7 +28,7 @@ pub(crate) fn sweep(
     probe: &'static str,
     lab: &mut dyn Lab,
     images: &[DataRef],
-    measure: &dyn Fn(usize, &[Logits]) -> Result<Vec<f64>, MetricError>,
+    measure: &Measure<'_>,
 ) -> Result<Vec<Vec<f64>>, ProbeError> {
     let networks = lab.networks();
     let (mut done, mut logits) = kept(probe, lab)?;
@@ -51,7 +54,7 @@ fn keep(done: &[Vec<f64>], logits: &[Logits]) -> Record {
     for (network, logits) in logits.iter().enumerate() {
         // Logits are rows of one length, so that their values are an array of that shape.
         if let Ok(array) = Array::new(vec![logits.len(), logits.classes()], logits.values().to_vec()) {
-            record.arrays.insert(&logits_of(network), array);
+            record.arrays.insert(logits_of(network), array);
         }
     }
     record
