@@ -1,0 +1,50 @@
+//! The sections of a configuration, each by its name.
+
+use crate::{Augment, Config, Data, Ensemble, Landscape, Metrics, Model, Run, Subspace, Train};
+
+impl Config {
+    /// The images.
+    pub fn data(&self) -> &Data {
+        &self.sections.data
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Model {
+        &self.sections.model
+    }
+
+    /// Training of one network.
+    pub fn train(&self) -> &Train {
+        &self.sections.train
+    }
+
+    /// Augmentation of training images.
+    pub fn augment(&self) -> &Augment {
+        &self.sections.augment
+    }
+
+    /// Which ensembles, and what their methods take.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.sections.ensemble
+    }
+
+    /// Samples around solutions.
+    pub fn subspace(&self) -> &Subspace {
+        &self.sections.subspace
+    }
+
+    /// What is measured, and how finely.
+    pub fn metrics(&self) -> &Metrics {
+        &self.sections.metrics
+    }
+
+    /// What planes, paths and states are measured with.
+    pub fn landscape(&self) -> &Landscape {
+        &self.sections.landscape
+    }
+
+    /// Where and how to run.
+    pub fn run(&self) -> &Run {
+        &self.sections.run
+    }
+}
