@@ -136,7 +136,7 @@ section! {
 section! {
     /// Samples around solutions (`subspace-…`, `swag`) and averages of last epochs (`averaged`).
     Subspace in "subspace" {
-        runs: usize = "1", Int(1, 1000), "runs", "deep runs with samples around each; an ensemble has runs × (1 + samples) members, the runs' own networks among them";
+        runs: usize = "1", Int(0, 1000), "runs", "deep runs with samples around each, 0 = as many as ensemble.members; an ensemble has runs × (1 + samples) members, the runs' own networks among them";
         samples: usize = "10", Int(1, 1000), "samples", "samples around each run";
         last: u64 = "10", Int(2, 100), "epochs", "last epochs K whose states give means, deviations and components; fewer than T";
         rank: usize = "5", Int(1, 99), "components", "principal components of subspace-pca (fewer than K) and subspace-pca-random (fewer than samples)";

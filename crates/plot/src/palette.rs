@@ -21,6 +21,8 @@ pub enum Ink {
     Grid,
     /// A method's colour; see [`Ink::method`].
     Method(usize),
+    /// The colour of an earlier method again, with another marker, where a paper has more methods than there are colours.
+    Again(usize),
     /// An amount: a step of the ramp, from 0 to [`STEPS`](crate::STEPS) − 1; the same colour on light and dark grounds.
     Amount(u8),
     /// White on any ground, for what lies on dark amounts.
@@ -67,13 +69,21 @@ impl Ink {
     /// them, with other markers.
     pub fn method(place: usize, known: usize) -> Self {
         let own = METHODS.len() - 2;
-        Self::Method(if place < known { place % own } else { own + (place - known) })
+        match place {
+            place if place >= known => Self::Method(own + (place - known)),
+            place if place >= own => Self::Again(place),
+            place => Self::Method(place),
+        }
     }
 
     /// The marker that goes with the colour.
     pub fn marker(self) -> Marker {
         match self {
             Self::Method(place) => MARKERS[place % MARKERS.len()],
+            // Half a turn away from the marker of the method that has the colour, and further each time.
+            Self::Again(place) => {
+                MARKERS[(place + MARKERS.len() / 2 + place / MARKERS.len() - 1) % MARKERS.len()]
+            }
             _ => Marker::Circle,
         }
     }
@@ -108,6 +118,7 @@ impl Ink {
             Self::Grid => ("grid", "#e3e6ea", "#2b3138"),
             Self::Method(place) if place < 6 => METHODS[place],
             Self::Method(place) => METHODS[6 + place % 2],
+            Self::Again(place) => METHODS[place % (METHODS.len() - 2)],
             Self::Amount(step) => {
                 let colour = RAMP[usize::from(step).min(RAMP.len() - 1)];
                 ("", colour, colour)
@@ -238,5 +249,15 @@ mod tests {
             assert!(contrast(light, ground.1) >= least, "{name} on light: {}", contrast(light, ground.1));
             assert!(contrast(dark, ground.2) >= least, "{name} on dark: {}", contrast(dark, ground.2));
         }
+    }
+
+    #[test]
+    fn methods_beyond_the_colours_share_them_with_other_markers() {
+        let all: Vec<Ink> = (0..14).map(|place| Ink::method(place, 14)).collect();
+        let seen = |ink: &Ink| (ink.light(), ink.marker());
+        for (place, ink) in all.iter().enumerate() {
+            assert!(all[..place].iter().all(|other| seen(other) != seen(ink)), "{place}");
+        }
+        assert_eq!((all[6].light(), all[0].light()), (all[0].light(), "#0a5fb4"));
     }
 }

@@ -20,8 +20,8 @@ const CITATION: Citation = Citation {
 ///
 /// Inputs: at least 2 networks of one layout; the first two count, others and records are passed over.
 ///
-/// Record: curves over `position`, which is t, as those of [`crate::Tunnel`], of subjects `bezier-1-2`, `bezier-1-2-to-1` and
-/// `bezier-1-2-to-2` on images `train` and `test`. Scalars: `bezier-barrier`, largest training loss on the curve minus that of the
+/// Record: curves over `position`, which is t, as those of [`crate::Tunnel`], of subjects `bezier-1-2`, `bezier-from-1` and
+/// `bezier-from-2` on images `train` and `test`. Scalars: `bezier-barrier`, largest training loss on the curve minus that of the
 /// higher end (nats, ≥ 0, infinite where there is none), and `bezier-holds`, 1 where it is at most 0.1, else 0.
 ///
 /// Goes on at the step or network at which it was stopped. Cost: 3 passes over steps · batch images, and one over test, train and
@@ -148,7 +148,7 @@ impl Probe for Bezier {
         let positions: Vec<f64> = (0..self.points).map(|point| self.position(point)).collect();
         let barrier = walk.barrier(&path);
         Ok(walk
-            .curves(Record::default(), ("bezier-1-2", ""), &positions, &path)
+            .curves(Record::default(), "bezier", &positions, &path)
             .with("bezier-barrier", barrier)
             .with("bezier-holds", f64::from(u8::from(barrier <= TOLERANCE))))
     }

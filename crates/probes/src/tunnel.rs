@@ -30,10 +30,10 @@ const INNER: usize = 5;
 ///
 /// Inputs: at least 2 networks of one layout; the first two count, others and records are passed over.
 ///
-/// Record: curves over `position`, the share of the straight line in 0..=1, of subject `pair-1-2`: `path-loss` (mean
+/// Record: curves over `position`, the share of the straight line in 0..=1, of subject `tunnel-1-2`: `path-loss` (mean
 /// cross-entropy, nats) and `path-accuracy` (fraction) on images `train` ([`Watched::train`]) and `test` ([`Watched::test`]);
-/// on `test` of subjects `pair-1-2-to-1` and `pair-1-2-to-2`, the distance to each end: `path-disagreement` (fraction of
-/// images) and `path-cosine` (of the weights); the same for the straight line on images `train-chord` and `test-chord`. NaN where
+/// on `test` of subjects `tunnel-from-1` and `tunnel-from-2`, the distance to each end: `path-disagreement` (fraction of
+/// images) and `path-cosine` (of the weights); the same for the straight line, of subjects `straight-1-2` and so on. NaN where
 /// a network has no finite output. Scalars: `path-barrier` and `straight-barrier`, largest training loss minus that of the higher end (nats,
 /// ≥ 0, infinite where there is none); `tunnel-holds`, 1 where `path-barrier` is at most 0.1, else 0; `ends-disagreement`
 /// (fraction).
@@ -255,8 +255,8 @@ impl Probe for Tunnel {
         let positions: Vec<f64> = (0..path.len()).map(|i| i as f64 / (path.len() - 1) as f64).collect();
         let straight: Vec<usize> = [0].into_iter().chain(2 + inner..self.looked_at()).chain([1]).collect();
         let shares: Vec<f64> = (0..straight.len()).map(|k| self.share(k)).collect();
-        let record = walk.curves(Record::default(), ("pair-1-2", ""), &positions, &path);
-        let record = walk.curves(record, ("pair-1-2", "-chord"), &shares, &straight);
+        let record = walk.curves(Record::default(), "tunnel", &positions, &path);
+        let record = walk.curves(record, "straight", &shares, &straight);
         let barrier = walk.barrier(&path);
         Ok(record
             .with("path-barrier", barrier)

@@ -157,19 +157,19 @@ fn a_tunnel_goes_round_the_hill_that_the_straight_line_crosses() {
     assert!(scalar("path-barrier") < 0.1 && scalar("path-barrier") > 0.0, "{}", scalar("path-barrier"));
     assert_eq!((scalar("tunnel-holds"), scalar("ends-disagreement")), (1.0, 0.0));
 
-    let path = curve(&record, "pair-1-2", "train", "path-loss");
+    let path = curve(&record, "tunnel-1-2", "train", "path-loss");
     assert_eq!((path.at.len(), path.variable.as_str()), (2 + 8 + 5 * 9, "position"));
     assert_eq!((path.at[0], path.at[6], path.at[54]), (0.0, 6.0 / 54.0, 1.0));
     let largest = path.values.iter().fold(0.0f64, |m, v| m.max(*v));
     assert!((largest - FLOOR - scalar("path-barrier")).abs() < 1e-6);
     assert!((path.values[0] - FLOOR).abs() < 1e-6 && (path.values[54] - FLOOR).abs() < 1e-6);
-    let tested = curve(&record, "pair-1-2", "test", "path-loss").values;
+    let tested = curve(&record, "tunnel-1-2", "test", "path-loss").values;
     assert!(path.values.iter().zip(tested).all(|(train, test)| (train - test).abs() < 1e-12));
-    let straight = curve(&record, "pair-1-2", "test-chord", "path-accuracy");
+    let straight = curve(&record, "straight-1-2", "test", "path-accuracy");
     assert_eq!((straight.at.len(), straight.values[0], straight.values[5]), (10, 1.0, 0.0));
-    assert_eq!(curve(&record, "pair-1-2-to-2", "test-chord", "path-disagreement").values[5], 1.0);
+    assert_eq!(curve(&record, "straight-from-2", "test", "path-disagreement").values[5], 1.0);
     // From the first end the angle rises to that of the second, evenly enough.
-    let cosines = curve(&record, "pair-1-2-to-1", "test", "path-cosine").values;
+    let cosines = curve(&record, "tunnel-from-1", "test", "path-cosine").values;
     assert!((cosines[0] - 1.0).abs() < 1e-12 && (cosines[54] - 170f64.to_radians().cos()).abs() < 1e-6);
     assert!(cosines.windows(2).all(|pair| pair[1] < pair[0] + 1e-9), "{cosines:?}");
     assert_eq!(record.curves().len(), 16);
@@ -180,8 +180,8 @@ fn without_training_the_path_is_the_straight_line() {
     let descent = Descent { rate: 1e-12, ..descent(1, 7) };
     let record = Tunnel { descent, ..tunnel(5) }.run(&mut Valley::between(0.0, 120.0)).unwrap();
     assert_eq!(record.scalars["tunnel-holds"], 0.0);
-    let chord = curve(&record, "pair-1-2", "train-chord", "path-loss");
-    let path = curve(&record, "pair-1-2", "train", "path-loss");
+    let chord = curve(&record, "straight-1-2", "train", "path-loss");
+    let path = curve(&record, "tunnel-1-2", "train", "path-loss");
     for (t, expected) in chord.at.iter().zip(&chord.values) {
         let near = path.at.iter().position(|at| (at - t).abs() < 1e-12).unwrap();
         assert!((path.values[near] - expected).abs() < 1e-5, "{t}");
@@ -224,7 +224,10 @@ fn a_network_without_an_output_is_a_barrier_and_no_number() {
     assert_eq!(record.scalars["path-barrier"], f64::INFINITY);
     assert_eq!(record.scalars["tunnel-holds"], 0.0);
     for quantity in ["path-loss", "path-accuracy"] {
-        assert!(curve(&record, "pair-1-2", "test", quantity).values.iter().any(|v| v.is_nan()), "{quantity}");
+        assert!(
+            curve(&record, "tunnel-1-2", "test", quantity).values.iter().any(|v| v.is_nan()),
+            "{quantity}"
+        );
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn pca_random(config: &Config) -> SubspacePcaRandom {
 
 fn subspaces(config: &Config) -> Subspaces {
     let &Subspace { runs, samples, .. } = config.subspace();
+    let runs = if runs == 0 { config.ensemble().members } else { runs };
     Subspaces { runs, samples }
 }
 

@@ -73,7 +73,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
 /// How labels tell what is varied.
 pub(crate) const SYMBOLS: &[Symbol] = &[
     Symbol { key: "ensemble.members", symbol: "M", usual: None },
-    Symbol { key: "subspace.runs", symbol: "runs", usual: None },
+    Symbol { key: "subspace.runs", symbol: "runs", usual: Some("0") },
     Symbol { key: "subspace.varied", symbol: "samples", usual: Some("yes") },
 ];
 
@@ -94,9 +94,8 @@ fn varied_samples() -> Varied {
 /// As many runs as members.
 fn subspace_ensembles(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let case = |runs: u32| {
-        let runs = runs.to_string();
         let methods = "deep,averaged,subspace-random,subspace-gaussian,subspace-pca,subspace-pca-random";
-        let sizes = vec![("ensemble.members", runs.clone()), ("subspace.runs", runs)];
+        let sizes = vec![("ensemble.members", runs.to_string()), ("subspace.runs", "0".to_owned())];
         [measured(methods, "calibration"), sizes].concat()
     };
     Ok((2..=5).map(case).collect())

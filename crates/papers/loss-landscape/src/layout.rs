@@ -1,6 +1,8 @@
 //! What tables and figures show.
 
-use basin_papers::{Curves, Figure, Layout, Matrix, Paths, Plane, PrintedMethod, Surfaces, Within};
+use basin_papers::{
+    Curves, Figure, Layout, Matrix, Over, Paths, Plane, PrintedMethod, Quantity, Surfaces, Sweep, Within,
+};
 
 const fn printed(id: &'static str, name: &'static str) -> PrintedMethod {
     PrintedMethod { id, name }
@@ -59,12 +61,13 @@ pub(crate) const LAYOUT: Layout = Layout {
         Figure::Surfaces(&surface("accuracy-in-the-plane", "plane-accuracy")),
         Figure::Surfaces(&surface("agreement-in-the-plane", "plane-agreement")),
         Figure::Surfaces(&surface("loss-in-the-plane", "plane-loss")),
-        Figure::Curves(&along("loss-on-the-path", "path-loss", &["train", "train-chord", "test"])),
-        Figure::Curves(&along("disagreement-on-the-path", "path-disagreement", TEST)),
-        Figure::Curves(&along("cosine-on-the-path", "path-cosine", TEST)),
+        Figure::Curves(&along("loss-on-the-path", "path-loss", &["train", "test"], PATHS)),
+        Figure::Curves(&along("disagreement-on-the-path", "path-disagreement", TEST, FROM_ENDS)),
+        Figure::Curves(&along("cosine-on-the-path", "path-cosine", TEST, FROM_ENDS)),
         Figure::Curves(&corrupted("accuracy-under-corruption", "corrupted-accuracy", "the paper's Fig. 8")),
         Figure::Curves(&corrupted("calibration-under-corruption", "corrupted-ece", "")),
         Figure::Curves(&corrupted("diversity-under-corruption", "corrupted-jsd", "the paper's Fig. 9")),
+        Figure::Sweep(&SIZES),
         Figure::Curves(&RELIABILITY),
         Figure::Training,
     ],
@@ -80,6 +83,23 @@ const PLANE: Plane = Plane {
     like: "the paper's Fig. 5",
     reading: "A point for each network after the first of its ensemble, from which it disagrees; points far up at the same accuracy \
               are worth more to an ensemble.",
+};
+
+const fn quantity(file: &'static str, metric: &'static str, like: &'static str) -> Quantity {
+    Quantity { reference: None, file, metric, like }
+}
+
+const SIZES: Sweep = Sweep {
+    over: Over::Key("ensemble.members"),
+    symbol: "M",
+    name: "number of runs M",
+    logarithmic: false,
+    quantities: &[
+        quantity("accuracy", "ensemble-accuracy", "the paper's Fig. 6 and 7"),
+        quantity("calibrated-likelihood", "calibrated-nll", ""),
+        quantity("brier", "brier", "the paper's Fig. 7"),
+        quantity("diversity", "jsd-one-vs-all", ""),
+    ],
 };
 
 const RELIABILITY: Curves = Curves {
@@ -136,13 +156,21 @@ const fn surface(file: &'static str, metric: &'static str) -> Surfaces {
     }
 }
 
-const fn along(file: &'static str, metric: &'static str, data: &'static [&'static str]) -> Curves {
+const PATHS: &[&str] = &["straight", "tunnel", "bezier"];
+const FROM_ENDS: &[&str] = &["tunnel-from-1", "tunnel-from-2", "bezier-from-1", "bezier-from-2"];
+
+const fn along(
+    file: &'static str,
+    metric: &'static str,
+    data: &'static [&'static str],
+    subjects: &'static [&'static str],
+) -> Curves {
     Curves {
         file,
         metric,
         data,
         variable: "position",
-        subjects: &["pair", "bezier"],
+        subjects,
         name: "position on the way from the first run to the second",
         barrier: None,
         like: "",

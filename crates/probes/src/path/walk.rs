@@ -187,28 +187,29 @@ impl<'p> Walk<'p> {
         highest - ends
     }
 
-    /// Curves of the networks at these places. `kind` follows the names of the images.
+    /// Curves of the networks at these places on a path of that kind: loss and accuracy of subject `tunnel-1-2`, the distance to
+    /// each end of subjects `tunnel-from-1` and `tunnel-from-2`.
     pub(crate) fn curves(
         &self,
         mut record: Record,
-        (subject, kind): (&str, &str),
+        kind: &str,
         positions: &[f64],
         places: &[usize],
     ) -> Record {
         let told = [
-            ("", "train", "path-loss"),
-            ("", "train", "path-accuracy"),
-            ("", "test", "path-loss"),
-            ("", "test", "path-accuracy"),
-            ("-to-1", "test", "path-disagreement"),
-            ("-to-2", "test", "path-disagreement"),
-            ("-to-1", "test", "path-cosine"),
-            ("-to-2", "test", "path-cosine"),
+            ("1-2", "train", "path-loss"),
+            ("1-2", "train", "path-accuracy"),
+            ("1-2", "test", "path-loss"),
+            ("1-2", "test", "path-accuracy"),
+            ("from-1", "test", "path-disagreement"),
+            ("from-2", "test", "path-disagreement"),
+            ("from-1", "test", "path-cosine"),
+            ("from-2", "test", "path-cosine"),
         ];
-        for (column, (end, data, quantity)) in told.iter().enumerate() {
+        for (column, (of, data, quantity)) in told.iter().enumerate() {
             record = record.with_curve(Curve {
-                subject: format!("{subject}{end}"),
-                data: format!("{data}{kind}"),
+                subject: format!("{kind}-{of}"),
+                data: (*data).to_owned(),
                 quantity: (*quantity).to_owned(),
                 variable: "position".to_owned(),
                 at: positions.to_vec(),

@@ -142,7 +142,7 @@ fn figure(
     if let Some((at, name)) = reference {
         let drawn = scene.marks.iter().flat_map(|mark| match mark {
             Mark::Point { at, radius, .. } => vec![Region::around(*at, radius + 2.0)],
-            Mark::Line { points, ink: Ink::Method(_), .. } => {
+            Mark::Line { points, ink: Ink::Method(_) | Ink::Again(_), .. } => {
                 points.windows(2).flat_map(|pair| obstacles(pair[0], pair[1])).collect()
             }
             _ => Vec::new(),
