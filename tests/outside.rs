@@ -82,7 +82,7 @@ fn its_main_is_short_and_its_key_is_a_key_like_others() {
     }
     let unknown = run(&["reproduce", "--methods", "snapshots", "--dry-run"]);
     expect_code(&unknown, 2);
-    assert!(stderr(&unknown).contains("shifted-matched, snapshot"), "{}", stderr(&unknown));
+    assert!(stderr(&unknown).contains("averaged, snapshot"), "{}", stderr(&unknown));
 }
 
 #[test]

@@ -37,7 +37,10 @@ fn unknown_names_are_refused_with_the_known_ones() {
     refused(&["--set", "train.bach=8"], 2, &["unknown key train.bach", "train.batch"]);
     refused(&["--methods", "deep,sweep"], 2, &["ensemble.methods", "distilled-deep"]);
     refused(&["--preset", "large"], 2, &["unknown preset large", "paper"]);
-    refused(&["--dataset", "svhn"], 2, &["data.dataset is svhn", "cifar10"]);
+    refused(&["--dataset", "stl10"], 2, &["data.dataset is stl10", "cifar10"]);
+    let known = "expected some of trajectories";
+    refused(&["--set", "metrics.also=radial-plan"], 2, &["metrics.also names \"radial-plan\"", known]);
+    refused(&["--set", "metrics.also=plane@depe"], 2, &["metrics.also names \"plane@depe\"", known]);
 }
 
 /// Nothing is trained that cannot be finished, and a price is told of nothing that would be refused.

@@ -78,7 +78,8 @@ const SHARE: Range = Float(0.0, true, 1.0, true);
 const BELOW_ONE: Range = Float(0.0, true, 1.0, false);
 const POSITIVE: Range = Float(0.0, false, f64::INFINITY, false);
 const STRENGTH: Range = Float(0.0, true, 10.0, true);
-const COUNT: Range = Int(1, u64::MAX);
+/// What a TOML file can hold.
+const COUNT: Range = Int(1, i64::MAX as u64);
 
 section! {
     /// Training of one network.

@@ -33,28 +33,27 @@ fn of_array(gradient: &Params, wanted: &str) -> Params {
     gradient.map(|name, values| if name == wanted { values.to_vec() } else { vec![0.0; values.len()] })
 }
 
-/// Along the gradient of each array, the loss changes by the length of that gradient.
+/// Along the gradient of each array, the loss changes by the length of that gradient: of a network without kinks. At those of
+/// ReLU a slope over a step is another number; that of a ResNet is held to the training step's below.
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
     let set = images(40);
     let chosen: Vec<usize> = (0..40).step_by(2).collect();
-    for (name, width) in [("resnet8", 0.25), ("vit", 0.125)] {
-        let network = network(name, width, 0.0);
-        let mut evaluator = evaluator(&network, &set);
-        let params = network.init(&SeedTree::root(1));
-        let (loss, gradient) = evaluator.gradient(&params, &chosen).unwrap();
-        assert!(loss > 1.0 && loss < 10.0, "{loss}");
-        for (array, _) in gradient.iter() {
-            let direction = of_array(&gradient, array);
-            let length = direction.dot(&direction, |_| true).unwrap().sqrt();
-            assert!(length > 0.0, "{name}: {array} has no gradient");
-            // The loss moves by a thousandth, far above the rounding of f32; where the slope is small, the step must stay so, too.
-            let step = (1e-3 / length).min(0.02);
-            let mut at = |by: f64| evaluator.gradient(&moved(&params, &direction, by), &chosen).unwrap().0;
-            let slope = (at(step / length) - at(-step / length)) / (2.0 * step);
-            let off = (slope - length).abs();
-            assert!(off < 0.01 * length + 2e-5, "{name}: {array} has slope {slope}, gradient {length}");
-        }
+    let network = network("vit", 0.125, 0.0);
+    let mut evaluator = evaluator(&network, &set);
+    let params = network.init(&SeedTree::root(1));
+    let (loss, gradient) = evaluator.gradient(&params, &chosen).unwrap();
+    assert!(loss > 1.0 && loss < 10.0, "{loss}");
+    for (array, _) in gradient.iter() {
+        let direction = of_array(&gradient, array);
+        let length = direction.dot(&direction, |_| true).unwrap().sqrt();
+        assert!(length > 0.0, "{array} has no gradient");
+        // The loss moves by a thousandth, far above the rounding of f32; where the slope is small, the step must stay so, too.
+        let step = (1e-3 / length).min(0.02);
+        let mut at = |by: f64| evaluator.gradient(&moved(&params, &direction, by), &chosen).unwrap().0;
+        let slope = (at(step / length) - at(-step / length)) / (2.0 * step);
+        let off = (slope - length).abs();
+        assert!(off < 0.01 * length + 2e-5, "{array} has slope {slope}, gradient {length}");
     }
 }
 
