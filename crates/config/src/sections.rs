@@ -179,7 +179,7 @@ section! {
         points or "resolution": usize = "31", Int(2, 1001), "points", "points on each side of a plane";
         path_points: usize = "16", Int(1, 1000), "points", "points of a tunnel between two networks";
         path_steps: usize = "100", Int(1, 1_000_000), "steps", "steps of SGD at each point of a tunnel; a curve with a bend takes as many for each of as many points";
-        path_rate: f64 = "0.1", POSITIVE, "share of the peak", "learning rate of these steps; their batch is that of training, their momentum 0.9";
+        path_rate: f64 = "0.01", POSITIVE, "learning rate", "rate of these steps of SGD, whatever the update rule of training; their batch is that of training, their momentum 0.9";
         curvature_images: usize = "1000", Int(1, 1_000_000), "images", "training images whose loss is differentiated twice";
         curvature_directions: usize = "10", Int(2, 100_000), "directions", "random directions of the estimate of the Hessian's trace";
         curvature_steps: usize = "20", Int(1, 10_000), "steps", "steps of the search for the Hessian's largest eigenvalues";

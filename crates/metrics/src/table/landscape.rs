@@ -11,9 +11,9 @@ const FRACTION: Metric = Metric { unit: Unit::Plain, range: (0.0, 1.0), ..NLL };
 
 const DISAGREEMENT: Metric = Metric {
     id: "disagreement-matrix",
-    title: "Disagreement of snapshots",
+    title: "Disagreement of states",
     head: "disagreement",
-    meaning: "share of images of which two snapshots predict different classes, in [0, 1]",
+    meaning: "share of images of which two states predict different classes, in [0, 1]",
     direction: Direction::Neutral,
     citation: Some(disagreement::CITATION),
     ..FRACTION
@@ -37,11 +37,11 @@ const LOSS: Metric = Metric {
     ..NLL
 };
 
-const SNAPSHOT_COSINE: Metric = Metric {
+const STATE_COSINE: Metric = Metric {
     id: "cosine-matrix",
-    title: "Cosine of weights of snapshots",
+    title: "Cosine of weights of states",
     head: "cos θ",
-    meaning: "cos θ, cosine of the weights of two snapshots",
+    meaning: "cos θ, cosine of the weights of two states",
     citation: Some(disagreement::CITATION),
     ..COSINE
 };
@@ -53,7 +53,7 @@ const EMBEDDING: Metric = Metric {
     meaning: "x, first coordinate of an embedding of predictions in two dimensions; only distances mean something",
     range: (f64::NEG_INFINITY, f64::INFINITY),
     decimals: 2,
-    ..SNAPSHOT_COSINE
+    ..STATE_COSINE
 };
 
 const FOREIGN: Metric = Metric {
@@ -171,7 +171,7 @@ pub(super) const METRICS: &[Metric] = &[
         title: "Cosine of weights with an end of the path",
         head: "cos θ with an end",
         meaning: "cosine of the weights of a network on the path and of an end",
-        ..SNAPSHOT_COSINE
+        ..STATE_COSINE
     },
     Metric {
         id: "path-barrier",
@@ -230,28 +230,28 @@ pub(super) const METRICS: &[Metric] = &[
         id: "weight-cosine-within",
         title: "Cosine of weights along a run",
         head: "cos θ along a run",
-        meaning: "cosine of the weights of two snapshots of one run",
-        ..SNAPSHOT_COSINE
+        meaning: "cosine of the weights of two states of one run",
+        ..STATE_COSINE
     },
     Metric {
         id: "weight-cosine-between",
         title: "Cosine of weights between runs",
         head: "cos θ between runs",
-        meaning: "cosine of the weights of snapshots of two runs",
-        ..SNAPSHOT_COSINE
+        meaning: "cosine of the weights of states of two runs",
+        ..STATE_COSINE
     },
     Metric {
         id: "disagreement-within",
         title: "Disagreement along a run",
         head: "disagreement along a run",
-        meaning: "share of images of which two snapshots of one run predict different classes, in [0, 1]",
+        meaning: "share of images of which two states of one run predict different classes, in [0, 1]",
         ..DISAGREEMENT
     },
     Metric {
         id: "disagreement-between",
         title: "Disagreement between runs",
         head: "disagreement between runs",
-        meaning: "share of images of which snapshots of two runs predict different classes, in [0, 1]",
+        meaning: "share of images of which states of two runs predict different classes, in [0, 1]",
         ..DISAGREEMENT
     },
     Metric {
@@ -260,7 +260,7 @@ pub(super) const METRICS: &[Metric] = &[
         head: "cos θ, along − between",
         meaning: "cos θ, along − between: mean cosine of weights within runs minus that between them",
         range: (-2.0, 2.0),
-        ..SNAPSHOT_COSINE
+        ..STATE_COSINE
     },
     Metric {
         id: "disagreement-gap",
@@ -330,7 +330,7 @@ pub(super) const METRICS: &[Metric] = &[
         citation: Some(jsd::CITATION),
         ..NLL
     },
-    SNAPSHOT_COSINE,
+    STATE_COSINE,
     DISAGREEMENT,
     EMBEDDING,
     Metric {

@@ -146,7 +146,7 @@ fn path(m: &Measuring<'_>, steps: usize) -> (Descent, Watched) {
     let descent = Descent {
         steps,
         batch: train.batch,
-        rate: landscape.path_rate * train.peak_lr,
+        rate: landscape.path_rate,
         momentum: PATH_MOMENTUM,
         data: m.training.clone(),
     };
