@@ -25,10 +25,11 @@ pub(crate) const METHODS: &[PrintedMethod] = &[
 
 /// The plane of diversity against accuracy is the paper's answer in one picture.
 pub(crate) const LAYOUT: Layout = Layout {
-    compared: &["ensemble-accuracy", "mean-member-accuracy", "joint-connectivity", "limit-share"],
+    compared: &["ensemble-accuracy", "mean-member-accuracy", "joint-connectivity"],
     within: &[Within { metric: "minus-deep", error: "minus-deep-se" }],
     described_title: "Likeness, diversity, planes and paths",
     described: &[
+        "limit-share",
         "disagreement",
         "normalised-disagreement",
         "weight-cosine-within",
