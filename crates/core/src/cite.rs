@@ -52,11 +52,13 @@ pub fn bibtex(citations: &[Citation]) -> String {
     let entry = |c: &Citation| {
         let Citation { key, authors, title, year, locator } = c;
         // Styles that know neither field print the note.
-        let found = match locator.contains('/') {
-            true => format!("doi = {{{locator}}},\n  note = {{doi:{locator}}}"),
-            false => {
+        let is_eprint = locator.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let found = match (locator.contains('/'), is_eprint) {
+            (true, _) => format!("doi = {{{locator}}},\n  note = {{doi:{locator}}}"),
+            (false, true) => {
                 format!("eprint = {{{locator}}},\n  archiveprefix = {{arXiv}},\n  note = {{arXiv:{locator}}}")
             }
+            (false, false) => format!("note = {{{locator}}}"),
         };
         format!(
             "@misc{{{key},\n  author = {{{authors}}},\n  title = {{{{{title}}}}},\n  year = {{{year}}},\n  {found}\n}}\n"
@@ -68,6 +70,14 @@ pub fn bibtex(citations: &[Citation]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_work_without_a_number_is_told_by_where_it_stands() {
+        let work = Citation { key: "maaten2008tsne", locator: "JMLR 9:2579", ..Citation::SINGLE_BASIN };
+        let text = bibtex(&[work]);
+        assert!(text.contains("note = {JMLR 9:2579}") && !text.contains("arXiv"), "{text}");
+        assert!(bibtex(&[Citation::SINGLE_BASIN]).contains("eprint = {2402.03187}"));
+    }
 
     #[test]
     fn a_work_cited_twice_appears_once() {

@@ -11,7 +11,6 @@ pub mod curvature;
 mod deep_ensemble_equivalent;
 pub mod disagreement;
 pub mod ece;
-mod eigen;
 mod error;
 pub mod joint_connectivity;
 pub mod jsd;

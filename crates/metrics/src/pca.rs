@@ -1,7 +1,7 @@
 //! Principal components of a few long rows, such as the weights of snapshots or the predictions of networks.
 
-use crate::eigen::{self, Eigen};
 use crate::{MetricError, vector};
+use basin_core::{Eigen, symmetric_eigen};
 
 /// Components with a variance below this share of the first's are rounding.
 const SMALLEST: f64 = 1e-12;
@@ -50,7 +50,7 @@ pub fn pca<R: AsRef<[f64]>>(rows: &[R], most: usize) -> Result<Pca, MetricError>
     if let Some(row) = (0..n).find(|i| !gram[i * n + i].is_finite()) {
         return Err(MetricError::NotFinite { member: 0, row });
     }
-    let Eigen { values, vectors } = eigen::symmetric(&gram, n);
+    let Eigen { values, vectors } = symmetric_eigen(&gram, n);
     if values[0] <= 0.0 {
         return Err(MetricError::Identical { points: n });
     }

@@ -5,8 +5,8 @@ use crate::path::{Descent, Moving, TOLERANCE, Walk, Watched, at_least_two, kept_
 use basin_core::{Citation, DataRef, Params, ParamsError, Record};
 use basin_ensemble::{Lab, Probe, ProbeError};
 
-/// Where the curve comes from.
-const CITATION: Citation = Citation {
+/// Where the curve, and the plane through three networks, come from.
+pub(crate) const CITATION: Citation = Citation {
     key: "garipov2018loss",
     authors: "Garipov, Timur and Izmailov, Pavel and Podoprikhin, Dmitrii and Vetrov, Dmitry and Wilson, Andrew Gordon",
     title: "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs",

@@ -1,8 +1,8 @@
 //! Largest eigenvalues of a symmetric operator by Lanczos' method, every new direction at right angles to all before.
 
 use super::{ProductError, SpectrumError, check};
-use crate::{eigen, vector};
-use basin_core::{Citation, SeedTree};
+use crate::vector;
+use basin_core::{Citation, SeedTree, symmetric_eigen};
 
 /// Where the method comes from.
 pub const CITATION: Citation = Citation {
@@ -190,7 +190,7 @@ impl Lanczos {
                 (matrix[i * n + i + 1], matrix[(i + 1) * n + i]) = (betas[i], betas[i]);
             }
         }
-        let eigen = eigen::symmetric(&matrix, n);
+        let eigen = symmetric_eigen(&matrix, n);
         let last = |vector: &[f64]| betas[n - 1] * vector[n - 1].abs();
         let error = |vector: &Vec<f64>| last(vector) + departure.sqrt();
         eigen

@@ -3,15 +3,6 @@
 use crate::similarity::is_weight;
 use basin_core::{Array, Citation, Params, ParamsError, Rng, SeedTree};
 
-/// Source of the plane through three networks.
-pub(super) const GARIPOV: Citation = Citation {
-    key: "garipov2018loss",
-    authors: "Garipov, Timur and Izmailov, Pavel and Podoprikhin, Dmitrii and Vetrov, Dmitry and Wilson, Andrew Gordon",
-    title: "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs",
-    year: 2018,
-    locator: "1802.10026",
-};
-
 /// Source of filter-normalised directions.
 pub(super) const LI: Citation = Citation {
     key: "li2018visualizing",

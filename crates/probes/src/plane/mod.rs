@@ -99,7 +99,7 @@ impl Probe for PlaneOf {
     fn citations(&self) -> Vec<Citation> {
         match self.directions {
             Directions::Radial => vec![basin_metrics::disagreement::CITATION],
-            Directions::Members => vec![basis::GARIPOV, basin_metrics::disagreement::CITATION],
+            Directions::Members => vec![crate::bezier::CITATION, basin_metrics::disagreement::CITATION],
             Directions::Random => vec![basis::LI],
         }
     }

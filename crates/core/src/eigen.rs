@@ -2,18 +2,18 @@
 
 /// Eigenvalues in descending order with their eigenvectors.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Eigen {
+pub struct Eigen {
     /// `[n]`.
-    pub(crate) values: Vec<f64>,
+    pub values: Vec<f64>,
     /// `[n][n]`: vector i of unit length belongs to value i.
-    pub(crate) vectors: Vec<Vec<f64>>,
+    pub vectors: Vec<Vec<f64>>,
 }
 
 /// All eigenvalues and eigenvectors of a symmetric matrix `[n][n]`, row-major, of finite numbers, by cyclic Jacobi
 /// rotations (Golub and Van Loan, *Matrix Computations*, Sec. 8.5). Errors are some 1e-15 of the largest eigenvalue.
 ///
 /// Cost: O(n³) a sweep, six to ten sweeps; for n up to some hundreds.
-pub(crate) fn symmetric(matrix: &[f64], n: usize) -> Eigen {
+pub fn symmetric_eigen(matrix: &[f64], n: usize) -> Eigen {
     let mut a = matrix.to_vec();
     let mut vectors: Vec<Vec<f64>> =
         (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
@@ -74,7 +74,7 @@ fn rotate(a: &mut [f64], n: usize, p: usize, q: usize, vectors: &mut [Vec<f64>])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use basin_core::SeedTree;
+    use crate::SeedTree;
 
     /// Largest entry of A v − λ v, and of VᵀV − 1.
     fn residuals(matrix: &[f64], n: usize, eigen: &Eigen) -> (f64, f64) {
@@ -97,7 +97,7 @@ mod tests {
         for n in [1, 2, 3, 17, 60] {
             let half: Vec<f64> = (0..n * n).map(|_| rng.normal()).collect();
             let matrix: Vec<f64> = (0..n * n).map(|k| half[k] + half[k % n * n + k / n]).collect();
-            let eigen = symmetric(&matrix, n);
+            let eigen = symmetric_eigen(&matrix, n);
             let (off, skew) = residuals(&matrix, n, &eigen);
             assert!(off < 1e-13 * n as f64 && skew < 1e-13, "{n}: {off:e} {skew:e}");
             assert!(eigen.values.windows(2).all(|pair| pair[0] >= pair[1]));
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn zeros_equals_and_diagonals_are_no_trouble() {
-        assert_eq!(symmetric(&[], 0).values, [0.0; 0]);
-        assert_eq!(symmetric(&[0.0; 9], 3).values, [0.0; 3]);
-        assert_eq!(symmetric(&[2.0, 0.0, 0.0, 3.0], 2).values, [3.0, 2.0]);
-        let ones = symmetric(&[1.0; 16], 4);
+        assert_eq!(symmetric_eigen(&[], 0).values, [0.0; 0]);
+        assert_eq!(symmetric_eigen(&[0.0; 9], 3).values, [0.0; 3]);
+        assert_eq!(symmetric_eigen(&[2.0, 0.0, 0.0, 3.0], 2).values, [3.0, 2.0]);
+        let ones = symmetric_eigen(&[1.0; 16], 4);
         assert!((ones.values[0] - 4.0).abs() < 1e-14 && ones.values[1..].iter().all(|v| v.abs() < 1e-14));
         assert!(residuals(&[1.0; 16], 4, &ones).1 < 1e-14);
     }
