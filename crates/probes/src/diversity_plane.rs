@@ -3,7 +3,9 @@
 use crate::inputs::{logits, subject};
 use basin_core::{Citation, Curve, DataRef, Logits, Record};
 use basin_ensemble::{Lab, Probe, ProbeError};
-use basin_metrics::{accuracy, disagreement, limits_of_disagreement};
+use basin_metrics::{
+    MetricError, accuracy, disagreement_matrix, limits_of_disagreement, normalised_disagreement,
+};
 
 /// Disagreement with the first member, divided by 1 − accuracy, against accuracy (Fort et al. 2019, Figure 5).
 ///
@@ -53,14 +55,17 @@ impl Probe for DiversityPlane {
         }
         let classes = logits[0].classes();
         let probs: Vec<_> = logits.iter().map(|l: &Logits| l.softmax(1.0)).collect();
-        let refuse = |error: basin_metrics::MetricError| subject(id, error);
+        let refuse = |error: MetricError| subject(id, error);
         let reference = accuracy(&probs[0], &labels).map_err(refuse)?;
         let (mut at, mut values, mut shares) = (Vec::new(), Vec::new(), Vec::new());
-        for member in &probs[1..] {
+        let differ = disagreement_matrix(&probs).map_err(refuse)?;
+        for (member, &differs) in probs.iter().zip(&differ[0]).skip(1) {
             let own = accuracy(member, &labels).map_err(refuse)?;
-            let differs = disagreement(&[probs[0].clone(), member.clone()]).map_err(refuse)?;
             at.push(own);
-            values.push(if own < 1.0 { differs / (1.0 - own) } else { f64::NAN });
+            values.push(match normalised_disagreement(differs, own) {
+                Err(MetricError::Faultless) => f64::NAN,
+                other => other.map_err(refuse)?,
+            });
             let bounds = limits_of_disagreement(reference, own.min(reference), classes).map_err(refuse)?;
             if let Some(lower) = bounds.lower.filter(|lower| bounds.upper > *lower) {
                 shares.push((differs - lower) / (bounds.upper - lower));
