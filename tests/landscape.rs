@@ -135,6 +135,10 @@ fn what_cannot_be_measured_is_refused_before_anything_is_trained() {
             &["--experiment=radial", "--members=2"][..],
             "plane: 2 networks and 2 logits, expected at least 3 networks and the logits of each",
         ),
+        (
+            &["--experiment=corruptions", "--set=landscape.published=yes", "--set=landscape.corruptions=fog"],
+            "set data.corrupted_dir to the folder with CIFAR-10-C's arrays",
+        ),
         (&["--set=landscape.points=1"], "landscape.points is 1, expected a whole number in 2 to 1001"),
         (
             &["--experiment=radial", "--model=resnet20", "--set=metrics.repair_images=8"],

@@ -45,7 +45,7 @@ section! {
         dataset: String = "synthetic", REGISTERED, "name", "data set";
         dir: String = "", Path, "path", "folder with the official files; synthetic sets need none";
         other_dir: String = "", Path, "path", "folder with the official files of other data sets that a measurement looks at; nothing: data.dir";
-        corrupted_dir: String = "", Path, "path", "folder with CIFAR-10-C as published (fog.npy and so on, labels.npy), which then take the place of corruptions made here";
+        corrupted_dir: String = "", Path, "path", "folder with CIFAR-10-C as published (fog.npy and so on, labels.npy), for landscape.published";
         frost_dir: String = "", Path, "path", "folder of photographs, JPEG or PNG, that the view frost lays over images; nothing: there is no frost";
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
@@ -175,6 +175,7 @@ section! {
         states: u64 = "10", Int(1, 10_000), "states", "states of each member's run, evenly over its epochs, the last one among them";
         perplexity: f64 = "30", Float(1.0, false, 1e6, true), "neighbours", "perplexity of the t-SNE; less where there are too few states";
         corruptions: Vec<String> = "", Names, "names", "kinds of corruption; none named: those of the benchmark's mean that these images take";
+        published: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "corrupted images as they were published, from data.corrupted_dir, in the place of those made here";
         others: Vec<String> = "", Names, "names", "data sets other than the networks' own, to be told from it";
         points or "resolution": usize = "31", Int(2, 1001), "points", "points on each side of a plane";
         path_points: usize = "16", Int(1, 1000), "points", "points of a tunnel between two networks";

@@ -109,15 +109,11 @@ fn calibration(m: &Measuring<'_>) -> Arc<dyn Probe> {
 /// What draws in corruptions: one seed for all networks, as there is one benchmark.
 const CORRUPTED_BY: u64 = 0;
 
+/// All keys that say what the images are stand in a run's configuration: where files lie decides nothing.
 fn corruptions(m: &Measuring<'_>) -> Arc<dyn Probe> {
-    let (metrics, asked) = (m.config.metrics(), &m.config.landscape().corruptions);
-    let published = !m.config.data().corrupted_dir.is_empty();
-    let main = || {
-        main_kinds(m.extent, published, !m.config.data().frost_dir.is_empty())
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
-    };
+    let (metrics, landscape) = (m.config.metrics(), m.config.landscape());
+    let (published, asked) = (landscape.published, &landscape.corruptions);
+    let main = || main_kinds(m.extent, published).into_iter().map(str::to_owned).collect();
     Arc::new(Corruptions {
         data: m.landscape.clone(),
         kinds: if asked.is_empty() { main() } else { asked.clone() },

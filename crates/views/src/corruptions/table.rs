@@ -22,19 +22,16 @@ pub const MAIN: [&str; 14] = [
     "jpeg_compression",
 ];
 
-/// The types of the benchmark's mean that there are for such images: those of [`MAIN`] that take them, and `frost` where there are
-/// photographs; with the published arrays all fifteen.
-pub fn main_kinds(extent: Extent, published: bool, photographs: bool) -> Vec<&'static str> {
+/// The types of the benchmark's mean that there are for such images: those of [`MAIN`] that take them, which `frost` is not among,
+/// for it needs photographs; with the published arrays all fifteen.
+pub fn main_kinds(extent: Extent, published: bool) -> Vec<&'static str> {
     let takes = |kind: &&&str| {
         let one = TABLE.iter().find(|one| one.id == **kind);
         one.is_some_and(|one| one.channels.take(extent.channels) && one.least_side <= extent.side)
     };
     match published {
         true => MAIN.into_iter().chain(["frost"]).collect(),
-        false => {
-            let frost = photographs.then_some("frost");
-            MAIN.iter().chain(&frost).filter(takes).copied().collect()
-        }
+        false => MAIN.iter().filter(takes).copied().collect(),
     }
 }
 
@@ -237,13 +234,12 @@ mod tests {
 
     #[test]
     fn images_of_one_channel_have_fewer_types() {
-        assert_eq!(main_kinds(Extent::colour(32), false, false), MAIN);
-        let grey = main_kinds(Extent::grey(28), false, true);
+        assert_eq!(main_kinds(Extent::colour(32), false), MAIN);
+        let grey = main_kinds(Extent::grey(28), false);
         assert_eq!(grey.len(), MAIN.len() - 2);
         assert!(!grey.contains(&"snow") && !grey.contains(&"brightness"));
-        assert!(main_kinds(Extent::colour(7), false, true).is_empty());
-        assert_eq!(main_kinds(Extent::colour(32), true, false).len(), 15);
-        assert_eq!(main_kinds(Extent::colour(32), false, true)[14], "frost");
+        assert!(main_kinds(Extent::colour(7), false).is_empty());
+        assert_eq!(main_kinds(Extent::colour(32), true).len(), 15);
     }
 
     #[test]
