@@ -1,6 +1,8 @@
 //! The sections of a configuration, each by its name.
 
-use crate::{Augment, Config, Data, Ensemble, Landscape, Metrics, Model, Run, Subspace, Train};
+use crate::{
+    Augment, Config, Data, Ensemble, Landscape, Metrics, Model, Run, Source, Subspace, Train, Transfer,
+};
 
 impl Config {
     /// The images.
@@ -26,6 +28,16 @@ impl Config {
     /// Which ensembles, and what their methods take.
     pub fn ensemble(&self) -> &Ensemble {
         &self.sections.ensemble
+    }
+
+    /// What networks are pre-trained on.
+    pub fn source(&self) -> &Source {
+        &self.sections.source
+    }
+
+    /// How networks are fine-tuned.
+    pub fn transfer(&self) -> &Transfer {
+        &self.sections.transfer
     }
 
     /// Samples around solutions.

@@ -137,6 +137,8 @@ mod tests {
         // Through the digest of the training images.
         "data.halved",
         "data.padded",
+        "data.classes",
+        "data.task",
         // Through the schedule of a method's recipe.
         "train.epochs",
         "train.peak_lr",

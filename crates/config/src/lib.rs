@@ -8,6 +8,7 @@ mod known;
 mod networks;
 mod preset;
 mod sections;
+mod source;
 mod typed;
 mod value;
 
@@ -16,10 +17,12 @@ pub use keys::Key;
 pub use known::{Given, Keys};
 pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
-pub use sections::{Augment, Data, Ensemble, KEYS, Landscape, Metrics, Model, Run, Subspace, Train};
+pub use sections::{
+    Augment, Data, Ensemble, KEYS, Landscape, Metrics, Model, Run, Source, Subspace, Train, Transfer,
+};
 pub use typed::{
-    AfterSplit, BackendName, DeviceName, NoiseName, NormName, OrderName, PartitionName, ScheduleName,
-    Statistics, UpdateRule,
+    AfterSplit, BackendName, DeviceName, HeadsName, NoiseName, NormName, OrderName, PartitionName,
+    ScheduleName, Statistics, TaskName, UpdateRule,
 };
 pub use value::{Range, Value};
 
@@ -37,7 +40,7 @@ use weight_matching::PermutationSpec;
 const FORMAT: i64 = 1;
 
 /// Where files lie.
-const PLACES: &[&str] = &["data.dir", "data.other_dir", "data.corrupted_dir", "data.frost_dir"];
+const PLACES: &[&str] = &["data.dir", "data.other_dir", "data.corrupted_dir", "data.frost_dir", "source.dir"];
 
 /// Why a configuration is refused: every problem, one per line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -173,7 +176,9 @@ impl Config {
                 schedule.word()
             ));
         }
-        Settled { config: Self { keys: keys.clone(), values, sections }, problems, refused }
+        let config = Self { keys: keys.clone(), values, sections };
+        problems.extend(config.source_problems());
+        Settled { config, problems, refused }
     }
 
     /// Resolves defaults and settings of the form `(key, text)`, without a preset.
@@ -228,6 +233,10 @@ impl Config {
             Statistics::Raw if grey => Some(Normalisation::RAW_GREY),
             Statistics::Raw => Some(Normalisation::RAW),
             Statistics::View => None,
+            Statistics::Source => {
+                let source = self.dataset_named(&self.source().dataset);
+                Some(source.unwrap_or_else(|| self.dataset()).normalisation)
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::known::registered;
 use crate::networks;
 use crate::typed::{
-    AfterSplit, BackendName, DeviceName, NoiseName, NormName, OrderName, PartitionName, ScheduleName,
-    Statistics, Typed, UpdateRule,
+    AfterSplit, BackendName, DeviceName, HeadsName, NoiseName, NormName, OrderName, PartitionName,
+    ScheduleName, Statistics, TaskName, Typed, UpdateRule,
 };
 use crate::value::Range::{Float, Int, Names, Path, Seeds, Words};
 use crate::{Key, Range, Value};
@@ -50,7 +50,9 @@ section! {
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";
-        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, none (raw: bytes from 0 to 255 as they are), or those of the training images as they are seen (data.view_…)";
+        normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, none (raw: bytes from 0 to 255 as they are), those of the training images as they are seen (data.view_…), or the published ones of source.dataset";
+        classes: String = "", Path, "first-last", "use the images of these classes alone, for example 60-99, which become classes 0 to 39; nothing: all";
+        task: TaskName = "labels", Range::one_of(TaskName::WORDS), "name", "what images are told apart by: their labels, or by how many quarter turns they are rotated, each image in all four positions";
         halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width";
         padded: usize = "0", Int(0, 1024), "pixels", "images in the middle of black ones of so many pixels a side, such as MNIST's 28 in the 32 that VGG-11 takes; 0 = as they are";
         partition: PartitionName = "covariate", Range::one_of(PartitionName::WORDS), "name", "how methods that train members on parts of the data divide it: at random with equal counts of every class, in two sides with other labels, or in Git Re-Basin's two";
@@ -135,6 +137,38 @@ section! {
 }
 
 section! {
+    /// What networks are pre-trained on before they are fine-tuned on the data (`local`, `sse` and so on). All other settings of
+    /// pre-training are those of the experiment.
+    Source in "source" {
+        dataset: String = "", Path, "name", "data set that networks are pre-trained on; nothing: none are, and what is fine-tuned elsewhere begins from scratch";
+        dir: String = "", Path, "path", "folder with its official files; nothing: data.other_dir or data.dir";
+        train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
+        test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
+        halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width, such as Tiny ImageNet's beside CIFAR's";
+        classes: String = "", Path, "first-last", "pre-train on these classes alone, for example 0-59; nothing: on all";
+        task: TaskName = "labels", Range::one_of(TaskName::WORDS), "name", "what is learnt: labels, or rotations, which takes no labels";
+        epochs: u64 = "0", Int(0, 1_000_000), "epochs", "length of pre-training; 0 = train.epochs";
+        batch: usize = "0", Int(0, 65_536), "images", "images per step of pre-training; 0 = train.batch";
+        peak_lr: f64 = "0", Float(0.0, true, f64::INFINITY, false), "learning rate", "highest learning rate of pre-training; 0 = train.peak_lr";
+        warmup: f64 = "0.1", BELOW_ONE, "share of epochs", "linear warm-up of pre-training";
+        checkpoints: String = "", Path, "paths, with commas", "files of pre-trained networks of the same architecture, whatever their classes, in place of pre-training";
+    }
+}
+
+section! {
+    /// How networks are fine-tuned, and what follows (`local`, `global`, `sse`, `star-sse`, `fge`, `swa`, `tuned-swag`, soups).
+    /// Fine-tuning itself has the keys of training: T is `train.epochs`.
+    Transfer in "transfer" {
+        checkpoint: usize = "1", Int(1, 1000), "number", "which pre-trained network is fine-tuned where all members begin with one";
+        heads: HeadsName = "own", Range::one_of(HeadsName::WORDS), "name", "new heads of members: everybody's own, or one that all begin with";
+        cycle_length: f64 = "1", Float(0.0, false, 1000.0, true), "share of T", "length of a cycle after fine-tuning";
+        cycle_rate: f64 = "1", Float(0.0, false, 1000.0, true), "share of train.peak_lr", "highest learning rate of a cycle";
+        fge_epochs: u64 = "2", Int(2, 1_000_000), "epochs", "length of a cycle of fge, even";
+        held_out: usize = "0", Int(0, 1000), "shares", "one of so many shares of the training images is held out from fine-tuning, to choose by; 20 holds out 5 %, 0 nothing";
+    }
+}
+
+section! {
     /// Samples around solutions (`subspace-…`, `swag`) and averages of last epochs (`averaged`).
     Subspace in "subspace" {
         runs: usize = "1", Int(0, 1000), "runs", "deep runs with samples around each, 0 = as many as ensemble.members; an ensemble has runs × (1 + samples) members, the runs' own networks among them";
@@ -207,6 +241,8 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         Train::KEYS,
         Augment::KEYS,
         Ensemble::KEYS,
+        Source::KEYS,
+        Transfer::KEYS,
         Subspace::KEYS,
         Metrics::KEYS,
         Landscape::KEYS,
@@ -224,6 +260,8 @@ pub(crate) struct Sections {
     pub(crate) train: Train,
     pub(crate) augment: Augment,
     pub(crate) ensemble: Ensemble,
+    pub(crate) source: Source,
+    pub(crate) transfer: Transfer,
     pub(crate) subspace: Subspace,
     pub(crate) metrics: Metrics,
     pub(crate) landscape: Landscape,
@@ -239,6 +277,8 @@ impl Sections {
             train: Train::read(values),
             augment: Augment::read(values),
             ensemble: Ensemble::read(values),
+            source: Source::read(values),
+            transfer: Transfer::read(values),
             subspace: Subspace::read(values),
             metrics: Metrics::read(values),
             landscape: Landscape::read(values),

@@ -125,6 +125,28 @@ words! {
         Raw = "raw",
         /// Those of all training images, seen through the same view as the images at hand.
         View = "view",
+        /// The published ones of the source's data set.
+        Source = "source",
+    }
+}
+
+words! {
+    /// What images are told apart by.
+    TaskName {
+        /// Their labels.
+        Labels = "labels",
+        /// How they are turned.
+        Rotations = "rotations",
+    }
+}
+
+words! {
+    /// The heads that fine-tuning begins with.
+    HeadsName {
+        /// Everybody's own.
+        Own = "own",
+        /// One for all.
+        Shared = "shared",
     }
 }
 

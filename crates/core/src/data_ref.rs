@@ -38,6 +38,15 @@ pub enum Part {
         /// What draws them.
         seed: u64,
     },
+    /// All images but those of one share.
+    Rest {
+        /// The share that is left out.
+        index: usize,
+        /// Of how many.
+        of: usize,
+        /// What draws them.
+        seed: u64,
+    },
     /// One of two random sides with equally many images, whose labels are distributed differently.
     Skewed {
         /// Which, 0 or 1.
@@ -67,6 +76,7 @@ impl fmt::Display for Part {
             Self::Whole => f.write_str("all"),
             Self::First(n) => write!(f, "first {n}"),
             Self::Share { index, of, seed } => write!(f, "share {index} of {of} by seed {seed}"),
+            Self::Rest { index, of, seed } => write!(f, "all but share {index} of {of} by seed {seed}"),
             Self::Skewed { side, skew, seed } => write!(f, "side {side} with {skew} by seed {seed}"),
         }
     }
@@ -123,6 +133,12 @@ impl DataRef {
     #[must_use]
     pub fn share(self, index: usize, of: usize, seed: u64) -> Self {
         Self { part: Part::Share { index, of, seed }, ..self }
+    }
+
+    /// What one of `of` random shares of this reference's split leaves: training images beside held-out ones.
+    #[must_use]
+    pub fn without_share(self, index: usize, of: usize, seed: u64) -> Self {
+        Self { part: Part::Rest { index, of, seed }, ..self }
     }
 
     /// One of two sides of this reference's split with other labels each.

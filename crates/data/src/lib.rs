@@ -23,6 +23,7 @@ mod sized;
 mod source;
 mod svhn;
 mod synthetic;
+mod task;
 mod tiny_imagenet;
 
 pub use augment::{AugmentConfig, ColourDraw, ColourOp, Draw, GeometryDraw, Jitter, Warp, augment};

@@ -19,6 +19,7 @@ pub fn chosen(labels: &[u32], classes: usize, part: Part) -> Result<Vec<usize>, 
             n.to_string(),
         )),
         Part::Share { index, of, seed } => share(labels, classes, index, of, seed),
+        Part::Rest { index, of, seed } => rest(labels, classes, index, of, seed),
         Part::Skewed { side, skew, seed } => skewed(labels, classes, side, skew, seed),
     }
 }
@@ -30,6 +31,9 @@ pub fn part_len(labels: &[u32], classes: usize, part: Part) -> usize {
         Part::Whole => labels.len(),
         Part::First(n) => n,
         Part::Share { of, .. } => counts().iter().map(|count| count / of.max(1)).sum(),
+        Part::Rest { of, .. } => {
+            labels.len() - counts().iter().map(|count| count / of.max(1)).sum::<usize>().min(labels.len())
+        }
         Part::Skewed { skew, .. } => {
             let counts = counts();
             let first: usize = match skew {
@@ -100,6 +104,17 @@ fn share(
     }
     chosen.sort_unstable();
     Ok(chosen)
+}
+
+/// What a share leaves, those among it that are in no share.
+fn rest(labels: &[u32], classes: usize, index: usize, of: usize, seed: u64) -> Result<Vec<usize>, DataError> {
+    let mut left = vec![true; labels.len()];
+    share(labels, classes, index, of, seed)?.into_iter().for_each(|i| left[i] = false);
+    let rest: Vec<usize> = (0..labels.len()).filter(|&i| left[i]).collect();
+    match rest.is_empty() {
+        false => Ok(rest),
+        true => Err(refused("share", "another beside it".into(), format!("share {index} of {of}"))),
+    }
 }
 
 /// One of two sides with other labels. Both have equally many images: where the classes leave one with more, it gives up some

@@ -16,6 +16,8 @@ pub struct PlanContext {
     pub schedule: Arc<dyn Schedule>,
     /// What the learning rate does where runs split.
     pub after_split: AfterSplit,
+    /// The same of the source that networks are pre-trained on, where there is one; its number of members means nothing.
+    pub source: Option<Box<PlanContext>>,
 }
 
 /// The learning rate of runs that split from a trunk, on which the paper is silent.
@@ -36,7 +38,13 @@ impl PlanContext {
     /// A context with the paper's schedule: warm-up over the first 10 % of T epochs, then cosine.
     pub fn new(members: usize, epochs: u64, peak: f64) -> Self {
         let schedule = WarmupCosine { peak, epochs, warmup: 0.1, floor: None };
-        Self { members, epochs, schedule: Arc::new(schedule), after_split: AfterSplit::Continue }
+        Self {
+            members,
+            epochs,
+            schedule: Arc::new(schedule),
+            after_split: AfterSplit::Continue,
+            source: None,
+        }
     }
 
     /// The schedule of a run that splits off after an epoch.

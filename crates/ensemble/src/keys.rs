@@ -4,7 +4,7 @@ use crate::{AtStart, Probe, Recipe, Trajectory, Work};
 use basin_core::{DataRef, Digest, digest};
 
 /// Everything outside a recipe that determines results.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Setting<'a> {
     /// What shapes trained parameters: data, model, augmentation, batch size, optimiser, seed.
     pub training: &'a str,
@@ -13,6 +13,8 @@ pub struct Setting<'a> {
     /// What shapes running statistics that are measured again ([`ParamOp::new_statistics`](crate::ParamOp::new_statistics));
     /// empty where the network has none.
     pub statistics: &'a str,
+    /// The same of the source, whose work some nodes are; none where there is none.
+    pub source: Option<Box<Setting<'a>>>,
     /// The digest of some images.
     pub images: &'a dyn Fn(&DataRef) -> String,
 }
@@ -20,17 +22,18 @@ pub struct Setting<'a> {
 impl<'a> Setting<'a> {
     /// A setting that is told by one text, images by their names: for tests and examples.
     pub fn named(text: &'a str) -> Self {
-        Self { training: text, measuring: text, statistics: "", images: &DataRef::id }
+        Self { training: text, measuring: text, statistics: "", source: None, images: &DataRef::id }
     }
 }
 
 impl std::fmt::Debug for Setting<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { training, measuring, statistics, .. } = self;
+        let Self { training, measuring, statistics, source, .. } = self;
         f.debug_struct("Setting")
             .field("training", training)
             .field("measuring", measuring)
             .field("statistics", statistics)
+            .field("source", source)
             .finish_non_exhaustive()
     }
 }
@@ -45,16 +48,20 @@ pub struct Keys {
 }
 
 /// The digests of nodes and of trajectories. Linear in nodes and edges.
-pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
+pub fn keys(recipe: &Recipe, own: &Setting<'_>) -> Keys {
     let mut keys = Keys { nodes: Vec::new(), trajectories: Vec::new() };
     // Digests as text, each written once: with many members they are most of what is hashed.
     let mut texts: Vec<String> = Vec::new();
     let mut joined = (Vec::new(), String::new());
-    let images = setting.images;
-    for work in recipe.nodes() {
-        let (setting, own) = match work {
+    for (work, at_source) in recipe.stages() {
+        let setting = own.source.as_deref().filter(|_| at_source).unwrap_or(own);
+        let images = setting.images;
+        let (setting, what) = match work {
             Work::Init { seed } => (setting.training, format!("init {seed}")),
-            Work::Import { content, .. } => (setting.measuring, format!("import {content}")),
+            Work::Import { content, classes, .. } => {
+                let classes = classes.map_or_else(String::new, |n| format!(", {n} classes"));
+                (setting.measuring, format!("import {content}{classes}"))
+            }
             Work::Train { trajectory, epoch } => {
                 let id = trajectory.id(images);
                 (setting.training, format!("train to epoch {epoch}, {id}"))
@@ -71,7 +78,7 @@ pub fn keys(recipe: &Recipe, setting: &Setting<'_>) -> Keys {
             let all: Vec<&str> = inputs.iter().map(|id| texts[id.index()].as_str()).collect();
             joined = (inputs, all.join(","));
         }
-        let key = text_digest(setting, &own, &joined.1);
+        let key = text_digest(setting, &what, &joined.1);
         keys.trajectories.push(match work {
             Work::Train { trajectory, .. } => Some(text_digest(setting, &trajectory.id(images), &joined.1)),
             _ => None,

@@ -9,11 +9,13 @@ mod param_op;
 mod probe;
 mod recipe;
 mod schedule;
+mod triangular;
 
 pub use context::{AfterSplit, EnsembleMethod, PlanContext};
 pub use keys::{Keys, Setting, keys, probe_key};
 pub use objective::{LogitObjective, Objective};
 pub use param_op::{Acceptance, ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
-pub use recipe::{AtStart, NodeId, Recipe, RecipeError, Trajectory, Work};
+pub use recipe::{AtStart, NodeId, Origin, Recipe, RecipeError, Trajectory, Work};
 pub use schedule::{Constant, Halving, Schedule, Starting, WarmupCosine};
+pub use triangular::Triangular;

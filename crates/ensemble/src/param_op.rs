@@ -1,6 +1,6 @@
 //! Operations from parameters to parameters: permute, average, interpolate.
 
-use basin_core::{Params, SeedTree};
+use basin_core::{DataRef, Params, SeedTree};
 use std::fmt::Debug;
 use thiserror::Error;
 
@@ -45,6 +45,26 @@ pub trait ParamOp: Debug + Send + Sync {
     /// again where a network has any (BatchNorm).
     fn new_statistics(&self) -> bool {
         false
+    }
+
+    /// Images on which the operation asks how accurate networks are that it could make, if it does.
+    fn judged_on(&self) -> Option<DataRef> {
+        None
+    }
+
+    /// The result of an operation that asks: `judge` gives the accuracy of a network, in 0..1, on the images of
+    /// [`ParamOp::judged_on`], with running statistics of its own where [`ParamOp::new_statistics`] says so.
+    ///
+    /// # Errors
+    /// As [`ParamOp::apply`]; what `judge` says.
+    fn apply_judged(
+        &self,
+        inputs: &[&Params],
+        seed: &SeedTree,
+        judge: &mut dyn FnMut(&Params) -> Result<f64, ParamOpError>,
+    ) -> Result<Params, ParamOpError> {
+        let _ = judge;
+        self.apply(inputs, seed)
     }
 
     /// What a drawn result must reach to be taken, if anything: the engine draws again, at a seed of the try's own, until it does.

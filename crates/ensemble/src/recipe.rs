@@ -70,6 +70,8 @@ pub enum Work {
         path: PathBuf,
         /// Digest of its bytes: the same content is the same work, wherever it lies.
         content: Digest,
+        /// Classes of its last layer where these are not the experiment's: a network to give another head.
+        classes: Option<usize>,
     },
     /// The state of a trajectory after an epoch.
     Train {
@@ -136,11 +138,27 @@ pub enum RecipeError {
     },
 }
 
+/// Where a member that was fine-tuned comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The network that its training began with, of its own layout: where it was pre-trained, with a new head.
+    pub start: NodeId,
+    /// The pre-trained network with its own head, at the source ([`Recipe::at_source`]); none where nothing was, or where it is
+    /// from a file.
+    pub pretrained: Option<NodeId>,
+}
+
 /// A graph of work and the members it yields.
 #[derive(Clone, Debug, Default)]
 pub struct Recipe {
     nodes: Vec<Work>,
+    /// Of each node, whether it belongs to the source.
+    at_source: Vec<bool>,
+    /// Whether nodes that are added do.
+    adding_at_source: bool,
     members: Vec<NodeId>,
+    /// Of each member.
+    origins: Vec<Option<Origin>>,
     records: Vec<NodeId>,
 }
 
@@ -152,7 +170,22 @@ impl Recipe {
 
     fn push(&mut self, work: Work) -> NodeId {
         self.nodes.push(work);
+        self.at_source.push(self.adding_at_source);
         NodeId(self.nodes.len() - 1)
+    }
+
+    /// Adds work of the source: with its images, its network and its training settings instead of the experiment's own. What is
+    /// trained there is the same work as in an experiment that has these settings itself.
+    pub fn at_source<T>(&mut self, add: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.adding_at_source, true);
+        let added = add(self);
+        self.adding_at_source = before;
+        added
+    }
+
+    /// Whether a node is work of the source.
+    pub fn is_at_source(&self, node: NodeId) -> bool {
+        self.at_source[node.0]
     }
 
     /// Fresh parameters.
@@ -162,7 +195,18 @@ impl Recipe {
 
     /// Parameters from a file whose bytes have this digest.
     pub fn import(&mut self, name: impl Into<String>, path: impl Into<PathBuf>, content: Digest) -> NodeId {
-        self.push(Work::Import { name: name.into(), path: path.into(), content })
+        self.push(Work::Import { name: name.into(), path: path.into(), content, classes: None })
+    }
+
+    /// Parameters from such a file of a network that tells so many classes apart, to be given another head.
+    pub fn import_with_classes(
+        &mut self,
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+        content: Digest,
+        classes: usize,
+    ) -> NodeId {
+        self.push(Work::Import { name: name.into(), path: path.into(), content, classes: Some(classes) })
     }
 
     /// The state of a trajectory after `epoch`.
@@ -218,11 +262,42 @@ impl Recipe {
     /// Names a member of the ensemble; the first is the reference.
     pub fn member(&mut self, node: NodeId) {
         self.members.push(node);
+        self.origins.push(None);
+    }
+
+    /// Names a member of the ensemble and where it comes from.
+    pub fn member_from(&mut self, node: NodeId, origin: Origin) {
+        self.members.push(node);
+        self.origins.push(Some(origin));
+    }
+
+    /// Where all members come from, in order; none unless that is known of every one.
+    pub fn origins(&self) -> Option<Vec<Origin>> {
+        self.origins.iter().copied().collect()
+    }
+
+    /// Takes the members back, to make something of them that becomes the ensemble instead; with where they come from.
+    pub fn take_members(&mut self) -> Vec<(NodeId, Option<Origin>)> {
+        std::mem::take(&mut self.members).into_iter().zip(std::mem::take(&mut self.origins)).collect()
     }
 
     /// All work, inputs before what uses them.
     pub fn nodes(&self) -> &[Work] {
         &self.nodes
+    }
+
+    /// All work, with whether it is the source's.
+    pub(crate) fn stages(&self) -> impl Iterator<Item = (&Work, bool)> {
+        self.nodes.iter().zip(self.at_source.iter().copied())
+    }
+
+    /// The node at a place in [`Recipe::nodes`].
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn id(&self, index: usize) -> NodeId {
+        assert!(index < self.nodes.len(), "{index} of {} nodes", self.nodes.len());
+        NodeId(index)
     }
 
     /// The nodes that members and records need, as one flag per node; a recipe may mention more.
@@ -310,6 +385,21 @@ pub(crate) mod tests {
         assert!(matches!(recipe.snapshot(end, 0), Err(RecipeError::Backwards { .. })));
         assert!(matches!(recipe.snapshot(init, 3), Err(RecipeError::NotTrained { .. })));
         assert!(recipe.snapshot(end, 3).is_ok());
+    }
+
+    #[test]
+    fn work_is_the_sources_where_it_was_added_as_such_and_members_are_taken_back_with_their_origins() {
+        let mut recipe = Recipe::new();
+        let pretrained = recipe.at_source(|recipe| recipe.init("member/1/init"));
+        let start = recipe.init("head");
+        assert!(recipe.is_at_source(pretrained) && !recipe.is_at_source(start));
+        let origin = Origin { start, pretrained: Some(pretrained) };
+        recipe.member_from(start, origin);
+        assert_eq!(recipe.origins(), Some(vec![origin]));
+        recipe.member(start);
+        assert_eq!(recipe.origins(), None);
+        assert_eq!(recipe.take_members(), [(start, Some(origin)), (start, None)]);
+        assert_eq!((recipe.members(), recipe.origins()), (&[][..], Some(Vec::new())));
     }
 
     /// A new variant does not compile here until it has a line in the test.

@@ -11,6 +11,7 @@ mod permuted;
 mod shifted;
 mod subspace;
 mod swe;
+mod transfer;
 
 pub use constrained::Constrained;
 pub use deep::Deep;
@@ -27,3 +28,7 @@ pub use subspace::{
     SwagGaussian,
 };
 pub use swe::Swe;
+pub use transfer::{
+    Cycles, Fge, FineTuned, FineTuning, GreedySoup, Heads, Mixture, ModelStock, NewHead, PretrainedFile,
+    Soup, Sse, StarSse, Swa, TunedSwag,
+};

@@ -1,6 +1,7 @@
 //! What all stages of one case share: data, network and the settings that shape training.
 
 use crate::config::{self, Augment, Config, DeviceName, ScheduleName, Train, UpdateRule};
+use crate::exit::Usage;
 use crate::loading::{Datasets, Splits, normalisation, too_few_images};
 use crate::others::Others;
 use crate::problem::Problem;
@@ -15,6 +16,7 @@ use basin_models::Network;
 use basin_papers::Varied;
 use basin_train::{Optimiser, Rule};
 use basin_views::View;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +39,8 @@ pub struct Case {
     pub test_digest: Digest,
     /// Pixel normalisation, where it is the same whatever the images are seen through.
     pub(crate) normalisation: Option<Normalisation>,
+    /// What networks are pre-trained on, where anything is.
+    pub(crate) source: Option<Arc<Case>>,
     /// Data sets beside its own.
     pub(crate) others: Others,
     /// Statistics of what training images look like through views, once they are known.
@@ -52,13 +56,15 @@ pub(crate) struct Identity<'a> {
     pub(crate) training: String,
     measuring: String,
     statistics: String,
+    source: Option<Box<Identity<'a>>>,
     images: Box<dyn Fn(&DataRef) -> String + 'a>,
 }
 
 impl Identity<'_> {
     pub(crate) fn setting(&self) -> Setting<'_> {
-        let Self { training, measuring, statistics, images } = self;
-        Setting { training, measuring, statistics, images: &**images }
+        let Self { training, measuring, statistics, source, images } = self;
+        let source = source.as_ref().map(|source| Box::new(source.setting()));
+        Setting { training, measuring, statistics, source, images: &**images }
     }
 }
 
@@ -73,6 +79,14 @@ impl Case {
         datasets: &mut Datasets,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
+        let source = config.pretraining().map(|config| Self::attempt(config, Vec::new(), datasets));
+        let source = source.transpose().unwrap_or_else(|more| {
+            let of_source = |p: Problem| {
+                Problem::new(&["source.", "data.", "model.", "train."], p.error.context("source"))
+            };
+            problems.extend(more.into_iter().map(of_source));
+            None
+        });
         let splits =
             datasets.load(&config).map_err(|error| problems.push(Problem::new(&["data."], error))).ok();
         if let Some(Splits { train, test, .. }) = &splits {
@@ -101,6 +115,10 @@ impl Case {
             let named = error.context("model");
             problems.push(Problem::new(&["model.", "data."], named));
         });
+        if let Some(source) = &source {
+            problems
+                .extend(unlike(source, extent).map(|text| Problem::new(&["source.", "data."], Usage(text))));
+        }
         let (Some(splits), Ok(network), Ok(normalisation)) = (splits, network, normalisation) else {
             return Err(problems);
         };
@@ -118,6 +136,7 @@ impl Case {
             test,
             test_digest,
             normalisation,
+            source: source.map(Arc::new),
             others: datasets.others.clone(),
             seen: Arc::default(),
             augment,
@@ -169,7 +188,24 @@ impl Case {
             0 => String::new(),
             n => format!(", running statistics of {n} images"),
         };
-        Identity { training: self.setting(seed), measuring, statistics, images }
+        let source = self.source.as_ref().map(|source| Box::new(source.identity(seed)));
+        Identity { training: self.setting(seed), measuring, statistics, source, images }
+    }
+
+    /// The images, network and settings of work: its own, or the source's.
+    pub(crate) fn stage(&self, at_source: bool) -> &Self {
+        self.source.as_deref().filter(|_| at_source).unwrap_or(self)
+    }
+
+    /// The network for so many classes instead of its own.
+    ///
+    /// # Errors
+    /// When the settings make none.
+    pub(crate) fn network_of(&self, classes: Option<usize>) -> Result<Cow<'_, Network>> {
+        match classes {
+            None => Ok(Cow::Borrowed(&self.network)),
+            Some(classes) => Ok(Cow::Owned(self.config.network(self.network.extent(), classes)?)),
+        }
     }
 
     /// What share of the training images a reference has.
@@ -273,7 +309,20 @@ pub(crate) fn plan_context(config: &Config) -> PlanContext {
             config::AfterSplit::Restart => AfterSplit::Restart { peak, warmup },
             config::AfterSplit::Continue => AfterSplit::Continue,
         },
+        source: config.pretraining().map(|source| Box::new(plan_context(&source))),
     }
+}
+
+/// Why networks that are pre-trained on the source do not take such images, if that is so.
+fn unlike(source: &Case, extent: Extent) -> Option<String> {
+    let of_source = source.network.extent();
+    (of_source != extent).then(|| {
+        format!(
+            "images of source.dataset = {} are {of_source}, those to fine-tune on are {extent}, expected one size; set source.halved, \
+             data.halved or data.padded so that they agree",
+            source.config.data().dataset
+        )
+    })
 }
 
 /// What names a view: its text, and the photographs that it lays over images.

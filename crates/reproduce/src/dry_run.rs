@@ -31,9 +31,9 @@ pub(crate) fn table(
     let mut out = line(["node", "seed", "state", "epochs", head].map(str::to_owned));
     let mut left = Left::default();
     for (i, node) in plan.nodes.iter().enumerate() {
-        let case = &study.cases[node.case];
+        let case = study.case_of(node);
         let (state, share) = state(case, node, states.get(i))?;
-        let images = images(case, node) * node.passes * (1.0 - share.unwrap_or(1.0));
+        let images = images(study, node) * node.passes * (1.0 - share.unwrap_or(1.0));
         let seconds = speeds.as_ref().map(|speeds| images * speeds[node.case]);
         if share.is_some() {
             left.add(node, flop(case) * images, seconds.unwrap_or(0.0));
@@ -50,12 +50,9 @@ pub(crate) fn table(
             price,
         ]);
     }
-    let whole: f64 = plan
-        .nodes
-        .iter()
-        .map(|node| flop(&study.cases[node.case]) * images(&study.cases[node.case], node) * node.passes)
-        .sum();
-    let disk: f64 = plan.nodes.iter().map(|node| bytes(&study.cases[node.case], node)).sum();
+    let whole: f64 =
+        plan.nodes.iter().map(|node| flop(study.case_of(node)) * images(study, node) * node.passes).sum();
+    let disk: f64 = plan.nodes.iter().map(|node| bytes(study.case_of(node), node)).sum();
     out += &format!(
         "\ntraining {} epochs, {} to do ({} if each method trained alone)\narithmetic {whole:.2e} FLOP, {:.2e} to do by \
          training and at most {:.2e} by measuring\n",
@@ -143,13 +140,16 @@ fn scientific(flop: f64) -> String {
     if flop > 0.0 { format!("{flop:.1e}") } else { "-".into() }
 }
 
-/// Images of one pass over what a node trains on; measurements are priced in passes over the training set.
-fn images(case: &Case, node: &PlannedNode) -> f64 {
+/// Images of a pass over the training set, which nodes are priced in; of a training without those that fill no batch.
+fn images(study: &Study, node: &PlannedNode) -> f64 {
+    let all = study.cases[node.case].count(&DataRef::train()) as f64;
     match &node.work {
         PlannedWork::Train { trajectory, .. } => {
-            case.steps_per_epoch(&trajectory.data) as f64 * case.batch() as f64
+            let (case, data) = (study.case_of(node), &trajectory.data);
+            let used = case.steps_per_epoch(data) as f64 * case.batch() as f64;
+            all * used / case.count(data).max(1) as f64
         }
-        _ => case.count(&DataRef::train()) as f64,
+        _ => all,
     }
 }
 

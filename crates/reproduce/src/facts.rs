@@ -9,7 +9,7 @@ use basin_ensemble::Trajectory;
 /// Metrics with their values: what the ensemble costs; of members trained on parts, the scale of their SGD noise, and what
 /// share of their places shows the same class.
 pub(crate) fn of(case: &Case, plan: &Plan, ensemble: &PlannedEnsemble) -> Result<Vec<(&'static str, f64)>> {
-    let mut facts = vec![("passes", ensemble.passes)];
+    let mut facts = vec![("passes", ensemble.passes), ("passes-in-a-row", ensemble.in_a_row)];
     let trained = ensemble.members.iter().filter_map(|&member| trajectory(plan, member));
     let trained: Vec<&Trajectory> = trained.collect();
     let on_parts = trained.windows(2).any(|two| two[0].data != two[1].data);

@@ -116,7 +116,7 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
             _ => continue,
         };
         if let PlannedWork::Train { trajectory, .. } = &node.work {
-            let case = &study.cases[node.case];
+            let case = study.case_of(node);
             if let Some(set) = case.other(&trajectory.data) {
                 let text = format!(
                     "{} is trained on the data set {set}, expected the experiment's own, {}",
@@ -128,7 +128,7 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
             }
             // Once for all that share noise: what it is made of grows with their number.
             let replays = trajectory.objective.replay().is_some();
-            if sharing.insert((node.case, trajectory.sides.clone(), replays)) {
+            if sharing.insert((node.case, node.at_source, trajectory.sides.clone(), replays)) {
                 let sampling = case.sampling(trajectory);
                 refused.extend(sampling.err().map(|error| error.context(node.name.clone())));
             }
@@ -138,9 +138,9 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
             }
         }
         for data in wanted {
-            if known.insert((node.case, data.id())) {
+            if known.insert((node.case, node.at_source, data.id())) {
                 refused.extend(
-                    study.cases[node.case].check_images(&data).err().map(|e| e.context(node.name.clone())),
+                    study.case_of(node).check_images(&data).err().map(|e| e.context(node.name.clone())),
                 );
             }
         }
@@ -150,17 +150,17 @@ fn images(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
 
 /// Operations and measurements that would not take what they are given.
 fn operations(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
-    let mut layouts: BTreeMap<usize, Result<Params>> = BTreeMap::new();
+    let mut layouts: BTreeMap<(usize, bool), Result<Params>> = BTreeMap::new();
     let mut known = BTreeSet::new();
     let mut refused = Vec::new();
     for node in &plan.nodes {
-        let case = &study.cases[node.case];
+        let case = study.case_of(node);
         let answer = match &node.work {
             PlannedWork::Transform { operation, inputs, .. } => {
-                if !known.insert((node.case, inputs.len(), operation.id())) {
+                if !known.insert((node.case, node.at_source, inputs.len(), operation.id())) {
                     continue;
                 }
-                match layouts.entry(node.case).or_insert_with(|| layout(case)) {
+                match layouts.entry((node.case, node.at_source)).or_insert_with(|| layout(case)) {
                     Ok(layout) => operation.check(inputs.len(), layout).map_err(|error| error.to_string()),
                     Err(error) => Err(format!("{error:#}")),
                 }
@@ -190,10 +190,11 @@ fn imports(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
     let mut known = BTreeSet::new();
     let mut refused = Vec::new();
     for node in &plan.nodes {
-        if let PlannedWork::Import { path, content } = &node.work
+        if let PlannedWork::Import { path, content, classes } = &node.work
             && known.insert((node.case, path))
         {
-            let params = import::params(path, *content, &study.cases[node.case].network, &mut |_| {});
+            let network = study.case_of(node).network_of(*classes);
+            let params = network.and_then(|n| import::params(path, *content, &n, &mut |_| {}));
             refused.extend(params.with_context(|| node.name.clone()).err());
         }
     }

@@ -96,7 +96,11 @@ fn training_curves(executor: &Executor<'_>) -> Result<Vec<TrainingCurve>> {
             case: executor.study.case_keys(node.case),
             method: trajectory.method.clone(),
             seed: node.seed,
-            data: if trajectory.data == DataRef::train() { String::new() } else { trajectory.data.id() },
+            data: match (node.at_source, trajectory.data == DataRef::train()) {
+                (true, _) => format!("source {}", executor.case(node).config.data().dataset),
+                (false, true) => String::new(),
+                (false, false) => trajectory.data.id(),
+            },
             points: training_points(executor, node)?,
         })
     };

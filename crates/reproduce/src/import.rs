@@ -5,7 +5,7 @@ use anyhow::Result;
 use basin_core::{Digest, Params, digest};
 use basin_models::Network;
 use std::path::Path;
-use weight_matching::files::{FileError, Problem};
+use weight_matching::files::{Checkpoint, FileError, Problem};
 
 /// The digest of a file's bytes, by which a plan names the work of importing it.
 ///
@@ -43,6 +43,31 @@ pub(crate) fn params(
         }
         _ => error,
     })
+}
+
+/// Classes that the head of the network in a file tells apart: the first axis of the parameter of that name, under whatever
+/// prefix.
+///
+/// # Errors
+/// When it cannot be read or has no such parameter.
+pub(crate) fn classes(path: &Path, head: &str) -> Result<usize> {
+    let unfit = |problem| FileError { path: path.to_owned(), problem };
+    let found = Checkpoint::decode(&checkpoint::bytes(path)?).map_err(unfit)?;
+    let is_head = |name: &str| name == head || name.ends_with(&format!(".{head}"));
+    let array = found.params.iter().find(|(name, _)| is_head(name)).map(|(_, array)| array);
+    match array.and_then(|array| array.shape().first()) {
+        Some(classes) => Ok(*classes),
+        None => {
+            let names: Vec<&str> = found.params.iter().map(|(name, _)| name).collect();
+            let last = names.last().copied().unwrap_or("nothing");
+            let reason = format!(
+                "it has no {head}, the head of the network that is fine-tuned, among {} tensors, the last of which is {last}; set \
+                 model.name and model.width to what the file holds",
+                names.len()
+            );
+            Err(exit::Checkpoint::new(path, reason).into())
+        }
+    }
 }
 
 fn of_bytes(bytes: &[u8]) -> Digest {

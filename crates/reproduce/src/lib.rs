@@ -41,6 +41,7 @@ mod speed;
 mod status;
 mod study;
 mod subspaces;
+mod transfer;
 mod verify;
 
 pub use basin_config as config;

@@ -1,10 +1,10 @@
 //! Data sets from disk or from a seed, each once for all cases of a study, as many of their images as were asked for.
 
-use crate::config::{Config, Data};
+use crate::config::{Config, Data, TaskName};
 use crate::exit::Usage;
 use crate::others::Others;
 use crate::problem::Problem;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use basin_core::{Digest, digest};
 use basin_data::{Dataset, ImageSet, Normalisation, Source, Split};
 use std::collections::BTreeMap;
@@ -43,7 +43,8 @@ impl Datasets {
         let (source, data) = (source(config), config.data());
         let dataset = config.dataset();
         let Data { train_images, test_images, halved, padded, .. } = data;
-        let key = format!("{source:?} {train_images} {test_images} {halved} {padded}");
+        let (classes, task) = (&data.classes, data.task);
+        let key = format!("{source:?} {train_images} {test_images} {halved} {padded} {classes} {task:?}");
         if let Some(splits) = self.loaded.get(&key) {
             return Ok(splits.clone());
         }
@@ -53,7 +54,7 @@ impl Datasets {
         let notes = &mut self.notes;
         let mut load = |split| -> Result<ImageSet> {
             match dataset.official_images(split).filter(|_| blank) {
-                Some(n) => sized(config, limited(config, split, blank_images(dataset, n)?)?),
+                Some(n) => sized(config, told_apart(config, split, blank_images(dataset, n)?)?),
                 None => images(config, &source, split, &mut |note| notes.push(note.to_owned())),
             }
         };
@@ -107,7 +108,20 @@ pub(crate) fn images(
     split: Split,
     say: &mut dyn FnMut(&str),
 ) -> Result<ImageSet> {
-    sized(config, limited(config, split, source.load_and_tell(split, say)?)?)
+    sized(config, told_apart(config, split, source.load_and_tell(split, say)?)?)
+}
+
+/// The images of the configured classes, as many of the first as configured, with what they are to be told apart by.
+fn told_apart(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
+    let set = match config.classes() {
+        Some(classes) => set.of_classes(classes).context("data.classes")?,
+        None => set,
+    };
+    let set = limited(config, split, set)?;
+    Ok(match config.data().task {
+        TaskName::Labels => set,
+        TaskName::Rotations => set.rotations()?,
+    })
 }
 
 /// The images at the configured size.

@@ -28,6 +28,7 @@ pub(crate) struct Merging<'a> {
 
 struct Needed {
     case: usize,
+    at_source: bool,
     seed: u64,
     work: Work,
     trajectory: Option<Digest>,
@@ -52,7 +53,8 @@ impl<'a> Merging<'a> {
             }
             let inputs = work.inputs().iter().map(|id| nodes[id.index()]).collect();
             let (case, seed, trajectory) = (*case, *seed, trajectories[i]);
-            let needed = || Needed { case, seed, work: work.clone(), trajectory, inputs };
+            let at_source = recipe.is_at_source(recipe.id(i));
+            let needed = || Needed { case, at_source, seed, work: work.clone(), trajectory, inputs };
             self.needed.entry(nodes[i]).or_insert_with(needed);
         }
         Keys { nodes, trajectories }
@@ -63,57 +65,80 @@ impl<'a> Merging<'a> {
         if let Some(&at) = self.placed.get(&key) {
             return at;
         }
-        let Needed { case, seed, work, trajectory, inputs } = &self.needed[&key];
-        let (case, seed, work, inputs) = (*case, *seed, work.clone(), inputs.clone());
+        let Needed { case, at_source, seed, work, trajectory, inputs } = &self.needed[&key];
+        let (case, at_source, seed) = (*case, *at_source, *seed);
+        let (work, inputs) = (work.clone(), inputs.clone());
+        let (own, stage) = (&self.study.cases[case], self.study.cases[case].stage(at_source));
         let states = trajectory.and_then(|t| self.states.get(&t)).cloned().unwrap_or_default();
         let mut passes = 0.0;
         let planned = match &work {
             Work::Init { seed } => PlannedWork::Init { path: seed.clone() },
-            Work::Import { path, content, .. } => {
-                PlannedWork::Import { path: path.clone(), content: *content }
+            Work::Import { path, content, classes, .. } => {
+                PlannedWork::Import { path: path.clone(), content: *content, classes: *classes }
             }
             Work::Train { trajectory, epoch } => {
                 let earlier = states.range(..epoch).next_back().map(|(e, k)| (*e, *k));
                 let (start, from) = earlier.unwrap_or((trajectory.start_epoch, inputs[0]));
                 let from = self.emit(from, nodes);
                 let teachers = inputs[1..].iter().map(|&teacher| self.emit(teacher, nodes)).collect();
-                passes = self.study.cases[case].share(&trajectory.data)
-                    * trajectory.objective.passes(epoch - start);
+                passes = stage.share(&trajectory.data) * trajectory.objective.passes(epoch - start);
                 let trajectory = Box::new(trajectory.clone());
                 PlannedWork::Train { trajectory, from, teachers, start, end: *epoch }
             }
             Work::Transform { operation, seed, .. } => {
                 let inputs = inputs.iter().map(|&input| self.emit(input, nodes)).collect();
-                passes = self.study.cases[case].passes_of_operation(&**operation);
+                passes = stage.passes_of_operation(&**operation);
                 PlannedWork::Transform { operation: operation.clone(), inputs, path: seed.clone() }
             }
             Work::Probe { probe, seed, .. } => {
                 let with_params = |input: &Digest| self.needed[input].work.has_params();
                 let (networks, records): (Vec<_>, Vec<_>) = inputs.iter().partition(|i| with_params(i));
-                passes = self.study.cases[case].passes_of(&**probe, networks.len());
+                passes = stage.passes_of(&**probe, networks.len());
                 let mut emitted = |all: Vec<Digest>| all.into_iter().map(|i| self.emit(i, nodes)).collect();
                 let (networks, records) = (emitted(networks), emitted(records));
                 PlannedWork::Probe { probe: probe.clone(), networks, records, path: seed.clone() }
             }
         };
-        nodes.push(PlannedNode { name: work.name(), key, case, seed, work: planned, passes });
+        // In passes over the case's own training images, whatever the source has.
+        passes *= stage.train.len() as f64 / own.train.len() as f64;
+        let name = work.name();
+        nodes.push(PlannedNode { name, key, case, at_source, seed, work: planned, passes });
         self.placed.insert(key, nodes.len() - 1);
         nodes.len() - 1
     }
 }
 
-/// Epochs and passes if one method trained everything it uses by itself, each trajectory once.
-pub(crate) fn unshared(case: &Case, recipe: &Recipe, trajectories: &[Option<Digest>]) -> (u64, f64) {
-    let mut longest: BTreeMap<Digest, (u64, &Trajectory)> = BTreeMap::new();
-    for ((work, trajectory), _) in
-        recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).filter(|(_, n)| *n)
-    {
+/// What an ensemble costs that trains everything it uses by itself, each trajectory once.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Alone {
+    /// Epochs, those of pre-training among them.
+    pub(crate) epochs: u64,
+    /// Passes over the training set, without pre-training.
+    pub(crate) passes: f64,
+    /// Passes that must be done one after the other, where everything else is done side by side.
+    pub(crate) in_a_row: f64,
+}
+
+/// The cost of one recipe alone.
+pub(crate) fn unshared(case: &Case, recipe: &Recipe, trajectories: &[Option<Digest>]) -> Alone {
+    let mut longest: BTreeMap<Digest, (u64, &Trajectory, bool)> = BTreeMap::new();
+    let mut until = vec![0.0f64; recipe.nodes().len()];
+    let all = recipe.nodes().iter().zip(trajectories).zip(recipe.needed()).enumerate();
+    for (i, ((work, trajectory), _)) in all.filter(|(_, (_, needed))| *needed) {
+        until[i] = work.inputs().iter().map(|input| until[input.index()]).fold(0.0, f64::max);
         if let (Work::Train { trajectory: t, epoch }, Some(key)) = (work, trajectory) {
-            let epochs = epoch - t.start_epoch;
-            let known = longest.entry(*key).or_insert((epochs, t));
+            let (epochs, at_source) = (epoch - t.start_epoch, recipe.is_at_source(recipe.id(i)));
+            let known = longest.entry(*key).or_insert((epochs, t, at_source));
             known.0 = known.0.max(epochs);
+            if !at_source {
+                until[i] += case.share(&t.data) * t.objective.passes(epochs);
+            }
         }
     }
-    let passes = longest.values().map(|(epochs, t)| case.share(&t.data) * t.objective.passes(*epochs)).sum();
-    (longest.values().map(|(epochs, _)| epochs).sum(), passes)
+    let own = longest.values().filter(|(_, _, at_source)| !at_source);
+    Alone {
+        epochs: longest.values().map(|(epochs, ..)| epochs).sum(),
+        passes: own.map(|(epochs, t, _)| case.share(&t.data) * t.objective.passes(*epochs)).sum(),
+        in_a_row: recipe.members().iter().map(|member| until[member.index()]).fold(0.0, f64::max),
+    }
 }

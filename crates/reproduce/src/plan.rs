@@ -3,7 +3,7 @@
 use crate::case::Identity;
 use crate::exit;
 use crate::measuring::{self, SEEDS};
-use crate::merging::{Merging, Wanted, unshared};
+use crate::merging::{Alone, Merging, Wanted, unshared};
 use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::problem::{self, Problem};
 use crate::{Registry, Study, refusals};
@@ -31,8 +31,10 @@ pub struct PlannedEnsemble {
     pub records: Vec<NodeIndex>,
     /// Epochs that it would need if it trained all it uses by itself.
     pub epochs: u64,
-    /// Their cost in passes over the training set, teachers' forward passes counted.
+    /// Their cost in passes over the training set, teachers' forward passes counted, pre-training not.
     pub passes: f64,
+    /// Passes of these that must be done one after the other.
+    pub in_a_row: f64,
 }
 
 /// The whole run.
@@ -101,10 +103,12 @@ impl Plan {
             let members: Vec<NodeIndex> = recipe.members().iter().map(&mut emit).collect();
             let logits = measured.logits.iter().map(&mut emit).collect();
             let records = measured.records.iter().map(&mut emit).collect();
-            let (epochs, passes) = unshared(&study.cases[*case], recipe, &keys.trajectories);
+            let Alone { epochs, passes, in_a_row } =
+                unshared(&study.cases[*case], recipe, &keys.trajectories);
             plan.epochs_unshared += epochs;
             let (case, method, seed) = (*case, method.id().to_owned(), *seed);
-            let ensemble = PlannedEnsemble { case, method, seed, members, logits, records, epochs, passes };
+            let ensemble =
+                PlannedEnsemble { case, method, seed, members, logits, records, epochs, passes, in_a_row };
             plan.ensembles.push(ensemble);
         }
         plan.compare_with_deep(study);
@@ -173,7 +177,8 @@ impl Plan {
         let name = format!("{}-{}", probe.id(), own.method);
         *placed.entry(key).or_insert_with(|| {
             let work = PlannedWork::Probe { probe, networks: Vec::new(), records, path: SEEDS.into() };
-            self.nodes.push(PlannedNode { name, key, case, seed, work, passes: 0.0 });
+            let at_source = false;
+            self.nodes.push(PlannedNode { name, key, case, at_source, seed, work, passes: 0.0 });
             self.nodes.len() - 1
         })
     }

@@ -19,11 +19,13 @@ pub struct PlannedNode {
     pub key: Digest,
     /// The case of the study whose settings it is made with; others that want the same result share it.
     pub case: usize,
+    /// Whether it is work of that case's source.
+    pub at_source: bool,
     /// Root seed.
     pub seed: u64,
     /// What is done.
     pub work: PlannedWork,
-    /// Price in passes over the training set: a forward and backward pass counts 1, a forward pass 1/3.
+    /// Price in passes over the case's training set: a forward and backward pass counts 1, a forward pass 1/3.
     pub passes: f64,
 }
 
@@ -41,6 +43,8 @@ pub enum PlannedWork {
         path: PathBuf,
         /// Digest of its bytes.
         content: Digest,
+        /// Classes of its head where these are not the experiment's.
+        classes: Option<usize>,
     },
     /// A stretch of a trajectory, from an earlier state of it or from where it starts.
     Train {

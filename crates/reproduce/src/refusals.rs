@@ -24,6 +24,8 @@ const TOGETHER: &[&str] = &[
     "ensemble.replay_epochs",
     "ensemble.imports",
     "subspace.",
+    "source.",
+    "transfer.",
 ];
 
 /// The methods that a configuration names, in its order, and what is refused of them: unknown ones, and those that the

@@ -8,13 +8,14 @@ use crate::config::{Config, Key, Keys, NetworkEntry, NoiseName, PartitionName, b
 use crate::exit::Usage;
 use crate::measuring::{self, Ensembles, ProbeEntry};
 use crate::subspaces;
+use crate::transfer::{self, greedy, soup};
 use anyhow::{Result, ensure};
 use basin_core::LabelSkew;
 use basin_data::{Archive, Dataset};
 use basin_ensemble::EnsembleMethod;
 use basin_methods::{
     Averaged, Constrained, Deep, Distillation, Distilled, DistilledDeep, Division, Imported, JointMatching,
-    JointlyPermuted, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
+    JointlyPermuted, Mixture, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
 use basin_paper_data_shift::DataShift;
 use basin_paper_loss_landscape::LossLandscape;
@@ -74,6 +75,29 @@ impl Default for Registry {
         .with("subspace-pca", |c| Ok(Box::new(subspaces::pca(c))))
         .with("subspace-pca-random", |c| Ok(Box::new(subspaces::pca_random(c))))
         .with("swag", |c| Ok(Box::new(subspaces::swag(c))))
+        .with("local", |c| Ok(Box::new(transfer::local(c)?)))
+        .with("global", |c| Ok(Box::new(transfer::global(c)?)))
+        .with("sse", |c| Ok(Box::new(transfer::sse(c)?)))
+        .with("star-sse", |c| Ok(Box::new(transfer::star_sse(c)?)))
+        .with("fge", |c| Ok(Box::new(transfer::fge(c)?)))
+        .with("swa", |c| Ok(Box::new(transfer::swa(c)?)))
+        .with("tuned-swag", |c| Ok(Box::new(transfer::swag(c)?)))
+        .with("local-soup", |c| Ok(Box::new(soup("local-soup", transfer::local(c)?, Mixture::Uniform))))
+        .with("local-greedy-soup", |c| {
+            Ok(Box::new(soup("local-greedy-soup", transfer::local(c)?, greedy(c))))
+        })
+        .with("local-stock", |c| Ok(Box::new(soup("local-stock", transfer::local(c)?, Mixture::ModelStock))))
+        .with("sse-soup", |c| Ok(Box::new(soup("sse-soup", transfer::sse(c)?, Mixture::Uniform))))
+        .with("sse-greedy-soup", |c| Ok(Box::new(soup("sse-greedy-soup", transfer::sse(c)?, greedy(c)))))
+        .with("star-sse-soup", |c| {
+            Ok(Box::new(soup("star-sse-soup", transfer::star_sse(c)?, Mixture::Uniform)))
+        })
+        .with("star-sse-greedy-soup", |c| {
+            Ok(Box::new(soup("star-sse-greedy-soup", transfer::star_sse(c)?, greedy(c))))
+        })
+        .with("star-sse-stock", |c| {
+            Ok(Box::new(soup("star-sse-stock", transfer::star_sse(c)?, Mixture::ModelStock)))
+        })
         .with("averaged", |c| Ok(Box::new(Averaged { last: c.subspace().last })))
     }
 }

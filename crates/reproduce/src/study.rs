@@ -3,6 +3,7 @@
 use crate::Case;
 use crate::config::{Config, ConfigError, Keys, Settled};
 use crate::loading::Datasets;
+use crate::planned::PlannedNode;
 use crate::problem::{self, Problem};
 use anyhow::Result;
 use basin_papers::{CaseError, CaseKeys, Paper, Preset, Settings, Varied, case_keys, label};
@@ -205,6 +206,11 @@ impl Study {
     pub fn folder(&self) -> String {
         let first = self.paper.experiments().first().map(|experiment| experiment.name);
         if Some(self.experiment.name) == first { String::new() } else { format!("{}/", self.experiment.name) }
+    }
+
+    /// The images, network and settings that make a node.
+    pub(crate) fn case_of(&self, node: &PlannedNode) -> &Case {
+        self.cases[node.case].stage(node.at_source)
     }
 
     /// The configuration of the first case.

@@ -119,3 +119,21 @@ fn parts_keep_their_images() {
         [1, 4, 6, 8, 9, 10, 11, 13, 15, 18]
     );
 }
+
+#[test]
+fn what_a_share_leaves_is_everything_else() {
+    let labels = labels(67, 10);
+    for index in 0..3 {
+        let share = chosen(&labels, 10, Part::Share { index, of: 3, seed: 5 }).unwrap();
+        let part = Part::Rest { index, of: 3, seed: 5 };
+        let rest = chosen(&labels, 10, part).unwrap();
+        assert_eq!(rest.len(), part_len(&labels, 10, part));
+        let mut all = [share, rest].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..67).collect::<Vec<_>>());
+    }
+    let error = chosen(&labels, 10, Part::Rest { index: 0, of: 8, seed: 0 }).unwrap_err().to_string();
+    assert!(error.contains("found share 0 of 8 of 67 images"), "{error}");
+    let all = chosen(&[0, 1, 0, 1], 2, Part::Rest { index: 0, of: 1, seed: 0 }).unwrap_err().to_string();
+    assert_eq!(all, "share: expected another beside it, found share 0 of 1");
+}

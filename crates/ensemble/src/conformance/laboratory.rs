@@ -42,6 +42,7 @@ pub(super) fn count(data: &DataRef) -> usize {
         Part::Whole => IMAGES,
         Part::First(n) => n,
         Part::Share { of, .. } => IMAGES / of,
+        Part::Rest { of, .. } => IMAGES - IMAGES / of,
         Part::Skewed { .. } => IMAGES / 2,
     }
 }

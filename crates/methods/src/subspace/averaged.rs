@@ -1,6 +1,6 @@
 //! Averages of runs' last epochs.
 
-use super::mean::Around;
+use super::mean::mean_of;
 use super::tail;
 use super::weights::{Networks, check_several};
 use crate::{Deep, Swe};
@@ -51,7 +51,7 @@ impl ParamOp for Average {
 
     fn apply(&self, inputs: &[&Params], _: &SeedTree) -> Result<Params, ParamOpError> {
         check_several(self, inputs.len())?;
-        Ok(Around { coefficients: &[], diagonal: None }.network(&Networks::of(self, inputs)?))
+        Ok(mean_of(&Networks::of(self, inputs)?))
     }
 
     fn check(&self, networks: usize, _: &Params) -> Result<(), ParamOpError> {

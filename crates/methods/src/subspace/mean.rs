@@ -3,6 +3,11 @@
 use super::weights::Networks;
 use basin_core::{Params, Rng};
 
+/// The mean of networks.
+pub(crate) fn mean_of(networks: &Networks<'_>) -> Params {
+    Around { coefficients: &[], diagonal: None }.network(networks)
+}
+
 /// A network around the mean μ of networks θₖ, weight by weight, with σ the population's deviation over the networks:
 /// μ + Σₖ cₖ (θₖ − μ) + d·σ·z, z standard normal, where d is not 0.
 pub(super) struct Around<'a> {

@@ -11,6 +11,9 @@ mod random;
 mod swag;
 mod weights;
 
+pub(crate) use mean::mean_of;
+pub(crate) use weights::{Networks, refusal};
+
 pub use averaged::{Average, Averaged};
 pub use dropout::{DropWeights, SubspaceDropout};
 pub use gaussian::{DiagonalGaussian, SubspaceGaussian};

@@ -14,14 +14,14 @@ pub(super) fn count(params: &Params) -> usize {
 }
 
 /// Networks of one layout, at least one.
-pub(super) struct Networks<'a>(Vec<&'a Params>);
+pub(crate) struct Networks<'a>(Vec<&'a Params>);
 
 impl<'a> Networks<'a> {
     /// The inputs of an operation.
     ///
     /// # Errors
     /// [`ParamOpError`] where there are none or their layouts differ.
-    pub(super) fn of(operation: &dyn ParamOp, inputs: &[&'a Params]) -> Result<Self, ParamOpError> {
+    pub(crate) fn of(operation: &dyn ParamOp, inputs: &[&'a Params]) -> Result<Self, ParamOpError> {
         let first = *inputs.first().ok_or_else(|| refusal(operation, "no networks, expected some".into()))?;
         for other in &inputs[1..] {
             first.check_same_layout(other).map_err(|error| refusal(operation, error.to_string()))?;
@@ -29,7 +29,7 @@ impl<'a> Networks<'a> {
         Ok(Self(inputs.to_vec()))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -40,7 +40,7 @@ impl<'a> Networks<'a> {
 
     /// A network whose weights are made array by array of those of all networks, and whose running statistics are those of the
     /// last one.
-    pub(super) fn made(&self, mut weights: impl FnMut(&[&[f32]]) -> Vec<f32>) -> Params {
+    pub(crate) fn made(&self, mut weights: impl FnMut(&[&[f32]]) -> Vec<f32>) -> Params {
         self.last().map(|name, values| match is_weight(name) {
             true => weights(&self.slices(name)),
             false => values.to_vec(),
@@ -81,7 +81,7 @@ pub(super) fn check_several(operation: &dyn ParamOp, networks: usize) -> Result<
     }
 }
 
-pub(super) fn refusal(operation: &dyn ParamOp, reason: String) -> ParamOpError {
+pub(crate) fn refusal(operation: &dyn ParamOp, reason: String) -> ParamOpError {
     ParamOpError { operation: operation.id(), reason }
 }
 

@@ -14,7 +14,7 @@ use crate::device::{self, OnDevice};
 use crate::history::Event;
 use crate::interrupt::Interrupt;
 use crate::plan::Plan;
-use crate::planned::{NodeIndex, PlannedNode};
+use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Case, Study, exit};
 use anyhow::{Context, Result};
@@ -47,7 +47,7 @@ impl<'a> Executor<'a> {
 
     /// The case whose settings make a node.
     pub(crate) fn case(&self, node: &PlannedNode) -> &'a Case {
-        &self.study.cases[node.case]
+        self.study.case_of(node)
     }
 
     /// The directory of a node.
@@ -159,7 +159,11 @@ impl<'a> Executor<'a> {
         let bytes = dir.read_verified(FINAL)?;
         let decoded =
             TensorFile::decode(&bytes).with_context(|| format!("{}/{FINAL}", dir.path().display()))?;
-        Ok(self.case(node).network.check(&decoded.params)?)
+        let classes = match node.work {
+            PlannedWork::Import { classes, .. } => classes,
+            _ => None,
+        };
+        Ok(self.case(node).network_of(classes)?.check(&decoded.params)?)
     }
     /// The record of a finished measurement.
     ///

@@ -47,8 +47,9 @@ impl Executor<'_> {
                 let params = case.network.init(&case.seeds(node.seed).path(path));
                 self.finish(dir, params, &[])
             }
-            PlannedWork::Import { path, content } => {
-                let params = crate::import::params(path, *content, &case.network, &mut |note| {
+            PlannedWork::Import { path, content, classes } => {
+                let network = case.network_of(*classes)?;
+                let params = crate::import::params(path, *content, &network, &mut |note| {
                     progress.line(&format!("note: {note}"));
                 })?;
                 self.finish(dir, params, &[])
@@ -201,7 +202,7 @@ impl Executor<'_> {
         let inputs: Vec<String> = node.inputs().iter().map(|&i| self.plan.nodes[i].key.to_string()).collect();
         let work = match &node.work {
             PlannedWork::Init { path } => format!("work = \"init\"\nseed_path = {path:?}\n"),
-            PlannedWork::Import { path, content } => {
+            PlannedWork::Import { path, content, .. } => {
                 format!(
                     "work = \"import\"\nfile = {:?}\ncontent = \"{content}\"\n",
                     path.display().to_string()

@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{DataRef, Labels, Params, Record, SeedTree, TensorFile};
-use basin_ensemble::{Acceptance, ParamOp};
+use basin_ensemble::{Acceptance, ParamOp, ParamOpError};
 use basin_gpu::Precision;
 use basin_metrics::MetricError;
 use basin_store::NodeDir;
@@ -55,16 +55,38 @@ impl Executor<'_> {
         let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
         let borrowed: Vec<&Params> = inputs.iter().collect();
         let seed = case.seeds(node.seed).path(path);
-        let make = |seed: &SeedTree| -> Result<Params> {
-            let result = operation.apply(&borrowed, seed)?;
-            match case.statistics_images(operation) {
-                0 => Ok(result),
-                n => on_training_images(case, device, n, |evaluator, _| Ok(evaluator.reestimated(&result)?)),
-            }
+        let with_statistics =
+            |params: Params| match case.statistics_images(operation) {
+                0 => Ok(params),
+                n => on_images(case, device, &first_of(case, n), |evaluator, _| {
+                    Ok(evaluator.reestimated(&params)?)
+                }),
+            };
+        let make = |seed: &SeedTree| match operation.judged_on() {
+            None => with_statistics(operation.apply(&borrowed, seed)?),
+            Some(data) => on_images(case, device, &data, |evaluator, labels| {
+                let mut judge = |params: &Params| {
+                    ensure!(!self.interrupt.requested() && !stopped(), exit::Interrupted);
+                    accuracy(evaluator, labels, &with_statistics(params.clone())?)
+                };
+                // What stopped the judge is told as what it is, not as a failure of the operation.
+                let mut failed = None;
+                let made = operation.apply_judged(&borrowed, seed, &mut |params| {
+                    judge(params).map_err(|error| {
+                        let reason = format!("{error:#}");
+                        failed = Some(error);
+                        ParamOpError { operation: operation.id(), reason }
+                    })
+                });
+                match (made, failed) {
+                    (_, Some(error)) => Err(error),
+                    (made, None) => with_statistics(made?),
+                }
+            }),
         };
         let file = match operation.acceptance() {
             None => TensorFile { params: make(&seed)?, ..Default::default() },
-            Some(rule) => on_training_images(case, device, rule.images, |evaluator, labels| {
+            Some(rule) => on_images(case, device, &first_of(case, rule.images), |evaluator, labels| {
                 let around = *borrowed.first().context("nothing to draw around, expected a network")?;
                 let mut drawn = match dir.load_state()? {
                     Some((draws, bytes, notes)) => {
@@ -172,17 +194,22 @@ impl Drawn {
     }
 }
 
-/// Does something with an evaluator of the first so many training images, as far as there are as many, and with their labels.
-fn on_training_images<T>(
+/// The first so many training images, as far as there are as many.
+fn first_of(case: &Case, n: usize) -> DataRef {
+    DataRef::train().first(n.min(case.train.len()))
+}
+
+/// Does something with an evaluator of some images and with their labels.
+fn on_images<T>(
     case: &Case,
     device: Option<&OnDevice>,
-    n: usize,
+    data: &DataRef,
     work: impl FnOnce(&mut dyn Evaluator, &Labels) -> Result<T>,
 ) -> Result<T> {
-    let Case { network, train, .. } = case;
-    let images = train.take(n.min(train.len()))?;
+    let network = &case.network;
+    let images = case.images(data)?;
     let labels = Labels::new(images.classes(), images.labels().to_vec())?;
-    let normalisation = case.normalisation(&DataRef::train())?;
+    let normalisation = case.normalisation(data)?;
     let backend = device::backend(network, device)?;
     let mut evaluator = backend.evaluator(network, &images, &normalisation)?;
     work(&mut *evaluator, &labels)
