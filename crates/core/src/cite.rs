@@ -42,6 +42,24 @@ impl Citation {
         year: 2019,
         locator: "1912.02757",
     };
+
+    /// Sadrtdinov, Pozdeev, Vetrov, Lobacheva: ensembles around a pre-trained checkpoint.
+    pub const PRETRAIN_BASIN: Self = Self {
+        key: "sadrtdinov2023stay",
+        authors: "Sadrtdinov, Ildus and Pozdeev, Dmitrii and Vetrov, Dmitry and Lobacheva, Ekaterina",
+        title: "To Stay or Not to Stay in the Pre-train Basin: Insights on Ensembling in Transfer Learning",
+        year: 2023,
+        locator: "2303.03374",
+    };
+
+    /// Ilharco et al.: what fine-tuning changed, as a vector.
+    pub const TASK_VECTORS: Self = Self {
+        key: "ilharco2023editing",
+        authors: "Ilharco, Gabriel and Ribeiro, Marco Tulio and Wortsman, Mitchell and Gururangan, Suchin and Schmidt, Ludwig and Hajishirzi, Hannaneh and Farhadi, Ali",
+        title: "Editing Models with Task Arithmetic",
+        year: 2023,
+        locator: "2212.04089",
+    };
 }
 
 /// BibTeX of the given works, sorted by key, each once.

@@ -2,7 +2,8 @@
 
 use crate::true_class_variance;
 use crate::{
-    brier, calibrated_nll, cka, disagreement, ece, joint_connectivity, jsd, loss_barrier, minima, nll,
+    brier, calibrated_nll, cka, class_accuracy, disagreement, ece, joint_connectivity, jsd, loss_barrier,
+    minima, nll,
 };
 use crate::{noise_scale, ood, pairwise_connectivity, reliability, shared_errors, spectrum, stats};
 use basin_core::Citation;
@@ -11,6 +12,7 @@ use basin_core::Citation;
 pub const CITATIONS: &[(&str, Citation)] = &[
     ("adaptive_ece", reliability::ADAPTIVE_CITATION),
     ("auroc", ood::CITATION),
+    ("barrier_above_line", loss_barrier::LINE_CITATION),
     ("barrier_from_minima", minima::CITATION),
     ("brier", brier::CITATION),
     ("calibrated_nll", calibrated_nll::CITATION),
@@ -26,6 +28,7 @@ pub const CITATIONS: &[(&str, Citation)] = &[
     ("lanczos", spectrum::LANCZOS_CITATION),
     ("linear_cka", cka::CITATION),
     ("loss_barrier", loss_barrier::CITATION),
+    ("mean_class_accuracy", class_accuracy::CITATION),
     ("mutual_information", ood::INFORMATION_CITATION),
     ("nll", nll::CITATION),
     ("noise_scale", noise_scale::CITATION),

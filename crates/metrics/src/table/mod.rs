@@ -4,6 +4,7 @@ use crate::{Direction, Metric, Unit, shared_errors, true_class_variance};
 use crate::{brier, cka, disagreement, ece, joint_connectivity, jsd, loss_barrier, minima, nll, noise_scale};
 
 mod landscape;
+mod transfer;
 
 const ACCURACY: Metric = Metric {
     id: "ensemble-accuracy",
@@ -107,18 +108,30 @@ const SHARED: Metric = Metric {
 };
 
 /// Every quantity, in the order in which files list them. A new one is a new entry of a part.
-pub const METRICS: &[Metric] = &joined::<{ ENSEMBLES.len() + landscape::METRICS.len() }>();
+pub const METRICS: &[Metric] = &joined::<{ count() }>();
 
-/// The parts one after the other.
+/// The parts, one after the other.
+const PARTS: [&[Metric]; 3] = [ENSEMBLES, landscape::METRICS, transfer::METRICS];
+
+const fn count() -> usize {
+    let (mut all, mut part) = (0, 0);
+    while part < PARTS.len() {
+        all += PARTS[part].len();
+        part += 1;
+    }
+    all
+}
+
 const fn joined<const N: usize>() -> [Metric; N] {
     let mut all = [ACCURACY; N];
-    let mut place = 0;
-    while place < N {
-        all[place] = match place < ENSEMBLES.len() {
-            true => ENSEMBLES[place],
-            false => landscape::METRICS[place - ENSEMBLES.len()],
-        };
-        place += 1;
+    let (mut place, mut part) = (0, 0);
+    while part < PARTS.len() {
+        let mut own = 0;
+        while own < PARTS[part].len() {
+            all[place] = PARTS[part][own];
+            (place, own) = (place + 1, own + 1);
+        }
+        part += 1;
     }
     all
 }
@@ -348,7 +361,9 @@ mod tests {
     #[test]
     fn the_parts_follow_each_other() {
         assert_eq!((METRICS[0].id, METRICS[ENSEMBLES.len() - 1].id), ("ensemble-accuracy", "paired-share"));
-        assert_eq!(METRICS[ENSEMBLES.len()..], *landscape::METRICS);
+        let (before, transfer) = METRICS.split_at(ENSEMBLES.len() + landscape::METRICS.len());
+        assert_eq!(before[ENSEMBLES.len()..], *landscape::METRICS);
+        assert_eq!(transfer, transfer::METRICS);
     }
 
     #[test]

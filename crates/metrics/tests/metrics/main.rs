@@ -6,6 +6,7 @@ mod identities;
 mod lanczos;
 mod landscape;
 mod refusals;
+mod transfer;
 
 use basin_core::{Labels, Logits, Probs};
 
