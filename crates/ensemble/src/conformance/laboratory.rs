@@ -2,6 +2,8 @@
 
 use crate::{Lab, LabError, Mixing};
 use basin_core::{Array, DataRef, Labels, Logits, Params, Part, Record, SeedTree, Simplex};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 const CLASSES: usize = 4;
 const FEATURES: usize = 5;
@@ -19,6 +21,8 @@ pub(super) struct Laboratory {
     pub(super) evaluated: usize,
     /// Steps told.
     pub(super) steps: u64,
+    /// Images that were asked for.
+    pub(super) asked: RefCell<BTreeSet<DataRef>>,
 }
 
 impl Laboratory {
@@ -33,7 +37,14 @@ impl Laboratory {
         };
         let records = drawn.iter().take(logits).map(record).collect();
         let networks = drawn.into_iter().take(networks).collect();
-        Self { networks, records, kept: None, stop_after: None, evaluated: 0, steps: 0 }
+        let asked = RefCell::default();
+        Self { networks, records, kept: None, stop_after: None, evaluated: 0, steps: 0, asked }
+    }
+
+    /// Counts images that pass forward.
+    fn look(&mut self, data: &DataRef, images: usize) {
+        self.asked.borrow_mut().insert(data.clone());
+        self.evaluated += images;
     }
 }
 
@@ -83,6 +94,7 @@ impl Lab for Laboratory {
     }
 
     fn labels(&self, data: &DataRef) -> Result<Labels, LabError> {
+        self.asked.borrow_mut().insert(data.clone());
         // What network 0 says, now and then: neither chance nor certainty.
         let right = Logits::new(CLASSES, evaluate(&network(0), data))?.softmax(1.0);
         let labels = right.argmax().enumerate().map(|(i, class)| if i % 3 == 0 { 0 } else { class });
@@ -90,13 +102,13 @@ impl Lab for Laboratory {
     }
 
     fn logits(&mut self, params: &Params, data: &DataRef) -> Result<Logits, LabError> {
-        self.evaluated += count(data);
+        self.look(data, count(data));
         Ok(Logits::new(CLASSES, evaluate(params, data))?)
     }
 
     /// What a linear classifier classifies by is the image.
     fn features(&mut self, _: &Params, data: &DataRef) -> Result<Option<Array>, LabError> {
-        self.evaluated += count(data);
+        self.look(data, count(data));
         let rows = (0..count(data)).flat_map(|i| image(data, i)).collect();
         Ok(Some(Array::new(vec![count(data), FEATURES], rows)?))
     }
@@ -125,7 +137,7 @@ impl Lab for Laboratory {
         data: &DataRef,
         images: &[usize],
     ) -> Result<(f64, Params), LabError> {
-        self.evaluated += images.len();
+        self.look(data, images.len());
         let (labels, n) = (self.labels(data)?, images.len() as f64);
         let probs = Logits::new(CLASSES, evaluate(params, data))?.softmax(1.0);
         let rows: Vec<&[f64]> = probs.rows().collect();

@@ -12,9 +12,9 @@ pub struct Given {
     pub logits: usize,
 }
 
-/// Checks that a probe has an id and versioned settings, announces its images, measures the same twice, evaluates no
-/// more than its price, leaves something, and, stopped after any of its steps, goes on to the same record without
-/// doing again what was done.
+/// Checks that a probe has an id and versioned settings, measures the same twice, announces the images that it looks at (a
+/// laboratory offers no others), evaluates no more than its price, leaves something, and, stopped after any of its steps, goes
+/// on to the same record without doing again what was done.
 ///
 /// # Panics
 /// With what is wrong.
@@ -26,8 +26,6 @@ pub fn assert_probe_conforms(probe: &dyn Probe, given: Given) {
         probe.settings().starts_with(|c: char| c.is_ascii_digit()),
         "{id}: settings begin with a version"
     );
-    assert!(!probe.data().is_empty(), "{id} announces no images");
-
     let laboratory = || Laboratory::new(given.networks, given.logits);
     let measure = |laboratory: &mut Laboratory| {
         probe.run(laboratory).unwrap_or_else(|error| panic!("{id} refuses what it was given: {error}"))
@@ -37,6 +35,10 @@ pub fn assert_probe_conforms(probe: &dyn Probe, given: Given) {
     assert_eq!(record, measure(&mut laboratory()), "{id}: measuring twice gives two records");
     let holds = record.scalars.len() + record.lists.len() + record.arrays.len();
     assert!(holds > 0, "{id} leaves nothing");
+    let announced = probe.data();
+    for data in whole.asked.borrow().iter() {
+        assert!(announced.contains(data), "{id} looks at {} and does not announce it", data.id());
+    }
     let price = probe.cost(given.networks, &count);
     assert!(whole.evaluated as u64 <= price, "{id} evaluates {} images for {price}", whole.evaluated);
 
