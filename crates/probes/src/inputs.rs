@@ -1,6 +1,6 @@
 //! What several probes read from the records that are handed to them.
 
-use basin_core::{Labels, Logits};
+use basin_core::{Labels, Logits, Probs};
 use basin_ensemble::{Lab, ProbeError};
 use basin_metrics::member_accuracies;
 
@@ -43,13 +43,13 @@ pub fn logits(probe: &'static str, lab: &dyn Lab) -> Result<Vec<Logits>, ProbeEr
     lab.records().iter().enumerate().map(of).collect()
 }
 
-/// Accuracies, as fractions, of networks on the first images, as many as there are labels, from logits on at least
-/// these: so that networks need not be evaluated again.
-pub(crate) fn accuracies_on(
+/// Probabilities of networks on the first images, as many as there are labels, from logits on at least these: so that networks
+/// need not be evaluated again.
+pub(crate) fn probs_on(
     probe: &'static str,
     labels: &Labels,
     logits: &[Logits],
-) -> Result<Vec<f64>, ProbeError> {
+) -> Result<Vec<Probs>, ProbeError> {
     let prefix = |l: &Logits| {
         let wanted = labels.len() * l.classes();
         let values = l.values().get(..wanted).ok_or_else(|| {
@@ -61,6 +61,19 @@ pub(crate) fn accuracies_on(
         let logits = Logits::new(l.classes(), values.to_vec()).map_err(|error| subject(probe, error))?;
         Ok(logits.softmax(1.0))
     };
-    let probs = logits.iter().map(prefix).collect::<Result<Vec<_>, ProbeError>>()?;
-    member_accuracies(&probs, labels).map_err(|error| subject(probe, error))
+    logits.iter().map(prefix).collect()
+}
+
+/// Accuracies, as fractions, of networks on the first images ([`probs_on`]).
+pub(crate) fn accuracies_on(
+    probe: &'static str,
+    labels: &Labels,
+    logits: &[Logits],
+) -> Result<Vec<f64>, ProbeError> {
+    member_accuracies(&probs_on(probe, labels, logits)?, labels).map_err(|error| subject(probe, error))
+}
+
+/// The mean of some numbers; none of none.
+pub(crate) fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
