@@ -10,10 +10,10 @@ use basin_metrics::{
 
 /// Calibration beyond the expected error of [`Performance`](crate::Performance).
 ///
-/// Inputs: the logits of M ≥ 2 members on `data`. Record, of the ensemble's mean prediction: scalars `calibrated-nll`
+/// Inputs: the logits of M ≥ 1 members on `data`. Record, of the ensemble's mean prediction: scalars `calibrated-nll`
 /// (nats) and `calibrated-brier` at temperatures fitted on the other half of the images, mean of ten halves, and
 /// `temperature`, the mean of those fitted ([`fn@calibrated_nll`]: both halves are of these images); `class-wise-ece` and
-/// `adaptive-ece`; `mutual-information` of prediction and member (nats, mean over images); curve `reliability` over
+/// `adaptive-ece`; `mutual-information` of prediction and member (nats, mean over images; left out of a single network); curve `reliability` over
 /// `confidence` on `test` (accuracy of the predictions in each bin at their mean confidence; bins without any are left out),
 /// and the list `reliability-counts`. Cost: nothing passes forward.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +70,6 @@ impl Probe for Calibration {
                 .with("temperature", stats::mean(&calibrated.temperatures)?)
                 .with("class-wise-ece", class_wise_ece(&together, &labels, self.bins)?)
                 .with("adaptive-ece", adaptive_ece(&together, &labels, self.bins)?)
-                .with("mutual-information", stats::mean(&mutual_information(&members)?)?)
                 .with_list("reliability-counts", filled.iter().map(|bin| bin.count as f64).collect())
                 .with_curve(Curve {
                     subject: "ensemble".into(),
@@ -80,7 +79,10 @@ impl Probe for Calibration {
                     at: filled.iter().map(|bin| bin.confidence).collect(),
                     values: filled.iter().map(|bin| bin.accuracy).collect(),
                 });
-            Ok(record)
+            match members.len() {
+                1 => Ok(record),
+                _ => Ok(record.with("mutual-information", stats::mean(&mutual_information(&members)?)?)),
+            }
         })();
         measured.map_err(|error: MetricError| subject(self.id(), error))
     }

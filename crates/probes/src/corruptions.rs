@@ -38,7 +38,7 @@ const ALL: &str = "corrupted";
 /// Accuracy, calibration and diversity over kinds of corruption and their severities (Hendrycks and Dietterich, Sec. 4; the
 /// curves of Fort et al., Sec. 5, and of Ovadia et al. 2019).
 ///
-/// Inputs: M ≥ 2 networks; records are passed over.
+/// Inputs: M ≥ 1 networks; records are passed over.
 ///
 /// Record: curves over `severity`, 0 (the images as they are, evaluated once) and [`Corruptions::severities`], of the subject
 /// `ensemble`: `corrupted-accuracy` (fraction), `corrupted-nll` (nats), `corrupted-brier`, `corrupted-ece` (fraction) of the
@@ -46,7 +46,8 @@ const ALL: &str = "corrupted";
 /// `corrupted-member-accuracy` (mean over members). Their data is the kind's name, underscores written as hyphens, and
 /// `corrupted` for the mean over kinds. Scalars of these seven names: means over kinds and severities from 1, each kind and
 /// severity counting the same, as in the benchmark; `corrupted-kinds`: how many kinds that mean is over, of which the benchmark
-/// has 15 (14 without photographs for `frost`).
+/// has 15 (14 without photographs for `frost`). A single network has no diversity: `corrupted-jsd` and
+/// `corrupted-disagreement` are left out.
 ///
 /// Goes on at the network and kind at which it was stopped. Cost: one pass over the images for each network, kind and severity
 /// and one more for each network; memory: logits of all networks on one kind.
@@ -85,17 +86,22 @@ impl Corruptions {
         [self.data.clone()].into_iter().chain(corrupted).collect()
     }
 
+    /// In the order of [`QUANTITIES`]; NaN for what a single network does not have.
     fn measured(&self, logits: &[Logits], labels: &Labels) -> Result<Vec<f64>, MetricError> {
         let probs: Vec<Probs> = logits.iter().map(|logits| logits.softmax(1.0)).collect();
         let together = combine(logits, self.combine)?;
         let members = member_accuracies(&probs, labels)?;
+        let [jsd, disagreement] = match &probs[..] {
+            [_] => [f64::NAN; 2],
+            _ => [jsd_one_vs_all(&probs)?, disagreement(&probs)?],
+        };
         Ok(vec![
             accuracy(&together, labels)?,
             nll(&together, labels)?,
             brier(&together, labels)?,
             ece(&together, labels, self.ece_bins)?,
-            jsd_one_vs_all(&probs)?,
-            disagreement(&probs)?,
+            jsd,
+            disagreement,
             stats::mean(&members)?,
         ])
     }
@@ -104,7 +110,7 @@ impl Corruptions {
     fn record(&self, clean: &[f64], corrupted: &[Vec<f64>]) -> Record {
         let at: Vec<f64> = [0].iter().chain(&self.severities).map(|severity| f64::from(*severity)).collect();
         let mut record = Record::default().with("corrupted-kinds", self.kinds.len() as f64);
-        for (place, quantity) in QUANTITIES.iter().enumerate() {
+        for (place, quantity) in QUANTITIES.iter().enumerate().filter(|(place, _)| !clean[*place].is_nan()) {
             let kinds: Vec<Vec<f64>> = corrupted
                 .chunks(self.severities.len())
                 .map(|severities| severities.iter().map(|numbers| numbers[place]).collect())
@@ -158,8 +164,8 @@ impl Probe for Corruptions {
 
     fn check(&self, networks: usize, _: usize) -> Result<(), ProbeError> {
         let refuse = |reason: String| Err(subject(self.id(), reason));
-        if networks < 2 {
-            return refuse(format!("networks: {networks}, expected at least 2"));
+        if networks == 0 {
+            return refuse("no networks, expected at least one".into());
         }
         if let Some(view) = &self.data.view {
             return refuse(format!(

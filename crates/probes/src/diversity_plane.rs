@@ -9,7 +9,7 @@ use basin_metrics::{
 
 /// Disagreement with the first member, divided by 1 − accuracy, against accuracy (Fort et al. 2019, Figure 5).
 ///
-/// Inputs: the logits of M ≥ 2 members on `data`; the first is the reference. Record: curves `normalised-disagreement` over
+/// Inputs: the logits of M ≥ 1 members on `data`; the first is the reference, and a single network has limits only. Record: curves `normalised-disagreement` over
 /// `accuracy` on `test`: of subject `members`, a point for each other member in order (NaN where its accuracy is 1); of
 /// subjects `lower-limit` and `upper-limit` what predictions perturbed from the reference's, and predictions independent of
 /// them, have at accuracies from chance to the reference's ([`limits_of_disagreement`]). Scalars: `normalised-disagreement`, the mean over
@@ -46,20 +46,28 @@ impl Probe for DiversityPlane {
         0
     }
 
+    fn check(&self, _: usize, records: usize) -> Result<(), ProbeError> {
+        match records {
+            0 => Err(subject(self.id(), "no logits, expected those of at least one member")),
+            _ => Ok(()),
+        }
+    }
+
     fn run(&self, lab: &mut dyn Lab) -> Result<Record, ProbeError> {
         let id = self.id();
+        self.check(lab.networks(), lab.records().len())?;
         let labels = lab.labels(&self.data)?;
         let logits = logits(id, lab)?;
-        if logits.len() < 2 {
-            return Err(subject(id, format!("logits of {}, expected at least two members", logits.len())));
-        }
         let classes = logits[0].classes();
         let probs: Vec<_> = logits.iter().map(|l: &Logits| l.softmax(1.0)).collect();
         let refuse = |error: MetricError| subject(id, error);
         let reference = accuracy(&probs[0], &labels).map_err(refuse)?;
         let (mut at, mut values, mut shares) = (Vec::new(), Vec::new(), Vec::new());
-        let differ = disagreement_matrix(&probs).map_err(refuse)?;
-        for (member, &differs) in probs.iter().zip(&differ[0]).skip(1) {
+        let differ = match &probs[..] {
+            [_] => Vec::new(),
+            _ => disagreement_matrix(&probs).map_err(refuse)?.swap_remove(0),
+        };
+        for (member, &differs) in probs.iter().zip(&differ).skip(1) {
             let own = accuracy(member, &labels).map_err(refuse)?;
             at.push(own);
             values.push(match normalised_disagreement(differs, own) {
@@ -80,7 +88,10 @@ impl Probe for DiversityPlane {
             values,
         };
         let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        let mut record = Record::default().with_curve(curve("members", at, values));
+        let mut record = match probs.len() {
+            1 => Record::default(),
+            _ => Record::default().with_curve(curve("members", at, values)),
+        };
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         for (name, of) in [("normalised-disagreement", &finite), ("limit-share", &shares)] {
             if !of.is_empty() {

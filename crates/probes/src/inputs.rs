@@ -12,13 +12,13 @@ pub(crate) fn subject(probe: &'static str, reason: impl ToString) -> ProbeError 
     ProbeError::Subject { probe, reason: reason.to_string() }
 }
 
-/// Refuses fewer than two networks, or records of other networks beside them.
+/// Refuses no networks, or records of other networks beside them.
 pub(crate) fn as_many(probe: &'static str, networks: usize, records: usize) -> Result<(), ProbeError> {
-    match networks >= 2 && networks == records {
+    match networks >= 1 && networks == records {
         true => Ok(()),
         false => {
             let found = format!("{networks} networks and {records} logits");
-            Err(subject(probe, format!("{found}, expected at least two networks and the logits of each")))
+            Err(subject(probe, format!("{found}, expected at least one network and the logits of each")))
         }
     }
 }

@@ -8,9 +8,10 @@ use basin_metrics::{ConnectivityError, accuracy};
 /// q̄ of Lion et al. over random points of the simplex between all members
 /// ([`fn@basin_metrics::joint_connectivity`]).
 ///
-/// Inputs: M ≥ 2 networks, and the logits of each on images that begin with `data`. Record: scalars
+/// Inputs: M ≥ 1 networks, and the logits of each on images that begin with `data`. Record: scalars
 /// `joint-connectivity` (q̄, a fraction), `joint-connectivity-sd` (over draws); lists `accuracy` and `q`, one entry
-/// a draw. Goes on at the draw at which it was stopped. Cost: one pass over `data` per draw, and with REPAIR one
+/// a draw. A single network, such as an average of others, is connected to nothing: its lists are empty, and there is no
+/// q̄. Goes on at the draw at which it was stopped. Cost: one pass over `data` per draw, and with REPAIR one
 /// over its training images per draw and member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JointConnectivity {
@@ -42,7 +43,10 @@ impl Probe for JointConnectivity {
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
-        cost(self.draws, inputs, &self.data, self.mixing, images)
+        match inputs {
+            1 => 0,
+            _ => cost(self.draws, inputs, &self.data, self.mixing, images),
+        }
     }
 
     fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {
@@ -53,6 +57,9 @@ impl Probe for JointConnectivity {
         self.check(lab.networks(), lab.records().len())?;
         let labels = lab.labels(&self.data)?;
         let members = accuracies_on(self.id(), &labels, &logits(self.id(), lab)?)?;
+        if members.len() == 1 {
+            return Ok(Record::default().with_list("q", Vec::new()).with_list(ACCURACY, Vec::new()));
+        }
         let who: Vec<usize> = (0..members.len()).collect();
         let mut done = lab.kept().and_then(|kept| kept.lists.get(ACCURACY)).cloned().unwrap_or_default();
         let mut draw = 0;

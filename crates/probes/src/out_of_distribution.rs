@@ -21,14 +21,15 @@ const MEASURES: [(&str, Measure); 3] =
 /// is less sure: `entropy` of its prediction (nats), `max-probability` (minus the largest probability), `mutual-information`
 /// between prediction and member (entropy of the mean of members' probabilities minus the mean of their entropies, nats).
 ///
-/// Inputs: M ≥ 2 networks; records are passed over.
+/// Inputs: M ≥ 1 networks; records are passed over.
 ///
 /// Record, images of other sets being the positive ones: scalars `ood-auroc` and `ood-aupr` (areas under the ROC and the
 /// precision–recall curve, in 0..=1), `ood-fpr95` (share of own images taken for others at the highest threshold at which 95 % of the
 /// others are), all of `entropy`, and the same with `-max-probability` and `-mutual-information` behind; `ood-jsd`, the mean
 /// [`jsd_one_vs_all`] of members on other images (nats), `own-jsd`, that on the own. Where there are several other sets, these are
 /// means over the sets, and lists of the same names hold the sets' own numbers, in the order of
-/// [`OutOfDistribution::others`].
+/// [`OutOfDistribution::others`]. What needs a second network is left out of the record of a single one: the numbers of
+/// `mutual-information`, `ood-jsd` and `own-jsd`.
 ///
 /// Labels play no part. Goes on at the network and set at which it was stopped. Cost: one pass over the own images and over those
 /// of each other set for each network; memory: logits of all networks on one set.
@@ -47,16 +48,24 @@ impl OutOfDistribution {
         [&self.own].into_iter().chain(&self.others).cloned().collect()
     }
 
-    /// The diversity, then the scores of all images, score after score.
+    /// The diversity, then the scores of all images, score after score; of a single network all but the last score, and no number
+    /// for its diversity.
     fn scored(&self, logits: &[Logits]) -> Result<Vec<f64>, MetricError> {
         let probs: Vec<Probs> = logits.iter().map(|logits| logits.softmax(1.0)).collect();
         let together = combine(logits, self.combine)?;
         let sure = max_probability(&together)?;
-        let scores = [entropy(&together)?, sure.iter().map(|p| -p).collect(), mutual_information(&probs)?];
-        Ok([jsd_one_vs_all(&probs)?].into_iter().chain(scores.into_iter().flatten()).collect())
+        let mut scores = vec![entropy(&together)?, sure.iter().map(|p| -p).collect()];
+        let diversity = match &probs[..] {
+            [_] => f64::NAN,
+            _ => {
+                scores.push(mutual_information(&probs)?);
+                jsd_one_vs_all(&probs)?
+            }
+        };
+        Ok([diversity].into_iter().chain(scores.into_iter().flatten()).collect())
     }
 
-    fn record(&self, own: &[f64], others: &[Vec<f64>]) -> Result<Record, MetricError> {
+    fn record(&self, networks: usize, own: &[f64], others: &[Vec<f64>]) -> Result<Record, MetricError> {
         let mut record = Record::default();
         let mut add = |name: String, values: Vec<f64>| {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -65,12 +74,17 @@ impl OutOfDistribution {
                 record.lists.insert(name, values);
             }
         };
-        add("own-jsd".to_owned(), vec![own[0]]);
-        add("ood-jsd".to_owned(), others.iter().map(|other| other[0]).collect());
-        for (place, score) in SCORES.iter().enumerate() {
+        let scores = if networks == 1 { &SCORES[..2] } else { &SCORES[..] };
+        if networks > 1 {
+            add("own-jsd".to_owned(), vec![own[0]]);
+            add("ood-jsd".to_owned(), others.iter().map(|other| other[0]).collect());
+        }
+        for (place, score) in scores.iter().enumerate() {
             let suffix = if place == 0 { String::new() } else { format!("-{score}") };
             for (name, measure) in MEASURES {
-                let of = |other: &Vec<f64>| measure(part(other, place), part(own, place));
+                let of = |other: &Vec<f64>| {
+                    measure(part(other, place, scores.len()), part(own, place, scores.len()))
+                };
                 add(format!("{name}{suffix}"), others.iter().map(of).collect::<Result<_, _>>()?);
             }
         }
@@ -78,9 +92,9 @@ impl OutOfDistribution {
     }
 }
 
-/// One score of all images.
-fn part(numbers: &[f64], place: usize) -> &[f64] {
-    let images = (numbers.len() - 1) / SCORES.len();
+/// One of so many scores of all images.
+fn part(numbers: &[f64], place: usize, scores: usize) -> &[f64] {
+    let images = (numbers.len() - 1) / scores;
     &numbers[1 + place * images..][..images]
 }
 
@@ -107,8 +121,8 @@ impl Probe for OutOfDistribution {
 
     fn check(&self, networks: usize, _: usize) -> Result<(), ProbeError> {
         let refuse = |reason: String| Err(subject(self.id(), reason));
-        if networks < 2 {
-            return refuse(format!("networks: {networks}, expected at least 2"));
+        if networks == 0 {
+            return refuse("no networks, expected at least one".into());
         }
         let images = self.images();
         if self.others.is_empty() {
@@ -124,7 +138,9 @@ impl Probe for OutOfDistribution {
         self.check(lab.networks(), lab.records().len())?;
         let numbers = sweep(self.id(), lab, &self.images(), &|_, logits| self.scored(logits))?;
         match numbers.split_first() {
-            Some((own, others)) => self.record(own, others).map_err(|error| subject(self.id(), error)),
+            Some((own, others)) => {
+                self.record(lab.networks(), own, others).map_err(|error| subject(self.id(), error))
+            }
             None => Err(subject(self.id(), "no images")),
         }
     }

@@ -8,9 +8,9 @@ use basin_metrics::{accuracy, choose_pairs};
 
 /// Accuracy along the lines between random pairs of members ([`fn@basin_metrics::pairwise_connectivity`]).
 ///
-/// Inputs: M ≥ 2 networks, and the logits of each on images that begin with `data`. Record: lists `alpha`
-/// `[points]`, and `q i-j` and `accuracy i-j` `[points]` for each pair of members, counted from 0. Goes on at the
-/// point at which it was stopped. Cost: one pass over `data` per inner point, ends are not evaluated again.
+/// Inputs: M ≥ 1 networks, and the logits of each on images that begin with `data`. Record: lists `alpha`
+/// `[points]`, and `q i-j` and `accuracy i-j` `[points]` for each pair of members, counted from 0; a single network has no
+/// pairs. Goes on at the point at which it was stopped. Cost: one pass over `data` per inner point, ends are not evaluated again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairwiseLines {
     /// The images.
@@ -69,8 +69,10 @@ impl Probe for PairwiseLines {
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
-        let pairs = self.pairs.min(inputs * inputs.saturating_sub(1) / 2);
-        cost(pairs * self.points.saturating_sub(2), inputs, &self.data, self.mixing, images)
+        match self.pairs.min(inputs * inputs.saturating_sub(1) / 2) {
+            0 => 0,
+            pairs => cost(pairs * self.points.saturating_sub(2), inputs, &self.data, self.mixing, images),
+        }
     }
 
     fn check(&self, networks: usize, records: usize) -> Result<(), ProbeError> {

@@ -10,9 +10,10 @@ use basin_metrics::{
 
 /// Accuracy, calibration and diversity of an ensemble.
 ///
-/// Inputs: the logits of at least two members on `data`. Record: scalars `ensemble-accuracy`,
+/// Inputs: the logits of M ≥ 1 members on `data`. Record: scalars `ensemble-accuracy`,
 /// `mean-member-accuracy`, `nll`, `brier`, `ece`, `jsd-one-vs-all`, `true-class-variance`, `disagreement`; list
-/// `member-accuracy`. Cost: nothing passes forward.
+/// `member-accuracy`. A single network, such as an average of others, has no diversity: the last three scalars are left
+/// out. Cost: nothing passes forward.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Performance {
     /// The images that the logits belong to.
@@ -67,16 +68,20 @@ impl Probe for Performance {
             let probs: Vec<Probs> = logits.iter().map(|l| l.softmax(1.0)).collect();
             let together = combine(&logits, self.combine)?;
             let accuracies = member_accuracies(&probs, &labels)?;
-            Ok(Record::default()
+            let record = Record::default()
                 .with("ensemble-accuracy", accuracy(&together, &labels)?)
                 .with("mean-member-accuracy", stats::mean(&accuracies)?)
                 .with("nll", nll(&together, &labels)?)
                 .with("brier", brier(&together, &labels)?)
                 .with("ece", ece(&together, &labels, self.ece_bins)?)
+                .with_list("member-accuracy", accuracies);
+            if probs.len() == 1 {
+                return Ok(record);
+            }
+            Ok(record
                 .with("jsd-one-vs-all", jsd_one_vs_all(&probs)?)
                 .with("true-class-variance", true_class_variance(&probs, &labels)?)
-                .with("disagreement", disagreement(&probs)?)
-                .with_list("member-accuracy", accuracies))
+                .with("disagreement", disagreement(&probs)?))
         })();
         measured.map_err(|error: basin_metrics::MetricError| subject(self.id(), error))
     }

@@ -28,7 +28,7 @@ fn detector(others: &[DataRef]) -> OutOfDistribution {
 
 #[test]
 fn both_conform() {
-    for networks in [2, 3] {
+    for networks in [1, 2, 3] {
         let given = Given { networks, logits: 0 };
         assert_probe_conforms(&corruptions(&["fog", "gaussian_noise"], &[1, 3, 5]), given);
         assert_probe_conforms(&corruptions(&["fog"], &[2]), Given { logits: 2, ..given });
@@ -226,7 +226,7 @@ fn what_cannot_be_measured_is_refused_when_it_is_planned() {
     let seen = |data| Corruptions { data, ..corruptions(&["fog"], &[1]) };
     let told = |error: Result<(), ProbeError>| error.unwrap_err().to_string();
     for (probe, networks, words) in [
-        (corruptions(&["fog"], &[1]), 1, "corruptions: networks: 1, expected at least 2"),
+        (corruptions(&["fog"], &[1]), 0, "corruptions: no networks, expected at least one"),
         (seen(DataRef::test().seen("grey")), 2, "images seen through grey, expected images as they are"),
         (corruptions(&[], &[1]), 2, "kinds [], expected at least one, each once"),
         (corruptions(&["fog", "fog"], &[1]), 2, "kinds [\"fog\", \"fog\"], expected at least one"),
@@ -239,11 +239,48 @@ fn what_cannot_be_measured_is_refused_when_it_is_planned() {
         assert!(probe.run(&mut numbered(networks)).unwrap_err().to_string().contains(words));
     }
     for (probe, networks, words) in [
-        (detector(&[of_set("far")]), 1, "out-of-distribution: networks: 1, expected at least 2"),
+        (detector(&[of_set("far")]), 0, "out-of-distribution: no networks, expected at least one"),
         (detector(&[]), 2, "no other images, expected at least one set"),
         (detector(&[DataRef::test()]), 2, "test twice, expected each images once"),
     ] {
         assert!(told(probe.check(networks, 0)).contains(words), "{words}");
         assert!(probe.run(&mut numbered(networks)).unwrap_err().to_string().contains(words));
     }
+}
+
+/// Of the first network by itself.
+#[test]
+fn a_single_network_has_no_diversity_and_all_else() {
+    let record = corruptions(&["fog"], &[1, 2]).run(&mut numbered(1)).unwrap();
+    let names: Vec<&str> = record.scalars.keys().map(String::as_str).collect();
+    let expected = [
+        "corrupted-accuracy",
+        "corrupted-brier",
+        "corrupted-ece",
+        "corrupted-kinds",
+        "corrupted-member-accuracy",
+        "corrupted-nll",
+    ];
+    assert_eq!(names, expected);
+    let finite = |record: &Record| {
+        record.scalars.values().chain(record.lists.values().flatten()).all(|value| value.is_finite())
+    };
+    assert!(finite(&record));
+    assert_eq!(record.curves().len(), 5 * 2);
+    // Logits (3 − severity, 0) and twice these.
+    let nll = |s: f64| ((-s).exp().ln_1p() + (-2.0 * s).exp().ln_1p()) / 2.0;
+    let found = &curve(&record.curves(), "corrupted", "corrupted-nll").values.clone();
+    let expected = [nll(3.0), nll(2.0), nll(1.0)];
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+
+    let record = detector(&[of_set("near"), of_set("far")]).run(&mut numbered(1)).unwrap();
+    assert!(finite(&record));
+    let both = ["", "-max-probability"].iter();
+    let mut expected: Vec<String> = both
+        .flat_map(|score| ["auroc", "aupr", "fpr95"].map(|measure| format!("ood-{measure}{score}")))
+        .collect();
+    expected.sort();
+    assert_eq!(record.scalars.keys().cloned().collect::<Vec<_>>(), expected);
+    // Foreign margins ½ and 1, and 1 and 2 against 3 and 6 of its own: all less sure.
+    assert_eq!(record.scalars["ood-auroc"], 1.0);
 }

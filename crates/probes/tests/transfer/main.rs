@@ -1,5 +1,6 @@
 //! What is measured of networks that were fine-tuned from others, in a laboratory where every number is known.
 
+mod alone;
 mod records;
 mod spokes;
 mod task_vectors;
