@@ -4,6 +4,7 @@ use basin_core::warn;
 use basin_paper_data_shift::DataShift;
 use basin_paper_loss_landscape::LossLandscape;
 use basin_paper_single_basin::SingleBasin;
+use basin_paper_transfer::Transfer;
 use basin_papers::{Claim, Paper};
 use basin_report::{Judgement, Results, Verdict, claim_in_words, judge, judgement_in_words};
 use serde_json::Value;
@@ -20,6 +21,7 @@ const PAGES: &[(&dyn Paper, &str)] = &[
     (&SingleBasin, "docs/claims.md"),
     (&DataShift, "docs/claims-data-shift.md"),
     (&LossLandscape, "docs/claims-loss-landscape.md"),
+    (&Transfer, "docs/claims-transfer.md"),
 ];
 
 /// Results that say nothing about the claims, and why.

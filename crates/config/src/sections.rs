@@ -140,7 +140,7 @@ section! {
     /// What networks are pre-trained on before they are fine-tuned on the data (`local`, `sse` and so on). All other settings of
     /// pre-training are those of the experiment.
     Source in "source" {
-        dataset: String = "", Path, "name", "data set that networks are pre-trained on; nothing: none are, and what is fine-tuned elsewhere begins from scratch";
+        dataset: String = "none", Path, "name", "data set that networks are pre-trained on; none: none are, and what is fine-tuned elsewhere begins from scratch";
         dir: String = "", Path, "path", "folder with its official files; nothing: data.other_dir or data.dir";
         train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
         test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
@@ -163,6 +163,8 @@ section! {
         heads: HeadsName = "own", Range::one_of(HeadsName::WORDS), "name", "new heads of members: everybody's own, or one that all begin with";
         cycle_length: f64 = "1", Float(0.0, false, 1000.0, true), "share of T", "length of a cycle after fine-tuning";
         cycle_rate: f64 = "1", Float(0.0, false, 1000.0, true), "share of train.peak_lr", "highest learning rate of a cycle";
+        grid_rates: String = "0.25,0.5,1,2,4", Path, "shares, with commas", "values of transfer.cycle_rate that the experiment cycle-grid takes";
+        grid_lengths: String = "0.5,1,2,4", Path, "shares, with commas", "values of transfer.cycle_length that the experiment cycle-grid takes";
         fge_epochs: u64 = "2", Int(2, 1_000_000), "epochs", "length of a cycle of fge, even";
         held_out: usize = "0", Int(0, 1000), "shares", "one of so many shares of the training images is held out from fine-tuning, to choose by; 20 holds out 5 %, 0 nothing";
     }

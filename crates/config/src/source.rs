@@ -1,10 +1,13 @@
 //! The configuration of pre-training, which is that of the experiment with another data set and length; and classes in a row.
 
 use crate::sections::Sections;
-use crate::{Config, Origin, Source, Statistics, TaskName, Value};
+use crate::{Config, Origin, Source, Statistics, Value};
 use anyhow::{Context, Result};
 use basin_core::Extent;
 use std::ops::RangeInclusive;
+
+/// No data set.
+const NONE: &str = "none";
 
 impl Config {
     /// The configuration that networks are pre-trained with, if there is a source: what an experiment on the source alone would
@@ -39,7 +42,7 @@ impl Config {
             ("train.peak_lr", Value::Float(peak_lr)),
             ("train.warmup", Value::Float(source.warmup)),
             // It has no source of its own.
-            ("source.dataset", text("")),
+            ("source.dataset", text(NONE)),
             ("source.checkpoints", text("")),
         ] {
             config.values.insert(name, (value, Origin::Default));
@@ -75,17 +78,20 @@ impl Config {
     pub(crate) fn source_problems(&self) -> Vec<String> {
         let Source { dataset, checkpoints, classes, .. } = self.source();
         let mut problems = Vec::new();
-        if !dataset.is_empty() && self.dataset_named(dataset).is_none() {
+        if dataset != NONE && self.dataset_named(dataset).is_none() {
             let known: Vec<&str> = self.datasets().map(|dataset| dataset.name).collect();
-            problems.push(format!("  source.dataset is {dataset:?}, expected one of {}", known.join(", ")));
+            problems.push(format!(
+                "  source.dataset is {dataset:?}, expected {NONE} or one of {}",
+                known.join(", ")
+            ));
         }
-        if !dataset.is_empty() && !checkpoints.is_empty() {
+        if dataset != NONE && !checkpoints.is_empty() {
             problems.push(
                 "  source.checkpoints names files and source.dataset a data set to pre-train on, expected one of the two"
                     .into(),
             );
         }
-        if self.data().normalisation == Statistics::Source && dataset.is_empty() {
+        if self.data().normalisation == Statistics::Source && dataset == NONE {
             problems.push("  data.normalisation is source, expected another or source.dataset".into());
         }
         for (key, classes) in [("data.classes", &self.data().classes), ("source.classes", classes)] {
@@ -94,13 +100,6 @@ impl Config {
                     .err()
                     .map(|expected| format!("  {key} is {classes:?}, expected {expected}")),
             );
-        }
-        for (key, task, classes) in
-            [("data", self.data().task, &self.data().classes), ("source", self.source().task, classes)]
-        {
-            if task == TaskName::Rotations && !classes.is_empty() {
-                problems.push(format!("  {key}.task is rotations, expected labels with {key}.classes"));
-            }
         }
         problems
     }
@@ -160,13 +159,12 @@ mod tests {
             ("source.checkpoints", "a.pt"),
             ("data.classes", "9-3"),
             ("source.classes", "all"),
-            ("source.task", "rotations"),
         ];
         let error = config(&wrong).unwrap_err();
         let expected = "the first and the last class, such as 60-99, or nothing";
         let known = "cifar10, cifar100";
         assert!(
-            error.problems[0].starts_with("  source.dataset is \"imagenet\", expected one of ")
+            error.problems[0].starts_with("  source.dataset is \"imagenet\", expected none or one of ")
                 && error.problems[0].contains(known),
             "{error}"
         );
@@ -176,7 +174,6 @@ mod tests {
                 "  source.checkpoints names files and source.dataset a data set to pre-train on, expected one of the two".to_owned(),
                 format!("  data.classes is \"9-3\", expected {expected}"),
                 format!("  source.classes is \"all\", expected {expected}"),
-                "  source.task is rotations, expected labels with source.classes".into(),
             ]
         );
         let error = config(&[("data.normalisation", "source")]).unwrap_err();

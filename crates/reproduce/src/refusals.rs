@@ -41,6 +41,7 @@ pub(crate) fn methods(registry: &Registry, config: &Config) -> (Vec<Arc<dyn Ense
         problems.push(Problem::new(&["ensemble.methods"], exit::Usage(text)));
     }
     problems.extend(unknown_probes(registry, config));
+    problems.extend(nothing_held_out(config));
     for id in asked.iter().filter(|id| is_known(id)) {
         match registry.method(id, config) {
             Ok(method) => methods.push(Arc::from(method)),
@@ -67,6 +68,15 @@ fn unknown_probes(registry: &Registry, config: &Config) -> Option<Problem> {
         )
     };
     (!unknown.is_empty()).then(|| Problem::new(&["metrics.also"], exit::Usage(text())))
+}
+
+/// A measurement on held-out images where none are.
+fn nothing_held_out(config: &Config) -> Option<Problem> {
+    let is_it = |asked: &String| asked == "held-out" || asked.starts_with("held-out@");
+    let asked = config.metrics().also.iter().any(is_it) && config.transfer().held_out == 0;
+    let text = "metrics.also names held-out and transfer.held_out is 0, expected a number of shares of which one is held out, such \
+                as 20";
+    asked.then(|| Problem::new(&["metrics.also", "transfer."], exit::Usage(text.into())))
 }
 
 /// A method's recipe.

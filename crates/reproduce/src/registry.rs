@@ -20,6 +20,7 @@ use basin_methods::{
 use basin_paper_data_shift::DataShift;
 use basin_paper_loss_landscape::LossLandscape;
 use basin_paper_single_basin::SingleBasin;
+use basin_paper_transfer::Transfer;
 use basin_papers::Paper;
 use std::fmt::Debug;
 use weight_matching::PermutationSpec;
@@ -44,7 +45,7 @@ impl Default for Registry {
             networks: built_in_networks(),
             datasets: Dataset::BUILT_IN.to_vec(),
             probes: measuring::built_in(),
-            papers: vec![&SingleBasin, &DataShift, &LossLandscape],
+            papers: vec![&SingleBasin, &DataShift, &LossLandscape, &Transfer],
             keys: Vec::new(),
         }
         .with("deep", |_| Ok(Box::new(Deep)))

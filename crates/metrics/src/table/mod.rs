@@ -225,17 +225,6 @@ const ENSEMBLES: &[Metric] = &[
         citation: None,
     },
     Metric {
-        id: "passes-in-a-row",
-        title: "Cost of training in a row",
-        head: "In a row",
-        meaning: "passes over the training set that must be done one after the other, where all else is done side by side",
-        unit: Unit::Passes,
-        range: (0.0, f64::INFINITY),
-        direction: Direction::Lower,
-        decimals: 1,
-        citation: None,
-    },
-    Metric {
         id: "line-loss",
         title: "Loss on the line",
         head: "loss",

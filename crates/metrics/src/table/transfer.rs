@@ -171,4 +171,15 @@ pub(super) const METRICS: &[Metric] = &[
         meaning: "held-out member, accuracy of a member on the same images, mean over members",
         ..HELD_OUT
     },
+    Metric {
+        id: "passes-in-a-row",
+        title: "Cost of training in a row",
+        head: "In a row",
+        meaning: "passes over the training set that must be done one after the other, where all else is done side by side",
+        unit: Unit::Passes,
+        range: (0.0, f64::INFINITY),
+        direction: Direction::Lower,
+        decimals: 1,
+        citation: None,
+    },
 ];

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// The measurements of `basin-probes`.
 pub(crate) fn built_in() -> Vec<ProbeEntry> {
-    vec![
+    let mut all = vec![
         ProbeEntry { id: "performance", of: Ensembles::All, inputs: Inputs::Logits, make: performance },
         ProbeEntry {
             id: "joint-connectivity",
@@ -46,11 +46,17 @@ pub(crate) fn built_in() -> Vec<ProbeEntry> {
         asked("radial-plane", Inputs::NetworksAndLogits, |m| plane(m, Directions::Radial)),
         asked("plane", Inputs::NetworksAndLogits, |m| plane(m, Directions::Members)),
         asked("random-plane", Inputs::NetworksAndLogits, |m| plane(m, Directions::Random)),
-    ]
+    ];
+    all.extend(super::transfer::entries());
+    all
 }
 
 /// One that is measured where `metrics.also` names it.
-fn asked(id: &'static str, inputs: Inputs, make: fn(&Measuring<'_>) -> Arc<dyn Probe>) -> ProbeEntry {
+pub(super) fn asked(
+    id: &'static str,
+    inputs: Inputs,
+    make: fn(&Measuring<'_>) -> Arc<dyn Probe>,
+) -> ProbeEntry {
     ProbeEntry { id, of: Ensembles::Asked, inputs, make }
 }
 

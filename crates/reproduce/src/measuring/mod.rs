@@ -2,6 +2,7 @@
 
 mod built_in;
 mod states;
+mod transfer;
 
 use crate::Case;
 use crate::config::Config;
@@ -53,6 +54,17 @@ pub enum Inputs {
     NetworksStartAndLogits,
     /// The first two members as networks.
     FirstTwo,
+    /// The members as networks, then for each the network that it was fine-tuned from. Ensembles whose members tell of none are
+    /// not measured.
+    NetworksAndStarts,
+    /// As `NetworksAndStarts`, and the records with the members' logits.
+    NetworksStartsAndLogits,
+    /// The members as networks, where training images were held out.
+    NetworksBesideHeldOut,
+    /// Records with logits on the source's test images: of every member's trunk with the head of the network that it comes from,
+    /// then of these. Ensembles whose members do not come from networks of a source are not measured. The measurement is the
+    /// source's work.
+    OnSource,
     /// The states of each member's run at [`Measuring::epochs`], run by run, and the records with their logits on
     /// [`Measuring::landscape`]. Ensembles whose members are not all trained runs are not measured.
     StatesAndLogits,
@@ -135,10 +147,15 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
         mixing,
     };
     let start = start(recipe);
+    let origins = recipe.origins();
+    let starts: Vec<NodeId> = origins.iter().flatten().map(|origin| origin.start).collect();
+    let pretrained = transfer::pretrained(origins.as_deref());
     let wanted = |entry: &&ProbeEntry| match (entry.of, entry.inputs) {
         (Ensembles::OnParts, _) => !measuring.parts.is_empty(),
         (Ensembles::Asked, _) if !is_asked(&metrics.also, entry.id, method) => false,
         (_, Inputs::StatesAndLogits) => !measuring.epochs.is_empty(),
+        (_, Inputs::NetworksAndStarts | Inputs::NetworksStartsAndLogits) => !starts.is_empty(),
+        (_, Inputs::OnSource) => pretrained.is_some() && case.source.is_some(),
         _ => true,
     };
     let records = probes.iter().filter(wanted).map(|entry| {
@@ -147,11 +164,21 @@ pub(crate) fn add(recipe: &mut Recipe, case: &Case, method: &str, probes: &[Prob
             Inputs::NetworksAndLogits => members.iter().chain(&logits).copied().collect(),
             Inputs::Networks => members.clone(),
             Inputs::NetworksStartAndLogits => members.iter().chain(&start).chain(&logits).copied().collect(),
+            Inputs::NetworksBesideHeldOut => members.clone(),
+            Inputs::NetworksAndStarts => members.iter().chain(&starts).copied().collect(),
+            Inputs::NetworksStartsAndLogits => {
+                members.iter().chain(&starts).chain(&logits).copied().collect()
+            }
+            Inputs::OnSource => transfer::on_source(recipe, case, pretrained.as_deref().unwrap_or_default()),
             Inputs::FirstTwo => members.iter().take(2).copied().collect(),
             Inputs::StatesAndLogits => states::add(recipe, &measuring.epochs, &measuring.landscape),
         };
         let probe = (entry.make)(&measuring);
-        recipe.probe(format!("{}-{method}", probe.id()), probe, inputs, SEEDS)
+        let name = format!("{}-{method}", probe.id());
+        match entry.inputs {
+            Inputs::OnSource => recipe.at_source(|recipe| recipe.probe(name, probe, inputs, SEEDS)),
+            _ => recipe.probe(name, probe, inputs, SEEDS),
+        }
     });
     let records = records.collect();
     Measured { logits, records }
