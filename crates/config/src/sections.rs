@@ -213,7 +213,7 @@ section! {
         corruptions: Vec<String> = "", Names, "names", "kinds of corruption; none named: those of the benchmark's mean that these images take";
         published: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "corrupted images as they were published, from data.corrupted_dir, in the place of those made here";
         others: Vec<String> = "", Names, "names", "data sets other than the networks' own, to be told from it";
-        points or "resolution": usize = "31", Int(2, 1001), "points", "points on each side of a plane";
+        points or "resolution": usize = "31", Int(2, 1001), "points", "points on each side of a plane, and of the triangle of basin-map";
         path_points: usize = "16", Int(1, 1000), "points", "points of a tunnel between two networks";
         path_steps: usize = "100", Int(1, 1_000_000), "steps", "steps of SGD at each point of a tunnel; a curve with a bend takes as many for each of as many points";
         path_rate: f64 = "0.01", POSITIVE, "learning rate", "rate of these steps of SGD, whatever the update rule of training; their batch is that of training, their momentum 0.9";

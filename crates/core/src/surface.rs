@@ -2,8 +2,9 @@
 
 use crate::Record;
 
-/// A quantity over a rectangular grid, measured of some part of an ensemble on some images: a plane through weight space, or a
-/// matrix over pairs of networks, where both variables are their places. All names are lower-case words with hyphens.
+/// A quantity over a grid, measured of some part of an ensemble on some images: a plane through weight space, a matrix over pairs of
+/// networks, where both variables are their places, or a triangle, where both are weights that sum to at most one. All names are
+/// lower-case words with hyphens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Surface {
     /// What it is of, for example `radial-1-2`; members count from 1.
@@ -19,7 +20,8 @@ pub struct Surface {
     /// Values of the vertical variable, m.
     pub y: Vec<f64>,
     /// The quantity at each point, in the metric's own unit: m rows of n, the row of `y[0]` first; NaN or infinite where the
-    /// network there has none.
+    /// network there has none. Of a triangle, where m is n, rows of n, n − 1, …, 1, each from `x[0]` on: n(n + 1)/2 values, by which
+    /// it is known.
     pub values: Vec<f64>,
     /// Named places, for example `member-1` at its coordinates.
     pub marks: Vec<(String, [f64; 2])>,
@@ -42,6 +44,16 @@ impl Surface {
     fn name(&self) -> String {
         let parts = [&self.subject, &self.data, &self.quantity, &self.variables[0], &self.variables[1]];
         format!("{SURFACE}{}", parts.map(|part| word(part)).join(" "))
+    }
+
+    /// Whether so many values are those of a triangle with so many points along its axes, at least two.
+    pub fn is_triangle(x: usize, y: usize, values: usize) -> bool {
+        x == y && x > 1 && x.checked_add(1).and_then(|next| x.checked_mul(next)) == values.checked_mul(2)
+    }
+
+    /// Whether so many values fill a rectangle with so many points along its axes, or a triangle.
+    pub fn fits(x: usize, y: usize, values: usize) -> bool {
+        x.checked_mul(y) == Some(values) || Self::is_triangle(x, y, values)
     }
 }
 
@@ -73,7 +85,7 @@ impl Record {
             });
             let [subject, data, quantity] = [subject, data, quantity].map(str::to_owned);
             let (variables, values) = ([across, up].map(str::to_owned), values.clone());
-            let fits = values.len() == x.len() * y.len();
+            let fits = Surface::fits(x.len(), y.len(), values.len());
             fits.then(|| Surface { subject, data, quantity, variables, x, y, values, marks: marks.collect() })
         };
         self.lists.iter().filter_map(surface).collect()
@@ -106,6 +118,34 @@ mod tests {
         let mut short = record.clone();
         short.lists.insert("surface radial-1-2 test plane-loss x y at-y".into(), vec![0.0]);
         assert_eq!(short.surfaces(), [surface("train")]);
+    }
+
+    #[test]
+    fn a_triangle_has_rows_that_shrink_and_is_known_by_the_number_of_its_values() {
+        let axis = vec![0.0, 0.5, 1.0];
+        let triangle = Surface {
+            x: axis.clone(),
+            y: axis,
+            values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            ..surface("test")
+        };
+        assert_eq!(
+            Record::default().with_surface(triangle.clone()).surfaces(),
+            std::slice::from_ref(&triangle)
+        );
+        for (values, expected) in [(5, 0), (7, 0), (9, 1)] {
+            let other = Surface { values: vec![0.0; values], ..triangle.clone() };
+            assert_eq!(Record::default().with_surface(other).surfaces().len(), expected, "{values} values");
+        }
+        assert!(
+            Surface::is_triangle(2, 2, 3) && !Surface::is_triangle(3, 3, 9) && !Surface::is_triangle(3, 2, 6)
+        );
+        // One point is a rectangle.
+        assert!(
+            Surface::fits(1, 1, 1)
+                && !Surface::is_triangle(1, 1, 1)
+                && !Surface::fits(usize::MAX, usize::MAX, 1)
+        );
     }
 
     #[cfg(feature = "tensor-files")]

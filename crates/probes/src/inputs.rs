@@ -43,6 +43,15 @@ pub fn logits(probe: &'static str, lab: &dyn Lab) -> Result<Vec<Logits>, ProbeEr
     lab.records().iter().enumerate().map(of).collect()
 }
 
+/// Logits of the first so many images.
+pub(crate) fn first(probe: &'static str, logits: &Logits, images: usize) -> Result<Logits, ProbeError> {
+    let values = logits.values().get(..images * logits.classes()).ok_or_else(|| {
+        let found = logits.len();
+        subject(probe, format!("there are logits of {found} images, expected at least {images}"))
+    })?;
+    Logits::new(logits.classes(), values.to_vec()).map_err(|error| subject(probe, error))
+}
+
 /// Probabilities of networks on the first images, as many as there are labels, from logits on at least these: so that networks
 /// need not be evaluated again.
 pub(crate) fn probs_on(
@@ -50,17 +59,7 @@ pub(crate) fn probs_on(
     labels: &Labels,
     logits: &[Logits],
 ) -> Result<Vec<Probs>, ProbeError> {
-    let prefix = |l: &Logits| {
-        let wanted = labels.len() * l.classes();
-        let values = l.values().get(..wanted).ok_or_else(|| {
-            subject(
-                probe,
-                format!("there are logits of {} images, expected at least {}", l.len(), labels.len()),
-            )
-        })?;
-        let logits = Logits::new(l.classes(), values.to_vec()).map_err(|error| subject(probe, error))?;
-        Ok(logits.softmax(1.0))
-    };
+    let prefix = |all: &Logits| Ok(first(probe, all, labels.len())?.softmax(1.0));
     logits.iter().map(prefix).collect()
 }
 

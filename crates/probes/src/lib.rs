@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod basin_map;
 mod bezier;
 mod calibration;
 mod corruptions;
@@ -26,6 +27,7 @@ mod task_vectors;
 mod trajectories;
 mod tunnel;
 
+pub use basin_map::BasinMap;
 pub use bezier::Bezier;
 pub use calibration::Calibration;
 pub use corruptions::{Corruptions, PUBLISHED};

@@ -49,7 +49,7 @@ pub fn check(results: &Results, paper: &dyn Paper) -> Result<(), ReportError> {
 fn surfaces(results: &Results) -> Result<(), ReportError> {
     for surface in &results.surfaces {
         let (x, y, values) = (surface.x.len(), surface.y.len(), surface.values.len());
-        if x.checked_mul(y) != Some(values) {
+        if !basin_core::Surface::fits(x, y, values) {
             return Err(ReportError::SurfaceShape { surface: surface.told(), x, y, values });
         }
     }
@@ -182,5 +182,10 @@ mod tests {
         let error = of(3).unwrap_err();
         assert!(matches!(error, ReportError::SurfaceShape { x: 2, y: 1, values: 3, .. }), "{error}");
         of(2).unwrap();
+        let axis = vec![0.0, 0.5, 1.0];
+        let triangle =
+            |n| Surface { x: axis.clone(), y: axis.clone(), values: vec![0.0; n], ..Surface::default() };
+        let of = |n| check(&Results { surfaces: vec![triangle(n)], ..Results::default() }, &SingleBasin);
+        assert!(of(6).is_ok() && of(9).is_ok() && of(7).is_err());
     }
 }

@@ -108,8 +108,7 @@ const SURFACE_HEADER: [&str; 15] = [
 /// As [`rows`].
 pub(crate) fn surfaces(results: &Results) -> Result<Vec<u8>, csv::Error> {
     let lines = results.surfaces.iter().flat_map(|surface| {
-        let at = surface.y.iter().flat_map(|y| surface.x.iter().map(move |x| (x, y)));
-        at.zip(&surface.values).map(|((x, y), value)| {
+        surface.points().map(|([x, y], value)| {
             [
                 results.paper.clone(),
                 results.experiment.clone(),
@@ -123,9 +122,9 @@ pub(crate) fn surfaces(results: &Results) -> Result<Vec<u8>, csv::Error> {
                 surface.data.clone(),
                 surface.variables[0].clone(),
                 surface.variables[1].clone(),
-                number(*x),
-                number(*y),
-                number(*value),
+                number(x),
+                number(y),
+                number(value),
             ]
         })
     });

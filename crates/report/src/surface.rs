@@ -1,11 +1,12 @@
-//! Surfaces that measurements leave: a quantity over a grid of two variables.
+//! Surfaces that measurements leave: a quantity over a grid of two variables, or over a triangle of it.
 
 use crate::nulls::numbers_or_null;
 use crate::{Ensemble, Subject};
 use basin_papers::CaseKeys;
 use serde::{Deserialize, Serialize};
 
-/// A quantity over a grid, of one ensemble of one seed: a plane through weight space, or a matrix over places of networks.
+/// A quantity over a grid, of one ensemble of one seed: a plane through weight space, a matrix over places of networks, or a triangle
+/// over the weights of three networks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Surface {
     /// The case of the experiment.
@@ -33,8 +34,8 @@ pub struct Surface {
     /// Values of the vertical variable, m.
     #[serde(deserialize_with = "numbers_or_null")]
     pub y: Vec<f64>,
-    /// The quantity at each point, in the metric's own unit: m rows of n, the row of `y[0]` first. What is not finite is null in
-    /// files, infinite and NaN alike, and reads back as NaN: the node's record still tells them apart.
+    /// The quantity at each point, in the metric's own unit: m rows of n, the row of `y[0]` first; of a triangle, where m is n, rows
+    /// of n, n − 1, …, 1. What is not finite is null in files, infinite and NaN alike, and reads back as NaN: the node's record still tells them apart.
     #[serde(deserialize_with = "numbers_or_null")]
     pub values: Vec<f64>,
     /// Named places, for example `member-1` at its coordinates.
@@ -61,6 +62,22 @@ impl Surface {
             values,
             marks,
         }
+    }
+
+    /// Whether it is over a triangle.
+    pub(crate) fn is_triangle(&self) -> bool {
+        basin_core::Surface::is_triangle(self.x.len(), self.y.len(), self.values.len())
+    }
+
+    /// Its points, each with its value, row by row.
+    pub(crate) fn points(&self) -> impl Iterator<Item = ([f64; 2], f64)> {
+        let triangle = self.is_triangle();
+        let row = move |(place, y): (usize, &f64)| {
+            let row = if triangle { &self.x[..self.x.len() - place] } else { &self.x[..] };
+            let y = *y;
+            row.iter().map(move |x| [*x, y])
+        };
+        self.y.iter().enumerate().flat_map(row).zip(self.values.iter().copied())
     }
 
     /// In words, for messages.
@@ -97,6 +114,11 @@ mod tests {
         let back: Surface = serde_json::from_str(&text).unwrap();
         assert!(back.values[..3].iter().all(|value| value.is_nan()) && back.values[3] == 0.25);
         assert_eq!((&back.marks, &back.x, back.seed), (&surface.marks, &surface.x, 3));
+        let at: Vec<[f64; 2]> = back.points().map(|(at, _)| at).collect();
+        assert_eq!(at, [[0.0, 0.5], [1.0, 0.5], [0.0, 1.5], [1.0, 1.5]]);
+        let triangle = Surface { values: vec![1.0, 2.0, 3.0], ..surface.clone() };
+        let points = [([0.0, 0.5], 1.0), ([1.0, 0.5], 2.0), ([0.0, 1.5], 3.0)];
+        assert!(triangle.is_triangle() && triangle.points().eq(points) && !surface.is_triangle());
         let plain = Surface { marks: Vec::new(), ..surface };
         assert!(!serde_json::to_string(&plain).unwrap().contains("marks"));
     }

@@ -4,6 +4,7 @@ use crate::{Direction, Metric, Unit, shared_errors, true_class_variance};
 use crate::{brier, cka, disagreement, ece, joint_connectivity, jsd, loss_barrier, minima, nll, noise_scale};
 
 mod landscape;
+mod map;
 mod transfer;
 
 const ACCURACY: Metric = Metric {
@@ -111,7 +112,7 @@ const SHARED: Metric = Metric {
 pub const METRICS: &[Metric] = &joined::<{ count() }>();
 
 /// The parts, one after the other.
-const PARTS: [&[Metric]; 3] = [ENSEMBLES, landscape::METRICS, transfer::METRICS];
+const PARTS: [&[Metric]; 4] = [ENSEMBLES, landscape::METRICS, transfer::METRICS, map::METRICS];
 
 const fn count() -> usize {
     let (mut all, mut part) = (0, 0);
@@ -350,9 +351,7 @@ mod tests {
     #[test]
     fn the_parts_follow_each_other() {
         assert_eq!((METRICS[0].id, METRICS[ENSEMBLES.len() - 1].id), ("ensemble-accuracy", "paired-share"));
-        let (before, transfer) = METRICS.split_at(ENSEMBLES.len() + landscape::METRICS.len());
-        assert_eq!(before[ENSEMBLES.len()..], *landscape::METRICS);
-        assert_eq!(transfer, transfer::METRICS);
+        assert_eq!(METRICS, PARTS.concat());
     }
 
     #[test]

@@ -5,9 +5,9 @@ use crate::Case;
 use basin_core::{DataRef, Part};
 use basin_ensemble::{Mixing, Probe};
 use basin_probes::{
-    Bezier, Calibration, Corruptions, Curvature, DeepEquivalent, Descent, Directions, DiversityPlane,
-    JointConnectivity, MinusReference, OutOfDistribution, PairwiseLines, Performance, PlaneOf, ShiftLine,
-    Similarity, Trajectories, Tunnel, Watched,
+    BasinMap, Bezier, Calibration, Corruptions, Curvature, DeepEquivalent, Descent, Directions,
+    DiversityPlane, JointConnectivity, MinusReference, OutOfDistribution, PairwiseLines, Performance,
+    PlaneOf, ShiftLine, Similarity, Trajectories, Tunnel, Watched,
 };
 use basin_views::corruptions::main_kinds;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub(crate) fn built_in() -> Vec<ProbeEntry> {
         asked("tunnel", Inputs::FirstTwo, tunnel),
         asked("bezier", Inputs::FirstTwo, bezier),
         asked("curvature", Inputs::Networks, curvature),
+        asked("basin-map", Inputs::NetworksAndLogits, basin_map),
         asked("radial-plane", Inputs::NetworksAndLogits, |m| plane(m, Directions::Radial)),
         asked("plane", Inputs::NetworksAndLogits, |m| plane(m, Directions::Members)),
         asked("random-plane", Inputs::NetworksAndLogits, |m| plane(m, Directions::Random)),
@@ -205,6 +206,12 @@ const GRADIENT_OF: usize = 1024;
 fn plane(m: &Measuring<'_>, directions: Directions) -> Arc<dyn Probe> {
     let (data, points) = (m.landscape.clone(), m.config.landscape().points);
     Arc::new(PlaneOf { directions, data, points, mixing: m.mixing })
+}
+
+/// A side of the triangle has as many points as one of a plane.
+fn basin_map(m: &Measuring<'_>) -> Arc<dyn Probe> {
+    let (data, points) = (m.landscape.clone(), m.config.landscape().points);
+    Arc::new(BasinMap { data, points, mixing: m.mixing })
 }
 
 /// The comparison with the deep ensemble.
