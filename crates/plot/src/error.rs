@@ -52,6 +52,17 @@ pub enum PlotError {
         /// Which point, from 0.
         place: usize,
     },
+    /// Values that do not fill a triangle.
+    #[error(
+        "{values} values on a triangle of {side} points a side, expected n(n + 1)/2 for n points, n at least 2; give one value a \
+         point, row by row"
+    )]
+    Triangle {
+        /// Points on a side.
+        side: usize,
+        /// Values.
+        values: usize,
+    },
 }
 
 #[cfg(test)]
@@ -67,6 +78,7 @@ mod tests {
             PlotError::Png { .. } => 3,
             PlotError::Shape { .. } => 4,
             PlotError::Order { .. } => 5,
+            PlotError::Triangle { .. } => 6,
         }
     }
 
@@ -88,12 +100,16 @@ mod tests {
                 PlotError::Order { axis: 'y', place: 4 },
                 "point 4 of the grid's y axis is not finite, or not above the one before; give them in rising order",
             ),
+            (
+                PlotError::Triangle { side: 3, values: 5 },
+                "5 values on a triangle of 3 points a side, expected n(n + 1)/2 for n points, n at least 2; give one value a point, row by row",
+            ),
         ];
-        let mut seen = [false; 6];
+        let mut seen = [false; 7];
         for (error, text) in told {
             assert_eq!(error.to_string(), text);
             seen[place(&error)] = true;
         }
-        assert_eq!(seen, [true; 6], "every variant is told");
+        assert_eq!(seen, [true; 7], "every variant is told");
     }
 }

@@ -8,7 +8,7 @@ use crate::PlotError;
 use std::collections::BTreeMap;
 
 /// Distance between the lines of a hatching, in pixels along an axis.
-const HATCH: f64 = 6.0;
+pub(super) const HATCH: f64 = 6.0;
 
 /// A value at each point of a grid.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Grid {
     x: Vec<f64>,
     y: Vec<f64>,
     values: Vec<f64>,
+    /// Places that have no cell, in order.
+    without: Vec<usize>,
 }
 
 impl Grid {
@@ -34,7 +36,7 @@ impl Grid {
                 return Err(PlotError::Order { axis, place });
             }
         }
-        Ok(Self { x, y, values })
+        Ok(Self { x, y, values, without: Vec::new() })
     }
 
     /// Values at the places 0, 1, 2, …: a matrix `[rows, columns]`.
@@ -47,6 +49,16 @@ impl Grid {
             return Err(PlotError::Shape { x: columns, y: rows, values: values.len() });
         }
         Self::new(places(columns), places(rows), values)
+    }
+
+    /// Leaves out these places, counted row by row: they have no value and no cell, and their ground stays empty.
+    #[must_use]
+    pub fn without(mut self, places: impl IntoIterator<Item = usize>) -> Self {
+        self.without.extend(places.into_iter().filter(|place| *place < self.values.len()));
+        self.without.sort_unstable();
+        self.without.dedup();
+        self.without.iter().for_each(|place| self.values[*place] = f64::NAN);
+        self
     }
 
     /// Coordinates of the points along the horizontal axis.
@@ -79,21 +91,33 @@ impl Grid {
         (ends(&self.x), ends(&self.y))
     }
 
-    /// How many values are no finite number.
+    /// How many values are no finite number, places that are left out apart.
     pub fn without_number(&self) -> usize {
-        self.values.iter().filter(|value| !value.is_finite()).count()
+        self.values.iter().filter(|value| !value.is_finite()).count() - self.without.len()
+    }
+
+    /// How many places have a cell.
+    pub fn cells(&self) -> usize {
+        self.values.len() - self.without.len()
     }
 
     /// Draws every point as a cell that reaches half-way to its neighbours. Cells of one colour are one path, neighbours in a
-    /// row one box, so that the drawing is small. Cells without a finite number are grey and hatched.
+    /// row one box, so that the drawing is small. Cells without a finite number are grey and hatched; places that are left out
+    /// show the ground.
     pub fn draw(&self, scene: &mut Scene, frame: &Frame, shades: &Shades) {
         let across: Vec<f64> = edges(&self.x).into_iter().map(|x| frame.x.at(x)).collect();
         let up: Vec<f64> = edges(&self.y).into_iter().map(|y| frame.y.at(y)).collect();
-        let mut boxes: BTreeMap<Option<u8>, Vec<Region>> = BTreeMap::new();
-        for (row, values) in self.values.chunks(self.x.len()).enumerate() {
-            let steps: Vec<Option<u8>> = values.iter().map(|value| shades.step(*value)).collect();
+        let mut boxes: BTreeMap<Kind, Vec<Region>> = BTreeMap::new();
+        let columns = self.x.len();
+        for (row, values) in self.values.chunks(columns).enumerate() {
+            let kind = |(column, value): (usize, &f64)| match shades.ink(*value) {
+                Some(ink) => Kind::Amount(ink),
+                None if self.without.binary_search(&(row * columns + column)).is_ok() => Kind::Absent,
+                None => Kind::NoNumber,
+            };
+            let kinds: Vec<Kind> = values.iter().enumerate().map(kind).collect();
             let mut begin = 0;
-            for run in steps.chunk_by(|a, b| a == b) {
+            for run in kinds.chunk_by(|a, b| a == b) {
                 let end = begin + run.len();
                 let (left, right) = (across[begin].min(across[end]), across[begin].max(across[end]));
                 let (top, bottom) = (up[row].min(up[row + 1]), up[row].max(up[row + 1]));
@@ -101,13 +125,23 @@ impl Grid {
                 begin = end;
             }
         }
-        for (step, boxes) in boxes {
-            match step {
-                Some(step) => scene.marks.push(Mark::Cells { boxes, ink: Ink::Amount(step) }),
-                None => hatch(scene, boxes),
+        for (kind, boxes) in boxes {
+            match kind {
+                // Over the frame's lines.
+                Kind::Absent => scene.marks.push(Mark::Cells { boxes, ink: Ink::Paper }),
+                Kind::NoNumber => hatch(scene, boxes),
+                Kind::Amount(ink) => scene.marks.push(Mark::Cells { boxes, ink }),
             }
         }
     }
+}
+
+/// What a place shows, in the order in which it is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Absent,
+    NoNumber,
+    Amount(Ink),
 }
 
 /// Half-way between neighbours; as far beyond the ends.
@@ -193,6 +227,22 @@ mod tests {
         });
         let hatched = hatched.unwrap();
         assert!((hatched.top, hatched.bottom) == (0.0, 50.0) && hatched.right == 100.0, "{hatched:?}");
+    }
+
+    #[test]
+    fn places_that_are_left_out_show_the_ground_and_are_no_gaps() {
+        let grid = Grid::of_places(2, 2, vec![0.0, f64::NAN, 5.0, 1.0]).unwrap().without([2, 2, 9]);
+        assert_eq!((grid.without_number(), grid.cells()), (1, 3));
+        let shades = Shades::of(grid.values().iter().copied(), 5);
+        let mut scene = Scene::new(100.0, 100.0, "");
+        grid.draw(&mut scene, &frame(&grid), &shades);
+        let cells = scene.marks.iter().filter_map(|mark| match mark {
+            Mark::Cells { boxes, ink } => Some((*ink, boxes[0].left, boxes[0].top)),
+            _ => None,
+        });
+        let amounts = [(Ink::Amount(0), 0.0, 50.0), (Ink::Amount(63), 50.0, 0.0)];
+        let expected = [(Ink::Paper, 0.0, 0.0), (Ink::Grid, 50.0, 50.0)].into_iter().chain(amounts);
+        assert!(cells.eq(expected), "the 5 that is left out has no part in the colours");
     }
 
     #[test]

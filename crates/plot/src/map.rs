@@ -12,13 +12,13 @@ use super::scene::{Anchor, Mark, Region, Scene};
 use super::shades::Shades;
 
 /// Left edge of the cells, right of the vertical axis' labels.
-const LEFT: f64 = 60.0;
+pub(super) const LEFT: f64 = 60.0;
 /// Their top edge, below the name of what the colours show.
-const TOP: f64 = 38.0;
+pub(super) const TOP: f64 = 38.0;
 /// Right of the cells: the bar of colours with its labels.
-const RIGHT: f64 = 82.0;
+pub(super) const RIGHT: f64 = 82.0;
 /// Ticks of the bar of colours, which are the levels of lines.
-const LEVELS: usize = 7;
+pub(super) const LEVELS: usize = 7;
 /// Radius of marks.
 const RADIUS: f64 = 5.0;
 
@@ -28,10 +28,10 @@ pub type Ticks = Vec<(f64, String)>;
 /// A heat map in the making.
 #[derive(Clone, Debug)]
 pub struct Map {
-    scene: Scene,
-    frame: Frame,
-    shades: Shades,
-    grid: Grid,
+    pub(super) scene: Scene,
+    pub(super) frame: Frame,
+    pub(super) shades: Shades,
+    pub(super) grid: Grid,
 }
 
 impl Map {
@@ -43,6 +43,32 @@ impl Map {
         title: &str,
         name: &str,
         grid: Grid,
+        names: (&str, &str),
+        ticks: Option<[Ticks; 2]>,
+    ) -> Self {
+        let shades = Shades::of(grid.values().iter().copied(), LEVELS);
+        Self::shaded(width, title, name, grid, shades, names, ticks)
+    }
+
+    /// As [`Map::new`], with colours that part at zero.
+    pub fn around_zero(
+        width: f64,
+        title: &str,
+        name: &str,
+        grid: Grid,
+        names: (&str, &str),
+        ticks: Option<[Ticks; 2]>,
+    ) -> Self {
+        let shades = Shades::around_zero(grid.values().iter().copied(), LEVELS);
+        Self::shaded(width, title, name, grid, shades, names, ticks)
+    }
+
+    fn shaded(
+        width: f64,
+        title: &str,
+        name: &str,
+        grid: Grid,
+        shades: Shades,
         (name_x, name_y): (&str, &str),
         ticks: Option<[Ticks; 2]>,
     ) -> Self {
@@ -58,7 +84,6 @@ impl Map {
         if let Some([x, y]) = ticks {
             (frame.x.ticks, frame.y.ticks) = (x, y);
         }
-        let shades = Shades::of(grid.values().iter().copied(), LEVELS);
         let mut scene = Scene::new(width, 0.0, title);
         frame.draw(&mut scene);
         grid.draw(&mut scene, &frame, &shades);
@@ -68,11 +93,18 @@ impl Map {
         Frame::name_y(&mut scene, name_y, (TOP, bottom));
         shades.bar(&mut scene, Region { left: right + 10.0, top: TOP, right: right + 22.0, bottom });
         scene.height = bottom + 46.0;
-        if grid.without_number() > 0 {
-            let entry = [("no finite value", Ink::Muted, Key::Hatched)];
-            scene.height += keys(&mut scene, &entry, (LEFT, bottom + 46.0), width - 14.0);
+        let hatched = grid.without_number() > 0;
+        let mut map = Self { scene, frame, shades, grid };
+        if hatched {
+            map.keys(&[("no finite value", Ink::Muted, Key::Hatched)]);
         }
-        Self { scene, frame, shades, grid }
+        map
+    }
+
+    /// Says below the map what stands on it, in rows of keys.
+    pub fn keys(&mut self, entries: &[(&str, Ink, Key)]) {
+        let (below, right) = ((LEFT, self.scene.height), self.scene.width - 14.0);
+        self.scene.height += keys(&mut self.scene, entries, below, right);
     }
 
     /// The width of a cell of a grid of places that is drawn this wide.
@@ -101,8 +133,8 @@ impl Map {
                 ends.map(pixels).collect()
             });
             let lines: Vec<Vec<(f64, f64)>> = lines.collect();
-            if let (Some(step), false) = (self.shades.step(*level), lines.is_empty()) {
-                let ink = Ink::Amount(step).opposite();
+            if let (Some(ground), false) = (self.shades.ink(*level), lines.is_empty()) {
+                let ink = ground.opposite();
                 self.scene.marks.push(Mark::Strokes { lines, ink, width: 1.1, opacity: 0.75 });
             }
         }
@@ -178,11 +210,11 @@ impl Map {
             return;
         }
         for (place, text) in texts.iter().enumerate() {
-            let Some(step) = self.shades.step(self.grid.values()[place]) else { continue };
+            let Some(ground) = self.shades.ink(self.grid.values()[place]) else { continue };
             let size = fitting(text, TICK_SIZE, wide - 4.0);
             let (x, y) = ((place % columns) as f64, (place / columns) as f64);
             let at = (self.frame.x.at(x), self.frame.y.at(y) + 0.35 * size);
-            self.scene.text(at, text, size, Ink::Amount(step).opposite(), Anchor::Middle);
+            self.scene.text(at, text, size, ground.opposite(), Anchor::Middle);
         }
     }
 

@@ -4,10 +4,10 @@
 //! ground (tested: contrast ≥ 3) and any two stay apart for colour-deficient eyes (tested: CIE 1976 ΔE ≥ 20).
 //! Markers differ too, so that no reading rests on colour alone.
 
-use crate::ramp::RAMP;
+use crate::ramp::{AROUND, RAMP, REACH};
 
 /// What something is drawn in. Figures name roles; only the palette knows colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ink {
     /// Ground.
     Paper,
@@ -25,6 +25,8 @@ pub enum Ink {
     Again(usize),
     /// An amount: a step of the ramp, from 0 to [`STEPS`](crate::STEPS) − 1; the same colour on light and dark grounds.
     Amount(u8),
+    /// A signed amount: so many of 31 steps above zero or below; the same colour on light and dark grounds.
+    Around(i8),
     /// White on any ground, for what lies on dark amounts.
     White,
     /// Near black on any ground, for what lies on light amounts.
@@ -60,6 +62,9 @@ const METHODS: [(&str, &str, &str); 8] = [
     ("other-b", "#7a4a2b", "#c9a184"),
 ];
 
+/// How many of the colours are a paper's own.
+const OWN: usize = METHODS.len() - 2;
+
 const MARKERS: [Marker; 6] =
     [Marker::Circle, Marker::Square, Marker::Up, Marker::Diamond, Marker::Down, Marker::Cross];
 
@@ -68,10 +73,9 @@ impl Ink {
     /// colours in turn, with another marker for each of six. A paper with more methods than there are colours shares
     /// them, with other markers.
     pub fn method(place: usize, known: usize) -> Self {
-        let own = METHODS.len() - 2;
         match place {
-            place if place >= known => Self::Method(own + (place - known)),
-            place if place >= own => Self::Again(place),
+            place if place >= known => Self::Method(OWN + (place - known)),
+            place if place >= OWN => Self::Again(place),
             place => Self::Method(place),
         }
     }
@@ -79,10 +83,14 @@ impl Ink {
     /// The marker that goes with the colour.
     pub fn marker(self) -> Marker {
         match self {
-            Self::Method(place) => MARKERS[place % MARKERS.len()],
-            // Half a turn away from the marker of the method that has the colour, and further each time.
+            // The two colours of strangers come back with other markers, too.
+            Self::Method(place) => {
+                MARKERS[(place + place.saturating_sub(OWN) / MARKERS.len()) % MARKERS.len()]
+            }
+            // Half a turn away from the marker of the method that has the colour, and further each time, past its own.
             Self::Again(place) => {
-                MARKERS[(place + MARKERS.len() / 2 + place / MARKERS.len() - 1) % MARKERS.len()]
+                let time = place / OWN;
+                MARKERS[(place + MARKERS.len() / 2 + time - 1 + time / 4) % MARKERS.len()]
             }
             _ => Marker::Circle,
         }
@@ -91,17 +99,17 @@ impl Ink {
     /// What a style sheet of a page calls it: a custom property where light and dark differ, see [`custom_properties`].
     pub fn css(self) -> String {
         match self {
-            Self::Amount(_) | Self::White | Self::Black => self.light().to_owned(),
+            Self::Amount(_) | Self::Around(_) | Self::White | Self::Black => self.light().to_owned(),
             _ => format!("var(--{})", self.colours().0),
         }
     }
 
     /// White or black, whichever stands out from it on a light ground.
     pub fn opposite(self) -> Self {
-        let channel = |at: usize| u32::from_str_radix(&self.light()[at..at + 2], 16).unwrap_or(0);
-        // Luma of a screen, of at most 1000 · 255; the two contrasts are equal at about this lightness.
-        let luma = 299 * channel(1) + 587 * channel(3) + 114 * channel(5);
-        if luma < 104_000 { Self::White } else { Self::Black }
+        let channel = |at: usize| u32::from_str_radix(&self.light()[at..at + 2], 16).unwrap_or(0).pow(2);
+        // Luminance of a screen, its curve taken for a square, of at most 10 000 · 255²; the two contrasts are equal at about this.
+        let luminance = 2126 * channel(1) + 7152 * channel(3) + 722 * channel(5);
+        if luminance < 152_000_000 { Self::White } else { Self::Black }
     }
 
     /// The colour on a light ground, as `#rrggbb`.
@@ -118,9 +126,13 @@ impl Ink {
             Self::Grid => ("grid", "#e3e6ea", "#2b3138"),
             Self::Method(place) if place < 6 => METHODS[place],
             Self::Method(place) => METHODS[6 + place % 2],
-            Self::Again(place) => METHODS[place % (METHODS.len() - 2)],
+            Self::Again(place) => METHODS[place % OWN],
             Self::Amount(step) => {
                 let colour = RAMP[usize::from(step).min(RAMP.len() - 1)];
+                ("", colour, colour)
+            }
+            Self::Around(step) => {
+                let colour = AROUND[(i16::from(step.clamp(-REACH, REACH)) + i16::from(REACH)) as usize];
                 ("", colour, colour)
             }
             Self::White => ("", "#ffffff", "#ffffff"),
@@ -227,9 +239,29 @@ mod tests {
     }
 
     #[test]
+    fn signed_amounts_grow_darker_away_from_zero_and_their_sides_stay_apart() {
+        for (vision, matrix) in VISIONS {
+            let seen: Vec<Rgb> = AROUND.iter().map(|hex| lab(times(matrix, linear(hex)))).collect();
+            let middle = usize::from(REACH.unsigned_abs());
+            for away in 0..middle {
+                let darker = |from: usize, to: usize| seen[from][0] - seen[to][0] > 0.4;
+                assert!(darker(middle - away, middle - away - 1), "{vision}, {away} below zero");
+                assert!(darker(middle + away, middle + away + 1), "{vision}, {away} above zero");
+            }
+            for away in middle / 4..=middle {
+                let pair = (seen[middle - away], seen[middle + away]);
+                let apart = pair.0.iter().zip(pair.1).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
+                assert!(apart > 20.0, "{away} steps from zero are {apart:.1} apart, {vision}");
+            }
+        }
+        assert_eq!(Ink::Around(-128).light(), AROUND[0]);
+        assert_eq!(Ink::Around(127).css(), AROUND[62]);
+    }
+
+    #[test]
     fn what_lies_on_an_amount_stands_out_from_it() {
-        for step in 0..RAMP.len() as u8 {
-            let ink = Ink::Amount(step);
+        let amounts = (0..RAMP.len() as u8).map(Ink::Amount);
+        for ink in amounts.chain((-REACH..=REACH).map(Ink::Around)) {
             let (own, on) = (ink.light(), ink.opposite().light());
             assert!(contrast(own, on) >= 4.0, "{own} under {on}: {}", contrast(own, on));
         }
@@ -253,7 +285,9 @@ mod tests {
 
     #[test]
     fn methods_beyond_the_colours_share_them_with_other_markers() {
-        let all: Vec<Ink> = (0..14).map(|place| Ink::method(place, 14)).collect();
+        // As many as there are pairs of a colour and a marker; of strangers a third.
+        let known = (0..36).map(|place| Ink::method(place, 36));
+        let all: Vec<Ink> = known.chain((0..12).map(|place| Ink::method(36 + place, 36))).collect();
         let seen = |ink: &Ink| (ink.light(), ink.marker());
         for (place, ink) in all.iter().enumerate() {
             assert!(all[..place].iter().all(|other| seen(other) != seen(ink)), "{place}");

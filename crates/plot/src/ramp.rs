@@ -18,3 +18,19 @@ pub(crate) const RAMP: [&str; STEPS] = [
     "#b4e080", "#bbe17f", "#c2e37d", "#cae47c", "#d1e67b", "#d9e77b", "#e0e97a", "#e8ea7a", "#efeb7b",
     "#f7ec7c",
 ];
+
+/// Steps on either side of zero.
+pub(crate) const REACH: i8 = 31;
+
+/// For amounts on both sides of zero: brown below, blue above, a near white between them. Curves in Oklab as well (lightness 0.955
+/// in the middle to 0.36 at both ends, hue 75° to 35° below and 225° to 262° above, chroma up to 0.135), each in pieces of equal
+/// length. Either side grows darker away from zero, and brown and blue stay apart for protanopes and deuteranopes (tested).
+pub(crate) const AROUND: [&str; 2 * REACH as usize + 1] = [
+    "#682413", "#702a16", "#793018", "#82361a", "#8a3c1c", "#93431e", "#9c4920", "#a44f21", "#ac5623",
+    "#b55c24", "#bd6428", "#c46d2f", "#cb7638", "#d07f41", "#d4874a", "#d78e53", "#da965c", "#dd9c65",
+    "#dfa36e", "#e1aa77", "#e3b081", "#e4b68a", "#e6bc94", "#e7c29d", "#e8c8a7", "#e9ceb1", "#ead4bb",
+    "#ebdac6", "#ecdfd0", "#eee5da", "#efeae5", "#f0f0f0", "#e6edf0", "#dce9ef", "#d2e6ef", "#c8e2ef",
+    "#bedeee", "#b4daee", "#aad6ee", "#9fd2ed", "#95cded", "#8bc8ec", "#80c3eb", "#76beea", "#6cb8e8",
+    "#62b3e6", "#59ade4", "#4fa6e1", "#47a0de", "#3f99da", "#3892d5", "#328bd0", "#2d84ca", "#2b7cc2",
+    "#2b74b9", "#2a6db0", "#2965a7", "#275e9e", "#265695", "#244f8c", "#224883", "#20417a", "#1e3a71",
+];

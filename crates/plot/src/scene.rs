@@ -93,6 +93,13 @@ pub enum Mark {
         /// Their colour.
         ink: Ink,
     },
+    /// Filled polygons that touch: cells of one colour that are no boxes. Each is a hair larger than it is, so that no seam shows.
+    Tiles {
+        /// The corners of each, in order.
+        tiles: Vec<Vec<(f64, f64)>>,
+        /// Their colour.
+        ink: Ink,
+    },
     /// Open lines, all alike: contours of one level, or a hatching.
     Strokes {
         /// The points of each, in order.

@@ -77,6 +77,14 @@ fn drawn(mark: &Mark, reader: Reader) -> String {
         Mark::Cells { boxes, ink } => {
             format!("<path d=\"{}\" {} shape-rendering=\"crispEdges\"/>", cells(boxes), fill(*ink, reader))
         }
+        Mark::Tiles { tiles, ink } => {
+            let colour = colour(*ink, reader);
+            let closed = |tile: &Vec<(f64, f64)>| outline(tile) + "Z";
+            format!(
+                "<path d=\"{}\" style=\"fill:{colour};stroke:{colour}\" stroke-width=\"0.6\" stroke-linejoin=\"round\"/>",
+                tiles.iter().map(closed).collect::<String>()
+            )
+        }
         Mark::Strokes { lines, ink, width, opacity } => format!(
             "<path d=\"{}\" fill=\"none\" {} stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",
             lines.iter().map(|line| outline(line)).collect::<String>(),
