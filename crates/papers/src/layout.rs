@@ -49,12 +49,16 @@ pub enum Figure {
     },
     /// Metrics over a key or a metric that an experiment varies.
     Sweep(&'static Sweep),
+    /// A metric over two keys that an experiment varies, as a matrix with the edge of the basin drawn in.
+    Grid(&'static Grid),
     /// Curves that measurements left, mean over seeds.
     Curves(&'static Curves),
     /// Surfaces that measurements left, as heat maps.
     Surfaces(&'static Surfaces),
     /// Surfaces over the places of networks, as matrices.
     Matrix(&'static Matrix),
+    /// Surfaces over the weights of three networks, as triangles.
+    Triangle(&'static Triangle),
     /// Curves that are ways through a plane, such as embeddings of snapshots.
     Paths(&'static Paths),
     /// Points and limits in the plane of diversity and accuracy.
@@ -70,10 +74,15 @@ impl Figure {
             Self::Scatter { x, y, levels, .. } => {
                 [*x, *y].into_iter().chain(levels.iter().map(|level| level.metric)).collect()
             }
+            Self::Grid(grid) => {
+                let edge = grid.basin.map(|basin| [basin.metric, basin.spread]);
+                [grid.metric].into_iter().chain(edge.into_iter().flatten()).chain(grid.best).collect()
+            }
             Self::Sweep(sweep) => sweep.quantities.iter().map(|quantity| quantity.metric).collect(),
             Self::Curves(curves) => vec![curves.metric],
             Self::Surfaces(surfaces) => vec![surfaces.metric],
             Self::Matrix(matrix) => vec![matrix.metric],
+            Self::Triangle(triangle) => vec![triangle.metric],
             Self::Paths(paths) => vec![paths.metric],
             Self::Plane(plane) => vec![plane.metric],
             Self::Lines { .. } | Self::Training => Vec::new(),
@@ -156,6 +165,25 @@ pub struct Matrix {
     pub name_x: &'static str,
     /// What the vertical axis is called.
     pub name_y: &'static str,
+    /// The figure of the paper that it is; empty where it is none.
+    pub like: &'static str,
+    /// How to read it: sentences for the caption.
+    pub reading: &'static str,
+}
+
+/// Surfaces whose variables are the weights λ₂ and λ₃ of the second and the third of three networks, on one axis with equal steps from
+/// 0 to 1: a triangle for each data set, network, method, case, kind of images and subject, of the first seed. Colours part at zero where
+/// the metric has values on both sides of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Triangle {
+    /// Beginning of the file's name.
+    pub file: &'static str,
+    /// Metric that the colours show, which is the surfaces' quantity.
+    pub metric: &'static str,
+    /// Kinds of images, one figure each.
+    pub data: &'static [&'static str],
+    /// Whose surfaces: the first words of subjects. Empty: all.
+    pub subjects: &'static [&'static str],
     /// The figure of the paper that it is; empty where it is none.
     pub like: &'static str,
     /// How to read it: sentences for the caption.
@@ -246,6 +274,50 @@ pub struct Sweep {
     pub logarithmic: bool,
     /// One figure each.
     pub quantities: &'static [Quantity],
+}
+
+/// One metric over two keys: a matrix for each data set, network, method, number of members and setting of the other keys, with the
+/// mean over seeds in each cell, and half of its 95 % interval where there are several. The keys' values stand in the order of their
+/// numbers, at equal distances. Colours part at zero where the metric has values on both sides of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// Beginning of the file's name.
+    pub file: &'static str,
+    /// Metric in the cells.
+    pub metric: &'static str,
+    /// What is varied from left to right.
+    pub x: Along,
+    /// What is varied from the bottom up.
+    pub y: Along,
+    /// How cells inside the basin are told from those outside, between which a line is drawn. None: no line.
+    pub basin: Option<Basin>,
+    /// The metric by which the best cell is marked; none where no cell is.
+    pub best: Option<&'static str>,
+    /// The figure of the paper that it is; empty where it is none.
+    pub like: &'static str,
+    /// How to read it: sentences for the caption.
+    pub reading: &'static str,
+}
+
+/// One axis of a grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Along {
+    /// The key that is varied.
+    pub key: &'static str,
+    /// What the axis is called.
+    pub name: &'static str,
+}
+
+/// When an ensemble has left the basin: when the mean of a metric over seeds lies below zero by more than so many times the mean of
+/// another one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Basin {
+    /// Metric that is about zero inside, for example `joint-connectivity`.
+    pub metric: &'static str,
+    /// Metric of its spread, for example `joint-connectivity-sd`.
+    pub spread: &'static str,
+    /// How many times the spread.
+    pub times: f64,
 }
 
 /// A horizontal line to compare points with.

@@ -12,8 +12,8 @@ pub use case::{CaseKeys, Symbol, case_keys, label};
 pub use claim::{Claim, Comparison, Contrast, Expected, Scope, Share};
 pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied};
 pub use layout::{
-    Barrier, Curves, Figure, Layout, Level, Matrix, Over, Paths, Plane, Quantity, Reference, Surfaces, Sweep,
-    Within,
+    Along, Barrier, Basin, Curves, Figure, Grid, Layout, Level, Matrix, Over, Paths, Plane, Quantity,
+    Reference, Surfaces, Sweep, Triangle, Within,
 };
 pub use paper::{Paper, PrintedMethod};
 pub use preset::Preset;

@@ -3,6 +3,7 @@
 mod committed;
 mod curves;
 mod earlier;
+mod grids;
 mod latex;
 mod made_up;
 mod maps;

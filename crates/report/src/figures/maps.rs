@@ -1,4 +1,4 @@
-//! What heat maps and matrices share: which surfaces are drawn, and what is said of them.
+//! What heat maps, matrices, grids and triangles share: which surfaces are drawn, and what is said of them.
 
 use super::images;
 use crate::telling::Telling;
@@ -73,6 +73,11 @@ impl Chosen<'_> {
     pub(super) fn values(&self) -> Vec<f64> {
         self.surface.values.iter().map(|value| self.metric.scale() * value).collect()
     }
+}
+
+/// Whether values lie on both sides of zero, at which colours then part.
+pub(super) fn is_signed(metric: &Metric) -> bool {
+    metric.range.0 < 0.0 && metric.range.1 > 0.0
 }
 
 /// `Seed 3, one of 5.`

@@ -1,6 +1,7 @@
 //! A paper's figures, as scenes: what is plotted against what.
 
 mod curves;
+mod grid;
 mod maps;
 mod matrix;
 mod pairwise;
@@ -10,6 +11,7 @@ mod scatter;
 mod surfaces;
 mod sweep;
 mod training;
+mod triangle;
 
 use crate::telling::Telling;
 use basin_papers::Figure as Kind;
@@ -39,9 +41,11 @@ pub(crate) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
                 })
             }
             Kind::Lines { like } => pairwise::figures(telling, like),
+            Kind::Grid(shown) => grid::figures(telling, shown),
             Kind::Curves(shown) => curves::figures(telling, shown),
             Kind::Surfaces(shown) => surfaces::figures(telling, shown),
             Kind::Matrix(shown) => matrix::figures(telling, shown),
+            Kind::Triangle(shown) => triangle::figures(telling, shown),
             Kind::Paths(shown) => paths::figures(telling, shown),
             Kind::Plane(shown) => plane::figures(telling, shown),
             Kind::Sweep(sweep) => sweep::figures(telling, sweep),
