@@ -27,7 +27,7 @@ pub struct Within {
 /// One kind of figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Figure {
-    /// One metric against another, a point per method and seed.
+    /// One metric against another, a point per method and seed; of more than ten methods a point each, numbered.
     Scatter {
         /// Beginning of the file's name.
         file: &'static str,
@@ -37,6 +37,10 @@ pub enum Figure {
         y: &'static str,
         /// Horizontal lines to compare points with.
         levels: &'static [Level],
+        /// Whether ensembles of all numbers of members stand in one figure; else there is one for each number.
+        together: bool,
+        /// Metric that the points' area is in proportion to. None: all of one size.
+        size: Option<&'static str>,
         /// The figure of the paper that it is, for example `the paper's Fig. 2c`.
         like: &'static str,
         /// How to read it: sentences for the caption.
@@ -71,8 +75,9 @@ impl Figure {
     /// The metrics that it shows, by their ids; a variable of curves is none.
     pub fn metrics(&self) -> Vec<&'static str> {
         match self {
-            Self::Scatter { x, y, levels, .. } => {
-                [*x, *y].into_iter().chain(levels.iter().map(|level| level.metric)).collect()
+            Self::Scatter { x, y, levels, size, .. } => {
+                let levels = levels.iter().map(|level| level.metric);
+                [*x, *y].into_iter().chain(levels).chain(*size).collect()
             }
             Self::Grid(grid) => {
                 let edge = grid.basin.map(|basin| [basin.metric, basin.spread]);

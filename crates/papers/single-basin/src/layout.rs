@@ -31,6 +31,8 @@ pub(crate) const LAYOUT: Layout = Layout {
                 Level { metric: "ensemble-accuracy", method: "deep", name: "deep ensemble" },
                 Level { metric: "mean-member-accuracy", method: "deep", name: "mean member" },
             ],
+            together: false,
+            size: None,
             like: "the paper's Fig. 2c",
             reading: "Dashed: mean accuracy of the deep ensembles, dotted: of their members. Further right is better \
                       connected; at 0, points between the members are as accurate as the members themselves.",

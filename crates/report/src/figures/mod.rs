@@ -2,12 +2,14 @@
 
 mod curves;
 mod grid;
+mod many;
 mod maps;
 mod matrix;
 mod pairwise;
 mod paths;
 mod plane;
 mod scatter;
+mod sized;
 mod surfaces;
 mod sweep;
 mod training;
@@ -34,10 +36,14 @@ const WIDTH: f64 = 460.0;
 pub(crate) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
     let of = |(place, kind): (usize, &Kind)| {
         let mut figures = match kind {
-            Kind::Scatter { file, x, y, levels, like, reading } => {
+            Kind::Scatter { file, x, y, levels, together, size, like, reading } => {
                 let axes = telling.paper.metric(x).zip(telling.paper.metric(y));
                 axes.map_or_else(Vec::new, |(x, y)| {
-                    scatter::figures(telling, &scatter::Shown { file, x, y, levels, like, reading })
+                    let size = size.and_then(|id| telling.paper.metric(id));
+                    scatter::figures(
+                        telling,
+                        &scatter::Shown { file, x, y, levels, together: *together, size, like, reading },
+                    )
                 })
             }
             Kind::Lines { like } => pairwise::figures(telling, like),

@@ -1,11 +1,13 @@
-//! One metric against another, one point per method and seed, the paper's means hollow beside ours.
+//! One metric against another, one point per method and seed, the paper's means hollow beside ours; of many methods their means.
 
-use super::{Figure, WIDTH, slug};
+use super::many::{self, MANY};
+use super::sized::{RADIUS, Sized};
+use super::{Figure, WIDTH, sentences, slug};
 use crate::Ensemble;
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Level};
-use basin_plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, legend};
+use basin_plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, keys, legend};
 use std::collections::BTreeSet;
 
 /// What is plotted against what, and what is said of it.
@@ -15,20 +17,24 @@ pub(super) struct Shown<'a> {
     pub(super) x: &'static Metric,
     pub(super) y: &'static Metric,
     pub(super) levels: &'a [Level],
+    /// Whether ensembles of all numbers of members stand in one figure.
+    pub(super) together: bool,
+    /// What the points' area is.
+    pub(super) size: Option<&'static Metric>,
     pub(super) like: &'a str,
     pub(super) reading: &'a str,
 }
 
-const RADIUS: f64 = 5.5;
 /// The paper's outlines stand clear of a point of ours at the same place.
 const HOLLOW_RADIUS: f64 = 7.0;
 
 /// A point of the paper with the method it is of, as shown along the axes.
 type Theirs<'a> = (&'a str, (f64, f64));
 
-/// One figure per data set, model and ensemble size that has a finite point.
+/// One figure per data set, model and, unless they stand together, ensemble size that has a finite point.
 pub(super) fn figures(telling: &Telling<'_>, shown: &Shown<'_>) -> Vec<Figure> {
-    let groups = telling.groups(|e| (e.dataset.as_str(), e.model.as_str(), e.members));
+    let members = |ensemble: &Ensemble| if shown.together { 0 } else { ensemble.members };
+    let groups = telling.groups(|e| (e.dataset.as_str(), e.model.as_str(), members(e)));
     groups.into_iter().filter_map(|group| figure(telling, shown, group)).collect()
 }
 
@@ -38,16 +44,23 @@ fn value(ensemble: &Ensemble, metric: &Metric) -> f64 {
 
 fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -> Option<Figure> {
     let Shown { x, y, .. } = shown;
+    let asked = telling.in_order(group.iter().map(|ensemble| ensemble.method.as_str()));
     group.retain(|ensemble| value(ensemble, x).is_finite() && value(ensemble, y).is_finite());
     // Variations of what stands beside them would look the same.
     if group.iter().any(|ensemble| ensemble.case.is_empty()) {
         group.retain(|ensemble| ensemble.case.is_empty());
     }
     let first = *group.first()?;
-    let (dataset, model, members) = (first.dataset.as_str(), first.model.as_str(), first.members);
+    let (dataset, model) = (first.dataset.as_str(), first.model.as_str());
     let cases: BTreeSet<&CaseKeys> = group.iter().map(|ensemble| &ensemble.case).collect();
     let each = if cases.len() > 1 { "method, case and seed" } else { "method and seed" };
     let methods = telling.inks(group.iter().map(|ensemble| ensemble.method.as_str()));
+    let (crowded, sized) = (methods.len() > MANY, Sized::of(shown.size, &group));
+    let radius = |ensemble: &Ensemble| {
+        let of =
+            |sized: &Sized| sized.radius(shown.size.map_or(f64::NAN, |metric| ensemble.number(metric.id)));
+        sized.as_ref().map_or(RADIUS, of)
+    };
     let level = |(place, level): (usize, &Level)| {
         let metric = telling.paper.metric(level.metric)?;
         let own = group.iter().filter(|ensemble| ensemble.method == level.method);
@@ -59,7 +72,7 @@ fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -
 
     let title = format!("{} against {}, {dataset}, {model}", y.title, x.title);
     let mut scene = Scene::new(WIDTH, 0.0, &title);
-    let (left, right, top, bottom) = (60.0, WIDTH - 14.0, 14.0, 296.0);
+    let (left, right, top, bottom) = (60.0, WIDTH - 14.0, 14.0, if crowded { 420.0 } else { 296.0 });
     // Zero belongs to an axis of differences.
     let zero = (x.range.0 < 0.0).then_some(0.0);
     let mut xs: Vec<f64> = group.iter().map(|ensemble| value(ensemble, x)).chain(zero).collect();
@@ -82,14 +95,19 @@ fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -
     frame.name_x(&mut scene, &x.title_with_unit());
     Frame::name_y(&mut scene, &y.title_with_unit(), (top, bottom));
 
-    let points = |id: &str| -> Vec<(f64, f64)> {
-        let mine = group.iter().filter(|ensemble| ensemble.method == id);
-        mine.filter_map(|ensemble| frame.point(value(ensemble, x), value(ensemble, y))).collect()
+    let own = |id: &str| -> Vec<&Ensemble> { group.iter().copied().filter(|e| e.method == id).collect() };
+    let points = |id: &str| -> Vec<((f64, f64), f64)> {
+        let at = |ensemble| Some((frame.point(value(ensemble, x), value(ensemble, y))?, radius(ensemble)));
+        own(id).into_iter().filter_map(at).collect()
     };
     let hollow =
         |id: &str| theirs.iter().find(|(method, _)| *method == id).and_then(|&(_, (x, y))| frame.point(x, y));
-    let marked = methods.iter().flat_map(|(id, _)| points(id).into_iter().chain(hollow(id)));
-    let taken = marked.map(|at| Region::around(at, HOLLOW_RADIUS + 1.0)).collect();
+    let reach = |(at, radius): ((f64, f64), f64)| Region::around(at, radius + HOLLOW_RADIUS + 1.0 - RADIUS);
+    let marked = methods.iter().flat_map(|(id, _)| {
+        let ours = if crowded { Vec::new() } else { points(id) };
+        ours.into_iter().chain(hollow(id).map(|at| (at, RADIUS))).map(reach)
+    });
+    let taken = marked.collect();
     let mut room = Room { bounds: frame.region(), taken };
     for &(level, name, dash) in &levels {
         let y = frame.y.at(level);
@@ -98,40 +116,87 @@ fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -
         room.taken.push(Region { left, top: y - 2.0, right, bottom: y + 2.0 });
         name_level(&mut scene, &mut room, name, y);
     }
-    let mut unnamed = Vec::new();
     // Under our points, which matter more.
     let outlines = methods.iter().filter_map(|&(id, ink)| Some((hollow(id)?, ink)));
     let outline =
         |(at, ink): ((f64, f64), Ink)| Mark::Hollow { at, marker: ink.marker(), radius: HOLLOW_RADIUS, ink };
     scene.marks.extend(outlines.map(outline));
-    for &(id, ink) in &methods {
-        let at = points(id);
-        for &at in &at {
-            scene.marks.push(Mark::Point { at, marker: ink.marker(), radius: RADIUS, ink });
-        }
-        if !room.place(&mut scene, telling.name(id), ink, &at, true) {
-            unnamed.push((telling.name(id), ink));
-        }
-    }
     let mut below = bottom + 46.0;
-    below += legend(&mut scene, &unnamed, Key::Point, (left, below), right);
+    below += if crowded {
+        let value = |ensemble: &Ensemble| [value(ensemble, x), value(ensemble, y), radius(ensemble)];
+        let values = |id: &str| own(id).into_iter().map(value).collect();
+        let methods = methods.iter().map(|(id, ink)| {
+            let name = telling.name(id);
+            many::Method { name, ink: *ink, values: values(id) }
+        });
+        let methods: Vec<many::Method<'_>> = methods.collect();
+        many::draw(&mut scene, &mut room, &frame, &methods, (left, below), right)
+    } else {
+        let mut unnamed = Vec::new();
+        for &(id, ink) in &methods {
+            let own = points(id);
+            let point = |&(at, radius)| Mark::Point { at, marker: ink.marker(), radius, ink };
+            scene.marks.extend(own.iter().map(point));
+            let at: Vec<(f64, f64)> = own.iter().map(|(at, _)| *at).collect();
+            if !room.place(&mut scene, telling.name(id), ink, &at, true) {
+                unnamed.push((telling.name(id), ink));
+            }
+        }
+        legend(&mut scene, &unnamed, Key::Point, (left, below), right)
+    };
     let entry: &[(&str, Ink)] = if theirs.is_empty() { &[] } else { &[("paper (hollow)", Ink::Muted)] };
     below += legend(&mut scene, entry, Key::Hollow, (left, below), right);
-    scene.height = below;
+    let sizes = sized.as_ref().map_or_else(Vec::new, Sized::keys);
+    let sizes: Vec<(&str, Ink, Key)> =
+        sizes.iter().map(|(name, ink, key)| (name.as_str(), *ink, *key)).collect();
+    // The largest of them needs more room than a line.
+    below += if sizes.is_empty() { 0.0 } else { 5.0 };
+    scene.height = below + keys(&mut scene, &sizes, (left, below), right);
     let beside = match (published.is_empty(), theirs.is_empty()) {
         (true, _) => "",
-        (false, false) => " Hollow: the paper's means, for its own set-up.",
-        (false, true) => " The paper's own means are too far away to be drawn; the tables have them.",
+        (false, false) => "Hollow: the paper's means, for its own set-up.",
+        (false, true) => "The paper's own means are too far away to be drawn; the tables have them.",
     };
+    let absent = asked.iter().filter(|id| !methods.iter().any(|(known, _)| known == *id));
+    let absent: Vec<&str> = absent.map(|id| telling.name(id)).collect();
+    let absent = match absent.is_empty() {
+        true => String::new(),
+        false => format!("Without a number here: {}.", absent.join(", ")),
+    };
+    let (members, suffix) = members(&group, shown.together);
+    let like = if shown.like.is_empty() { String::new() } else { format!(" ({})", shown.like) };
+    let what = format!("{} against {} on {dataset} with {model} and {members}{like}.", y.title, x.title);
+    let points = match (crowded, most(&group)) {
+        (false, _) => format!("One point per {each}."),
+        (true, 1) => "One point per method, of one seed.".to_owned(),
+        (true, seeds) => {
+            format!("One point per method, its mean over {seeds} seeds; bars: ± one standard deviation.")
+        }
+    };
+    let area = sized.as_ref().map_or_else(String::new, Sized::in_words);
     Some(Figure {
-        file: format!("{}-{}-{}-m{members}", shown.file, slug(dataset), slug(model)),
-        caption: format!(
-            "{} against {} on {dataset} with {model} and {members} members ({}). One point per {each}. {}{beside}",
-            y.title, x.title, shown.like, shown.reading
-        ),
+        file: format!("{}-{}-{}{suffix}", shown.file, slug(dataset), slug(model)),
+        caption: sentences(&[&what, &points, &area, shown.reading, beside, &absent]),
         scene,
         is_main: false,
     })
+}
+
+/// How many members the ensembles of a figure have, and what its file's name ends with.
+fn members(group: &[&Ensemble], together: bool) -> (String, String) {
+    let all = || group.iter().map(|ensemble| ensemble.members);
+    let (fewest, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+    match together {
+        false => (format!("{most} members"), format!("-m{most}")),
+        true if fewest == most => (format!("{most} members"), String::new()),
+        true => (format!("{fewest} to {most} members"), String::new()),
+    }
+}
+
+/// The most ensembles of one method: seeds, or seeds and cases.
+fn most(group: &[&Ensemble]) -> usize {
+    let same = |one: &&Ensemble| group.iter().filter(|other| other.method == one.method).count();
+    group.iter().map(same).max().unwrap_or(0)
 }
 
 /// The paper's points for the methods of these ensembles. What an experiment varies is not in the paper's tables.

@@ -1,4 +1,5 @@
-//! Cycles of several lengths and rates as they might be measured, triangles between members; and a paper that shows them.
+//! Cycles of several lengths and rates as they might be measured, triangles between members, many methods in one plane; and a paper
+//! that shows them.
 
 use basin_core::{Citation, Rng, SeedTree};
 use basin_papers::{
@@ -39,6 +40,16 @@ const LAYOUT: Layout = Layout {
         Figure::Grid(&Grid { file: "q-over-cycles", metric: "joint-connectivity", best: None, ..ACCURACY }),
         Figure::Triangle(&triangle("q-on-the-map", "map-connectivity")),
         Figure::Triangle(&triangle("accuracy-on-the-map", "map-accuracy")),
+        Figure::Scatter {
+            file: "plane",
+            x: "joint-connectivity",
+            y: "ensemble-accuracy",
+            levels: &[],
+            together: true,
+            size: Some("passes"),
+            like: "",
+            reading: "Larger points cost more.",
+        },
     ],
 };
 
@@ -208,6 +219,27 @@ pub(crate) fn triangles(side: usize, gap: bool) -> Results {
         surfaces,
         ..Results::default()
     }
+}
+
+/// Every method of the paper on one plane, so many seeds.
+pub(crate) fn plane(seeds: u64) -> Results {
+    let mut ensembles = Vec::new();
+    for (place, (method, _)) in METHODS.iter().enumerate() {
+        for seed in 0..seeds {
+            let mut rng = SeedTree::root(seed).index(place as u64).rng();
+            let group = [0.0, -0.02, -0.35, -0.7][(place * 7) % 4];
+            let q = group + 0.03 * (place as f64 / 24.0 - 0.5) * (1.0 + 5.0 * f64::abs(group));
+            let found = ensemble(method, seed, &[])
+                .with(
+                    "ensemble-accuracy",
+                    0.93 - 0.012 * q + 0.0006 * ((place * 5) % 11) as f64 + 0.0004 * noise(&mut rng),
+                )
+                .with("joint-connectivity", (q + 0.004 * noise(&mut rng)).clamp(-1.0, 0.03))
+                .with("passes", [5.0, 12.5, 25.0, 50.0][(place * 3) % 4]);
+            ensembles.push(found);
+        }
+    }
+    Results { name: "plane".into(), paper: "cycles".into(), ensembles, ..Results::default() }
 }
 
 /// The case of one cell.

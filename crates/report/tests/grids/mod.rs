@@ -1,10 +1,10 @@
-//! Grids over two keys with the edge of the basin, and triangles between members.
+//! Grids over two keys with the edge of the basin, triangles between members, many methods in one plane.
 
 mod made_up;
 
 use crate::{check_nesting, text};
 use basin_report::{Artifact, Results, Subject, render, terminal_table};
-use made_up::{Cycles, case, cycles, triangles};
+use made_up::{Cycles, case, cycles, plane, triangles};
 
 fn drawn(results: &Results) -> Vec<Artifact> {
     let artifacts = render(results, &Cycles, &[]).unwrap();
@@ -51,13 +51,13 @@ fn sides(svg: &str) -> usize {
 fn a_grid_has_a_figure_for_each_method_that_varies_both_keys() {
     let artifacts = drawn(&cycles(3));
     let q = ["sse", "star"].map(|method| format!("q-over-cycles-cifar10-resnet20-{method}"));
-    assert_eq!(figures(&artifacts), [SSE, STAR, &q[0], &q[1]]);
+    assert_eq!(figures(&artifacts), [SSE, STAR, &q[0], &q[1], "plane-cifar10-resnet20"]);
     let one_rate = |results: &mut Results| {
         results.ensembles.retain(|e| e.case.get("transfer.cycle_rate").is_none_or(|rate| rate == "1"));
     };
     let mut line = cycles(2);
     one_rate(&mut line);
-    assert!(figures(&drawn(&line)).is_empty(), "one rate is no grid");
+    assert_eq!(figures(&drawn(&line)), ["plane-cifar10-resnet20"], "one rate is no grid");
 }
 
 #[test]
@@ -216,4 +216,44 @@ fn what_is_no_triangle_of_weights_is_not_drawn_as_one() {
     results.surfaces[0].x[1] = 0.3;
     results.surfaces[1].values.fill(f64::NAN);
     assert!(figures(&drawn(&results)).is_empty());
+}
+
+#[test]
+fn many_methods_are_numbered_points_of_their_means_with_a_list() {
+    let results = plane(3);
+    let artifacts = drawn(&results);
+    let svg = svg(&artifacts, "plane-cifar10-resnet20");
+    for name in
+        [">1 Deep Ens.<", ">10 StarSSE<", ">24 Dist. Ens., replayed<", ">5.0 passes<", ">50.0 passes<"]
+    {
+        assert_eq!(svg.matches(name).count(), 1, "{name}");
+    }
+    // A point and a key for each method.
+    assert_eq!(svg.matches("stroke-width=\"1.2\" stroke-linejoin").count(), 2 * 24);
+    let numbered = (1..=24).filter(|number| svg.contains(&format!(">{number}</text>"))).count();
+    assert!(numbered >= 23, "{numbered} of 24 found room for their number");
+    let told = &captions(&artifacts, "Ensemble accuracy against")[0];
+    for part in [
+        "and 5 members. One point per method, its mean over 3 seeds; bars: ± one standard deviation.",
+        "Area of points: Cost of training, passes over the training set, the smallest drawn larger",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+}
+
+#[test]
+fn ensembles_of_all_sizes_stand_together_where_the_paper_says_so() {
+    let mut results = plane(1);
+    results.ensembles.truncate(4);
+    results.ensembles[3].members = 50;
+    results.ensembles[2].set(Subject::Ensemble, "joint-connectivity", f64::NAN);
+    let artifacts = drawn(&results);
+    assert_eq!(figures(&artifacts), ["plane-cifar10-resnet20"]);
+    let told = &captions(&artifacts, "Ensemble accuracy against")[0];
+    assert!(told.contains("with resnet20 and 5 to 50 members. One point per method and seed."), "{told}");
+    assert!(told.contains("Without a number here: SW Ens."), "{told}");
+    assert!(
+        svg(&artifacts, "plane-cifar10-resnet20").contains(">Deep Ens.<"),
+        "few are named where they are"
+    );
 }
