@@ -26,6 +26,7 @@ fn recipe(optimiser: Optimiser, peak: f64) -> Recipe {
         schedule: Arc::new(WarmupCosine { peak, epochs: 8, warmup: 0.1, floor: None }),
         order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
+        label_smoothing: 0.0,
         replay: None,
     }
 }

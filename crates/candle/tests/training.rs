@@ -58,6 +58,7 @@ fn recipe() -> Recipe {
         schedule: Arc::new(WarmupCosine { peak: 0.3, epochs: EPOCHS, warmup: 0.1, floor: None }),
         order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
+        label_smoothing: 0.0,
         replay: None,
     }
 }

@@ -15,13 +15,23 @@ impl Config {
             text += &format!("{key}={}\n", value.toml());
         }
         text += &format!("train set {images}\n");
-        let (model, train, run) = (self.model(), self.train(), self.run());
+        let (model, train, augment, run) = (self.model(), self.train(), self.augment(), self.run());
         if train.clip_norm > 0.0 {
             text += &format!("clip norm {:?}\n", train.clip_norm);
         }
         if train.optimiser != UpdateRule::Sgd {
             let (b1, b2, epsilon) = (train.adam_beta1, train.adam_beta2, train.adam_epsilon);
             text += &format!("{} {b1:?} {b2:?} {epsilon:?}\n", train.optimiser.word());
+        }
+        if train.label_smoothing as f32 > 0.0 {
+            text += &format!("label smoothing {:?}\n", train.label_smoothing as f32);
+        }
+        for (what, value) in
+            [("mixup", augment.mixup), ("cutmix", augment.cutmix), ("erasing", augment.erasing)]
+        {
+            if value > 0.0 {
+                text += &format!("{what} {value:?}\n");
+            }
         }
         if train.order != OrderName::Permuted {
             text += &format!("order {}\n", train.order.word());
@@ -121,8 +131,12 @@ mod tests {
             ("run.backend", "candle"),
             ("train.order", "with-replacement"),
             ("data.normalisation", "raw"),
+            ("train.label_smoothing", "0.1"),
+            ("augment.mixup", "0.8"),
+            ("augment.cutmix", "1"),
+            ("augment.erasing", "0.25"),
         ];
-        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\norder with-replacement\nresidual scale 0.1\ncentred kernels\nnorm batch\nbackend candle\n\
+        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\nlabel smoothing 0.1\nmixup 0.8\ncutmix 1.0\nerasing 0.25\norder with-replacement\nresidual scale 0.1\ncentred kernels\nnorm batch\nbackend candle\n\
              precision bf16\nnormalisation [0.0, 0.0, 0.0] [0.003921569, 0.003921569, 0.003921569]\n";
         assert_eq!(identity(&more), expected + extra);
     }

@@ -79,6 +79,8 @@ section! {
 const SHARE: Range = Float(0.0, true, 1.0, true);
 const BELOW_ONE: Range = Float(0.0, true, 1.0, false);
 const POSITIVE: Range = Float(0.0, false, f64::INFINITY, false);
+/// Of a Beta distribution, 0 for none.
+const ALPHA: Range = Float(0.0, true, 100.0, true);
 const STRENGTH: Range = Float(0.0, true, 10.0, true);
 /// What a TOML file can hold.
 const COUNT: Range = Int(1, i64::MAX as u64);
@@ -100,6 +102,7 @@ section! {
         adam_beta1: f64 = "0.9", BELOW_ONE, "factor", "decay of Adam's mean";
         adam_beta2: f64 = "0.999", BELOW_ONE, "factor", "decay of Adam's square";
         adam_epsilon: f64 = "1e-8", Float(1e-30, true, 1.0, true), "gradient", "added to the root of Adam's square";
+        label_smoothing: f64 = "0", BELOW_ONE, "share", "share of all classes alike in what a label is taken for; also the labels' part of a distillation";
         clip_norm: f64 = "0", Float(0.0, true, f64::INFINITY, false), "norm", "longest gradient; 0 = no clipping";
     }
 }
@@ -116,6 +119,9 @@ section! {
         zoom_low: f64 = "1", Float(0.1, true, 10.0, true), "factor", "smallest random zoom";
         zoom_high: f64 = "1", Float(0.1, true, 10.0, true), "factor", "largest random zoom";
         rotation: f64 = "0", Float(0.0, true, 180.0, true), "degrees", "random rotation within ± x";
+        erasing: f64 = "0", SHARE, "probability", "random erasing: a rectangle of 0.02 to 1/3 of the image becomes 0 behind the normalisation, which is the mean colour that this takes away";
+        mixup: f64 = "0", ALPHA, "α", "mixup: images of a batch and their labels are mixed with others of it, by a share from Beta(α, α); 0 = not";
+        cutmix: f64 = "0", ALPHA, "α", "CutMix: a square of every image comes from another one of the batch, its area by a share from Beta(α, α); 0 = not. With augment.mixup beside it, one of the two for each batch";
     }
 }
 

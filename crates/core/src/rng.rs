@@ -74,6 +74,33 @@ impl Rng {
         -(1.0 - self.uniform()).ln()
     }
 
+    /// Beta-distributed with both parameters `alpha` > 0, in `[0, 1]`: a ratio of two Gamma variates (Marsaglia and Tsang
+    /// 2000), taken from their logarithms, so that no small `alpha` loses both.
+    pub fn symmetric_beta(&mut self, alpha: f64) -> f64 {
+        let [x, y] = [(); 2].map(|()| self.log_gamma_variate(alpha));
+        // Of two that are beyond all numbers, either one is the larger.
+        if x == y { if self.chance(0.5) { 1.0 } else { 0.0 } } else { 1.0 / (1.0 + (y - x).exp()) }
+    }
+
+    /// The logarithm of a Gamma variate of this shape > 0 and scale 1.
+    fn log_gamma_variate(&mut self, shape: f64) -> f64 {
+        // A shape below 1 is that above it, times a power of a uniform variate.
+        let (boost, shape) = match shape < 1.0 {
+            true => ((1.0 - self.uniform()).ln() / shape, shape + 1.0),
+            false => (0.0, shape),
+        };
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            let u = 1.0 - self.uniform();
+            if v > 0.0 && u.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return (d * v).ln() + boost;
+            }
+        }
+    }
+
     /// Fisher–Yates shuffle: every order is equally likely.
     ///
     /// # Panics
@@ -107,7 +134,31 @@ mod tests {
         near(moments(|| rng.normal()), 0.0, 1.0);
         near(moments(|| rng.truncated_normal()), 0.0, 0.879_625_66f64.powi(2));
         near(moments(|| rng.exponential()), 1.0, 1.0);
+        for alpha in [0.2, 1.0, 5.0] {
+            let (mean, variance) = moments(|| rng.symmetric_beta(alpha));
+            let expected = 0.25 / (2.0 * alpha + 1.0);
+            assert!(
+                (mean - 0.5).abs() < 0.01 && (variance / expected - 1.0).abs() < 0.03,
+                "{alpha}: {variance}"
+            );
+        }
         near(moments(|| f64::from(rng.below(6))), 2.5, 35.0 / 12.0);
+    }
+
+    /// The share of draws below the quantiles 0.1, 0.5 and 0.9 of Beta(0.3, 0.3) and Beta(2, 2), by scipy 1.17.
+    #[test]
+    fn a_symmetric_beta_has_its_quantiles() {
+        let mut rng = SeedTree::root(4).rng();
+        for (alpha, tenth) in [(0.3, 0.003_304_618_3), (2.0, 0.195_800_105_6)] {
+            let draws: Vec<f64> = std::iter::repeat_with(|| rng.symmetric_beta(alpha)).take(40_000).collect();
+            for (quantile, share) in [(tenth, 0.1), (0.5, 0.5), (1.0 - tenth, 0.9)] {
+                let below = draws.iter().filter(|x| **x < quantile).count() as f64 / draws.len() as f64;
+                assert!((below - share).abs() < 0.01, "{alpha}: {below} for {share}");
+            }
+        }
+        // Where no number is small enough, a coin is left.
+        let ends: Vec<f64> = std::iter::repeat_with(|| rng.symmetric_beta(1e-300)).take(100).collect();
+        assert!(ends.iter().all(|x| *x == 0.0 || *x == 1.0) && ends.contains(&0.0) && ends.contains(&1.0));
     }
 
     #[test]

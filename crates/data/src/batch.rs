@@ -1,11 +1,12 @@
 //! Batches ready for a network: picked, augmented, normalised, `[b, size, size, channels]`.
 
-use crate::augment::{Draw, Scratch, augment_with};
+use crate::augment::{Draw, Mixing, Patch, Scratch, augment_with};
 use crate::{AugmentConfig, ImageSet, Normalisation, Pick};
-use basin_core::SeedTree;
+use basin_core::{Extent, SeedTree};
 use std::ops::Range;
 
-/// Fills `out` `[b, size, size, channels]` with the images of `picks`, augmented and normalised.
+/// Fills `out` `[b, size, size, channels]` with the images of `picks`, augmented and normalised; rectangles that are erased
+/// ([`AugmentConfig::erasing`]) are 0 then.
 ///
 /// `stream` belongs to one order of training. The augmentation of an image depends on
 /// `stream.child("augment").index(epoch).index(draw)` alone, not on its place in the batch or on the batch
@@ -40,7 +41,40 @@ pub fn fill_batch(
             &mut image,
         );
         table.apply(&image, out);
+        if augment.erasing > 0.0
+            && let Some(patch) =
+                Patch::erased(augment.erasing, set.size(), &mut stream.child("erasing").rng())
+        {
+            patch.spans(set.extent()).for_each(|span| out[span].fill(0.0));
+        }
     }
+}
+
+/// Mixes the images of a batch `[b, size, size, channels]` with each other, where [`AugmentConfig::mixup`] or
+/// [`AugmentConfig::cutmix`] is on: image i with image b − 1 − i. Returns the weight in `[0, 1]` of each image's own label, and
+/// puts the other ones into `others`; nothing is mixed and `others` is empty where both are off.
+///
+/// What is drawn for a batch follows from the stream, the epoch and the batch's number in it.
+///
+/// # Panics
+/// When `images` are no whole number of images.
+pub fn mix_batch(
+    augment: &AugmentConfig,
+    stream: &SeedTree,
+    (epoch, batch): (u64, u64),
+    extent: Extent,
+    images: &mut [f32],
+    labels: &[u32],
+    others: &mut Vec<u32>,
+) -> Option<f32> {
+    others.clear();
+    if !augment.mixes() {
+        return None;
+    }
+    let mixing = Mixing::new(augment, extent.side, &stream.child("mixing").index(epoch).index(batch))?;
+    mixing.apply(images, extent);
+    others.extend(Mixing::partners(labels));
+    Some(mixing.weight())
 }
 
 /// Where the augmentation of an epoch lies; an image's is at the number it is drawn by.
@@ -109,6 +143,46 @@ mod tests {
             out[..IMAGE] == out[IMAGE..]
         };
         assert!(drawn(7) && !drawn(8));
+    }
+
+    #[test]
+    fn erasing_leaves_zeros_and_every_other_pixel_as_it_was() {
+        let fill = |erasing, epoch| {
+            let (picks, mut out) = ([0, 1, 2, 3, 4, 5].map(Pick::of), vec![0.0; 6 * IMAGE]);
+            let config = AugmentConfig { erasing, ..AugmentConfig::paper() };
+            let seeds = SeedTree::root(5);
+            fill_batch(&set(), &picks, &config, &seeds, epoch, &Normalisation::CIFAR10, &mut out);
+            out
+        };
+        let (whole, erased) = (fill(0.0, 3), fill(1.0, 3));
+        for (whole, erased) in whole.chunks(IMAGE).zip(erased.chunks(IMAGE)) {
+            let gone = erased.iter().filter(|value| **value == 0.0).count();
+            assert!((3..IMAGE / 2).contains(&gone), "{gone}");
+            assert!(whole.iter().zip(erased).all(|(before, after)| *after == 0.0 || before == after));
+        }
+        assert_eq!(erased, fill(1.0, 3));
+        let holes = |values: &[f32]| values.iter().map(|v| *v == 0.0).collect::<Vec<_>>();
+        assert_ne!(holes(&erased), holes(&fill(1.0, 4)));
+    }
+
+    #[test]
+    fn a_batch_is_mixed_by_its_place_in_the_training_alone() {
+        let (plain, labels) = (batch(&[0, 1, 2, 3], 0), [0, 1, 0, 0]);
+        let mixed = |config: &AugmentConfig, place| {
+            let (mut images, mut others) = (plain.clone(), vec![9]);
+            let seeds = SeedTree::root(5);
+            let weight = mix_batch(config, &seeds, place, set().extent(), &mut images, &labels, &mut others);
+            (weight, images, others)
+        };
+        let off = mixed(&AugmentConfig::paper(), (0, 0));
+        assert_eq!(off, (None, plain.clone(), Vec::new()));
+        let on = AugmentConfig { mixup: 0.8, ..AugmentConfig::paper() };
+        let (weight, images, others) = mixed(&on, (2, 1));
+        let weight = weight.unwrap();
+        assert!((0.0..=1.0).contains(&weight) && others == [0, 0, 1, 0]);
+        assert_eq!(images[7], plain[7] * weight + plain[3 * IMAGE + 7] * (1.0 - weight));
+        assert_eq!(mixed(&on, (2, 1)).0, Some(weight));
+        assert!([(2, 0), (1, 1), (1, 2)].iter().all(|place| mixed(&on, *place).0 != Some(weight)));
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod tiny_imagenet;
 
 pub use augment::{AugmentConfig, ColourDraw, ColourOp, Draw, GeometryDraw, Jitter, Warp, augment};
 pub use basin_core::{Archive, Extent, FileRule, Packing, Published, Split};
-pub use batch::{batch_draws, fill_batch, fill_plain};
+pub use batch::{batch_draws, fill_batch, fill_plain, mix_batch};
 pub use dataset::{Dataset, Load};
 pub use error::DataError;
 pub use image_set::ImageSet;

@@ -1,6 +1,6 @@
 //! Losses and SGD against PyTorch's float64 values (fixtures/training).
 
-use basin_kernels::loss::{Target, loss};
+use basin_kernels::loss::{Labels, Target, loss};
 use basin_kernels::ops::{cross_entropy, distillation, edit};
 use basin_kernels::{Adam, Sgd, floats, tensor};
 use candle_core::Var;
@@ -59,6 +59,38 @@ fn losses_and_their_gradients_agree_with_pytorch() {
 }
 
 /// The gradient is a formula (see the fixture's README); parameters stay in f32, as in training.
+#[test]
+fn losses_of_mixed_and_smoothed_labels_agree_with_pytorch() {
+    let text = include_str!("../../../fixtures/regularisation/losses.json");
+    let golden: Value = serde_json::from_str(text).unwrap();
+    let classes = |key: &str| numbers(&golden[key]).iter().map(|y| *y as u32).collect::<Vec<_>>();
+    let (first, second) = (classes("labels"), classes("second"));
+    let (logits, teacher) = (rows(&golden["logits"]), rows(&golden["teacher"]));
+    let number = |case: &Value, key: &str| case[key].as_f64().unwrap() as f32;
+    let (label_weight, temperature) = (number(&golden, "label_weight"), number(&golden, "temperature"));
+    let distilled = Target::Teacher { logits: &teacher, label_weight, temperature };
+    for (kind, target) in [("labels_alone", Target::Labels), ("distillation", distilled)] {
+        for case in golden[kind].as_array().unwrap() {
+            let (weight, smoothing) = (number(case, "weight"), number(case, "smoothing"));
+            let labels = Labels { first: &first, mixed: Some((&second, weight)), smoothing };
+            let name = format!("{kind}, w = {weight}, ε = {smoothing}");
+            let sum = loss(&logits, labels, target, 1.0 / first.len() as f32);
+            let expected = case["loss"].as_f64().unwrap();
+            close(&name, sum.loss / first.len() as f64, expected, expected);
+            let gradient: Vec<f64> = case["gradient"].as_array().unwrap().iter().flat_map(numbers).collect();
+            assert_eq!(sum.gradient.len(), gradient.len(), "{name}");
+            let largest = gradient.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+            for (g, e) in sum.gradient.iter().zip(gradient) {
+                close(&name, f64::from(*g), e, largest);
+            }
+            if weight == 1.0 {
+                let alone = Labels { first: &first, mixed: None, smoothing };
+                assert_eq!(loss(&logits, alone, target, 1.0 / first.len() as f32), sum, "{name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_hundred_steps_of_sgd_agree_with_pytorch() {
     let golden: Value = serde_json::from_str(include_str!("../../../fixtures/training/sgd.json")).unwrap();

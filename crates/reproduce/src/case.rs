@@ -351,14 +351,29 @@ fn foreign(network: &Network) -> String {
 }
 
 fn augment(config: &Config) -> AugmentConfig {
-    let &Augment { flip, crop_padding, brightness, contrast, saturation, hue, zoom_low, zoom_high, rotation } =
-        config.augment();
+    let &Augment {
+        flip,
+        crop_padding,
+        brightness,
+        contrast,
+        saturation,
+        hue,
+        zoom_low,
+        zoom_high,
+        rotation,
+        erasing,
+        mixup,
+        cutmix,
+    } = config.augment();
     AugmentConfig {
         flip,
         crop_padding,
         jitter: Jitter { brightness, contrast, saturation, hue },
         zoom: Some((zoom_low, zoom_high)).filter(|zoom| *zoom != (1.0, 1.0)),
         rotation_degrees: rotation,
+        erasing,
+        mixup,
+        cutmix,
     }
 }
 

@@ -153,7 +153,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return match error {
             TrainError::NonFinite { .. } => Some(NUMERICAL),
-            TrainError::Batch { .. } => Some(USAGE),
+            TrainError::Batch { .. }
+            | TrainError::OwnLoss { .. }
+            | TrainError::Replayed { .. }
+            | TrainError::NotOnDevice { .. } => Some(USAGE),
             TrainError::Checkpoint { source, .. } => source.downcast_ref::<StoreError>().map(|_| STORAGE),
             _ => None,
         };
@@ -313,6 +316,18 @@ mod tests {
             ModelError::Dropout { rate: 0.1, model, expected },
         ] {
             assert_eq!(code(&anyhow::Error::from(error)), USAGE);
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_with_softened_labels_is_one_of_usage() {
+        let keys = vec!["augment.mixup"];
+        for error in [
+            TrainError::OwnLoss { keys: keys.clone() },
+            TrainError::Replayed { keys: keys.clone() },
+            TrainError::NotOnDevice { keys, device: "cuda".into() },
+        ] {
+            assert_eq!(code(&anyhow::Error::from(error).context("node deep-1")), USAGE);
         }
     }
 

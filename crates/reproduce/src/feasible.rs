@@ -5,8 +5,9 @@ use crate::planned::{PlannedNode, PlannedWork};
 use crate::{Case, Study, device, exit, facts, import, sizes};
 use anyhow::{Context, Result, anyhow};
 use basin_core::{Array, DataRef, Params};
+use basin_ensemble::Objective;
 use basin_store::RunDir;
-use basin_train::TrainError;
+use basin_train::{TrainError, check_device, check_targets};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks that a plan can be carried out.
@@ -20,6 +21,7 @@ pub(crate) fn check(study: &Study, plan: &Plan) -> Result<()> {
     problems.extend(plan.nodes.iter().filter_map(name));
     problems.extend(study.cases.iter().flat_map(run_by_candle));
     problems.extend(study.cases.iter().filter_map(one_channel_on_a_gpu));
+    problems.extend(targets(study, plan));
     problems.extend(ensembles(study, plan));
     problems.extend(images(study, plan));
     problems.extend(
@@ -64,6 +66,26 @@ fn run_by_candle(case: &Case) -> Vec<anyhow::Error> {
 fn one_channel_on_a_gpu(case: &Case) -> Option<anyhow::Error> {
     let refused = device::takes(case.network.extent()).err();
     refused.filter(|_| case.on_device() && case.network.program().is_none()).map(Into::into)
+}
+
+/// Softened labels and mixed images where a method's loss or the device does not take them, each kind once.
+fn targets(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
+    let mut told = BTreeSet::new();
+    let trained = plan.nodes.iter().filter_map(|node| match &node.work {
+        PlannedWork::Train { trajectory, .. } => Some((&study.cases[node.case], &trajectory.objective)),
+        _ => None,
+    });
+    let refused = trained.flat_map(|(case, objective)| {
+        let (smoothing, augment) = (case.config.train().label_smoothing, &case.augment);
+        let own_loss = matches!(objective, Objective::Custom { .. });
+        let loss = check_targets(smoothing, augment, own_loss, objective.replay().is_some());
+        let device = match case.on_device() {
+            true => check_device(smoothing, augment, &case.network, "run.device=cuda"),
+            false => Ok(()),
+        };
+        [loss.err(), device.err()].into_iter().flatten()
+    });
+    refused.filter(|error| told.insert(error.to_string())).map(anyhow::Error::from).collect()
 }
 
 /// Names of nodes that no folder can have; those of methods outside of this workspace may be anything.

@@ -31,6 +31,7 @@ fn measured_on(case: &Case, backend: &dyn Backend) -> Result<f64> {
         schedule: case.plan_context().schedule_after(0),
         order: SeedTree::root(0).into(),
         teaching: Teaching::Labels,
+        label_smoothing: 0.0,
         replay: None,
     };
     Ok(basin_train::seconds_per_image(backend, network, &recipe)?)

@@ -65,6 +65,7 @@ fn step(model: &str, width: f64, batch: usize, precision: Precision) -> Result<V
         schedule: Arc::new(WarmupCosine { peak: 0.01, epochs: 2, warmup: 0.0, floor: None }),
         order: SeedTree::root(0).into(),
         teaching: Teaching::Labels,
+        label_smoothing: 0.0,
         replay: None,
     };
     let segment = Segment { state: TrainState::new(network.init(&SeedTree::root(0)), 0), end_epoch: 2 };

@@ -1,7 +1,8 @@
 //! Batches of augmented images, assembled ahead of the step that uses them.
 
 use crate::{Examples, Recipe};
-use basin_data::{Pick, fill_batch};
+use basin_data::{Pick, fill_batch, mix_batch};
+use basin_kernels::loss::Labels;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -16,6 +17,10 @@ pub struct Batch<'a> {
     pub images: &'a [f32],
     /// Their labels.
     pub labels: &'a [u32],
+    /// Of images that were mixed, the label of the other one of each, and the weight in `[0, 1]` of their own.
+    pub mixed: Option<(&'a [u32], f32)>,
+    /// Share in `[0, 1)` of all classes alike in the targets (label smoothing).
+    pub smoothing: f32,
     /// A seed of the dropout masks per image; empty for a network without dropout.
     pub dropout_seeds: &'a [u64],
     /// Where kept targets of each image stand; empty unless the augmentation repeats.
@@ -23,9 +28,27 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Images and labels for a network without dropout.
+    /// Images and labels as they are, for a network without dropout.
     pub fn new(images: &'a [f32], labels: &'a [u32]) -> Self {
-        Self { images, labels, dropout_seeds: &[], slots: &[] }
+        Self { images, labels, mixed: None, smoothing: 0.0, dropout_seeds: &[], slots: &[] }
+    }
+
+    /// What the labels come to as targets.
+    pub fn targets(&self) -> Labels<'a> {
+        Labels { first: self.labels, mixed: self.mixed, smoothing: self.smoothing }
+    }
+
+    /// Some of its images, with all that belongs to them; `each` values an image.
+    pub(crate) fn part(&self, range: Range<usize>, each: usize) -> Self {
+        let mixed = self.mixed.map(|(others, weight)| (&others[range.clone()], weight));
+        Self {
+            images: &self.images[range.start * each..range.end * each],
+            labels: &self.labels[range.clone()],
+            mixed,
+            smoothing: self.smoothing,
+            dropout_seeds: self.dropout_seeds.get(range.clone()).unwrap_or_default(),
+            slots: self.slots.get(range).unwrap_or_default(),
+        }
     }
 }
 
@@ -34,6 +57,10 @@ impl<'a> Batch<'a> {
 pub struct OwnedBatch {
     images: Vec<f32>,
     labels: Vec<u32>,
+    /// Where `weight` is something.
+    others: Vec<u32>,
+    weight: Option<f32>,
+    smoothing: f32,
     dropout_seeds: Vec<u64>,
     slots: Vec<usize>,
 }
@@ -41,8 +68,9 @@ pub struct OwnedBatch {
 impl OwnedBatch {
     /// The batch, borrowed.
     pub fn batch(&self) -> Batch<'_> {
-        let Self { images, labels, dropout_seeds, slots } = self;
-        Batch { images, labels, dropout_seeds, slots }
+        let Self { images, labels, others, weight, smoothing, dropout_seeds, slots } = self;
+        let mixed = weight.map(|weight| (&others[..], weight));
+        Batch { images, labels, mixed, smoothing: *smoothing, dropout_seeds, slots }
     }
 }
 
@@ -122,6 +150,10 @@ fn assemble(
         }
         batch.labels.clear();
         batch.labels.extend(picks.iter().map(|pick| images.labels()[pick.image as usize]));
+        let (place, extent) = ((epoch, within as u64), images.extent());
+        let (pixels, others) = (&mut batch.images, &mut batch.others);
+        batch.weight = mix_batch(augment, stream, place, extent, pixels, &batch.labels, others);
+        batch.smoothing = recipe.label_smoothing as f32;
         batch.dropout_seeds.clear();
         if dropout {
             batch.dropout_seeds.extend(picks.iter().map(|pick| recipe.dropout_seed(epoch, pick.draw)));

@@ -64,6 +64,34 @@ pub enum TrainError {
         /// What was asked to train it.
         backend: String,
     },
+    /// Softened labels for a loss that takes classes.
+    #[error(
+        "{} set, which softens labels, and the loss is a method's own, which takes them as they are; set it to 0 or leave the \
+         method out",
+        is(keys)
+    )]
+    OwnLoss {
+        /// The keys.
+        keys: Vec<&'static str>,
+    },
+    /// Mixed images where augmentation repeats.
+    #[error(
+        "{} set, which mixes images with others of their batch, and the augmentation of every image repeats, so that what \
+         teachers say of it is kept; set it to 0 or leave out the methods …-replayed",
+        is(keys)
+    )]
+    Replayed {
+        /// The keys.
+        keys: Vec<&'static str>,
+    },
+    /// What a device does not do.
+    #[error("{} set, which {device} does not do so far; set it to 0 or run.device=cpu", is(keys))]
+    NotOnDevice {
+        /// The keys.
+        keys: Vec<&'static str>,
+        /// What was asked to train.
+        device: String,
+    },
     /// A checkpoint could not be kept.
     #[error("the checkpoint at step {step} could not be kept")]
     Checkpoint {
@@ -78,6 +106,11 @@ pub enum TrainError {
     /// A kernel refused its arguments.
     #[error(transparent)]
     Kernel(#[from] candle_core::Error),
+}
+
+/// Keys as the subject of a sentence.
+fn is(keys: &[&str]) -> String {
+    format!("{} {}", keys.join(" and "), if keys.len() == 1 { "is" } else { "are" })
 }
 
 /// Why a network was not evaluated.
@@ -180,6 +213,9 @@ mod tests {
             TrainError::Checkpoint { .. } => 6,
             TrainError::Device(_) => 7,
             TrainError::Kernel(_) => 8,
+            TrainError::OwnLoss { .. } => 9,
+            TrainError::Replayed { .. } => 10,
+            TrainError::NotOnDevice { .. } => 11,
         }
     }
 
@@ -216,13 +252,25 @@ mod tests {
                 "kernel add: 700 threads. `basin doctor` checks the device's kernels; if it finds them right, please report this",
             ),
             (TrainError::Kernel(candle_core::Error::Msg("sizes".into())), "sizes"),
+            (
+                TrainError::OwnLoss { keys: vec!["train.label_smoothing"] },
+                "train.label_smoothing is set, which softens labels, and the loss is a method's own, which takes them as they are; set it to 0 or leave the method out",
+            ),
+            (
+                TrainError::Replayed { keys: vec!["augment.mixup", "augment.cutmix"] },
+                "augment.mixup and augment.cutmix are set, which mixes images with others of their batch, and the augmentation of every image repeats, so that what teachers say of it is kept; set it to 0 or leave out the methods …-replayed",
+            ),
+            (
+                TrainError::NotOnDevice { keys: vec!["augment.erasing"], device: "cuda in f32".into() },
+                "augment.erasing is set, which cuda in f32 does not do so far; set it to 0 or run.device=cpu",
+            ),
         ];
-        let mut seen = [false; 9];
+        let mut seen = [false; 12];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place_in_training(error)] = true;
         }
-        assert_eq!(seen, [true; 9], "every variant is told");
+        assert_eq!(seen, [true; 12], "every variant is told");
     }
 
     /// A new variant does not compile here until it has a line in the test.

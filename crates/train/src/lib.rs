@@ -11,6 +11,7 @@ mod optimiser;
 mod recipe;
 mod segment;
 mod sequence;
+mod softening;
 mod speed;
 mod state;
 mod teach;
@@ -26,6 +27,7 @@ pub use optimiser::{Moments, Optimiser, Rule, squared_length, squared_length_on_
 pub use recipe::{Examples, Recipe};
 pub use segment::{Outcome, Segment, SegmentObserver, extent, run};
 pub use sequence::Sequence;
+pub use softening::{check_device, check_targets};
 pub use speed::{Steps, seconds_per_image, timed_steps};
 pub use state::{EpochRow, StateError, TrainState};
 pub use teach::{Ask, KeptTargets, Teacher, Teaching, learn};

@@ -1,6 +1,6 @@
 //! What stays the same along a trajectory.
 
-use crate::{Optimiser, Teaching};
+use crate::{Optimiser, Teaching, TrainError, check_targets};
 use basin_data::{AugmentConfig, ImageSet, Normalisation, Order};
 use basin_ensemble::Schedule;
 use std::sync::Arc;
@@ -31,11 +31,19 @@ pub struct Recipe {
     pub order: Order,
     /// Labels or teacher.
     pub teaching: Teaching,
+    /// Share in `[0, 1)` of all classes alike in what labels are taken for, 0 for labels as they are.
+    pub label_smoothing: f64,
     /// Epochs after which the augmentation of every image repeats, at least 1; None: never.
     pub replay: Option<u64>,
 }
 
 impl Recipe {
+    /// Refuses softened labels that its loss does not take.
+    pub(crate) fn check_targets(&self) -> Result<(), TrainError> {
+        let own_loss = matches!(self.teaching, Teaching::Custom { .. });
+        check_targets(self.label_smoothing, &self.examples.augment, own_loss, self.replay.is_some())
+    }
+
     /// The epoch whose augmentation an epoch has.
     pub(crate) fn augmentation_of(&self, epoch: u64) -> u64 {
         self.replay.map_or(epoch, |epochs| epoch % epochs.max(1))

@@ -82,12 +82,13 @@ pub fn run(
 /// Steps of an epoch, and the segment's last; refuses what cannot be trained.
 ///
 /// # Errors
-/// [`TrainError::Batch`], [`TrainError::Extent`], [`TrainError::Beyond`].
+/// [`TrainError::Batch`], [`TrainError::Extent`], [`TrainError::Beyond`], [`TrainError::OwnLoss`], [`TrainError::Replayed`].
 pub fn extent(network: &Network, recipe: &Recipe, segment: &Segment) -> Result<(u64, u64), TrainError> {
     let (images, batch) = (recipe.examples.images.len(), recipe.batch);
     if batch == 0 || batch > images {
         return Err(TrainError::Batch { batch, images });
     }
+    recipe.check_targets()?;
     let extent = recipe.examples.images.extent();
     if extent != network.extent() {
         return Err(TrainError::Extent { images: extent, network: network.extent() });

@@ -96,10 +96,11 @@ pub fn learn(
     teaching: &Teaching,
     classes: usize,
     logits: &[f32],
-    Batch { images, labels, slots, .. }: Batch<'_>,
+    batch: Batch<'_>,
     scale: f32,
     ask: &Ask<'_>,
 ) -> Result<LossSum> {
+    let (Batch { images, slots, .. }, labels) = (batch, batch.targets());
     match teaching {
         Teaching::Labels => Ok(loss(logits, labels, Target::Labels, scale)),
         Teaching::Teachers { teachers, label_weight, temperature, kept } => {
@@ -117,11 +118,14 @@ pub fn learn(
             Ok(loss(logits, labels, Target::Teacher { logits: &target, label_weight, temperature }, scale))
         }
         Teaching::Custom { objective, teacher } => {
+            if !labels.are_hard() {
+                candle_core::bail!("softened labels for a loss that takes classes");
+            }
             let taught = teacher.as_ref().map(|teacher| ask(teacher, images)).transpose()?;
             // For the count of correct images; loss and gradient are the objective's, which finds zeros.
             let mut sum = loss(logits, labels, Target::Labels, scale);
             sum.gradient.fill(0.0);
-            sum.loss = objective.loss(logits, labels, taught.as_deref(), &mut sum.gradient);
+            sum.loss = objective.loss(logits, labels.first, taught.as_deref(), &mut sum.gradient);
             sum.gradient.iter_mut().for_each(|g| *g *= scale);
             Ok(sum)
         }

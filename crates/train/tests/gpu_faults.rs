@@ -42,6 +42,7 @@ fn recipe(order: u64) -> Recipe {
         schedule: Arc::new(WarmupCosine { peak: 0.02, epochs: EPOCHS, warmup: 0.1, floor: None }),
         order: SeedTree::root(order).into(),
         teaching: Teaching::Labels,
+        label_smoothing: 0.0,
         replay: None,
     }
 }

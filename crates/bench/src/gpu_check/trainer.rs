@@ -54,6 +54,7 @@ fn recipe(workload: &Workload, images: usize) -> Result<Recipe> {
         schedule: Arc::new(WarmupCosine { peak, epochs: 1_000, warmup: 0.0, floor: None }),
         order: SeedTree::root(0).child("order").into(),
         teaching: Teaching::Labels,
+        label_smoothing: 0.0,
         replay: None,
     })
 }

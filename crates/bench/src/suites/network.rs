@@ -37,7 +37,7 @@ pub(super) fn train_step(options: &Options, bench: &mut Bench<'_>) -> Result<()>
         true => (0..options.batch as u64).collect(),
         false => Vec::new(),
     };
-    let batch = Batch { images: &images, labels: &labels, dropout_seeds: &dropout_seeds, slots: &[] };
+    let batch = Batch { dropout_seeds: &dropout_seeds, ..Batch::new(&images, &labels) };
     let case = case(options, &network, TRAINING);
     if network.program().is_some() {
         let mut stepper = Candle::cpu().stepper(&network, &params, optimiser)?;

@@ -2,7 +2,8 @@
 
 use crate::DataError;
 
-/// What is changed at random in each training image. [`crate::augment`] says in which order.
+/// What is changed at random in training images: in each by itself ([`crate::augment`] says in which order; then, behind
+/// the normalisation, comes what is erased), and then in the images of a batch by each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AugmentConfig {
     /// Probability of a horizontal flip, in `0..=1`.
@@ -16,6 +17,19 @@ pub struct AugmentConfig {
     pub zoom: Option<(f64, f64)>,
     /// Largest rotation to either side in degrees, in `0..=180`; uniform, bilinear, zeros outside.
     pub rotation_degrees: f64,
+    /// Probability in `0..=1` with which a rectangle of an image is erased (Zhong et al., arXiv 1708.04896): of 0.02 to 1/3
+    /// of its area, 0.3 to 1/0.3 times as tall as wide, drawn log-uniformly, so that flat and tall ones come alike (the paper
+    /// draws it uniformly), at a uniform place. Its pixels become 0 behind the normalisation: the mean colour that this
+    /// takes away. To a convolution without a bias these are zeros that have no variance, which a LayerNorm behind it blows up
+    /// by 1/√ε: what rounding makes of a ResNet's training grows faster with it.
+    pub erasing: f64,
+    /// α of mixup in `0..=100`, 0 for none: every image of a batch becomes λ of itself and 1 − λ of another one of the
+    /// batch, λ drawn from Beta(α, α) for the batch; so does its label.
+    pub mixup: f64,
+    /// α of CutMix in `0..=100`, 0 for none: a square of every image, of 1 − λ of its area before it is cut off at the sides,
+    /// comes from another one of the batch. Labels are mixed by the areas that are seen. With mixup beside it, each batch has
+    /// the one or the other, at even odds.
+    pub cutmix: f64,
 }
 
 /// Strengths of colour changes, as torchvision's `ColorJitter`: the four are applied in random order, the
@@ -44,7 +58,16 @@ impl Jitter {
 impl AugmentConfig {
     /// Images stay as they are.
     pub fn none() -> Self {
-        Self { flip: 0.0, crop_padding: 0, jitter: Jitter::NONE, zoom: None, rotation_degrees: 0.0 }
+        Self {
+            flip: 0.0,
+            crop_padding: 0,
+            jitter: Jitter::NONE,
+            zoom: None,
+            rotation_degrees: 0.0,
+            erasing: 0.0,
+            mixup: 0.0,
+            cutmix: 0.0,
+        }
     }
 
     /// "Random horizontal flips, random crops and colour jitter" of the paper (Appendix C), which gives no
@@ -60,6 +83,11 @@ impl AugmentConfig {
     /// crop has the extent of the image; that is `zoom: Some((1.0, 1.2))`.
     pub fn git_rebasin() -> Self {
         Self { flip: 0.5, zoom: Some((0.8, 1.2)), rotation_degrees: 30.0, ..Self::none() }
+    }
+
+    /// Whether images of a batch are mixed with each other.
+    pub fn mixes(&self) -> bool {
+        self.mixup > 0.0 || self.cutmix > 0.0
     }
 
     /// Checks every range.
@@ -82,6 +110,9 @@ impl AugmentConfig {
         within("augment.jitter.saturation", self.jitter.saturation, 0.0, 10.0, strength)?;
         within("augment.jitter.hue", self.jitter.hue, 0.0, 0.5, "turns in 0..=0.5")?;
         within("augment.rotation_degrees", self.rotation_degrees, 0.0, 180.0, "degrees in 0..=180")?;
+        within("augment.erasing", self.erasing, 0.0, 1.0, "a probability in 0..=1")?;
+        within("augment.mixup", self.mixup, 0.0, 100.0, "α in 0..=100")?;
+        within("augment.cutmix", self.cutmix, 0.0, 100.0, "α in 0..=100")?;
         if let Some((low, high)) = self.zoom {
             let expected = "two factors in 0.1..=10, the smaller one first";
             within("augment.zoom", low, 0.1, 10.0, expected)?;
@@ -115,6 +146,9 @@ mod tests {
             ("augment.jitter.saturation", jitter(Jitter { saturation: 11.0, ..base.jitter })),
             ("augment.jitter.hue", jitter(Jitter { hue: 0.51, ..base.jitter })),
             ("augment.rotation_degrees", AugmentConfig { rotation_degrees: 181.0, ..base }),
+            ("augment.erasing", AugmentConfig { erasing: 1.01, ..base }),
+            ("augment.mixup", AugmentConfig { mixup: -0.1, ..base }),
+            ("augment.cutmix", AugmentConfig { cutmix: f64::NAN, ..base }),
             ("augment.zoom", AugmentConfig { zoom: Some((0.0, 1.0)), ..base }),
             ("augment.zoom", AugmentConfig { zoom: Some((1.2, 0.8)), ..base }),
         ];

@@ -3,10 +3,14 @@
 mod colour;
 mod config;
 mod geometry;
+mod mixing;
+mod patch;
 
 pub use colour::{ColourDraw, ColourOp};
 pub use config::{AugmentConfig, Jitter};
 pub use geometry::{GeometryDraw, Warp};
+pub(crate) use mixing::Mixing;
+pub(crate) use patch::Patch;
 
 use basin_core::{Extent, Rng, SeedTree};
 
@@ -19,6 +23,9 @@ use basin_core::{Extent, Rng, SeedTree};
 ///
 /// An image of one channel has no colours: changes of saturation and hue leave it as it is (their random numbers are taken
 /// all the same), and its contrast is measured from its own mean.
+///
+/// What comes behind the normalisation is none of this: erasing and mixing, see [`crate::fill_batch`] and
+/// [`crate::mix_batch`].
 ///
 /// Costs about 1 µs for flip and crop of a 32×32 image and a few µs more for jitter.
 ///

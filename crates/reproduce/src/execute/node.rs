@@ -194,6 +194,7 @@ impl Executor<'_> {
                 sampling: case.sampling(trajectory)?,
             },
             teaching,
+            label_smoothing: case.config.train().label_smoothing,
             replay: trajectory.objective.replay(),
         })
     }

@@ -45,19 +45,14 @@ impl Shards {
             while at < end {
                 let range = at..end.min(at + micro);
                 at = range.end;
+                let examples = batch.part(range, one);
                 let mut tape = match dropout {
-                    true => {
-                        let seeds = batch.dropout_seeds.get(range.clone()).unwrap_or_default().to_vec();
-                        Tape::new(CpuLayers::with_dropout(weights, seeds))
-                    }
+                    true => Tape::new(CpuLayers::with_dropout(weights, examples.dropout_seeds.to_vec())),
                     false => Tape::without_dropout(CpuLayers::new(weights)),
                 };
-                let images = &batch.images[range.start * one..range.end * one];
-                let slots = batch.slots.get(range.clone()).unwrap_or_default();
-                let input = tape.input(network.input(images)?);
+                let input = tape.input(network.input(examples.images)?);
                 let output = network.forward(&mut tape, &input)?;
                 let logits = &tape.value(output)?.data;
-                let examples = Batch { images, labels: &batch.labels[range], dropout_seeds: &[], slots };
                 let (classes, ask) =
                     (network.classes(), |teacher: &_, images: &_| forward(network, teacher, images));
                 let part = learn(teaching, classes, logits, examples, 1.0 / n as f32, &ask)?;

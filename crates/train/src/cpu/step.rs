@@ -106,7 +106,11 @@ fn check(network: &Network, batch: Batch<'_>) -> Result<()> {
     if n == 0 || batch.images.len() != n * extent.values() {
         candle_core::bail!("{} values for {n} images of {extent}", batch.images.len());
     }
-    if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
+    let others = batch.mixed.map_or(&[][..], |(others, _)| others);
+    if batch.mixed.is_some() && others.len() != n {
+        candle_core::bail!("{} labels of other images for {n} images", others.len());
+    }
+    if let Some(label) = batch.labels.iter().chain(others).find(|label| **label as usize >= classes) {
         candle_core::bail!("label {label} of {classes} classes");
     }
     if network.dropout() > 0.0 && seeds != n {

@@ -17,7 +17,7 @@ mod trainer;
 pub use epoch::Feed;
 
 use crate::segment::apart;
-use crate::{Backend, EvaluateError, Evaluator, Recipe, Segment, TrainError, Trainer, Trial};
+use crate::{Backend, EvaluateError, Evaluator, Recipe, Segment, TrainError, Trainer, Trial, check_device};
 use basin_data::{ImageSet, Normalisation};
 use basin_gpu::{Precision, Queue};
 use basin_models::Network;
@@ -56,6 +56,7 @@ impl Backend for Gpu {
         segment: &Segment,
     ) -> Result<Box<dyn Trainer + 'a>, TrainError> {
         apart(network, self)?;
+        check_device(recipe.label_smoothing, &recipe.examples.augment, network, &self.name())?;
         Ok(Box::new(GpuTrainer::new(self.queue.clone(), self.precision, network, recipe, segment)?))
     }
 
