@@ -1,7 +1,9 @@
 //! The networks of `basin-models` on candle tensors: their operations by those of [`crate::ops`].
 
-use crate::layers::next_masks;
-use crate::ops::{Fusion, Padding, attention, conv2d, dense, dropout, gelu, layer_norm, mean_pixel, relu};
+use crate::layers::{DropPath, next_masks};
+use crate::ops::{
+    Fusion, Padding, attention, conv2d, dense, drop_path, dropout, gelu, layer_norm, mean_pixel, relu,
+};
 use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role, patches, prepended};
 use candle_core::{Result, Tensor, bail};
 
@@ -62,6 +64,10 @@ impl Graph for Tensors<'_> {
                 None => bail!("a sum of one value"),
             },
             Operation::Dropout(rate) => self.dropped(x.clone(), rate),
+            Operation::DropPath(rate) => match next_masks(rate, self.train)? {
+                Some((seeds, site)) => drop_path(x, rate, &seeds, site),
+                None => Ok(x.clone()),
+            },
             Operation::MeanPool => mean_pixel(x),
             Operation::Patches(patch) => patches(x, patch),
             Operation::Prepend { class, positions, dropout } => {
@@ -73,8 +79,15 @@ impl Graph for Tensors<'_> {
                 attention(&x.reshape((n, t, width))?, heads)?.unsqueeze(2)
             }
             Operation::FirstToken => x.narrow(1, 0, 1),
-            Operation::ConvNorm { weight, norm } => {
-                self.normed(&self.convolved(x, weight, None)?, other, norm)
+            Operation::ConvNorm { weight, norm, drop_path: rate } => {
+                let y = self.convolved(x, weight, None)?;
+                match (other, norm.relu) {
+                    (Some(shortcut), true) => DropPath::new(rate).residual(shortcut, self.train, |then| {
+                        self.normed(&y, then.shortcut, Norm { relu: then.relu, ..norm })
+                    }),
+                    _ if rate > 0.0 => self.unfused(operation, x, other),
+                    _ => self.normed(&y, other, norm),
+                }
             }
             Operation::Dense(_) => self.unfused(operation, x, other),
         }

@@ -113,6 +113,41 @@ fn resnet20_trains_to_the_same_parameters() {
     agrees(Architecture::from_name("resnet20", 1.0).unwrap(), &recipe(Optimiser::sgd(0.9, 1e-4), 0.1));
 }
 
+/// Everything that is drawn: images mixed and erased, labels smoothed, values and branches dropped.
+#[test]
+fn softened_labels_mixed_images_and_dropped_branches_are_the_same_on_both() {
+    let augment = AugmentConfig { erasing: 0.5, mixup: 0.8, cutmix: 1.0, ..AugmentConfig::paper() };
+    let plain = recipe(Optimiser::sgd(0.9, 1e-4), 0.05);
+    let examples = Examples { augment, ..plain.examples.clone() };
+    let recipe = Recipe { label_smoothing: 0.1, examples, ..plain };
+    let vit = Architecture::from_name("vit", 0.25).unwrap().with_dropout(0.1).unwrap();
+    agrees(vit.with_drop_path(0.3).unwrap(), &recipe);
+    every_step_agrees(
+        Architecture::from_name("resnet14", 1.0).unwrap().with_drop_path(0.5).unwrap(),
+        &recipe,
+    );
+}
+
+/// Of a network whose rounding grows from step to step (its ReLUs and, on pixels that are all alike, its norms see to that):
+/// each step by itself, from where the other one is.
+fn every_step_agrees(architecture: Architecture, recipe: &Recipe) {
+    let engine = architecture.build(16, 10).unwrap();
+    let candle = run_by_candle(&engine).unwrap();
+    let by_candle = Candle::new(Device::Cpu);
+    let mut state = TrainState::new(engine.init(&SeedTree::root(1)), 0);
+    for step in 1..=STEPS {
+        let found = go_on(&by_candle, &candle, recipe, state.clone(), step);
+        let expected = go_on(&Cpu, &engine, recipe, state, step);
+        for (name, array) in expected.params.iter() {
+            let told = apart(std::iter::once((name, array)), &found.params);
+            assert!(told <= 2e-5, "step {step}, {name}: {told}");
+        }
+        assert!((expected.loss_sum - found.loss_sum).abs() <= 1e-5 * expected.loss_sum.abs(), "step {step}");
+        assert_eq!(expected.correct, found.correct, "step {step}");
+        state = expected;
+    }
+}
+
 /// With dropout: both take the masks from the same seeds.
 #[test]
 fn the_transformer_trains_to_the_same_parameters() {

@@ -3,7 +3,7 @@
 
 use basin_candle::ops::{
     Fusion, Padding, Window, add_bias, add_relu, attention, avg_pool2d, batch_norm, batch_norm_with, conv2d,
-    cross_entropy, dense, distillation, dropout, gelu, layer_norm, max_pool2d, mean_pool, relu,
+    cross_entropy, dense, distillation, drop_path, dropout, gelu, layer_norm, max_pool2d, mean_pool, relu,
 };
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 
@@ -355,6 +355,24 @@ fn dropout_by_seeds() {
         assert!(kept.contains(&0.0) && kept.iter().any(|k| *k > 1.0), "some are dropped, some are scaled");
         let images: Vec<&[f64]> = kept.chunks(70).collect();
         assert!(images[0] == images[2] && images[0] != images[1], "a mask is its image's seed's");
+    }
+}
+
+#[test]
+fn whole_images_dropped_by_seeds() {
+    let (dims, seeds) = ([4, 2, 3, 5], [1u64, 2, 3, 1]);
+    let ones = Tensor::ones(&dims[..], DType::F32, &Device::Cpu).unwrap();
+    for (rate, site) in [(0.5, 1), (0.25, 5)] {
+        let mask = drop_path(&ones, rate, &seeds, site).unwrap();
+        let ours = |v: &[Tensor]| drop_path(&v[0], rate, &seeds, site);
+        check("drop path", &[&dims], ours, |v| &v[0] * mask.to_dtype(DType::F64)?);
+        let kept = flat(&mask);
+        let images: Vec<&[f64]> = kept.chunks(30).collect();
+        let scale = f64::from(1.0 / (1.0 - rate));
+        for image in &images {
+            assert!(image.iter().all(|k| *k == image[0]) && [0.0, scale].contains(&image[0]), "{image:?}");
+        }
+        assert!(images[0] == images[3] && kept.contains(&0.0) && kept.contains(&scale), "{kept:?}");
     }
 }
 

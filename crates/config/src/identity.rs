@@ -46,6 +46,9 @@ impl Config {
         if model.dropout as f32 > 0.0 {
             text += &format!("dropout {:?}\n", model.dropout as f32);
         }
+        if model.drop_path as f32 > 0.0 {
+            text += &format!("drop path {:?}\n", model.drop_path as f32);
+        }
         if model.norm != NormName::Own {
             text += &format!("norm {}\n", model.norm.word());
         }
@@ -135,8 +138,9 @@ mod tests {
             ("augment.mixup", "0.8"),
             ("augment.cutmix", "1"),
             ("augment.erasing", "0.25"),
+            ("model.drop_path", "0.2"),
         ];
-        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\nlabel smoothing 0.1\nmixup 0.8\ncutmix 1.0\nerasing 0.25\norder with-replacement\nresidual scale 0.1\ncentred kernels\nnorm batch\nbackend candle\n\
+        let extra = "clip norm 1.0\nadamw 0.9 0.999 1e-8\nlabel smoothing 0.1\nmixup 0.8\ncutmix 1.0\nerasing 0.25\norder with-replacement\nresidual scale 0.1\ncentred kernels\ndrop path 0.2\nnorm batch\nbackend candle\n\
              precision bf16\nnormalisation [0.0, 0.0, 0.0] [0.003921569, 0.003921569, 0.003921569]\n";
         assert_eq!(identity(&more), expected + extra);
     }

@@ -70,6 +70,7 @@ section! {
         name: String = "resnet20", REGISTERED, "name", "architecture";
         width: f64 = "4", Float(0.0625, true, 64.0, true), "× channels", "width multiplier: of 16 channels of a CIFAR ResNet and of small-cnn, 64 of medium-cnn, VGG-11 and ResNet-18, 34 and 50, 256 of the transformer, 512 units of a perceptron";
         dropout: f64 = "0", Float(0.0, true, 1.0, false), "probability", "dropout of the transformer, and of small-cnn and medium-cnn on what convolutions give; other networks have none";
+        drop_path: f64 = "0", BELOW_ONE, "probability", "stochastic depth of ResNets and the transformer: in training the residual branches of an image are dropped with a probability that grows linearly from 0 in the first block to this one in the last";
         residual_scale: f64 = "1", Float(-10.0, true, 10.0, true), "factor", "initial scale of the last normalisation of every residual branch of a ResNet; at 0 a fresh network is its shortcuts";
         centred_kernels: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "initial kernels of a ResNet behind the stem sum to 0 for every output channel";
         norm: NormName = "own", Range::one_of(NormName::WORDS), "name", "normalisation: the network's own (layer for CIFAR ResNets and the transformer, batch for ResNet-18, 34 and 50, none for the others), LayerNorm over channels, BatchNorm or none";

@@ -175,6 +175,11 @@ impl Layers for GpuLayers<'_> {
             Mode::Evaluate => (false, None),
             Mode::Train { site } => (true, site),
         };
+        if site.is_some() && operation.drop_path() > 0.0 {
+            candle_core::bail!(
+                "model.drop_path is above 0, which a GPU does not do so far; set run.device=cpu"
+            );
+        }
         let drop = self.drop(site, operation.dropout(), x.dims.images)?;
         let mut saved = Saved::default();
         let y = match operation {
@@ -192,6 +197,7 @@ impl Layers for GpuLayers<'_> {
                 self.drop_values(y.dims, y.block.span(), drop)?;
                 y
             }
+            Operation::DropPath(_) => self.sum(x, None)?,
             Operation::MeanPool => self.mean_pool(x)?,
             Operation::Patches(patch) => self.patches(x, patch)?,
             Operation::Prepend { class, positions, .. } => {
@@ -205,7 +211,7 @@ impl Layers for GpuLayers<'_> {
                 y
             }
             Operation::FirstToken => self.first_token(x)?,
-            Operation::ConvNorm { weight, norm } => {
+            Operation::ConvNorm { weight, norm, .. } => {
                 let (y, normalised) = self.conv_norm(x, weight, other, norm, keep)?;
                 if let Some((before, normalised)) = normalised {
                     saved = Saved { before: Some(before), normalised: Some(normalised), log_sum: None };

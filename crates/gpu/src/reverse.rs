@@ -62,6 +62,8 @@ impl<'w> GpuLayers<'w> {
                 self.drop_values(out, dy.span(), self.drop(site, rate, out.images)?)?;
                 inputs.arrive(0, dy)
             }
+            // In training the forward pass has refused it.
+            Operation::DropPath(_) => inputs.arrive(0, dy),
             Operation::MeanPool => {
                 let d = inputs.value(0)?.dims;
                 let dx = self.room(d)?;
@@ -92,7 +94,7 @@ impl<'w> GpuLayers<'w> {
                 tokens::first_token_gradient(queue, storage, d, dy.span(), dx.block.span())?;
                 inputs.arrive(0, dx.block)
             }
-            Operation::ConvNorm { weight, norm } => {
+            Operation::ConvNorm { weight, norm, .. } => {
                 drop(y);
                 let open = inputs.has(1).then(|| self.room(out)).transpose()?;
                 let open_span = open.as_ref().map(|o| o.block.span());

@@ -7,8 +7,8 @@ use crate::ops::{channel_norm, channel_norm_add, conv2d};
 use crate::weights::{ParamId, Role};
 use candle_core::{D, Result, Tensor, bail};
 
-/// Builds candle's own graph over parameters that are usually `Var`s; call `backward` on the loss. Dropout is
-/// not applied.
+/// Builds candle's own graph over parameters that are usually `Var`s; call `backward` on the loss. Nothing is
+/// dropped.
 #[derive(Debug)]
 pub struct Autograd<'p> {
     params: &'p [Tensor],
@@ -45,7 +45,7 @@ impl Graph for Autograd<'_> {
                 Some(other) => x + other,
                 None => bail!("a sum of one value"),
             },
-            Operation::Dropout(_) => Ok(x.clone()),
+            Operation::Dropout(_) | Operation::DropPath(_) => Ok(x.clone()),
             Operation::MeanPool => x.mean_keepdim((1, 2)),
             Operation::Patches(patch) => patches(x, patch),
             Operation::Prepend { class, positions, .. } => {
@@ -53,7 +53,7 @@ impl Graph for Autograd<'_> {
             }
             Operation::Attention(heads) => attention(x, heads),
             Operation::FirstToken => x.narrow(1, 0, 1),
-            Operation::ConvNorm { weight, norm: n } => match other {
+            Operation::ConvNorm { weight, norm: n, .. } => match other {
                 None => {
                     let y = self.convolve(x, weight, None)?;
                     self.norm(&y, n)

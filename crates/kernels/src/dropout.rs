@@ -12,6 +12,33 @@
 
 use crate::simd::{Isa, Simd, dispatch};
 
+/// Whether an image keeps what is dropped for whole images (drop path) with probability `rate` at `site`: iff h(seed, site, 0)
+/// is at least round(2³² · rate).
+pub fn keeps(seed: u64, site: u32, rate: f32) -> bool {
+    u64::from(hash(key(seed, site), 0)) >= (f64::from(rate) * 4_294_967_296.0).round() as u64
+}
+
+/// Sets each image of `x` (`[n, per_image]`, n the number of `seeds`) to zero with probability `rate`, all of its values
+/// together, and multiplies the others by 1/(1 − rate). At rate 0 no bit changes; the same call on a gradient is the
+/// backward pass.
+///
+/// # Panics
+/// When lengths disagree or `rate` is not in `[0, 1)`.
+pub fn drop_images(x: &mut [f32], seeds: &[u64], site: u32, rate: f32) {
+    assert!((0.0..1.0).contains(&rate), "drop path rate {rate}");
+    if rate == 0.0 || x.is_empty() {
+        return;
+    }
+    assert!(x.len().is_multiple_of(seeds.len()), "{} values for {} seeds", x.len(), seeds.len());
+    let (per_image, scale) = (x.len() / seeds.len(), 1.0 / (1.0 - rate));
+    for (image, seed) in x.chunks_exact_mut(per_image).zip(seeds) {
+        match keeps(*seed, site, rate) {
+            true => image.iter_mut().for_each(|x| *x *= scale),
+            false => image.fill(0.0),
+        }
+    }
+}
+
 /// Hashes at a time; each serves two elements.
 const HASHES: usize = 512;
 
@@ -75,5 +102,47 @@ unsafe fn apply_any<S: Simd>(x: *mut f32, len: usize, key: u64, threshold: u32, 
         for (x, h) in high.iter_mut().zip(&hashes) {
             *x = if h >> 16 >= threshold { *x * scale } else { 0.0 };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_dropped_and_scaled_as_timm_does() {
+        let text = include_str!("../../../fixtures/regularisation/drop_path.json");
+        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+        let flat = |rows: &serde_json::Value| -> Vec<f32> {
+            let rows = rows.as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+            rows.map(|x| x.as_f64().unwrap() as f32).collect()
+        };
+        let keeps_of = golden["keeps"].as_array().unwrap();
+        for case in golden["scaled"].as_array().unwrap() {
+            let rate = case["rate"].as_f64().unwrap() as f32;
+            // Seeds that keep and drop as the golden values say.
+            let seed = |keep: &serde_json::Value| {
+                (0..).find(|seed| keeps(*seed, 5, rate) == (keep.as_f64() == Some(1.0))).unwrap()
+            };
+            let seeds: Vec<u64> = keeps_of.iter().map(seed).collect();
+            let ramp: Vec<f32> = (0..24u8).map(f32::from).collect();
+            for (mut x, expected) in [(flat(&case["x"]), flat(&case["y"])), (ramp, flat(&case["dx"]))] {
+                drop_images(&mut x, &seeds, 5, rate);
+                assert_eq!(x.len(), expected.len());
+                assert!(x.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs()), "{rate}");
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_images_are_dropped_as_should_be_and_by_every_site_others() {
+        for rate in [0.1f32, 0.5] {
+            let dropped = |site| (0..20_000).filter(|seed| !keeps(*seed, site, rate)).collect::<Vec<u64>>();
+            let (here, there) = (dropped(0), dropped(1));
+            assert!((here.len() as f32 / 20_000.0 - rate).abs() < 0.01, "{}", here.len());
+            let both = here.iter().filter(|seed| there.contains(seed)).count();
+            assert!((both as f32 / 20_000.0 - rate * rate).abs() < 0.01, "{both}");
+        }
+        assert!((0..100).all(|seed| keeps(seed, 0, 0.0)));
     }
 }

@@ -39,9 +39,12 @@ pub trait Graph {
         other: Option<&Self::Value>,
     ) -> Result<Self::Value> {
         match fusion {
-            Operation::ConvNorm { weight, norm } => {
+            Operation::ConvNorm { weight, norm, drop_path } => {
                 let mut y = self.conv(x, weight, None)?;
                 y = self.norm(&y, Norm { relu: false, ..norm })?;
+                if drop_path > 0.0 {
+                    y = self.apply(Operation::DropPath(drop_path), &y, None)?;
+                }
                 if let Some(shortcut) = other {
                     y = self.add(&y, shortcut)?;
                 }
@@ -54,6 +57,9 @@ pub trait Graph {
                 }
                 if layer.dropout > 0.0 {
                     y = self.apply(Operation::Dropout(layer.dropout), &y, None)?;
+                }
+                if layer.drop_path > 0.0 {
+                    y = self.apply(Operation::DropPath(layer.drop_path), &y, None)?;
                 }
                 match other {
                     Some(residual) => self.add(&y, residual),
@@ -106,8 +112,9 @@ pub trait Graph {
         weight: ParamId,
         shortcut: Option<&Self::Value>,
         norm: Norm,
+        drop_path: f32,
     ) -> Result<Self::Value> {
-        self.apply(Operation::ConvNorm { weight, norm }, x, shortcut)
+        self.apply(Operation::ConvNorm { weight, norm, drop_path }, x, shortcut)
     }
 
     /// [`Operation::MeanPool`].

@@ -12,7 +12,7 @@ pub enum Mode {
     Evaluate,
     /// Training: the reverse pass will come, and values are dropped.
     Train {
-        /// The number of the operation among those that drop values, if it does.
+        /// How many times values were dropped before it in this pass, if it drops any ([`Operation::drops`]).
         site: Option<u32>,
     },
 }
@@ -104,7 +104,7 @@ pub trait Layers: Sized {
 pub struct Step<L: Layers> {
     /// What was done.
     pub operation: Operation,
-    /// The number of the operation among those that drop values.
+    /// How many times values were dropped before it, if it dropped any.
     pub site: Option<u32>,
     /// What its forward pass kept.
     pub saved: L::Saved,

@@ -15,7 +15,7 @@ pub struct Norm {
     pub relu: bool,
 }
 
-/// A dense layer and what follows it: dropout(act(x Wᵀ + b)) + residual.
+/// A dense layer and what follows it: drop path(dropout(act(x Wᵀ + b))) + residual.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dense {
     /// W, `[out, in]`, of [`crate::Role::Conv`] with a kernel of one pixel.
@@ -26,12 +26,14 @@ pub struct Dense {
     pub gelu: bool,
     /// Probability in `[0, 1)` with which a value is dropped in training.
     pub dropout: f32,
+    /// Probability in `[0, 1)` with which all values of an image are dropped in training, so that its residual is left.
+    pub drop_path: f32,
 }
 
 impl Dense {
     /// x Wᵀ + b alone.
     pub fn new(weight: ParamId, bias: ParamId) -> Self {
-        Self { weight, bias, gelu: false, dropout: 0.0 }
+        Self { weight, bias, gelu: false, dropout: 0.0, drop_path: 0.0 }
     }
 }
 
@@ -63,6 +65,9 @@ pub enum Operation {
     Add,
     /// In training, zero with this probability in `[0, 1)`, else scaled up by 1/(1 − p).
     Dropout(f32),
+    /// In training, all values of an image zero with this probability in `[0, 1)`, else scaled up by 1/(1 − p): stochastic
+    /// depth of a residual branch (Huang et al., arXiv 1603.09382).
+    DropPath(f32),
     /// Mean over height and width: `[n, h, w, c]` to `[n, 1, 1, c]`.
     MeanPool,
     /// Square patches as tokens: `[n, side, side, c]` to `[n, (side/patch)², 1, c·patch²]`, each ordered channel, row,
@@ -81,12 +86,16 @@ pub enum Operation {
     Attention(usize),
     /// The first token of every image: `[n, t, 1, d]` to `[n, 1, 1, d]`.
     FirstToken,
-    /// Convolution, norm, plus the second input where given, then the norm's ReLU: one pass over memory.
+    /// Convolution, norm, drop path, plus the second input where given, then the norm's ReLU: one pass over memory where
+    /// nothing is dropped.
     ConvNorm {
         /// As of a convolution.
         weight: ParamId,
         /// The norm.
         norm: Norm,
+        /// Probability in `[0, 1)` with which all values of an image are dropped in training before the second input is
+        /// added.
+        drop_path: f32,
     },
     /// A dense layer on every pixel or token and what follows it; the second input is the residual.
     Dense(Dense),
@@ -100,6 +109,20 @@ impl Operation {
             Self::Dense(layer) => layer.dropout,
             _ => 0.0,
         }
+    }
+
+    /// Probability with which all values of an image are dropped in training.
+    pub fn drop_path(&self) -> f32 {
+        match *self {
+            Self::DropPath(rate) | Self::ConvNorm { drop_path: rate, .. } => rate,
+            Self::Dense(layer) => layer.drop_path,
+            _ => 0.0,
+        }
+    }
+
+    /// How many times it drops in training; each has a number of its own among those of a pass, dropout before drop path.
+    pub fn drops(&self) -> u32 {
+        u32::from(self.dropout() > 0.0) + u32::from(self.drop_path() > 0.0)
     }
 
     /// Whether no gradient flows through it.

@@ -30,7 +30,7 @@ pub struct Tape<L: Layers> {
     layers: L,
     values: Vec<Option<L::Value>>,
     nodes: Vec<Node<L>>,
-    /// Operations so far that drop values.
+    /// How many times operations have dropped values so far.
     sites: u32,
     /// Whether any does.
     drops: bool,
@@ -102,8 +102,9 @@ impl<L: Layers> Graph for Tape<L> {
         if leaf && !matches!(self.nodes.get(x.0), Some(Node::Leaf)) {
             candle_core::bail!("{operation:?} is of images, to which no gradient flows");
         }
-        let site = (self.drops && operation.dropout() > 0.0).then_some(self.sites);
-        self.sites += u32::from(site.is_some());
+        let drops = if self.drops { operation.drops() } else { 0 };
+        let site = (drops > 0).then_some(self.sites);
+        self.sites += drops;
         let second = other.map(|id| self.value(*id)).transpose()?;
         let (y, saved) = self.layers.forward(operation, self.value(*x)?, second, Mode::Train { site })?;
         let inputs = [Some(*x), other.copied()];

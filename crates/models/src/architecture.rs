@@ -68,6 +68,12 @@ pub enum ModelError {
         /// What it takes.
         expected: &'static str,
     },
+    /// Drop path is not a probability below 1.
+    #[error("drop path {rate}, expected 0 ≤ rate < 1")]
+    DropPath {
+        /// The rate asked for.
+        rate: f64,
+    },
     /// Parameters do not have the network's layout.
     #[error(transparent)]
     Tensors(#[from] TensorFileError),
@@ -85,6 +91,7 @@ pub struct Architecture {
     family: Family,
     residual_scale: f32,
     centred_kernels: bool,
+    drop_path: f32,
 }
 
 /// A family of architectures with its sizes.
@@ -126,7 +133,7 @@ impl Architecture {
         if name == "vit" {
             let dim = channels(VIT.dim as f64, VIT.heads)?;
             let config = VitConfig { dim, hidden: 2 * dim, ..VIT };
-            return Ok(Self { family: Family::Vit(config), residual_scale: 1.0, centred_kernels: false });
+            return Ok(Self::plain(Family::Vit(config)));
         }
         let depth = match name {
             "resnet8" => 8,
@@ -138,8 +145,25 @@ impl Architecture {
             "resnet110" => 110,
             _ => return Err(ModelError::Unknown { name: name.to_owned() }),
         };
-        let family = Family::ResNet { depth, base: channels(16.0, 1)? };
-        Ok(Self { family, residual_scale: 1.0, centred_kernels: false })
+        Ok(Self::plain(Family::ResNet { depth, base: channels(16.0, 1)? }))
+    }
+
+    fn plain(family: Family) -> Self {
+        Self { family, residual_scale: 1.0, centred_kernels: false, drop_path: 0.0 }
+    }
+
+    /// The same with stochastic depth: in training the residual branches of an image are dropped with a probability that grows
+    /// linearly from 0 in the first block to this one in the last (Huang et al., arXiv 1603.09382, spread as in timm).
+    ///
+    /// # Errors
+    /// [`ModelError::DropPath`].
+    pub fn with_drop_path(mut self, largest: f64) -> Result<Self, ModelError> {
+        // In the precision that is used: a rate just below 1 may round to it.
+        self.drop_path = largest as f32;
+        match (0.0..1.0).contains(&self.drop_path) {
+            true => Ok(self),
+            false => Err(ModelError::DropPath { rate: largest }),
+        }
     }
 
     /// The same with dropout; only the transformer has any.
@@ -209,7 +233,7 @@ impl Architecture {
     pub fn build(&self, extent: impl Into<Extent>, classes: usize) -> Result<Network, ModelError> {
         let extent = extent.into();
         let side = extent.side;
-        match self.family {
+        let net = match self.family {
             Family::ResNet { depth, base } if side >= 4 => {
                 let net = Network::resnet(depth, base, extent, classes)?;
                 Ok(net.with_initialisation(self.residual_scale, self.centred_kernels))
@@ -219,7 +243,8 @@ impl Architecture {
                 Network::vit(config, extent, classes)
             }
             Family::Vit(_) => Err(ModelError::Side { side, expected: "a multiple of the patches' 4 pixels" }),
-        }
+        };
+        Ok(net?.with_drop_path(self.drop_path))
     }
 }
 
@@ -240,6 +265,7 @@ mod tests {
             ModelError::Tensors(_) => 7,
             ModelError::Predictions(_) => 8,
             ModelError::Kernel(_) => 9,
+            ModelError::DropPath { .. } => 10,
         }
     }
 
@@ -280,12 +306,13 @@ mod tests {
                 "7 values do not make rows of 2 classes",
             ),
             (ModelError::Kernel(candle_core::Error::Msg("sizes".into())), "sizes"),
+            (ModelError::DropPath { rate: 1.5 }, "drop path 1.5, expected 0 ≤ rate < 1"),
         ];
-        let mut seen = [false; 10];
+        let mut seen = [false; 11];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 10], "every variant is told");
+        assert_eq!(seen, [true; 11], "every variant is told");
     }
 }

@@ -108,6 +108,16 @@ impl Network {
         self
     }
 
+    /// The same with residual branches that training drops, up to this probability.
+    pub(crate) fn with_drop_path(mut self, largest: f32) -> Self {
+        match &mut self.model {
+            Model::ResNet(net) => net.set_drop_path(largest),
+            Model::Vit(net) => net.set_drop_path(largest),
+            Model::Foreign(_) => {}
+        }
+        self
+    }
+
     /// A Vision Transformer for images of this extent.
     ///
     /// # Errors
@@ -257,11 +267,18 @@ impl Network {
         }
     }
 
-    /// Probability with which training drops values; where it is not 0, tapes need seeds.
-    pub fn dropout(&self) -> f32 {
+    /// Whether training drops anything, so that tapes need seeds: values, or residual branches of images.
+    pub fn drops(&self) -> bool {
+        let values = matches!(&self.model, Model::Vit(net) if net.dropout() > 0.0);
+        values || self.drop_path() > 0.0
+    }
+
+    /// Probability with which training drops the last residual branch of an image.
+    pub fn drop_path(&self) -> f32 {
         match &self.model {
-            Model::ResNet(_) | Model::Foreign(_) => 0.0,
-            Model::Vit(net) => net.dropout(),
+            Model::ResNet(net) => net.drop_path(),
+            Model::Vit(net) => net.drop_path(),
+            Model::Foreign(_) => 0.0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! ResNet for small images with LayerNorm (He et al. 2015, §4.2; LayerNorm form of Ainsworth et al. 2022).
 
+use crate::drop_path::rate_at;
 use crate::init::Init;
 use crate::network::Layout;
 use basin_kernels::conv::ConvShape;
@@ -36,6 +37,8 @@ struct Block {
     first: ConvNorm,
     second: ConvNorm,
     shortcut: Option<ConvNorm>,
+    /// Probability with which training drops the branch of an image.
+    drop_path: f32,
 }
 
 impl ResNet {
@@ -55,7 +58,7 @@ impl ResNet {
                 let (conv, norm) = (name("shortcut.conv"), name("shortcut.norm"));
                 let shortcut =
                     (stride > 1).then(|| ConvNorm::new(&mut layout, &conv, &norm, cin, cout, stride));
-                blocks.push(Block { first, second, shortcut });
+                blocks.push(Block { first, second, shortcut, drop_path: 0.0 });
                 cin = cout;
             }
         }
@@ -80,20 +83,33 @@ impl ResNet {
         }
     }
 
+    /// Training drops residual branches of images, up to this probability in the last block.
+    pub(crate) fn set_drop_path(&mut self, largest: f32) {
+        let depth = self.blocks.len();
+        self.blocks
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, block)| block.drop_path = rate_at(largest, i, depth));
+    }
+
+    pub(crate) fn drop_path(&self) -> f32 {
+        self.blocks.last().map_or(0.0, |block| block.drop_path)
+    }
+
     /// Channels of the first group.
     pub(crate) fn base(&self) -> usize {
         self.stem.shape.cout
     }
 
     pub(crate) fn forward<G: Graph>(&self, g: &mut G, x: &G::Value) -> Result<G::Value> {
-        let mut x = self.stem.forward(g, x, None, true)?;
+        let mut x = self.stem.forward(g, x, None, true, 0.0)?;
         for block in &self.blocks {
-            let y = block.first.forward(g, &x, None, true)?;
+            let y = block.first.forward(g, &x, None, true, 0.0)?;
             let shortcut = match &block.shortcut {
-                Some(conv) => conv.forward(g, &x, None, false)?,
+                Some(conv) => conv.forward(g, &x, None, false, 0.0)?,
                 None => x,
             };
-            x = block.second.forward(g, &y, Some(&shortcut), true)?;
+            x = block.second.forward(g, &y, Some(&shortcut), true, block.drop_path)?;
         }
         let pooled = g.mean_pool(&x)?;
         g.dense(&pooled, self.dense, None)
@@ -129,9 +145,10 @@ impl ConvNorm {
         x: &G::Value,
         shortcut: Option<&G::Value>,
         relu: bool,
+        drop_path: f32,
     ) -> Result<G::Value> {
         let norm = Norm { scale: self.scale, shift: self.shift, epsilon: EPSILON, relu };
-        g.conv_norm(x, self.weight, shortcut, norm)
+        g.conv_norm(x, self.weight, shortcut, norm, drop_path)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Vision Transformer for small images after Lippe's UvA deep-learning tutorial 15: pre-norm blocks, a learned
 //! class token, learned positions.
 
+use crate::drop_path::rate_at;
 use crate::init::Init;
 use crate::network::Layout;
 use basin_core::Extent;
@@ -123,6 +124,19 @@ impl Vit {
         };
         let class = g.norm(&class, self.norm)?;
         g.dense(&class, self.head, None)
+    }
+
+    /// Training drops the residual branches of images, both of a block with its probability, up to this one in the last.
+    pub(crate) fn set_drop_path(&mut self, largest: f32) {
+        let depth = self.blocks.len();
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            let rate = rate_at(largest, i, depth);
+            (block.projection.drop_path, block.contract.drop_path) = (rate, rate);
+        }
+    }
+
+    pub(crate) fn drop_path(&self) -> f32 {
+        self.blocks.last().map_or(0.0, |block| block.contract.drop_path)
     }
 
     /// Multiply-adds of one image.

@@ -120,7 +120,50 @@ fn grouping_images_changes_no_logit_and_only_the_rounding_of_gradients() {
 /// Dropout everywhere the transformer has it, against the difference quotient of the loss with the same masks.
 #[test]
 fn dropout_is_part_of_the_gradient() {
-    let net = Architecture::from_name("vit", 0.125).unwrap().with_dropout(0.4).unwrap().build(8, 10).unwrap();
+    let vit = Architecture::from_name("vit", 0.125).unwrap();
+    differentiated(&vit.with_dropout(0.4).unwrap().build(8, 10).unwrap());
+    differentiated(&vit.with_dropout(0.2).unwrap().with_drop_path(0.6).unwrap().build(8, 10).unwrap());
+}
+
+/// Of the transformer, which has no kinks; `primitives` takes the ResNet's apart.
+#[test]
+fn drop_path_is_part_of_the_gradient() {
+    let vit = Architecture::from_name("vit", 0.125).unwrap();
+    differentiated(&vit.with_drop_path(0.6).unwrap().build(8, 10).unwrap());
+}
+
+#[test]
+fn drop_path_leaves_evaluation_as_it_is_and_shortcuts_alone_where_all_is_dropped() {
+    let resnet = Architecture::from_name("resnet8", 0.25).unwrap();
+    let (plain, dropping) =
+        (resnet.build(8, 10).unwrap(), resnet.with_drop_path(0.999_999).unwrap().build(8, 10).unwrap());
+    let params = plain.init(&SeedTree::root(1));
+    let x = images(3, 8);
+    assert_eq!(plain.logits(&params, &x).unwrap(), dropping.logits(&params, &x).unwrap());
+    assert!(dropping.drops() && !plain.drops());
+    assert_eq!((plain.drop_path(), dropping.drop_path()), (0.0, 0.999_999));
+    // Seeds for which the last block's branch, the second that can be dropped, is.
+    let seeds: Vec<u64> =
+        (0..).filter(|seed| !basin_kernels::dropout::keeps(*seed, 1, 0.999_999)).take(3).collect();
+    let logits = |params: &Params| {
+        let weights = dropping.weights(params, true).unwrap();
+        let mut tape = Tape::new(CpuLayers::with_dropout(&weights, seeds.clone()));
+        let input = tape.input(dropping.input(&x).unwrap());
+        let output = dropping.forward(&mut tape, &input).unwrap();
+        tape.value(output).unwrap().data.to_vec()
+    };
+    let before = logits(&params);
+    let mut other = params.clone();
+    for (name, array) in other.iter_mut() {
+        if name.starts_with("blockgroups.2.blocks.0.conv2") {
+            array.data_mut().iter_mut().for_each(|w| *w *= -3.0);
+        }
+    }
+    assert_eq!(before, logits(&other), "a branch that is dropped has no say");
+    assert_ne!(plain.logits(&params, &x).unwrap(), plain.logits(&other, &x).unwrap());
+}
+
+fn differentiated(net: &basin_models::Network) {
     let params = net.init(&SeedTree::root(1));
     let (x, labels, seeds) = (images(3, 8), [1, 2, 3], vec![7, 8, 9]);
     let run = |params: &Params, seeds: &[u64]| {

@@ -24,9 +24,11 @@ impl<G: Graph> Graph for Unfused<G> {
     }
 }
 
-fn networks() -> [Network; 2] {
+fn networks() -> [Network; 4] {
     let vit = Architecture::from_name("vit", 0.125).unwrap().with_dropout(0.3).unwrap();
-    [Architecture::from_name("resnet20", 0.5).unwrap().build(16, 10).unwrap(), vit.build(16, 10).unwrap()]
+    let resnet = Architecture::from_name("resnet20", 0.5).unwrap();
+    let dropping = [resnet, vit].map(|net| net.with_drop_path(0.5).unwrap());
+    [resnet, vit, dropping[0], dropping[1]].map(|net| net.build(16, 10).unwrap())
 }
 
 fn images(n: usize) -> Vec<f32> {
@@ -89,7 +91,7 @@ fn fused_and_unfused_networks_compute_and_learn_the_same() {
 
 #[test]
 fn inputs_that_do_not_fit_are_refused_and_nothing_panics() {
-    let [net, _] = networks();
+    let [net, ..] = networks();
     let weights = net.weights(&net.init(&SeedTree::root(1)), true).unwrap();
     let mut tape = Tape::new(CpuLayers::new(&weights));
     let x = tape.input(net.input(&images(2)).unwrap());
@@ -101,6 +103,7 @@ fn inputs_that_do_not_fit_are_refused_and_nothing_panics() {
     assert!(refusal(tape.conv(&x, ParamId(1), None)).contains("not a convolution"));
     assert!(refusal(tape.patches(&y, 4)).contains("no gradient flows"));
     assert!(refusal(tape.apply(Operation::Dropout(0.5), &y, None)).contains("0 seeds"));
+    assert!(refusal(tape.apply(Operation::DropPath(0.5), &y, None)).contains("0 seeds"));
     assert!(refusal(tape.unfused(Operation::MeanPool, &y, None)).contains("not made of other operations"));
     let z = tape.nonlinearity(&y, Nonlinearity::Relu).unwrap();
     let mut gradients = Accumulators::new(&weights);

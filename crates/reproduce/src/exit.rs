@@ -189,6 +189,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
                         | ModelError::CentredKernels { .. }
                         | ModelError::Side { .. }
                         | ModelError::Dropout { .. }
+                        | ModelError::DropPath { .. }
                         | ModelError::Sizes { .. }
                 )
             ),
@@ -314,6 +315,7 @@ mod tests {
             ModelError::ResidualScale { scale: 0.5, model, expected },
             ModelError::CentredKernels { model },
             ModelError::Dropout { rate: 0.1, model, expected },
+            ModelError::DropPath { rate: 1.5 },
         ] {
             assert_eq!(code(&anyhow::Error::from(error)), USAGE);
         }

@@ -44,11 +44,12 @@ pub fn check_targets(
 pub fn check_device(
     label_smoothing: f64,
     augment: &AugmentConfig,
-    _network: &Network,
+    network: &Network,
     device: &str,
 ) -> Result<(), TrainError> {
     let mut keys = softening(label_smoothing, augment);
     keys.extend((augment.erasing > 0.0).then_some("augment.erasing"));
+    keys.extend((network.drop_path() > 0.0).then_some("model.drop_path"));
     match keys.is_empty() {
         true => Ok(()),
         false => Err(TrainError::NotOnDevice { keys, device: device.to_owned() }),

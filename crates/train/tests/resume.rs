@@ -3,11 +3,13 @@
 use basin_core::SeedTree;
 use basin_data::{AugmentConfig, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
+use basin_gpu::{Precision, Queue, Recorder};
 use basin_models::{Architecture, Network};
 use basin_train::{
-    Backend, Batch, Cpu, Examples, KeptTargets, Moments, Optimiser, Outcome, Recipe, Segment,
+    Backend, Batch, Cpu, Examples, Gpu, KeptTargets, Moments, Optimiser, Outcome, Recipe, Segment,
     SegmentObserver, Stepper, Teacher, Teaching, TrainError, TrainState, run,
 };
+use std::rc::Rc;
 use std::sync::Arc;
 
 const EPOCHS: u64 = 3;
@@ -108,6 +110,113 @@ fn kept_targets_leave_no_trace_and_neither_does_stopping() {
     let mut observer = StopAt { step: 2 * PER_EPOCH + 2, kept: None };
     run(&Cpu, &net, &keeping(), Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
     assert!(finish(&net, &keeping(), observer.kept.unwrap(), EPOCHS) == whole, "stopped and gone on");
+}
+
+/// Everything that is drawn at random along a training, at once.
+fn softened() -> Recipe {
+    let plain = recipe(0.05);
+    let augment = AugmentConfig { erasing: 0.5, mixup: 0.8, cutmix: 1.0, ..AugmentConfig::paper() };
+    Recipe { label_smoothing: 0.1, examples: Examples { augment, ..plain.examples.clone() }, ..plain }
+}
+
+/// Mixing, erasing and what is dropped follow from the epoch and the place alone.
+#[test]
+fn softened_labels_and_mixed_images_leave_no_trace_of_stopping_or_threads() {
+    let (net, recipe) = (network(), softened());
+    let dropping = Architecture::from_name("resnet20", 0.25).unwrap().with_drop_path(0.3).unwrap();
+    let dropping = dropping.build(32, 10).unwrap();
+    let teacher = Arc::new(Teacher::new(&net, &net.init(&SeedTree::root(8))).unwrap());
+    let teaching =
+        Teaching::Teachers { teachers: vec![teacher], label_weight: 0.2, temperature: 3.0, kept: None };
+    let taught = Recipe { teaching, ..recipe.clone() };
+    let plain = recipe.clone();
+    for (net, recipe) in [(&net, &recipe), (&net, &taught), (&dropping, &plain)] {
+        let start = || TrainState::new(net.init(&SeedTree::root(1)), 0);
+        let whole = finish(net, recipe, start(), EPOCHS);
+        assert!(whole.rows.iter().all(|row| row.loss.is_finite()));
+        for stop in [1, PER_EPOCH, PER_EPOCH + 2, 2 * PER_EPOCH + 3] {
+            let mut observer = StopAt { step: stop, kept: None };
+            run(&Cpu, net, recipe, Segment { state: start(), end_epoch: EPOCHS }, &mut observer).unwrap();
+            assert!(finish(net, recipe, observer.kept.unwrap(), EPOCHS) == whole, "stopped after {stop}");
+        }
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert!(one.install(|| finish(net, recipe, start(), EPOCHS)) == whole, "on one thread");
+    }
+}
+
+/// Each setting changes what is learned.
+#[test]
+fn every_setting_that_softens_or_mixes_has_an_effect() {
+    let net = network();
+    let trained = |change: &dyn Fn(&mut Recipe)| {
+        let mut recipe = recipe(0.05);
+        change(&mut recipe);
+        finish(&net, &recipe, TrainState::new(net.init(&SeedTree::root(1)), 0), 1).params.content_hash()
+    };
+    let all = [
+        trained(&|_| {}),
+        trained(&|recipe| recipe.label_smoothing = 0.1),
+        trained(&|recipe| recipe.examples.augment.mixup = 0.8),
+        trained(&|recipe| recipe.examples.augment.cutmix = 1.0),
+        trained(&|recipe| recipe.examples.augment.erasing = 0.5),
+    ];
+    for (i, one) in all.iter().enumerate() {
+        assert!(all[..i].iter().all(|other| other != one), "setting {i}");
+    }
+}
+
+#[derive(Debug)]
+struct OwnLoss;
+
+impl basin_ensemble::LogitObjective for OwnLoss {
+    fn id(&self) -> String {
+        "none".into()
+    }
+    fn loss(&self, _: &[f32], _: &[u32], _: Option<&[f32]>, _: &mut [f32]) -> f64 {
+        0.0
+    }
+}
+
+#[test]
+fn what_does_not_go_with_softened_labels_is_refused_before_a_step() {
+    let net = network();
+    let refused = |recipe: &Recipe| {
+        let state = TrainState::new(net.init(&SeedTree::root(1)), 0);
+        let segment = Segment { state, end_epoch: EPOCHS };
+        run(&Cpu, &net, recipe, segment, &mut StopAt::default()).unwrap_err()
+    };
+    let teaching = Teaching::Custom { objective: Arc::new(OwnLoss), teacher: None };
+    let own = refused(&Recipe { teaching, ..softened() });
+    let all = ["train.label_smoothing", "augment.mixup", "augment.cutmix"];
+    assert!(matches!(&own, TrainError::OwnLoss { keys } if *keys == all), "{own}");
+    let replayed = refused(&Recipe { replay: Some(2), ..softened() });
+    assert!(matches!(&replayed, TrainError::Replayed { keys } if *keys == all[1..]), "{replayed}");
+    // A GPU has kernels for none of it, and says so with every key.
+    let mut plain = recipe(0.05);
+    plain.examples.augment.erasing = 0.5;
+    let dropping = Architecture::from_name("vit", 0.125).unwrap().with_drop_path(0.3).unwrap();
+    let queue: Rc<dyn Queue> = Rc::new(Recorder::default());
+    let gpu = Gpu { queue, precision: Precision::F32 };
+    let on_gpu = |net: &Network, recipe: &Recipe| {
+        let state = TrainState::new(net.init(&SeedTree::root(1)), 0);
+        gpu.trainer(net, recipe, &Segment { state, end_epoch: EPOCHS }).map(drop).unwrap_err()
+    };
+    for (net, recipe, expected) in [
+        (
+            &net,
+            &softened(),
+            &["train.label_smoothing", "augment.mixup", "augment.cutmix", "augment.erasing"][..],
+        ),
+        (&dropping.build(32, 10).unwrap(), &plain, &["augment.erasing", "model.drop_path"]),
+    ] {
+        let error = on_gpu(net, recipe);
+        assert!(matches!(&error, TrainError::NotOnDevice { keys, .. } if *keys == expected), "{error}");
+    }
+    // What is by itself repeats with its image.
+    let mut erased = recipe(0.05);
+    erased.examples.augment.erasing = 0.5;
+    let state = TrainState::new(net.init(&SeedTree::root(1)), 0);
+    finish(&net, &Recipe { replay: Some(2), label_smoothing: 0.1, ..erased }, state, 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Dropout that can be repeated.
 
-use crate::ops::dropout;
+use crate::ops::{Fusion, add_relu, drop_path, dropout};
 use candle_core::{Result, Tensor};
 use candle_nn::ModuleT;
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ thread_local! {
     static MASKS: RefCell<Masks> = const { RefCell::new(Masks::Unknown) };
 }
 
-/// Runs a forward pass whose [`Dropout`] layers take their masks from a seed for every image. Layers count from 0 in the order
+/// Runs a forward pass whose [`Dropout`] and [`DropPath`] layers take their masks from a seed for every image. Layers count from 0 in the order
 /// in which they run, so that the pass can be repeated exactly. The candle backend does this at every step.
 pub fn with_seeds<R>(seeds: &[u64], pass: impl FnOnce() -> R) -> R {
     with_masks(Masks::Seeds(seeds.to_vec(), 0), pass)
@@ -79,6 +79,38 @@ impl ModuleT for Dropout {
         match next_masks(self.rate, train)? {
             Some((seeds, site)) => dropout(x, self.rate, &seeds, site),
             None => Ok(x.clone()),
+        }
+    }
+}
+
+/// Stochastic depth: in training the residual branch of an image is dropped as a whole with this probability, else scaled up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DropPath {
+    rate: f32,
+}
+
+impl DropPath {
+    /// Branches are dropped with this probability in `[0, 1)`.
+    pub fn new(rate: f32) -> Self {
+        Self { rate }
+    }
+
+    /// ReLU(shortcut + drop path(branch)): `branch` ends in a normalisation that takes the rest over where nothing is dropped.
+    ///
+    /// # Errors
+    /// [`NoSeeds`], [`crate::ops::OpError`], and those of `branch`.
+    pub fn residual(
+        self,
+        shortcut: &Tensor,
+        train: bool,
+        branch: impl FnOnce(Fusion<'_>) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let fused = Fusion { shortcut: Some(shortcut), relu: true };
+        match next_masks(self.rate, train)? {
+            Some((seeds, site)) => {
+                add_relu(&drop_path(&branch(Fusion::default())?, self.rate, &seeds, site)?, shortcut)
+            }
+            None => branch(fused),
         }
     }
 }

@@ -11,6 +11,6 @@ pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use dense::Dense;
 pub(crate) use dropout::next_masks;
-pub use dropout::{Dropout, NoSeeds, with_seeds, without_dropout};
+pub use dropout::{DropPath, Dropout, NoSeeds, with_seeds, without_dropout};
 pub use norm::{Norm, NormLayer};
 pub use xavier::xavier;

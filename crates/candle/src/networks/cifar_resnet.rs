@@ -2,8 +2,9 @@
 
 use super::channels_last;
 use crate::Featured;
-use crate::layers::{Conv, Dense, Norm, NormLayer};
+use crate::layers::{Conv, Dense, DropPath, Norm, NormLayer};
 use crate::ops::{Fusion, Padding, mean_pool};
+use basin_models::drop_path_rate;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::init::FanInOut;
 use candle_nn::{ModuleT, VarBuilder};
@@ -30,6 +31,7 @@ struct Block {
     first: ConvNorm,
     second: ConvNorm,
     shortcut: Option<ConvNorm>,
+    drop_path: DropPath,
 }
 
 impl CifarResNet {
@@ -63,7 +65,7 @@ impl CifarResNet {
                     1 => None,
                     _ => Some(layer(&vb, shortcut, [input, output], stride)?),
                 };
-                all.push(Block { first, second, shortcut });
+                all.push(Block { first, second, shortcut, drop_path: DropPath::default() });
                 input = output;
             }
         }
@@ -80,15 +82,28 @@ impl ConvNorm {
 impl CifarResNet {
     fn hidden(&self, images: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = self.stem.forward(&channels_last(images)?, RELU, train)?;
-        for Block { first, second, shortcut } in &self.blocks {
+        for Block { first, second, shortcut, drop_path } in &self.blocks {
             let y = first.forward(&x, RELU, train)?;
             let shortcut = match shortcut {
                 Some(layer) => layer.forward(&x, Fusion::default(), train)?,
                 None => x,
             };
-            x = second.forward(&y, Fusion { shortcut: Some(&shortcut), relu: true }, train)?;
+            x = drop_path.residual(&shortcut, train, |then| second.forward(&y, then, train))?;
         }
         mean_pool(&x)
+    }
+}
+
+impl CifarResNet {
+    /// The same with stochastic depth: in training the residual branches of an image are dropped with a probability that grows
+    /// linearly from 0 in the first block to this one in the last. Where it is not 0, training wants seeds.
+    #[must_use]
+    pub fn with_drop_path(mut self, largest: f32) -> Self {
+        let depth = self.blocks.len();
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            block.drop_path = DropPath::new(drop_path_rate(largest, i, depth));
+        }
+        self
     }
 }
 

@@ -45,8 +45,19 @@ pub fn vgg11(extent: impl Into<Extent>, base: usize, norm: Norm) -> Module {
 /// A CIFAR ResNet on images of `channels` with three groups of `blocks` blocks, the first of `base` channels, see
 /// [`CifarResNet`].
 pub fn cifar_resnet(channels: usize, blocks: usize, base: usize, norm: Norm) -> Module {
+    cifar_resnet_dropping(channels, blocks, base, norm, 0.0)
+}
+
+/// As [`cifar_resnet`], with stochastic depth up to a probability in `[0, 1)`, see [`CifarResNet::with_drop_path`].
+pub fn cifar_resnet_dropping(
+    channels: usize,
+    blocks: usize,
+    base: usize,
+    norm: Norm,
+    drop_path: f32,
+) -> Module {
     Module::featured(format!("resnet{} ({norm})", 6 * blocks + 2), move |vb, classes| {
-        CifarResNet::new(channels, blocks, base, classes, norm, vb)
+        Ok(CifarResNet::new(channels, blocks, base, classes, norm, vb)?.with_drop_path(drop_path))
     })
     .counted()
 }
@@ -69,9 +80,21 @@ pub fn fort_cnn(
 /// torchvision's ResNet of depth 18, 34 or 50 on images of `channels`, whose first layer has `base` channels, see
 /// [`TorchvisionResNet`]; none of another depth.
 pub fn torchvision_resnet(channels: usize, depth: usize, base: usize, stem: Stem) -> Option<Module> {
+    torchvision_resnet_dropping(channels, depth, base, stem, 0.0)
+}
+
+/// As [`torchvision_resnet`], with stochastic depth up to a probability in `[0, 1)`, see
+/// [`TorchvisionResNet::with_drop_path`].
+pub fn torchvision_resnet_dropping(
+    channels: usize,
+    depth: usize,
+    base: usize,
+    stem: Stem,
+    drop_path: f32,
+) -> Option<Module> {
     let blocks = TorchvisionResNet::blocks(depth)?;
     let module = Module::featured(format!("resnet{depth}"), move |vb, classes| {
-        TorchvisionResNet::new(channels, blocks, base, stem, classes, vb)
+        Ok(TorchvisionResNet::new(channels, blocks, base, stem, classes, vb)?.with_drop_path(drop_path))
     });
     Some(module.counted())
 }

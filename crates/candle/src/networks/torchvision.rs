@@ -2,8 +2,9 @@
 
 use super::channels_last;
 use crate::Featured;
-use crate::layers::{BatchNorm, Conv, Dense};
+use crate::layers::{BatchNorm, Conv, Dense, DropPath};
 use crate::ops::{Fusion, Padding, Window, max_pool2d, mean_pool};
+use basin_models::drop_path_rate;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::init::FanInOut;
 use candle_nn::{ModuleT, VarBuilder};
@@ -39,6 +40,7 @@ struct ConvNorm {
 struct Block {
     layers: Vec<ConvNorm>,
     downsample: Option<ConvNorm>,
+    drop_path: DropPath,
 }
 
 impl TorchvisionResNet {
@@ -99,7 +101,7 @@ impl TorchvisionResNet {
                         Some(layer(names, [input, output, 1], stride)?)
                     }
                 };
-                blocks.push(Block { layers, downsample });
+                blocks.push(Block { layers, downsample, drop_path: DropPath::default() });
                 input = output;
             }
         }
@@ -120,12 +122,12 @@ impl Block {
             Some(layer) => layer.forward(x, Fusion::default(), train)?,
             None => x.clone(),
         };
-        let (mut y, last) = (x.clone(), self.layers.len() - 1);
-        for (place, layer) in self.layers.iter().enumerate() {
-            let shortcut = (place == last).then_some(&shortcut);
-            y = layer.forward(&y, Fusion { shortcut, relu: true }, train)?;
+        let Some((last, before)) = self.layers.split_last() else { return Ok(shortcut) };
+        let mut y = x.clone();
+        for layer in before {
+            y = layer.forward(&y, RELU, train)?;
         }
-        Ok(y)
+        self.drop_path.residual(&shortcut, train, |then| last.forward(&y, then, train))
     }
 }
 
@@ -139,6 +141,19 @@ impl TorchvisionResNet {
             x = block.forward(&x, train)?;
         }
         mean_pool(&x)
+    }
+}
+
+impl TorchvisionResNet {
+    /// The same with stochastic depth: in training the residual branches of an image are dropped with a probability that grows
+    /// linearly from 0 in the first block to this one in the last. Where it is not 0, training wants seeds.
+    #[must_use]
+    pub fn with_drop_path(mut self, largest: f32) -> Self {
+        let depth = self.blocks.len();
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            block.drop_path = DropPath::new(drop_path_rate(largest, i, depth));
+        }
+        self
     }
 }
 

@@ -14,7 +14,26 @@ use std::borrow::Cow;
 /// # Errors
 /// [`OpError`].
 pub fn dropout(x: &Tensor, rate: f32, seeds: &[u64], site: u32) -> Result<Tensor> {
-    let operation = "dropout";
+    masked("dropout", x, rate, seeds, site, false)
+}
+
+/// All values of an image of `[n, …]` are zero with probability `rate`, or multiplied by 1/(1 − rate): stochastic depth of a
+/// residual branch. Whether one is dropped follows from its seed and the number `site` of the layer alone.
+///
+/// # Errors
+/// [`OpError`].
+pub fn drop_path(x: &Tensor, rate: f32, seeds: &[u64], site: u32) -> Result<Tensor> {
+    masked("drop_path", x, rate, seeds, site, true)
+}
+
+fn masked(
+    operation: &'static str,
+    x: &Tensor,
+    rate: f32,
+    seeds: &[u64],
+    site: u32,
+    whole: bool,
+) -> Result<Tensor> {
     if !(0.0..1.0).contains(&rate) {
         let (name, found, expected) = ("rate", rate.to_string(), "0 ≤ rate < 1");
         return Err(OpError::Number { operation, name, found, expected }.into());
@@ -27,20 +46,25 @@ pub fn dropout(x: &Tensor, rate: f32, seeds: &[u64], site: u32) -> Result<Tensor
         }
         .into());
     }
-    apply(Dropout { rate, seeds: seeds.to_vec(), site }, [&x])
+    apply(Dropout { rate, seeds: seeds.to_vec(), site, whole }, [&x])
 }
 
 struct Dropout {
     rate: f32,
     seeds: Vec<u64>,
     site: u32,
+    /// Whether all values of an image are dropped together.
+    whole: bool,
 }
 
 impl Dropout {
     fn masked(&self, mut masked: Vec<f32>) -> Vec<f32> {
         let (each, isa) = ((masked.len() / self.seeds.len()).max(1), Isa::detect());
         let images = masked.par_chunks_mut(each).zip(&self.seeds);
-        images.for_each(|(image, seed)| masks::apply(image, &[*seed], self.site, self.rate, isa));
+        images.for_each(|(image, seed)| match self.whole {
+            true => masks::drop_images(image, &[*seed], self.site, self.rate),
+            false => masks::apply(image, &[*seed], self.site, self.rate, isa),
+        });
         masked
     }
 }

@@ -26,7 +26,7 @@ pub use batch_norm::{BatchStatistics, Fusion, batch_norm, batch_norm_with};
 pub use conv::conv2d;
 pub(crate) use count::{counted, outline};
 pub use dense::dense;
-pub use dropout::dropout;
+pub use dropout::{drop_path, dropout};
 pub use error::OpError;
 pub use layer_norm::layer_norm;
 pub use loss::{cross_entropy, distillation};

@@ -4,9 +4,11 @@ use super::{NetworkEntry, NetworkError};
 use crate::{Model, NormName};
 use anyhow::{Context, Result};
 use basin_candle::layers::Norm;
-use basin_candle::networks::{FortCnn, Stem, Vgg, cifar_resnet, fort_cnn, mlp, torchvision_resnet, vgg11};
+use basin_candle::networks::{
+    FortCnn, Stem, Vgg, cifar_resnet_dropping, fort_cnn, mlp, torchvision_resnet_dropping, vgg11,
+};
 use basin_core::Extent;
-use basin_models::{Architecture, Family, Network};
+use basin_models::{Architecture, Family, ModelError, Network};
 use weight_matching::{PermutationSpec, Segment, Shortcut};
 
 /// Widths and normalisations of the networks that candle runs.
@@ -14,7 +16,7 @@ const WIDTH_AND_NORM: &[&str] = &["width", "norm"];
 
 /// The networks of `basin-models`, and those of `basin-candle`.
 pub fn built_in() -> Vec<NetworkEntry> {
-    let reads = &["width", "dropout", "residual_scale", "centred_kernels", "norm"];
+    let reads = &["width", "dropout", "drop_path", "residual_scale", "centred_kernels", "norm"];
     let native = |name: &&'static str| NetworkEntry { name, build, spec: Some(spec), reads };
     let perceptron =
         |name| NetworkEntry { name, build: perceptron, spec: Some(perceptron_spec), reads: WIDTH_AND_NORM };
@@ -22,7 +24,7 @@ pub fn built_in() -> Vec<NetworkEntry> {
         name,
         build: torchvision,
         spec: Some(|model, _| Ok(PermutationSpec::torchvision_resnet(torchvision_of(model)?.0)?)),
-        reads: WIDTH_AND_NORM,
+        reads: &["width", "norm", "drop_path"],
     };
     let mut all: Vec<NetworkEntry> = Architecture::NAMES.iter().map(native).collect();
     all.extend(["mlp1", "mlp3"].map(perceptron));
@@ -36,8 +38,9 @@ pub fn built_in() -> Vec<NetworkEntry> {
 }
 
 fn architecture(model: &Model) -> Result<Architecture> {
-    let Model { name, width, dropout, residual_scale, centred_kernels, norm: _ } = model;
+    let Model { name, width, dropout, drop_path, residual_scale, centred_kernels, norm: _ } = model;
     let architecture = Architecture::from_name(name, *width)?.with_dropout(*dropout)?;
+    let architecture = architecture.with_drop_path(*drop_path)?;
     Ok(architecture.with_residual_scale(*residual_scale)?.with_centred_kernels(*centred_kernels)?)
 }
 
@@ -70,7 +73,9 @@ fn build(model: &Model, extent: Extent, classes: usize) -> Result<Network> {
             }
             // What the other one refuses, this one does.
             architecture.build(extent, classes)?;
-            Ok(cifar_resnet(extent.channels, (depth - 2) / 6, base, norm).network(extent, classes)?)
+            let (blocks, drop_path) = ((depth - 2) / 6, model.drop_path as f32);
+            let module = cifar_resnet_dropping(extent.channels, blocks, base, norm, drop_path);
+            Ok(module.network(extent, classes)?)
         }
         Family::Vit(_) => Err(no_norm(model, "own or layer")),
     }
@@ -189,6 +194,12 @@ fn cnn_spec(model: &Model, extent: Extent) -> Result<PermutationSpec> {
     Ok(spec.parameter(format!("{head}.bias"), &[None]).build()?)
 }
 
+/// In the precision that is used: a rate just below 1 may round to it.
+fn drop_path(model: &Model) -> Result<f32> {
+    let rate = model.drop_path as f32;
+    if rate < 1.0 { Ok(rate) } else { Err(ModelError::DropPath { rate: model.drop_path }.into()) }
+}
+
 fn torchvision_of(model: &Model) -> Result<(usize, Stem)> {
     let (name, stem) = match model.name.strip_suffix("-imagenet") {
         Some(name) => (name, Stem::ImageNet),
@@ -204,7 +215,8 @@ fn torchvision(model: &Model, extent: Extent, classes: usize) -> Result<Network>
         return Err(no_norm(model, "own or batch"));
     }
     let (depth, stem) = torchvision_of(model)?;
-    let module = torchvision_resnet(extent.channels, depth, units(model, 64.0)?, stem);
+    let (base, drop_path) = (units(model, 64.0)?, drop_path(model)?);
+    let module = torchvision_resnet_dropping(extent.channels, depth, base, stem, drop_path);
     let module = module.with_context(|| format!("{} is no torchvision ResNet", model.name))?;
     Ok(module.network(extent, classes)?)
 }

@@ -101,10 +101,11 @@ impl PartialEq for NetworkEntry {
 impl NetworkEntry {
     /// Refuses settings that the network would not look at, all at once.
     pub(crate) fn check(&self, model: &Model) -> Result<(), NetworkError> {
-        let Model { name: _, width: _, dropout, residual_scale, centred_kernels, norm } = model;
+        let Model { name: _, width: _, dropout, drop_path, residual_scale, centred_kernels, norm } = model;
         // The width's default is the paper's ResNet20's; it is no statement on other networks.
         let set = [
             ("dropout", *dropout != 0.0, dropout.to_string()),
+            ("drop_path", *drop_path != 0.0, drop_path.to_string()),
             ("residual_scale", *residual_scale != 1.0, residual_scale.to_string()),
             ("centred_kernels", *centred_kernels, "yes".into()),
             ("norm", *norm != NormName::Own, norm.word().into()),

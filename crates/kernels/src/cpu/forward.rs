@@ -4,6 +4,7 @@ use crate::buffer::{Activation, Buffer, Dims};
 use crate::conv::forward_then;
 use crate::norm::NormShape;
 use crate::operation::{Dense, Nonlinearity, Norm};
+use crate::simd::Isa;
 use crate::weights::{ParamId, Weights};
 use crate::{attention, bias, dropout, gelu, head, norm, tokens};
 use candle_core::Result;
@@ -13,6 +14,15 @@ use candle_core::Result;
 pub(super) struct Drop<'a> {
     pub(super) seeds: &'a [u64],
     pub(super) site: u32,
+}
+
+impl Drop<'_> {
+    /// Drops what a dense layer drops: single values, then all of an image.
+    pub(super) fn values(&self, x: &mut [f32], layer: Dense, isa: Isa) {
+        dropout::apply(x, self.seeds, self.site, layer.dropout, isa);
+        let after = self.site + u32::from(layer.dropout > 0.0);
+        dropout::drop_images(x, self.seeds, after, layer.drop_path);
+    }
 }
 
 /// What the reverse pass of a normalisation needs besides input and output.
@@ -122,11 +132,38 @@ pub(super) fn drop_values(
     rate: f32,
     drop: Option<Drop<'_>>,
 ) -> Activation {
-    let mut data = Buffer::copied(&x.data);
+    let mut y = copied(x);
     if let Some(Drop { seeds, site }) = drop {
-        dropout::apply(&mut data, seeds, site, rate, weights.isa());
+        dropout::apply(&mut y.data, seeds, site, rate, weights.isa());
     }
-    Activation { dims: x.dims, data }
+    y
+}
+
+/// The same values.
+pub(super) fn copied(x: &Activation) -> Activation {
+    Activation { dims: x.dims, data: Buffer::copied(&x.data) }
+}
+
+/// A residual branch, dropped for some images, plus its shortcut, and a ReLU where one follows.
+pub(super) fn joined(
+    mut branch: Activation,
+    shortcut: Option<&Activation>,
+    Drop { seeds, site }: Drop<'_>,
+    drop_path: f32,
+    relu: bool,
+) -> Result<Activation> {
+    if let Some(shortcut) = shortcut.filter(|s| s.dims != branch.dims) {
+        candle_core::bail!("a shortcut of {:?} for {:?}", shortcut.dims, branch.dims);
+    }
+    dropout::drop_images(&mut branch.data, seeds, site, drop_path);
+    if let Some(shortcut) = shortcut {
+        branch.data.iter_mut().zip(&*shortcut.data).for_each(|(y, s)| *y += s);
+    }
+    if relu {
+        // In this order NaN stays NaN, as in PyTorch.
+        branch.data.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y });
+    }
+    Ok(branch)
 }
 
 /// LayerNorm and its statistics.
@@ -172,7 +209,7 @@ pub(super) fn dense(
             bias::add_bias(rows, offset, part, isa);
         })?;
         if let Some(drop) = drop {
-            dropout::apply(&mut out, drop.seeds, drop.site, layer.dropout, isa);
+            drop.values(&mut out, layer, isa);
             if let Some(residual) = residual {
                 out.iter_mut().zip(residual).for_each(|(o, r)| *o += r);
             }
@@ -184,7 +221,7 @@ pub(super) fn dense(
         gelu::bias_gelu(rows, offset, &mut y[first * shape.cout..][..rows.len()], isa);
     })?;
     if let Some(drop) = drop {
-        dropout::apply(&mut y, drop.seeds, drop.site, layer.dropout, isa);
+        drop.values(&mut y, layer, isa);
     }
     if let Some(residual) = residual {
         y.iter_mut().zip(residual).for_each(|(o, r)| *o += r);

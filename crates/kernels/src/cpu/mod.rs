@@ -9,7 +9,7 @@ pub use accumulators::Accumulators;
 use crate::buffer::{Activation, Buffer};
 use crate::dropout;
 use crate::layers::{Layers, Mode, Step};
-use crate::operation::Operation;
+use crate::operation::{Norm, Operation};
 use crate::tape::Inputs;
 use crate::weights::Weights;
 use candle_core::Result;
@@ -103,6 +103,13 @@ impl Layers for CpuLayers<'_> {
                 None => candle_core::bail!("a sum of one value"),
             },
             Operation::Dropout(rate) => forward::drop_values(weights, x, rate, drop),
+            Operation::DropPath(rate) => {
+                let mut y = forward::copied(x);
+                if let Some(Drop { seeds, site }) = drop {
+                    dropout::drop_images(&mut y.data, seeds, site, rate);
+                }
+                y
+            }
             Operation::MeanPool => forward::mean_pool(x),
             Operation::Patches(patch) => forward::patches(x, patch)?,
             Operation::Prepend { class, positions, dropout } => {
@@ -118,8 +125,15 @@ impl Layers for CpuLayers<'_> {
                 y
             }
             Operation::FirstToken => forward::first_token(x),
-            Operation::ConvNorm { weight, norm } => {
-                let (y, normalised) = forward::conv_norm(weights, x, weight, other, norm, keep)?;
+            Operation::ConvNorm { weight, norm, drop_path } => {
+                let (y, normalised) = match drop {
+                    Some(drop) => {
+                        let branch = Norm { relu: false, ..norm };
+                        let (y, normalised) = forward::conv_norm(weights, x, weight, None, branch, keep)?;
+                        (forward::joined(y, other, drop, drop_path, norm.relu)?, normalised)
+                    }
+                    None => forward::conv_norm(weights, x, weight, other, norm, keep)?,
+                };
                 if let Some(Normalised { before, statistics }) = normalised {
                     saved = Saved { before: Some(before), statistics: Some(statistics) };
                 }

@@ -1,6 +1,6 @@
 //! The reverse pass on the CPU, operation by operation.
 
-use super::forward::norm_parts;
+use super::forward::{Drop, norm_parts};
 use super::{Accumulators, CpuLayers};
 use crate::buffer::{Activation, Buffer};
 use crate::layers::Step;
@@ -49,6 +49,10 @@ impl<'w> CpuLayers<'w> {
                 self.drop_gradient(site, rate, &mut dy);
                 inputs.arrive(0, dy)
             }
+            Operation::DropPath(rate) => {
+                self.drop_image_gradients(site, rate, &mut dy);
+                inputs.arrive(0, dy)
+            }
             Operation::MeanPool => {
                 let d = inputs.value(0)?.dims;
                 let mut dx = Buffer::stale(d.len());
@@ -76,9 +80,23 @@ impl<'w> CpuLayers<'w> {
                 tokens::first_token_gradient(&dy, d.pixels(), d.channels, &mut dx);
                 inputs.arrive(0, dx)
             }
-            Operation::ConvNorm { weight, norm } => {
+            Operation::ConvNorm { weight, norm, drop_path } => {
                 let (before, statistics) = (saved.before()?, saved.statistics()?);
-                let dz = self.norm_step(&before, &statistics, &y, norm, &mut dy, sums)?;
+                let dz = match site {
+                    None => self.norm_step(&before, &statistics, &y, norm, &mut dy, sums)?,
+                    Some(_) => {
+                        // What follows the norm is undone here: the ReLU for both, what was dropped for the branch.
+                        if norm.relu {
+                            dy.iter_mut()
+                                .zip(&*y.data)
+                                .for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
+                        }
+                        let mut branch = Buffer::copied(&dy);
+                        self.drop_image_gradients(site, drop_path, &mut branch);
+                        let norm = Norm { relu: false, ..norm };
+                        self.norm_step(&before, &statistics, &y, norm, &mut branch, sums)?
+                    }
+                };
                 drop((before, statistics, y));
                 if inputs.has(1) {
                     inputs.arrive(1, dy)?;
@@ -99,6 +117,12 @@ impl<'w> CpuLayers<'w> {
     fn drop_gradient(&self, site: Option<u32>, rate: f32, dy: &mut Buffer) {
         if let Some(site) = site {
             dropout::apply(dy, &self.seeds, site, rate, self.weights.isa());
+        }
+    }
+
+    fn drop_image_gradients(&self, site: Option<u32>, rate: f32, dy: &mut Buffer) {
+        if let Some(site) = site {
+            dropout::drop_images(dy, &self.seeds, site, rate);
         }
     }
 
@@ -158,9 +182,10 @@ impl<'w> CpuLayers<'w> {
         inputs: &mut Arrivals<'_, 'w>,
         sums: &mut Accumulators,
     ) -> Result<()> {
-        let kept = site.map(|_| {
+        let kept = site.map(|site| {
             let mut kept = Buffer::copied(dy);
-            self.drop_gradient(site, layer.dropout, &mut kept);
+            let drop = Drop { seeds: &self.seeds, site };
+            drop.values(&mut kept, layer, self.weights.isa());
             kept
         });
         let mut dz = kept.as_deref().unwrap_or(dy);

@@ -20,6 +20,11 @@ const REST: &[(&str, f64, &str)] = &[
     ("ensemble.label_weight", 0.2, "label weight"),
     ("data.train_images", 0.0, "training images"),
     ("train.clip_norm", 0.0, "gradient norm clipped at"),
+    ("train.label_smoothing", 0.0, "label smoothing"),
+    ("augment.mixup", 0.0, "mixup"),
+    ("augment.cutmix", 0.0, "CutMix"),
+    ("augment.erasing", 0.0, "random erasing"),
+    ("model.drop_path", 0.0, "drop path"),
     ("model.residual_scale", 1.0, "residual branches scaled at first by"),
     ("metrics.repair_images", 0.0, "q̄ with REPAIR on so many images:"),
 ];

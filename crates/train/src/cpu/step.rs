@@ -113,7 +113,7 @@ fn check(network: &Network, batch: Batch<'_>) -> Result<()> {
     if let Some(label) = batch.labels.iter().chain(others).find(|label| **label as usize >= classes) {
         candle_core::bail!("label {label} of {classes} classes");
     }
-    if network.dropout() > 0.0 && seeds != n {
+    if network.drops() && seeds != n {
         candle_core::bail!("dropout of {n} images with {seeds} seeds");
     }
     Ok(())

@@ -18,7 +18,7 @@ impl<'a> CpuTrainer<'a> {
         recipe: &'a Recipe,
         segment: &Segment,
     ) -> Result<Self, TrainError> {
-        let sequence = Sequence::new(network, recipe, segment, network.dropout() > 0.0)?;
+        let sequence = Sequence::new(network, recipe, segment, network.drops())?;
         let state = &segment.state;
         let stepper = Stepper::new(network, &state.params, &state.moments, recipe.optimiser)?;
         Ok(Self { recipe, stepper, sequence })

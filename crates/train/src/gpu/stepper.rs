@@ -59,7 +59,7 @@ impl<'a> Stepper<'a> {
             }
         };
         let moment = |table: &Vec<Vec<f32>>| Flat::new(&pool, placement.clone(), table);
-        let (n, dropout) = (recipe.batch, network.dropout() > 0.0);
+        let (n, dropout) = (recipe.batch, network.drops());
         let taught = Taught::new(&pool, network, &recipe.teaching, n, &placement, precision)?;
         let examples = &recipe.examples;
         let tables = Tables::new(&pool, examples.images.len() / n.max(1), n, dropout)?;
