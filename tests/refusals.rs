@@ -23,12 +23,45 @@ fn values_out_of_range_are_refused_with_key_range_and_value() {
     refused(&["--seeds", "1,1"], 2, &["ensemble.seeds"]);
     refused(&["--set", "train.batch=97"], 2, &["batch of 97 images from a training set of 96"]);
     refused(&["--width", "0.3"], 2, &["width 0.3", "whole number"]);
+    refused(&["--set", "train.label_smoothing=1"], 2, &["train.label_smoothing is 1", "0 ≤ x < 1"]);
+    refused(&["--set", "augment.mixup=-0.1"], 2, &["augment.mixup is -0.1", "0 ≤ x ≤ 100"]);
+    refused(&["--set", "augment.cutmix=101"], 2, &["augment.cutmix is 101", "0 ≤ x ≤ 100"]);
+    refused(&["--set", "augment.erasing=1.5"], 2, &["augment.erasing is 1.5", "0 ≤ x ≤ 1"]);
+    refused(&["--set", "model.drop_path=1"], 2, &["model.drop_path is 1", "0 ≤ x < 1"]);
+    let above = ["--set", "train.warmup_from=0.5", "--set", "train.peak_lr=0.1"];
+    refused(&above, 2, &["train.warmup_from is 0.5", "at most train.peak_lr = 0.1"]);
+    let none = ["--set", "train.warmup_from=0.01", "--set", "train.warmup=0"];
+    refused(&none, 2, &["train.warmup_from is 0.01", "expected 0 with train.warmup = 0"]);
+}
+
+/// What a loss or a device does not take is known before anything is trained.
+#[test]
+fn softened_labels_are_refused_where_they_have_no_meaning() {
+    let mixed = ["--set", "augment.mixup=0.8", "--set", "train.label_smoothing=0.1"];
+    let replayed = ["--methods", "deep,distilled-replayed"];
+    let words =
+        ["augment.mixup is set", "the augmentation of every image repeats", "set it to 0 or leave out"];
+    refused(&[&mixed[..], &replayed].concat(), 2, &words);
+    let device = ["--set", "run.device=cuda", "--set", "augment.erasing=0.5", "--set", "model.drop_path=0.2"];
+    let words = [
+        "train.label_smoothing and augment.mixup and augment.erasing and model.drop_path are set",
+        "run.device=cuda does not do so far",
+        "set it to 0 or run.device=cpu",
+    ];
+    refused(&[&mixed[..], &device].concat(), 2, &words);
 }
 
 #[test]
 fn what_an_architecture_does_not_have_is_refused() {
     refused(&["--set", "model.dropout=0.1"], 2, &["dropout 0.1 for a ResNet"]);
     refused(&["--model", "vit", "--width", "0.01"], 2, &["model.width"]);
+    let own_way = ["--set", "model.drop_path=0.1", "--model"];
+    refused(
+        &[&own_way[..], &["mlp1", "--width", "1"]].concat(),
+        2,
+        &["model.drop_path is 0.1", "mlp1 does not read"],
+    );
+    refused(&["--set", "model.drop_path=0.99999999999"], 2, &["drop path 0.99999999999", "0 ≤ rate < 1"]);
     refused(&["--set", "train.optimiser=lion"], 2, &["train.optimiser is lion", "adamw"]);
 }
 

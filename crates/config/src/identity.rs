@@ -161,6 +161,7 @@ mod tests {
         "train.epochs",
         "train.peak_lr",
         "train.warmup",
+        "train.warmup_from",
         "train.schedule",
         "train.halve_every",
         // Through the images and sides of a method's recipe.

@@ -169,6 +169,15 @@ impl Config {
             problems
                 .push(format!("  augment.zoom_low is {low}, expected at most augment.zoom_high = {high}"));
         }
+        let &Train { peak_lr, warmup, warmup_from, .. } = &sections.train;
+        if warmup_from > peak_lr {
+            problems.push(format!(
+                "  train.warmup_from is {warmup_from}, expected at most train.peak_lr = {peak_lr}"
+            ));
+        }
+        if warmup_from > 0.0 && warmup == 0.0 {
+            problems.push(format!("  train.warmup_from is {warmup_from}, expected 0 with train.warmup = 0"));
+        }
         let (schedule, after_split) = (sections.train.schedule, sections.ensemble.after_split);
         if schedule != ScheduleName::Cosine && after_split == AfterSplit::Restart {
             problems.push(format!(

@@ -93,6 +93,7 @@ section! {
         batch: usize = "128", Int(1, 65_536), "images", "images per step";
         peak_lr or "lr": f64 = "0.1", POSITIVE, "learning rate", "highest learning rate";
         warmup: f64 = "0.1", BELOW_ONE, "share of T", "linear warm-up";
+        warmup_from: f64 = "0", Float(0.0, true, f64::INFINITY, false), "learning rate", "rate of the first step of a warm-up, which then reaches the highest one behind its last step; 0 = a step like all others from nothing, so that its last step has the highest rate";
         schedule: ScheduleName = "cosine", Range::one_of(ScheduleName::WORDS), "name", "the learning rate after the warm-up: to zero along a cosine, constant, or halved every train.halve_every epochs";
         halve_every: u64 = "10", COUNT, "epochs", "epochs after which train.schedule=halving halves the learning rate, again and again; a run of at most so many keeps its rate";
         order: OrderName = "permuted", Range::one_of(OrderName::WORDS), "name", "images of an epoch: every one once in a new order, or as many drawn with replacement, some of them several times";

@@ -90,7 +90,9 @@ fn every_preset_resolves_and_every_key_is_documented() {
 #[test]
 fn every_word_and_end_of_a_range_is_read_as_its_type() {
     let mut read = 0;
-    for key in KEYS.iter().filter(|key| !key.name.starts_with("augment.zoom")) {
+    // Others than these depend on no other key.
+    let alone = |key: &&crate::Key| !key.name.starts_with("augment.zoom") && key.name != "train.warmup_from";
+    for key in KEYS.iter().filter(alone) {
         for text in key.extremes() {
             let config = Config::plain(&Keys::default(), &[(key.name.to_owned(), text.clone())]).unwrap();
             assert_eq!(config.asked().collect::<Vec<_>>(), [key.name], "{text}");
@@ -98,6 +100,20 @@ fn every_word_and_end_of_a_range_is_read_as_its_type() {
         }
     }
     assert!(read > 100, "{read}");
+}
+
+#[test]
+fn a_warm_up_begins_below_its_end_and_is_there() {
+    let problems = |settings: &[(&str, &str)]| resolve(settings).unwrap_err().problems;
+    assert_eq!(
+        problems(&[("train.warmup_from", "0.5"), ("lr", "0.1")]),
+        ["  train.warmup_from is 0.5, expected at most train.peak_lr = 0.1"]
+    );
+    assert_eq!(
+        problems(&[("train.warmup_from", "0.01"), ("train.warmup", "0")]),
+        ["  train.warmup_from is 0.01, expected 0 with train.warmup = 0"]
+    );
+    assert_eq!(resolve(&[("train.warmup_from", "5e-7")]).unwrap().train().warmup_from, 5e-7);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The method trait and what a method may know when it plans.
 
-use crate::{Recipe, RecipeError, Schedule, Starting, WarmupCosine};
+use crate::{Recipe, RecipeError, Schedule, Starting, WarmupCosine, WarmupFrom};
 use basin_core::Citation;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct PlanContext {
     pub after_split: AfterSplit,
     /// The same of the source that networks are pre-trained on, where there is one; its number of members means nothing.
     pub source: Option<Box<PlanContext>>,
+    /// The first rate of warm-ups; none where they rise from 0 before the first step.
+    pub warmup_from: Option<f64>,
 }
 
 /// The learning rate of runs that split from a trunk, on which the paper is silent.
@@ -44,6 +46,20 @@ impl PlanContext {
             schedule: Arc::new(schedule),
             after_split: AfterSplit::Continue,
             source: None,
+            warmup_from: None,
+        }
+    }
+
+    /// A schedule with this warm-up over so many epochs, begun at the rate that warm-ups begin at here.
+    pub fn warmed(
+        &self,
+        schedule: impl Schedule + 'static,
+        (peak, epochs, warmup): (f64, u64, f64),
+    ) -> Arc<dyn Schedule> {
+        let schedule = Arc::new(schedule);
+        match self.warmup_from {
+            Some(from) if warmup > 0.0 => Arc::new(WarmupFrom { from, peak, epochs, warmup, schedule }),
+            _ => schedule,
         }
     }
 
@@ -54,6 +70,7 @@ impl PlanContext {
             AfterSplit::Restart { peak, warmup } => {
                 let epochs = self.epochs.saturating_sub(epoch);
                 let schedule = WarmupCosine { peak, epochs, warmup, floor: None };
+                let schedule = self.warmed(schedule, (peak, epochs, warmup));
                 Arc::new(Starting { epoch, schedule })
             }
         }

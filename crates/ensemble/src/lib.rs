@@ -17,5 +17,5 @@ pub use objective::{LogitObjective, Objective};
 pub use param_op::{Acceptance, ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
 pub use recipe::{AtStart, NodeId, Origin, Recipe, RecipeError, Trajectory, Work};
-pub use schedule::{Constant, Halving, Schedule, Starting, WarmupCosine};
+pub use schedule::{Constant, Halving, Schedule, Starting, WarmupCosine, WarmupFrom};
 pub use triangular::Triangular;

@@ -1,6 +1,7 @@
 //! Learning rates as pure functions of the global step, so that a resumed run cannot differ.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// A learning-rate schedule.
 pub trait Schedule: Debug + Send + Sync {
@@ -9,6 +10,16 @@ pub trait Schedule: Debug + Send + Sync {
 
     /// The learning rate of the step with this 0-based global number.
     fn rate(&self, step: u64, steps_per_epoch: u64) -> f64;
+}
+
+impl<S: Schedule + ?Sized> Schedule for Arc<S> {
+    fn id(&self) -> String {
+        (**self).id()
+    }
+
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        (**self).rate(step, steps_per_epoch)
+    }
 }
 
 /// A schedule that begins at an epoch: what it says of step s holds for step s after that epoch.
@@ -27,6 +38,38 @@ impl<S: Schedule> Schedule for Starting<S> {
 
     fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
         self.schedule.rate(step.saturating_sub(self.epoch * steps_per_epoch), steps_per_epoch)
+    }
+}
+
+/// A schedule whose warm-up begins at a rate of its own: with W as for the schedule itself, from + (peak − from) · s/W for
+/// s < W, then the schedule. The first step has the rate `from`, and step W is the first at the peak; the warm-up of the other
+/// schedules has a step of (s + 1)/W instead and is at the peak at W − 1. As timm's `warmup_lr_init` and `warmup_t` with
+/// `warmup_prefix`, which Swin's recipe uses; there, steps are counted behind the update, so that the first rate comes twice.
+#[derive(Clone, Debug)]
+pub struct WarmupFrom {
+    /// The first rate, > 0.
+    pub from: f64,
+    /// The rate that it rises to, that of the schedule behind the warm-up.
+    pub peak: f64,
+    /// Length of the run, in epochs, of which `warmup` is a share.
+    pub epochs: u64,
+    /// Share of the steps that warm up, in `[0, 1)`; the schedule's own.
+    pub warmup: f64,
+    /// The schedule.
+    pub schedule: Arc<dyn Schedule>,
+}
+
+impl Schedule for WarmupFrom {
+    fn id(&self) -> String {
+        format!("warm-up from {:?}: {}", self.from, self.schedule.id())
+    }
+
+    fn rate(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let warmup = warmup_steps(self.warmup, self.epochs, steps_per_epoch);
+        match step < warmup {
+            true => self.from + (self.peak - self.from) * step as f64 / warmup as f64,
+            false => self.schedule.rate(step, steps_per_epoch),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Learning rates against values computed by PyTorch's schedulers (fixtures/training).
 
-use basin_ensemble::{AfterSplit, Halving, PlanContext, Schedule, WarmupCosine};
+use basin_ensemble::{AfterSplit, Halving, PlanContext, Schedule, WarmupCosine, WarmupFrom};
 use serde_json::Value;
+use std::sync::Arc;
 
 #[test]
 fn rates_agree_with_the_golden_schedule() {
@@ -23,6 +24,39 @@ fn rates_agree_with_the_golden_schedule() {
             assert!((got - rate).abs() <= 1e-12 * 0.1, "{} step {step}: {got} against {rate}", case["name"]);
         }
     }
+}
+
+#[test]
+fn a_warm_up_begins_where_it_is_told_as_by_the_golden_schedule() {
+    let golden: Value = serde_json::from_str(include_str!("../../../fixtures/training/warmup.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let number = |key: &str| case[key].as_f64().unwrap();
+        let (peak, epochs) = (number("peak"), case["total_steps"].as_u64().unwrap());
+        let warmup = number("warmup_steps") / number("total_steps");
+        let schedule = Arc::new(WarmupCosine { peak, epochs, warmup, floor: None });
+        let warmed = WarmupFrom { from: number("from"), peak, epochs, warmup, schedule: schedule.clone() };
+        let rates = case["rates"].as_array().unwrap();
+        assert_eq!((rates.len() as u64, warmed.rate(0, 1)), (epochs, number("from")));
+        for (step, expected) in (0..).zip(rates.iter().map(|rate| rate.as_f64().unwrap())) {
+            let got = warmed.rate(step, 1);
+            assert!((got - expected).abs() <= 1e-12 * peak, "{} step {step}: {got}", case["name"]);
+        }
+        assert_eq!(warmed.id(), format!("warm-up from {:?}: {}", number("from"), schedule.id()));
+    }
+}
+
+#[test]
+fn warm_ups_begin_alike_in_every_schedule_of_a_plan_and_leave_no_mark_where_they_do_not() {
+    let mut cx = PlanContext::new(5, 10, 0.1);
+    let cosine = WarmupCosine { peak: 0.1, epochs: 10, warmup: 0.1, floor: None };
+    let whole = (0.1, 10, 0.1);
+    assert_eq!(cx.warmed(cosine, whole).id(), cosine.id());
+    cx.warmup_from = Some(0.01);
+    assert_eq!(cx.warmed(cosine, whole).rate(0, 100), 0.01);
+    assert_eq!(cx.warmed(cosine, (0.1, 10, 0.0)).id(), cosine.id());
+    cx.after_split = AfterSplit::Restart { peak: 0.1, warmup: 0.1 };
+    let after = cx.schedule_after(4);
+    assert_eq!((after.rate(400, 100), after.rate(460, 100)), (0.01, 0.1));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use basin_core::{Citation, DataRef};
 use basin_ensemble::{
     AtStart, EnsembleMethod, Objective, PlanContext, Recipe, RecipeError, Trajectory, WarmupCosine,
 };
-use std::sync::Arc;
 
 /// One run of M · T epochs with the ordinary warm-up and cosine of T epochs, held at a floor once reached;
 /// its states after T, 2T, … M·T epochs are the members (the paper's §3 and App. B).
@@ -48,6 +47,7 @@ impl EnsembleMethod for Swe {
         }
         let schedule =
             WarmupCosine { peak: self.peak, epochs: cx.epochs, warmup: self.warmup, floor: Some(self.floor) };
+        let schedule = cx.warmed(schedule, (self.peak, cx.epochs, self.warmup));
         let mut recipe = Recipe::new();
         let from = recipe.init("member/1/init");
         for k in 1..=cx.members {
@@ -57,7 +57,7 @@ impl EnsembleMethod for Swe {
                 from,
                 start_epoch: 0,
                 order: "member/1/order".into(),
-                schedule: Arc::new(schedule),
+                schedule: schedule.clone(),
                 objective: Objective::CrossEntropy,
                 data: DataRef::train(),
                 sides: Vec::new(),

@@ -297,20 +297,24 @@ impl Case {
 /// What methods may know of a configuration when they plan.
 pub(crate) fn plan_context(config: &Config) -> PlanContext {
     let &Train { epochs, peak_lr: peak, warmup, schedule, halve_every, .. } = config.train();
-    PlanContext {
-        members: config.ensemble().members,
-        epochs,
-        schedule: match schedule {
-            ScheduleName::Cosine => Arc::new(WarmupCosine { peak, epochs, warmup, floor: None }),
-            ScheduleName::Constant => Arc::new(Constant { rate: peak, epochs, warmup }),
-            ScheduleName::Halving => Arc::new(Halving { rate: peak, every: halve_every, epochs, warmup }),
-        },
+    let plain = PlanContext {
         after_split: match config.ensemble().after_split {
             config::AfterSplit::Restart => AfterSplit::Restart { peak, warmup },
             config::AfterSplit::Continue => AfterSplit::Continue,
         },
+        warmup_from: Some(config.train().warmup_from).filter(|from| *from > 0.0),
         source: config.pretraining().map(|source| Box::new(plan_context(&source))),
-    }
+        ..PlanContext::new(config.ensemble().members, epochs, peak)
+    };
+    let whole = (peak, epochs, warmup);
+    let schedule = match schedule {
+        ScheduleName::Cosine => plain.warmed(WarmupCosine { peak, epochs, warmup, floor: None }, whole),
+        ScheduleName::Constant => plain.warmed(Constant { rate: peak, epochs, warmup }, whole),
+        ScheduleName::Halving => {
+            plain.warmed(Halving { rate: peak, every: halve_every, epochs, warmup }, whole)
+        }
+    };
+    PlanContext { schedule, ..plain }
 }
 
 /// Why networks that are pre-trained on the source do not take such images, if that is so.
