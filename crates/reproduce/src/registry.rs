@@ -18,6 +18,7 @@ use basin_methods::{
     JointlyPermuted, Mixture, Noise, Partition, Permuted, Shifted, Shortcut, Start, Swe, Teachers,
 };
 use basin_paper_data_shift::DataShift;
+use basin_paper_everything::Everything;
 use basin_paper_loss_landscape::LossLandscape;
 use basin_paper_single_basin::SingleBasin;
 use basin_paper_transfer::Transfer;
@@ -45,7 +46,7 @@ impl Default for Registry {
             networks: built_in_networks(),
             datasets: Dataset::BUILT_IN.to_vec(),
             probes: measuring::built_in(),
-            papers: vec![&SingleBasin, &DataShift, &LossLandscape, &Transfer],
+            papers: vec![&SingleBasin, &DataShift, &LossLandscape, &Transfer, &Everything],
             keys: Vec::new(),
         }
         .with("deep", |_| Ok(Box::new(Deep)))

@@ -34,7 +34,7 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
     Experiment {
         name: "basin-map",
         summary: "accuracy and connectivity on the triangle between three members",
-        cases: |_| one("local,global,sse,star-sse", "spokes"),
+        cases: |_| one("local,global,sse,star-sse", "basin-map"),
         outcome: Outcome::Report,
     },
     Experiment {

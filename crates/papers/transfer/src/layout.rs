@@ -1,6 +1,6 @@
 //! What tables and figures show.
 
-use basin_papers::{Figure, Layout, Over, PrintedMethod, Quantity, Sweep, Within};
+use basin_papers::{Along, Basin, Figure, Grid, Layout, PrintedMethod, Triangle, Within};
 
 const fn printed(id: &'static str, name: &'static str) -> PrintedMethod {
     PrintedMethod { id, name }
@@ -62,6 +62,8 @@ pub(crate) const LAYOUT: Layout = Layout {
             x: "joint-connectivity",
             y: "ensemble-accuracy",
             levels: &[],
+            together: true,
+            size: Some("passes"),
             like: "",
             reading: "Further right, members lie more in one basin. A single network such as a soup has no connectivity and no point.",
         },
@@ -70,29 +72,60 @@ pub(crate) const LAYOUT: Layout = Layout {
             x: "disagreement",
             y: "ensemble-accuracy",
             levels: &[],
+            together: true,
+            size: Some("passes"),
             like: "",
             reading: "Further right, members differ more. A single network such as a soup has no diversity and no point.",
         },
-        Figure::Sweep(&over(
-            "transfer.cycle_rate",
-            "rate",
-            "highest rate of a cycle over that of fine-tuning",
-        )),
-        Figure::Sweep(&over("transfer.cycle_length", "length", "length of a cycle over that of fine-tuning")),
+        Figure::Grid(&cycles("grid-accuracy", "ensemble-accuracy")),
+        Figure::Grid(&cycles("grid-members", "mean-member-accuracy")),
+        Figure::Grid(&cycles("grid-diversity", "disagreement")),
+        Figure::Grid(&cycles("grid-connectivity", "joint-connectivity")),
+        Figure::Grid(&FINE_TUNING),
+        Figure::Triangle(&map("map-connectivity")),
+        Figure::Triangle(&map("map-accuracy")),
         Figure::Training,
     ],
 };
 
-const fn quantity(file: &'static str, metric: &'static str) -> Quantity {
-    Quantity { reference: None, file, metric, like: "" }
+/// Twice the spread of its draws below zero counts as outside.
+const BASIN: Basin = Basin { metric: "joint-connectivity", spread: "joint-connectivity-sd", times: 2.0 };
+
+const fn along(key: &'static str, name: &'static str) -> Along {
+    Along { key, name }
 }
 
-const fn over(key: &'static str, symbol: &'static str, name: &'static str) -> Sweep {
-    const QUANTITIES: &[Quantity] = &[
-        quantity("accuracy", "ensemble-accuracy"),
-        quantity("member-accuracy", "mean-member-accuracy"),
-        quantity("diversity", "disagreement"),
-        quantity("connectivity", "joint-connectivity"),
-    ];
-    Sweep { over: Over::Key(key), symbol, name, logarithmic: true, quantities: QUANTITIES }
+const fn cycles(file: &'static str, metric: &'static str) -> Grid {
+    Grid {
+        file,
+        metric,
+        x: along("transfer.cycle_length", "length of a cycle over that of fine-tuning"),
+        y: along("transfer.cycle_rate", "highest rate of a cycle over that of fine-tuning"),
+        basin: Some(BASIN),
+        best: Some("ensemble-accuracy"),
+        like: "",
+        reading: "Longer cycles are further right, hotter ones further up.",
+    }
+}
+
+const FINE_TUNING: Grid = Grid {
+    file: "fine-tuning",
+    metric: "held-out-member-accuracy",
+    x: along("train.epochs", "epochs T of fine-tuning"),
+    y: along("train.peak_lr", "highest rate of fine-tuning"),
+    basin: None,
+    best: Some("held-out-member-accuracy"),
+    like: "",
+    reading: "Accuracy of a member on training images that were held out: the best cell is what to set train.epochs and train.peak_lr to.",
+};
+
+const fn map(metric: &'static str) -> Triangle {
+    Triangle {
+        file: metric,
+        metric,
+        data: &["test"],
+        subjects: &["map"],
+        like: "",
+        reading: "The corners are three members; every other point is the mean of their weights that its place says.",
+    }
 }
