@@ -41,6 +41,8 @@ impl Config {
             ("train.batch", Value::Int(or(source.batch as u64, train.batch as u64))),
             ("train.peak_lr", Value::Float(peak_lr)),
             ("train.warmup", Value::Float(source.warmup)),
+            // A rate that belongs to the warm-up of fine-tuning, which may be above all of these.
+            ("train.warmup_from", Value::Float(0.0)),
             // It has no source of its own.
             ("source.dataset", text(NONE)),
             ("source.checkpoints", text("")),

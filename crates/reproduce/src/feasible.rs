@@ -72,7 +72,7 @@ fn one_channel_on_a_gpu(case: &Case) -> Option<anyhow::Error> {
 fn targets(study: &Study, plan: &Plan) -> Vec<anyhow::Error> {
     let mut told = BTreeSet::new();
     let trained = plan.nodes.iter().filter_map(|node| match &node.work {
-        PlannedWork::Train { trajectory, .. } => Some((&study.cases[node.case], &trajectory.objective)),
+        PlannedWork::Train { trajectory, .. } => Some((study.case_of(node), &trajectory.objective)),
         _ => None,
     });
     let refused = trained.flat_map(|(case, objective)| {
