@@ -13,7 +13,6 @@ use basin_train::{
     Examples, Optimiser, Outcome, Recipe, Segment, SegmentObserver, Teaching, TrainState, run,
 };
 use candle_core::{Device, Tensor};
-use candle_nn::ModuleT as _;
 use std::sync::Arc;
 
 const SIDE: usize = 8;

@@ -62,7 +62,7 @@ impl Mixing {
     }
 
     /// The other label of each image.
-    pub(crate) fn partners<'l>(labels: &'l [u32]) -> impl Iterator<Item = u32> + 'l {
+    pub(crate) fn partners(labels: &[u32]) -> impl Iterator<Item = u32> {
         labels.iter().rev().copied()
     }
 }
