@@ -20,6 +20,7 @@ mod run_files;
 mod shell;
 mod streams;
 mod subspaces;
+mod transfer;
 
 use basin_tests::{TINY, artefacts, basin, expect_code, over, results_alone, stderr};
 use std::path::Path;

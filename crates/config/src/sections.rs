@@ -47,8 +47,8 @@ section! {
         other_dir: String = "", Path, "path", "folder with the official files of other data sets that a measurement looks at; nothing: data.dir";
         corrupted_dir: String = "", Path, "path", "folder with CIFAR-10-C as published (fog.npy and so on, labels.npy), for landscape.published";
         frost_dir: String = "", Path, "path", "folder of photographs, JPEG or PNG, that the view frost lays over images; nothing: there is no frost";
-        train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
-        test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
+        train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images, of the classes that are used; 0 = all";
+        test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images, of the classes that are used; 0 = all";
         seed: u64 = "0", Int(0, i64::MAX as u64), "seed", "seed of a synthetic data set";
         normalisation: Statistics = "dataset", Range::one_of(Statistics::WORDS), "name", "channel statistics: the data set's published ones, ImageNet's, 0.5 and 0.5, none (raw: bytes from 0 to 255 as they are), those of the training images as they are seen (data.view_…), or the published ones of source.dataset";
         classes: String = "", Path, "first-last", "use the images of these classes alone, for example 60-99, which become classes 0 to 39; nothing: all";
@@ -150,8 +150,8 @@ section! {
     Source in "source" {
         dataset: String = "none", Path, "name", "data set that networks are pre-trained on; none: none are, and what is fine-tuned elsewhere begins from scratch";
         dir: String = "", Path, "path", "folder with its official files; nothing: data.other_dir or data.dir";
-        train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images; 0 = all";
-        test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images; 0 = all";
+        train_images: usize = "0", Int(0, 1_000_000), "images", "use the first n training images, of the classes that are used; 0 = all";
+        test_images: usize = "0", Int(0, 1_000_000), "images", "use the first n test images, of the classes that are used; 0 = all";
         halved: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "images at half their height and width, such as Tiny ImageNet's beside CIFAR's";
         classes: String = "", Path, "first-last", "pre-train on these classes alone, for example 0-59; nothing: on all";
         task: TaskName = "labels", Range::one_of(TaskName::WORDS), "name", "what is learnt: labels, or rotations, which takes no labels";

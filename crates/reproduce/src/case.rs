@@ -82,7 +82,10 @@ impl Case {
         let source = config.pretraining().map(|config| Self::attempt(config, Vec::new(), datasets));
         let source = source.transpose().unwrap_or_else(|more| {
             let of_source = |p: Problem| {
-                Problem::new(&["source.", "data.", "model.", "train."], p.error.context("source"))
+                Problem::new(
+                    &["source.", "data.", "model.", "train."],
+                    p.error.context("pre-training, whose data.… is source.…"),
+                )
             };
             problems.extend(more.into_iter().map(of_source));
             None

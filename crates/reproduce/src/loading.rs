@@ -4,7 +4,7 @@ use crate::config::{Config, Data, TaskName};
 use crate::exit::Usage;
 use crate::others::Others;
 use crate::problem::Problem;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basin_core::{Digest, digest};
 use basin_data::{Dataset, ImageSet, Normalisation, Source, Split};
 use std::collections::BTreeMap;
@@ -113,11 +113,15 @@ pub(crate) fn images(
 
 /// The images of the configured classes, as many of the first as configured, with what they are to be told apart by.
 fn told_apart(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> {
-    let set = match config.classes() {
-        Some(classes) => set.of_classes(classes).context("data.classes")?,
-        None => set,
+    let chosen = |set: ImageSet, classes| {
+        set.of_classes(classes).map_err(|error| Usage(format!("data.classes: {error}")))
     };
-    let set = limited(config, split, set)?;
+    let set = match config.classes() {
+        // Of a set that is made, as many were made, of all classes.
+        Some(classes) if config.dataset().folder.is_none() => chosen(limited(config, split, set)?, classes)?,
+        Some(classes) => limited(config, split, chosen(set, classes)?)?,
+        None => limited(config, split, set)?,
+    };
     Ok(match config.data().task {
         TaskName::Labels => set,
         TaskName::Rotations => set.rotations()?,
