@@ -10,12 +10,14 @@ mod probe;
 mod recipe;
 mod schedule;
 mod triangular;
+mod work;
 
 pub use context::{AfterSplit, EnsembleMethod, PlanContext};
 pub use keys::{Keys, Setting, keys, probe_key};
 pub use objective::{LogitObjective, Objective};
 pub use param_op::{Acceptance, ParamOp, ParamOpError};
 pub use probe::{Lab, LabError, Mixing, Probe, ProbeError};
-pub use recipe::{AtStart, NodeId, Origin, Recipe, RecipeError, Trajectory, Work};
+pub use recipe::{Origin, Recipe, RecipeError};
 pub use schedule::{Constant, Halving, Schedule, Starting, WarmupCosine, WarmupFrom};
 pub use triangular::Triangular;
+pub use work::{AtStart, NodeId, Trajectory, Work};
