@@ -1,3 +1,5 @@
+//! What is refused of a plan before anything is carried out.
+
 use super::*;
 use crate::{Asked, Registry};
 use basin_core::{Citation, Extent, SeedTree};
