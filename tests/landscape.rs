@@ -137,7 +137,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_trained() {
         ),
         (
             &["--experiment=corruptions", "--set=landscape.published=yes", "--set=landscape.corruptions=fog"],
-            "set data.corrupted_dir to the folder with CIFAR-10-C's arrays",
+            "published corruptions of test of synthetic, expected test of cifar10, for which alone they are read",
         ),
         (&["--set=landscape.points=1"], "landscape.points is 1, expected a whole number in 2 to 1001"),
         (

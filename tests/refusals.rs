@@ -42,7 +42,15 @@ fn softened_labels_are_refused_where_they_have_no_meaning() {
     let words =
         ["augment.mixup is set", "the augmentation of every image repeats", "set it to 0 or leave out"];
     refused(&[&mixed[..], &replayed].concat(), 2, &words);
-    let device = ["--set", "run.device=cuda", "--set", "augment.erasing=0.5", "--set", "model.drop_path=0.2"];
+    let device = [
+        "--dry-run",
+        "--set",
+        "run.device=cuda",
+        "--set",
+        "augment.erasing=0.5",
+        "--set",
+        "model.drop_path=0.2",
+    ];
     let words = [
         "train.label_smoothing and augment.mixup and augment.erasing and model.drop_path are set",
         "run.device=cuda does not do so far",

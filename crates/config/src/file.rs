@@ -90,7 +90,7 @@ mod tests {
         let [quick, small] = ["quick", "small"].map(|name| SingleBasin.preset(name).unwrap());
         let written = Config::resolve(&Keys::default(), quick, &settings, &[]).unwrap();
         let file = ConfigFile::parse(&written.to_toml(), &Keys::default()).unwrap();
-        assert_eq!(file.settings.len(), KEYS.len() - 4, "all keys but where data lie");
+        assert_eq!(file.settings.len(), KEYS.len() - 5, "all keys but where data lie");
         let read = Config::resolve_over(&Keys::default(), small, &file.settings, &[], &[]).unwrap();
         assert_eq!(read.to_json(), written.to_json());
         let over =

@@ -87,10 +87,11 @@ impl Keys {
     }
 
     /// The key of that name: in full, by alias, or by its last part where that is unambiguous. The last parts of built-in
-    /// keys stay theirs whatever entries bring.
+    /// keys stay theirs whatever entries bring, and those of the experiment its own, not its source's.
     pub(crate) fn find(&self, name: &str) -> Result<&Key, String> {
         let exact = self.iter().find(|key| key.name == name || key.alias == Some(name));
-        let built_in = || only(KEYS.iter().filter(|key| key.last() == name));
+        let named = || KEYS.iter().filter(|key| key.last() == name);
+        let built_in = || only(named().filter(|key| key.section() != "source")).or_else(|| only(named()));
         let any = || only(self.iter().filter(|key| key.last() == name));
         exact.or_else(built_in).or_else(any).ok_or_else(|| {
             if let Some((cut, _)) = name.char_indices().nth(LONGEST) {

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn the_head_is_what_depends_on_the_classes() {
         let head = |model: &str| config(&[("model.name", model)]).unwrap().head(32).unwrap();
-        assert_eq!(head("resnet20"), ["linear.weight", "linear.bias"]);
+        assert_eq!(head("resnet20"), ["dense.weight", "dense.bias"]);
         assert!(head("resnet18").iter().all(|name| name.starts_with("fc.")));
         assert_eq!(head("vit").len(), 2);
     }

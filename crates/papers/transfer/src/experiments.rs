@@ -59,8 +59,8 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
 
 /// How labels tell what is varied.
 pub(crate) const SYMBOLS: &[Symbol] = &[
-    Symbol { key: "transfer.cycle_rate", symbol: "rate ×", usual: Some("1") },
-    Symbol { key: "transfer.cycle_length", symbol: "length ×", usual: Some("1") },
+    Symbol { key: "transfer.cycle_rate", symbol: "ε_c/ε", usual: Some("1") },
+    Symbol { key: "transfer.cycle_length", symbol: "C/T", usual: Some("1") },
     Symbol { key: "train.epochs", symbol: "T", usual: None },
     Symbol { key: "train.peak_lr", symbol: "ε", usual: None },
     Symbol { key: "transfer.held_out", symbol: "held out 1 of", usual: Some("0") },

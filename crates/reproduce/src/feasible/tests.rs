@@ -183,6 +183,7 @@ fn what_the_built_in_methods_plan_is_accepted_for_every_network() {
             // Of the six epochs of the preset.
             ("subspace.last", "4"),
             ("subspace.rank", "3"),
+            ("transfer.held_out", "2"),
             // Below the transformer's rate, too.
             ("ensemble.swe_floor", "0.0001"),
         ];
