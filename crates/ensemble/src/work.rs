@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct NodeId(pub(crate) usize);
 
 impl NodeId {
-    /// Position in [`Recipe::nodes`].
+    /// Position in [`Recipe::nodes`](crate::Recipe::nodes).
     pub fn index(self) -> usize {
         self.0
     }
