@@ -161,6 +161,10 @@ fn what_cannot_be_fine_tuned_is_refused_before_anything_is_trained() {
             "transfer.grid_rates is \"1,hot\", expected positive numbers",
         ),
         (&["--experiment=basin-map", "--members=2"], "set ensemble.members=3 or more"),
+        (
+            &["--experiment=self-supervised", "--set=source.dataset=none"],
+            "source.dataset is none, expected a data set whose images self-supervised turns to pre-train on",
+        ),
         (&["--set=source.checkpoints=a.pt"], "source.checkpoints names files and source.dataset a data set"),
     ] {
         let dir = tempfile::tempdir().unwrap();

@@ -65,6 +65,7 @@ pub(crate) const SYMBOLS: &[Symbol] = &[
     Symbol { key: "train.peak_lr", symbol: "ε", usual: None },
     Symbol { key: "transfer.held_out", symbol: "held out 1 of", usual: Some("0") },
     Symbol { key: "source.dataset", symbol: "source", usual: None },
+    Symbol { key: "source.checkpoints", symbol: "files", usual: Some("") },
     Symbol { key: "source.task", symbol: "source", usual: Some("labels") },
 ];
 
@@ -123,20 +124,32 @@ fn soups(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
 }
 
 fn from_scratch(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
-    let scratch = vec![("source.dataset", "none".to_owned())];
+    let scratch = vec![("source.dataset", "none".to_owned()), ("source.checkpoints", String::new())];
     Ok(vec![[measured("deep,local,sse,star-sse,fge,swa,tuned-swag", "calibration"), scratch].concat()])
 }
 
-fn self_supervised(_: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
+fn self_supervised(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
+    if !has_source(asked)? {
+        return Err(
+            "source.dataset is none, expected a data set whose images self-supervised turns to pre-train on"
+                .into(),
+        );
+    }
     let case = |task: &str| {
         [measured("local,global,star-sse", ALSO), vec![("source.task", task.to_owned())]].concat()
     };
     Ok(["labels", "rotations"].map(case).into())
 }
 
+fn has_source(asked: &dyn Settings) -> Result<bool, CaseError> {
+    Ok(asked.text("source.dataset", &Vec::new())? != "none")
+}
+
+/// Without what needs a source where there are files instead.
 fn all(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let mut cases: Vec<Varied> = Vec::new();
-    for experiment in EXPERIMENTS.iter().filter(|other| other.name != "all") {
+    let left_out = if has_source(asked)? { "" } else { "self-supervised" };
+    for experiment in EXPERIMENTS.iter().filter(|other| !["all", left_out].contains(&other.name)) {
         for case in (experiment.cases)(asked)? {
             if !cases.contains(&case) {
                 cases.push(case);
