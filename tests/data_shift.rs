@@ -126,6 +126,74 @@ fn the_line_begins_and_ends_at_the_networks_themselves() {
     assert_eq!(row["scalars"]["ensemble"]["paired-share"], 1.0, "halves have equally many of every class");
 }
 
+/// States on the way are looked at on test images, and the training they are taken from is the one without them.
+#[test]
+fn learning_curves_are_of_states_and_leave_training_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |folder: &str, more: &[&str]| {
+        let runs = dir.path().join(folder);
+        expect_code(
+            &shifted(&runs, &[&["--experiment=learning-and-interpolation", "--seeds=0"], more].concat()),
+            0,
+        );
+        results(&runs, "learning-and-interpolation")
+    };
+    let (both, last) = (of("both", &["--set=landscape.states=2"]), of("last", &["--set=landscape.states=1"]));
+    let curves = |found: &Value, quantity: &str| -> Vec<Value> {
+        let all = found["curves"].as_array().unwrap().iter();
+        all.filter(|curve| curve["quantity"] == quantity).cloned().collect()
+    };
+    for quantity in ["learning-loss", "learning-accuracy"] {
+        let of_two = curves(&both, quantity);
+        // Two networks, two sides.
+        assert_eq!(of_two.len(), 4, "{quantity}");
+        for (two, one) in of_two.iter().zip(curves(&last, quantity)) {
+            assert_eq!(two["at"], serde_json::json!([1.0, 2.0]));
+            assert_eq!(two["values"][1], one["values"][0], "{quantity}");
+        }
+    }
+    // The last state is the member.
+    for curve in curves(&both, "learning-accuracy") {
+        let all = both["ensembles"].as_array().unwrap().iter();
+        let row = all.clone().find(|row| row["model"] == curve["model"]).unwrap();
+        let member = &row["scalars"][curve["subject"].as_str().unwrap()]["member-accuracy"];
+        assert_eq!(*member, curve["values"][1]);
+    }
+    let training = |found: &Value| {
+        let all = found["training"].as_array().unwrap().iter();
+        all.map(|curve| (curve["model"].to_string(), curve["data"].to_string(), curve["points"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(training(&both), training(&last));
+    let figure = dir.path().join("both/run/learning-and-interpolation/report/figures/training-loss.svg");
+    let drawn = std::fs::read_to_string(figure).unwrap();
+    assert!(drawn.contains("side B, test images"), "the legend tells points from lines");
+}
+
+/// BatchNorm between sides that see other bands: the statistics of every network on the line are of both sides' images, so that the
+/// line has no jump at its ends; a member by itself has its own.
+#[test]
+fn sides_that_see_other_bands_may_have_batch_norm() {
+    let dir = tempfile::tempdir().unwrap();
+    let bands = ["--set=data.view_a=band:0", "--set=data.view_b=band:2", "--set=model.norm=batch"];
+    let asked = ["--experiment=ensembles", "--methods=shifted", "--seeds=0", "--width=0.125"];
+    let all =
+        [&asked[..], &bands, &["--set=data.normalisation=view", "--set=metrics.shift_points=401"]].concat();
+    expect_code(&shifted(dir.path(), &all), 0);
+    let found = results(dir.path(), "ensembles");
+    let loss = found["curves"].as_array().unwrap().iter().find(|curve| {
+        curve["quantity"] == "line-loss" && curve["data"] == "test-1" && curve["method"] == "shifted"
+    });
+    let loss: Vec<f64> =
+        loss.unwrap()["values"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+    assert_eq!(loss.len(), 401);
+    let steps: Vec<f64> = loss.windows(2).map(|two| (two[1] - two[0]).abs()).collect();
+    let inner = steps[1..steps.len() - 1].iter().copied().fold(0.0, f64::max);
+    for end in [steps[0], steps[399]] {
+        assert!(end < 1.5 * inner, "a jump of {end} at an end of the line, at most {inner} within");
+    }
+}
+
 #[test]
 fn what_cannot_be_divided_or_seen_is_refused_before_anything_is_trained() {
     for (more, code, words) in [

@@ -1,10 +1,12 @@
 //! The study of loss landscapes by its experiments, at toy size: every experiment is planned, measured and told; what it cannot
 //! measure is refused before anything is trained.
 
-use crate::{expect_code, over, run, stderr};
+use crate::{artefacts, basin, expect_code, over, run, stderr};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// A narrow SmallCNN on 96 images, seconds in all.
 const TINY: &[&str] = &[
@@ -81,6 +83,107 @@ fn runs_are_compared_along_the_way_and_mapped() {
     }
 }
 
+/// The trained and initial networks of a run, by the names of their folders, without their keys.
+fn networks(runs: &Path) -> BTreeMap<String, Vec<u8>> {
+    let nodes = std::fs::read_dir(runs.join("run/nodes")).unwrap().map(|node| node.unwrap().path());
+    let network = |node: std::path::PathBuf| {
+        let name = node.file_name().unwrap().to_str().unwrap().to_owned();
+        Some((name, std::fs::read(node.join("final.safetensors")).ok()?))
+    };
+    nodes.filter_map(network).collect()
+}
+
+/// States at an eighth, a quarter and a half of six steps are none, so two: after one step and after three.
+#[test]
+fn states_within_the_first_epoch_stand_before_the_others_and_change_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |folder: &str, early: &str| {
+        let runs = dir.path().join(folder);
+        expect_code(&landscape(&runs, &["--experiment=similarity", "--members=2", early]), 0);
+        (networks(&runs), results(&runs, "similarity"))
+    };
+    let (usual, without) = of("off", "--set=landscape.early=0");
+    let (one, _) = of("one", "--set=landscape.early=1");
+    let (two, with) = of("two", "--set=landscape.early=2");
+    // What was there is the same work with the same result, and so is a state that was reached by way of another.
+    for (known, all) in [(&usual, &one), (&one, &two)] {
+        assert_eq!(all.len(), known.len() + 2, "a state more of each run");
+        for (name, bytes) in known {
+            assert!(all.get(name) == Some(bytes), "{name} differs");
+        }
+    }
+    let halves: Vec<&Vec<u8>> =
+        two.iter().filter(|(name, _)| name.contains("-first-1-of-2")).map(|(_, bytes)| bytes).collect();
+    let quarters = two.iter().filter(|(name, _)| name.contains("-first-1-of-4"));
+    assert_eq!((halves.len(), quarters.clone().count()), (2, 2));
+    assert!(quarters.map(|(_, bytes)| bytes).all(|quarter| !halves.contains(&quarter)));
+    assert_eq!(without["training"], with["training"]);
+    let places = |found: &Value| {
+        let all = found["surfaces"].as_array().unwrap().iter();
+        all.clone().map(|surface| surface["x"].as_array().unwrap().len()).collect::<Vec<_>>()
+    };
+    assert_eq!((places(&without), places(&with)), (vec![4; 2], vec![8; 2]));
+    let cosine = |found: &Value, i: usize| {
+        let all = found["surfaces"].as_array().unwrap().iter();
+        let cosines = all.clone().find(|surface| surface["quantity"] == "cosine-matrix").unwrap();
+        cosines["values"][i].as_f64().unwrap()
+    };
+    // The first row: the earliest state with the next ones of its run, ever farther away.
+    let row: Vec<f64> = (0..4).map(|i| cosine(&with, i)).collect();
+    assert!(row.windows(2).all(|two| two[0] > two[1]), "{row:?}");
+    assert!(row[1] > 0.99, "one step and three are near each other: {row:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn killed_within_the_first_epoch_a_run_ends_with_the_same_bytes() {
+    let (whole, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Forty steps of an epoch, a state kept after each.
+    let more = [
+        "--experiment=similarity",
+        "--members=2",
+        "--set=landscape.early=3",
+        "--set=data.train_images=160",
+        "--set=train.batch=4",
+        "--set=train.epochs=2",
+        "--set=subspace.last=2",
+        "--set=run.checkpoint_seconds=0",
+    ];
+    expect_code(&landscape(whole.path(), &more), 0);
+    // A node within a first epoch that is begun and not done.
+    let begun = || {
+        let nodes = std::fs::read_dir(killed.path().join("run/nodes")).into_iter().flatten();
+        nodes.map(|node| node.unwrap()).any(|node| {
+            let early = node.file_name().to_str().unwrap().contains("-first-1-of-");
+            early && !node.path().join("DONE").exists()
+        })
+    };
+    let mut stopped_early = 0;
+    for attempt in 0..6u32 {
+        let runs = killed.path().to_str().unwrap();
+        let first = &["reproduce", "--paper=loss-landscape", "--runs", runs, "--name=run"];
+        let mut child = Command::new(basin());
+        child.args([first, &over(TINY, &more)[..]].concat()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = child.spawn().unwrap();
+        // The node of an earlier attempt goes on first.
+        let known = begun();
+        while child.try_wait().unwrap().is_none() && !(known || begun()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(u64::from(attempt) * if known { 60 } else { 3 }));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        stopped_early += usize::from(begun());
+    }
+    expect_code(&landscape(killed.path(), &more), 0);
+    assert!(stopped_early > 0, "no attempt was killed within a first epoch");
+    let (a, b) = (artefacts(&whole.path().join("run")), artefacts(&killed.path().join("run")));
+    assert_eq!(a.len(), b.len());
+    for (x, y) in a.iter().zip(&b) {
+        assert!(x == y, "{} differs", x.0.display());
+    }
+}
+
 #[test]
 fn samples_around_a_run_lie_on_the_plane_of_diversity() {
     let dir = tempfile::tempdir().unwrap();
@@ -138,6 +241,10 @@ fn what_cannot_be_measured_is_refused_before_anything_is_trained() {
         (
             &["--experiment=corruptions", "--set=landscape.published=yes", "--set=landscape.corruptions=fog"],
             "published corruptions of test of synthetic, expected test of cifar10, for which alone they are read",
+        ),
+        (
+            &["--set=landscape.early=3"],
+            "landscape.early is 3: an epoch of 6 steps cannot be halved so often, expected at most 2, or a smaller train.batch",
         ),
         (&["--set=landscape.points=1"], "landscape.points is 1, expected a whole number in 2 to 1001"),
         (

@@ -60,12 +60,14 @@ pub fn expect_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
 }
 
-/// Of a run's files those that tell when and how long it was made: its journal, its lock, and its times. All others are the
-/// same bytes whenever the same command is run.
+/// Of a run's files those that tell when, by whom and how long it was made: its journals, its lock, and its times. All
+/// others are the same bytes whenever the same command is run.
 pub const HISTORY: &[&str] = &["journal.jsonl", ".lock", "timing.json", "timing.html"];
+const JOURNALS: &str = "journals";
 
 /// Of the other files those that name settings and machine on which no result depends: threads, concurrency, device.
-const SETTINGS: &[&str] = &["config.resolved.toml", "environment.json", "results.json", "index.html"];
+const SETTINGS: &[&str] =
+    &["config.resolved.toml", "environment.json", "request.json", "results.json", "index.html"];
 
 /// All files below a folder, by their paths in it, in order.
 ///
@@ -94,7 +96,8 @@ pub fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 /// As [`files`].
 pub fn artefacts(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = files(run);
-    files.retain(|(path, _)| !HISTORY.iter().any(|name| path.ends_with(name)));
+    let history = |path: &Path| HISTORY.iter().any(|name| path.ends_with(name)) || path.starts_with(JOURNALS);
+    files.retain(|(path, _)| !history(path));
     files
 }
 

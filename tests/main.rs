@@ -9,8 +9,10 @@ mod data_shift;
 mod experiments;
 mod fetch;
 mod from_outside;
+mod gather;
 mod landscape;
 mod outputs;
+mod parallel;
 mod predict;
 mod refusals;
 mod reproduce;
@@ -21,6 +23,7 @@ mod shell;
 mod streams;
 mod subspaces;
 mod transfer;
+mod workers;
 
 use basin_tests::{TINY, artefacts, basin, expect_code, over, results_alone, stderr};
 use std::path::Path;

@@ -79,7 +79,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
     refused(&["--methods", "deep,sweep"], 2, &["ensemble.methods", "distilled-deep"]);
     refused(&["--preset", "large"], 2, &["unknown preset large", "paper"]);
     refused(&["--dataset", "stl10"], 2, &["data.dataset is stl10", "cifar10"]);
-    let known = "expected some of trajectories";
+    let known = "expected some of learning-curves, trajectories";
     refused(&["--set", "metrics.also=radial-plan"], 2, &["metrics.also names \"radial-plan\"", known]);
     refused(&["--set", "metrics.also=plane@depe"], 2, &["metrics.also names \"plane@depe\"", known]);
 }

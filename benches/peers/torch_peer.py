@@ -52,6 +52,8 @@ LAYOUTS = ("contiguous", "channels_last", "compiled")
 PRECISIONS = ("f32", "tf32", "bf16")
 # Unmeasured steps after a case is built; the first of the compiled layout compiles.
 WARM_UP = 2
+# Images of one forward pass that are tried for a point of a plane.
+PLANE_CHUNKS = (50, 100, 250, 500, 1000)
 # Updates of an unmeasured step at most: what must be compiled and chosen is then there.
 WARM_UP_UPDATES = 10
 
@@ -309,6 +311,46 @@ def network_step(case, layout):
     return partial(step, min(repeats, WARM_UP_UPDATES)), partial(step, repeats)
 
 
+def plane_step(case, layout):
+    """A point of a plane through three networks: its parameters, then loss, accuracy and agreement with each of the three on all
+    images, so many at a time as are fastest here."""
+    torch.manual_seed(0)
+    set_arithmetic("f32")
+    format = torch.contiguous_format if layout == "contiguous" else torch.channels_last
+    model = network(case).to(memory_format=format).eval().requires_grad_(False)
+    images = torch.randn(case["batch"], 3, 32, 32).to(memory_format=format)
+    labels = torch.randint(0, 10, (case["batch"],))
+    corners = [
+        [parameter.clone() for parameter in network(case).to(memory_format=format).requires_grad_(False).parameters()]
+        for _ in range(3)
+    ]
+    logits_of = torch.compile(model) if layout == "compiled" else model
+    named = [torch.randint(0, 10, (case["batch"],)) for _ in corners]
+    place = iter(range(1 << 40))
+
+    def step(chunk):
+        i = next(place)
+        x, y = i % 31 / 30, i // 31 % 31 / 30
+        with torch.inference_mode():
+            for parameter, a, b, c in zip(model.parameters(), *corners):
+                parameter.copy_(a).mul_(1 - x - y).add_(b, alpha=x).add_(c, alpha=y)
+            logits = torch.cat([logits_of(some) for some in images.split(chunk)])
+            predicted = logits.argmax(1)
+            scores = [F.cross_entropy(logits, labels).item()]
+            return scores + [(predicted == other).float().mean().item() for other in [labels, *named]]
+
+    def seconds(chunk):
+        step(chunk)
+        start = time.perf_counter()
+        step(chunk)
+        return time.perf_counter() - start
+
+    # Another size of the last chunk would be compiled for, too.
+    sizes = [size for size in PLANE_CHUNKS if case["batch"] % size == 0] or [case["batch"]]
+    best = partial(step, min(sizes, key=seconds))
+    return best, best
+
+
 def optimiser_of(case, model, on_device):
     # What is captured may not ask the host how many updates there were.
     if case["model"] == "vit":
@@ -405,7 +447,13 @@ def augment_step(case, layout):
     return step, step
 
 
-BUILDERS = {"train-step": network_step, "forward": network_step, "conv": conv_step, "augment": augment_step}
+BUILDERS = {
+    "train-step": network_step,
+    "forward": network_step,
+    "plane": plane_step,
+    "conv": conv_step,
+    "augment": augment_step,
+}
 
 
 def prepare(case, layouts):

@@ -121,6 +121,9 @@ fn gpu_check_writes_what_is_promised_also_of_wrong_kernels_and_without_a_peer_th
         assert!(check["max_rel_error"].is_number() && check["ok"] == true, "{check}");
     }
     assert!(found["checks"].as_array().unwrap().len() > 40);
+    // Operations on candle's tensors among them.
+    let kernels = found["checks"].as_array().unwrap().iter().map(|check| check["kernel"].as_str().unwrap());
+    assert!(kernels.filter(|kernel| kernel.starts_with("candle ")).count() > 20);
     let throughput = found["throughput"].as_array().unwrap();
     let told: Vec<_> =
         throughput.iter().map(|row| (&row["model"], row["width"].as_f64(), &row["precision"])).collect();

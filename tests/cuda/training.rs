@@ -113,6 +113,21 @@ fn all_six_ensembles_in_bf16_have_nodes_of_their_own_and_agree_to_its_precision(
     assert_eq!([&environment["device"], &environment["precision"]], ["Fake H200 (cuda:0)", "bf16"]);
 }
 
+/// On candle's device, which is behind the queue: all operations of these networks are ours.
+#[test]
+fn networks_that_candle_runs_agree_with_the_cpus_from_training_to_the_report() {
+    let folders = [0; 2].map(|_| tempfile::tempdir().unwrap());
+    let [cpu, cuda] = folders.each_ref().map(tempfile::TempDir::path);
+    let network = ["--model=resnet8", "--set=model.norm=batch", "--methods=deep,distilled"];
+    let asked = [&network[..], &FEW].concat();
+    finished(cpu, &asked);
+    finished(cuda, &[&asked[..], &CUDA].concat());
+    rows_agree(&json(cpu, "results.json"), &json(cuda, "results.json"), 1e-3);
+    let trained = |runs| params(&node(runs, "s0-deep-1.").join("final.safetensors"));
+    assert!(distance(&trained(cpu), &trained(cuda)) < 1e-3, "{}", distance(&trained(cpu), &trained(cuda)));
+    assert_eq!(nodes(cpu), nodes(cuda));
+}
+
 #[test]
 fn transformers_train_with_adam_and_dropout_and_predict_as_in_the_run() {
     let folders = [0; 2].map(|_| tempfile::tempdir().unwrap());
@@ -164,6 +179,18 @@ fn killed_and_interrupted_on_the_device_a_run_ends_with_the_same_bytes() {
     assert_eq!(child.wait().unwrap().code(), Some(75));
     finished(stopped.path(), &[&SOME[..], &["--concurrent", "3"]].concat());
     same(whole.path(), stopped.path());
+}
+
+#[test]
+fn several_devices_work_side_by_side_and_the_bytes_are_those_of_one() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    finished(one.path(), &SOME);
+    let devices = [("FAKE_CUDA_DEVICES", "2:9:0")];
+    let both = [&SOME[..], &["--devices", "0,1"]].concat();
+    expect_code(&run(&tiny(two.path(), &both), &devices), 0);
+    same(one.path(), two.path());
+    let missing = run(&tiny(two.path(), &[&SOME[..], &["--devices", "2"]].concat()), &devices);
+    expect_code(&missing, 7);
 }
 
 #[test]

@@ -201,13 +201,14 @@ fn census(more: &[&str], files_of_a_kind: usize, changes: impl Fn(usize) -> Vec<
     }
 }
 
+/// A few places of a file of each kind; with `PLACES`, so many of two files of each kind of a larger run.
 #[test]
 fn a_changed_byte_in_any_kind_of_file_is_found_or_put_right() {
-    census(&["--methods=deep"], 1, Change::few);
-}
-
-#[test]
-#[ignore = "changes at a dozen places: half an hour"]
-fn changed_bytes_all_over_every_kind_of_file_are_found_or_put_right() {
-    census(&["--methods=deep,permuted"], 2, |len| Change::all(len, 12));
+    match std::env::var("PLACES") {
+        Ok(places) => {
+            let places = places.parse().unwrap();
+            census(&["--methods=deep,permuted"], 2, |len| Change::all(len, places));
+        }
+        Err(_) => census(&["--methods=deep"], 1, Change::few),
+    }
 }

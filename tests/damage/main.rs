@@ -1,8 +1,7 @@
 //! What happens to files while and after a run works on them: every operation made to fail, every kind of file damaged.
 //!
-//! A sample of both belongs to the ordinary tests. All of it, some hours of two cores, is asked for by
-//! `cargo test --release --package basin-tests --test damage -- --ignored --nocapture`; in a folder in memory (`TMPDIR`) it is
-//! done sooner.
+//! A sample of both belongs to the ordinary tests. All of it, some hours of two cores, is asked for by `EVERY=1 PLACES=12 cargo test
+//! --release --package basin-tests --test damage -- --nocapture`; in a folder in memory (`TMPDIR`) it is done sooner.
 
 mod census;
 #[cfg(target_os = "linux")]

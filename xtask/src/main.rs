@@ -31,6 +31,9 @@ cargo xtask TASK [arguments]
   claims        write what the committed results say of the paper's claims into docs/claims.md
   results       write the reports of all committed results again, without changing a number
   status        where a run stands: nodes by state, time worked and left, failures
+  work          carry out nodes of a planned run, beside others (-h for its flags)
+  commands      a command a line for each node of a run, for GNU parallel and its like
+  gather        bring finished nodes of copies of a run into one
   verify        check every file of a run's finished nodes against what was written
   report        write one run's report again from its results (-h for its flags)
   compare       set two runs side by side: keys that differ, results with intervals
@@ -44,10 +47,9 @@ fn main() -> ExitCode {
     let task = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     match task.as_str() {
-        "reproduce" | "status" | "verify" | "report" | "compare" | "export" | "fetch" | "data"
-        | "predict" | "bench" | "doctor" | "gpu-check" | "keys" | "completions" | "man" => {
-            basin::run(&task, &rest)
-        }
+        "reproduce" | "work" | "commands" | "gather" | "status" | "verify" | "report" | "compare"
+        | "export" | "fetch" | "data" | "predict" | "bench" | "doctor" | "gpu-check" | "keys"
+        | "completions" | "man" => basin::run(&task, &rest),
         "align" | "merge" | "apply" | "inspect" | "spec" => basin::run_weight_matching(&task, &rest),
         "cuda-toolkit" => cuda_toolkit::run(&rest),
         "test" => checks::test(&rest),

@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-gpu",
             "basin-kernels",
             "basin-models",
+            "basin-probes",
             "basin-reproduce",
             "basin-store",
             "basin-train",
@@ -29,7 +30,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         "basin-cli",
         &["basin-bench", "basin-core", "basin-data", "basin-fetch", "basin-papers", "basin-reproduce"],
     ),
-    ("basin-candle", &["basin-core", "basin-data", "basin-kernels", "basin-models", "basin-train"]),
+    (
+        "basin-candle",
+        &[
+            "basin-core",
+            "basin-cuda",
+            "basin-data",
+            "basin-gpu",
+            "basin-kernels",
+            "basin-models",
+            "basin-train",
+        ],
+    ),
     (
         "basin-config",
         &[
@@ -43,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weight-matching",
         ],
     ),
+    ("basin-cluster", &["basin-core"]),
     ("basin-core", &[]),
     ("basin-data", &["basin-core"]),
     ("basin-ensemble", &["basin-core"]),
@@ -61,7 +74,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("basin-paper-single-basin", &["basin-core", "basin-papers"]),
     ("basin-paper-transfer", &["basin-core", "basin-papers"]),
     ("basin-plot", &["basin-core"]),
-    ("basin-report", &["basin-core", "basin-metrics", "basin-papers", "basin-plot"]),
+    ("basin-report", &["basin-core", "basin-metrics", "basin-papers", "basin-plot", "basin-results"]),
+    ("basin-results", &["basin-core", "basin-metrics", "basin-papers"]),
     ("basin-store", &["basin-core"]),
     (
         "basin-train",
@@ -74,16 +88,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weight-matching", &["basin-core", "checkpoint-files", "network-recognition", "permutation-spec"]),
     ("weight-matching-cli", &["basin-core", "basin-store", "weight-matching"]),
     (
-        "basin-reproduce",
+        "basin-exit",
         &[
-            "basin-candle",
+            "basin-cluster",
             "basin-config",
             "basin-core",
-            "basin-cuda",
             "basin-data",
             "basin-ensemble",
             "basin-fetch",
             "basin-gpu",
+            "basin-models",
+            "basin-store",
+            "basin-train",
+            "weight-matching",
+        ],
+    ),
+    (
+        "basin-plan",
+        &[
+            "basin-config",
+            "basin-core",
+            "basin-data",
+            "basin-ensemble",
+            "basin-exit",
             "basin-methods",
             "basin-metrics",
             "basin-models",
@@ -94,7 +121,31 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-paper-transfer",
             "basin-papers",
             "basin-probes",
+            "basin-store",
+            "basin-train",
+            "basin-views",
+            "weight-matching",
+        ],
+    ),
+    (
+        "basin-reproduce",
+        &[
+            "basin-candle",
+            "basin-cluster",
+            "basin-config",
+            "basin-core",
+            "basin-cuda",
+            "basin-data",
+            "basin-ensemble",
+            "basin-exit",
+            "basin-gpu",
+            "basin-metrics",
+            "basin-models",
+            "basin-papers",
+            "basin-plan",
+            "basin-probes",
             "basin-report",
+            "basin-results",
             "basin-store",
             "basin-train",
             "basin-views",
@@ -114,6 +165,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "basin-paper-single-basin",
             "basin-paper-transfer",
             "basin-report",
+            "basin-results",
         ],
     ),
 ];
@@ -126,6 +178,8 @@ const FRAMEWORK: &[&str] = &[
     "basin-candle",
     "basin-models",
     "basin-train",
+    "basin-exit",
+    "basin-plan",
     "basin-reproduce",
 ];
 
@@ -151,6 +205,7 @@ pub(crate) fn run() -> ExitCode {
     let mut broken = Vec::new();
     arrows(&root, &mut broken);
     sources(&root, &mut broken);
+    toolchain(&root, &mut broken);
     for (folder, own) in BESIDE {
         lock_beside(&root, folder, own, &mut broken);
     }
@@ -258,6 +313,25 @@ fn reaches(package: &Value, feature: &str, dependency: &str) -> bool {
         at += 1;
     }
     reached.iter().any(|name| name.trim_start_matches("dep:").split(['/', '?']).next() == Some(dependency))
+}
+
+/// The oldest toolchain is the same wherever it is named.
+fn toolchain(root: &Path, broken: &mut Vec<String>) {
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let manifest = read("Cargo.toml");
+    let Some((_, rest)) = manifest.split_once("rust-version = \"") else {
+        return broken.push("Cargo.toml names no rust-version".to_owned());
+    };
+    let version = rest.split('"').next().unwrap_or_default();
+    for (file, words) in [
+        ("README.md", format!("({version} or newer)")),
+        ("containers/Dockerfile", format!("FROM rust:{version}-")),
+        ("containers/basin.def", format!("From: rust:{version}-")),
+    ] {
+        if !read(file).contains(&words) {
+            broken.push(format!("{file} does not say {words:?}, as Cargo.toml's rust-version has it"));
+        }
+    }
 }
 
 /// Heads, lengths and names of source files.

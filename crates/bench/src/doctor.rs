@@ -40,7 +40,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
     if device == Some("cpu") {
         return Ok(());
     }
-    match open_cuda() {
+    match open_cuda(0) {
         Ok(queue) => test(&queue, &checks(), say),
         // Only looking: what is missing is no failure.
         Err(error) if device.is_none() => say(&format!("cuda       {error:#}")),

@@ -1,9 +1,9 @@
 //! Candle's devices behind the contract of a backend.
 
-use crate::Stepper;
 use crate::evaluator::CandleEvaluator;
 use crate::module::Module;
 use crate::trainer::CandleTrainer;
+use crate::{Stepper, reestimated};
 use basin_core::Params;
 use basin_data::{ImageSet, Normalisation};
 use basin_models::Network;
@@ -67,6 +67,15 @@ impl Backend for Candle {
     ) -> Result<Box<dyn Evaluator + 'a>, EvaluateError> {
         Module::of(network)?;
         Ok(Box::new(CandleEvaluator::new(network, images, normalisation, &self.device)?))
+    }
+
+    fn reestimated(
+        &self,
+        network: &Network,
+        params: &Params,
+        kinds: &[(&ImageSet, &Normalisation)],
+    ) -> Result<Params, EvaluateError> {
+        Ok(reestimated(network, params, kinds, &self.device)?)
     }
 
     fn trial(&self, batch: usize) -> Trial {

@@ -2,7 +2,7 @@
 
 use crate::layers::with_seeds;
 use crate::module::{Module, input};
-use crate::ops::{Gradients, recorded};
+use crate::ops::{Flow, Gradients, recorded};
 use crate::variables::values;
 use crate::{ModuleError, Variables};
 use basin_core::Params;
@@ -135,7 +135,7 @@ impl<'a> Derivative<'a> {
 
     /// Those of a tape.
     fn in_order(&self, mut gradients: Gradients) -> Result<ByParameter> {
-        self.of_parameters(|var| Ok(gradients.take(var)))
+        self.of_parameters(|var| gradients.take(var).map(Flow::into_host).transpose())
     }
 
     fn of_parameters(

@@ -1,10 +1,10 @@
 //! Logits of a whole image set by a module in evaluation, and gradients of some images.
 
+use crate::Variables;
 use crate::derivative::Derivative;
 use crate::layers::without_dropout;
 use crate::module::{Module, input};
 use crate::variables::values;
-use crate::{Variables, reestimated};
 use basin_core::{Array, Extent, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation, fill_plain};
 use basin_kernels::reuse;
@@ -93,10 +93,6 @@ impl Evaluator for CandleEvaluator<'_> {
         }
         let shape = vec![images.len(), rows.len() / images.len().max(1)];
         Ok(Some(Array::new(shape, rows).map_err(candle_core::Error::wrap)?))
-    }
-
-    fn reestimated(&mut self, params: &Params) -> std::result::Result<Params, EvaluateError> {
-        Ok(reestimated(self.network, params, &self.images, &self.normalisation, &self.device)?)
     }
 
     /// The whole list is one batch, at once.

@@ -2,7 +2,8 @@
 
 use crate::layers::{DropPath, next_masks};
 use crate::ops::{
-    Fusion, Padding, attention, conv2d, dense, drop_path, dropout, gelu, layer_norm, mean_pixel, relu,
+    Fusion, Padding, attention, conv2d, dense, drop_path, dropout, gelu, layer_norm, mean_pixel, on_the_cpu,
+    relu,
 };
 use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role, patches, prepended};
 use candle_core::{Result, Tensor, bail};
@@ -69,8 +70,12 @@ impl Graph for Tensors<'_> {
                 None => Ok(x.clone()),
             },
             Operation::MeanPool => mean_pixel(x),
-            Operation::Patches(patch) => patches(x, patch),
+            Operation::Patches(patch) => {
+                on_the_cpu("patches", x)?;
+                patches(x, patch)
+            }
             Operation::Prepend { class, positions, dropout } => {
+                on_the_cpu("a class token", x)?;
                 let y = prepended(x, self.param(class), self.param(positions))?;
                 self.dropped(y, dropout)
             }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+pub mod check;
 mod derivative;
 mod error;
 mod evaluator;

@@ -209,10 +209,12 @@ fn macs(module: &dyn ModuleT, params: &[ParamSpec], Extent { side, channels }: E
     if passed.is_ok() && count.weights == weights as u64 { count.macs } else { 0 }
 }
 
-/// Normalised images `[n, side, side, channels]` as candle's layers take them, `[n, channels, side, side]`.
+/// Normalised images `[n, side, side, channels]` as candle's layers take them, `[n, channels, side, side]`. On a device they stay in
+/// memory as they were: our operations take them so, and candle's convolution takes any strides.
 pub(crate) fn input(pixels: &[f32], extent: Extent, device: &Device) -> Result<Tensor> {
     let (images, Extent { side, channels }) = (pixels.len() / extent.values(), extent);
-    Tensor::from_slice(pixels, (images, side, side, channels), device)?.permute((0, 3, 1, 2))?.contiguous()
+    let view = Tensor::from_slice(pixels, (images, side, side, channels), device)?.permute((0, 3, 1, 2))?;
+    if device.is_cpu() { view.contiguous() } else { Ok(view) }
 }
 
 /// How the parameters are used: those that are no running statistics have no packed form.

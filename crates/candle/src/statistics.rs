@@ -16,13 +16,16 @@ use candle_core::{Device, Result, Tensor};
 /// all there is. This is what `torch.optim.swa_utils.update_bn` does with such batches. Networks without running statistics
 /// come back as they are.
 ///
+/// Of several kinds of images, each with how it is normalised, one image of each is taken in turn until one kind has no more:
+/// the first of each, the second of each, and so on. So a batch's variance is that of all kinds together, with what is between
+/// them, which the mean of batches of one kind each would miss.
+///
 /// # Errors
 /// When the parameters are not of this network, the images do not fit it, or fewer than two are given.
 pub fn reestimated(
     network: &Network,
     params: &Params,
-    images: &ImageSet,
-    normalisation: &Normalisation,
+    kinds: &[(&ImageSet, &Normalisation)],
     device: &Device,
 ) -> Result<Params> {
     let module = Module::of(network)?;
@@ -32,7 +35,13 @@ pub fn reestimated(
     if places.is_empty() {
         return Ok(params.clone());
     }
-    let batch = CHUNK.min(images.len());
+    let extent = network.extent();
+    if let Some((other, _)) = kinds.iter().find(|(images, _)| images.extent() != extent) {
+        candle_core::bail!("statistics on images of {}, expected {extent}", other.extent());
+    }
+    let each = kinds.iter().map(|(images, _)| images.len()).min().unwrap_or(0);
+    let images = each * kinds.len();
+    let batch = CHUNK.min(images);
     module.check_batch(network, batch)?;
     let variables = Variables::new(module.name(), network, &network.slices(params)?, device)?;
     let built = module.on(&variables.without_graph(), device)?;
@@ -51,13 +60,16 @@ pub fn reestimated(
     };
     let zeros: Vec<Vec<f32>> =
         places.iter().map(|&place| vec![0.0; variables.vars()[place].elem_count()]).collect();
-    let one = images.extent().values();
-    let (mut pixels, batches) = (vec![0.0; batch * one], images.len() / batch);
+    let one = extent.values();
+    let (mut pixels, batches) = (vec![0.0; batch * one], images / batch);
     let mut sums: Vec<Vec<f64>> = zeros.iter().map(|values| vec![0.0; values.len()]).collect();
     let mut shares: Vec<Vec<f64>> = Vec::new();
     for index in 0..batches {
-        fill_plain(images, index * batch..(index + 1) * batch, normalisation, &mut pixels);
-        let x = input(&pixels, images.extent(), device)?;
+        for (place, pixels) in (index * batch..).zip(pixels.chunks_exact_mut(one)) {
+            let ((images, normalisation), own) = (kinds[place % kinds.len()], place / kinds.len());
+            fill_plain(images, own..own + 1, normalisation, pixels);
+        }
+        let x = input(&pixels, extent, device)?;
         let moved = after(&zeros, &x)?;
         if index == 0 {
             let start = nested(&moved, &moved, |moved, _| if moved == 0.0 { 1.0 } else { moved });

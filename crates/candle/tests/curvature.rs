@@ -4,9 +4,9 @@ use basin_candle::layers::{BatchNorm, Conv, Dense, Norm};
 use basin_candle::networks::mlp;
 use basin_candle::ops::{Fusion, Padding, gelu, mean_pool};
 use basin_candle::{Candle, Module};
-use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_core::{DataRef, Labels, Logits, Params, Record, SeedTree};
 use basin_data::{ImageSet, Normalisation};
-use basin_ensemble::{Lab, LabError, Mixing, Probe};
+use basin_ensemble::{Lab, LabError, Probe, StatisticsOn};
 use basin_fixtures::{array, numbers};
 use basin_models::Network;
 use basin_probes::Curvature;
@@ -105,19 +105,7 @@ impl Lab for Bench<'_> {
     fn logits(&mut self, params: &Params, _: &DataRef) -> Result<Logits, LabError> {
         Ok(self.evaluator.logits(params)?)
     }
-    fn features(&mut self, _: &Params, _: &DataRef) -> Result<Option<Array>, LabError> {
-        Ok(None)
-    }
-    fn logits_between(
-        &mut self,
-        _: &[usize],
-        _: &Simplex,
-        _: Mixing,
-        _: &DataRef,
-    ) -> Result<Logits, LabError> {
-        Err("there is one network".into())
-    }
-    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+    fn reestimated(&mut self, params: &Params, _: &StatisticsOn) -> Result<Params, LabError> {
         Ok(params.clone())
     }
     fn gradient(
@@ -131,9 +119,6 @@ impl Lab for Bench<'_> {
     }
     fn seeds(&self) -> SeedTree {
         SeedTree::root(11)
-    }
-    fn kept(&self) -> Option<&Record> {
-        None
     }
     fn step(&mut self, _: u64, _: u64, _: &dyn Fn() -> Record) -> Result<(), LabError> {
         Ok(())

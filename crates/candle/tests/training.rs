@@ -1,8 +1,8 @@
 //! A module in plain candle, with BatchNorm: trained, stopped, gone on with, evaluated, refused where it is wrong.
 
 use basin_candle::{Candle, Module, ModuleError, reestimated};
-use basin_core::SeedTree;
-use basin_data::{AugmentConfig, SYNTHETIC, Source, Split};
+use basin_core::{Params, SeedTree};
+use basin_data::{AugmentConfig, Normalisation, SYNTHETIC, Source, Split};
 use basin_ensemble::WarmupCosine;
 use basin_models::Network;
 use basin_train::{
@@ -166,19 +166,60 @@ fn statistics_measured_again_are_the_means_of_batches() {
     let images = images.halved().unwrap().halved().unwrap();
     let normalisation = SYNTHETIC.normalisation;
     let params = net.init(&SeedTree::root(1));
-    let again = reestimated(&net, &params, &images, &normalisation, &Device::Cpu).unwrap();
-    let again_twice = reestimated(&net, &again, &images, &normalisation, &Device::Cpu).unwrap();
+    let of = |params, kinds: &[_]| reestimated(&net, params, kinds, &Device::Cpu).unwrap();
+    let again = of(&params, &[(&images, &normalisation)]);
+    let again_twice = of(&again, &[(&images, &normalisation)]);
     assert_eq!(again, again_twice, "what they were before plays no part");
-    // By hand: two whole batches of 128, the rest left out.
+    // Two whole batches of 128, the rest left out.
+    let batch = |index: usize| {
+        let mut pixels = vec![0.0; 128 * ONE];
+        basin_data::fill_plain(&images, index * 128..(index + 1) * 128, &normalisation, &mut pixels);
+        pixels
+    };
+    assert_statistics(&again, &params, &[batch(0), batch(1)]);
+    for name in ["conv.weight", "bn.weight", "bn.bias", "fc.weight", "fc.bias"] {
+        assert_eq!(again.get(name), params.get(name), "{name}");
+    }
+}
+
+/// Values of an image.
+const ONE: usize = SIDE * SIDE * 3;
+
+/// As many images of each side, in turn and normalised its own way, so that a batch's variance is that of both together.
+#[test]
+fn statistics_of_two_sides_are_those_of_their_images_together() {
+    let net = network();
+    let load = |n| Source { train_images: n, ..Source::synthetic(n as u64) }.load(Split::Train).unwrap();
+    let small = |n| load(n).halved().unwrap().halved().unwrap();
+    let (first, second, of_first) = (small(80), small(70), SYNTHETIC.normalisation);
+    let of_second = Normalisation::colour([0.1, 0.8, 0.3], [0.5, 0.05, 0.2]);
+    let params = net.init(&SeedTree::root(1));
+    let kinds = [(&first, &of_first), (&second, &of_second)];
+    let of = |kinds: &[_]| reestimated(&net, &params, kinds, &Device::Cpu);
+    let again = of(&kinds).unwrap();
+    // 70 pairs: a batch of 64 pairs, and six that are left out.
+    let mut pixels = Vec::new();
+    for (i, (images, how)) in (0..64).flat_map(|i| kinds.map(|kind| (i, kind))) {
+        let value =
+            |(at, byte): (usize, &u8)| (f32::from(*byte) / 255.0 - how.mean()[at % 3]) / how.std()[at % 3];
+        pixels.extend(images.image(i).iter().enumerate().map(value));
+    }
+    assert_statistics(&again, &params, &[pixels]);
+    assert_ne!(again, of(&kinds[..1]).unwrap(), "the first side alone");
+    let refused = of(&[kinds[0], (&load(70), &of_second)]).unwrap_err().to_string();
+    assert!(refused.contains("statistics on images of 32×32×3, expected 8×8×3"), "{refused}");
+}
+
+/// That running statistics are the means over these batches of mean and variance behind the convolution, by hand.
+fn assert_statistics(again: &Params, params: &Params, batches: &[Vec<f32>]) {
     let (weight, bias) = (params.get("conv.weight").unwrap(), params.get("conv.bias").unwrap());
     let mut means = vec![0.0; CHANNELS];
     let mut variances = vec![0.0; CHANNELS];
-    for batch in 0..2 {
-        let mut pixels = vec![0.0; 128 * SIDE * SIDE * 3];
-        basin_data::fill_plain(&images, batch * 128..(batch + 1) * 128, &normalisation, &mut pixels);
+    let share = batches.len() as f64;
+    for pixels in batches {
         for channel in 0..CHANNELS {
             let mut values = Vec::new();
-            for image in pixels.chunks_exact(SIDE * SIDE * 3) {
+            for image in pixels.chunks_exact(ONE) {
                 for (y, x) in (0..SIDE * SIDE).map(|at| (at / SIDE, at % SIDE)) {
                     let mut sum = f64::from(bias.data()[channel]);
                     for (c, dy, dx) in (0..27).map(|at| (at / 9, at % 9 / 3, at % 3)) {
@@ -193,8 +234,8 @@ fn statistics_measured_again_are_the_means_of_batches() {
             }
             let n = values.len() as f64;
             let mean = values.iter().sum::<f64>() / n;
-            means[channel] += mean / 2.0;
-            variances[channel] += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / 2.0;
+            means[channel] += mean / share;
+            variances[channel] += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / share;
         }
     }
     for (name, expected) in [("bn.running_mean", means), ("bn.running_var", variances)] {
@@ -204,9 +245,6 @@ fn statistics_measured_again_are_the_means_of_batches() {
                 "{name} {found} {expected}"
             );
         }
-    }
-    for name in ["conv.weight", "bn.weight", "bn.bias", "fc.weight", "fc.bias"] {
-        assert_eq!(again.get(name), params.get(name), "{name}");
     }
 }
 

@@ -5,8 +5,13 @@ mod compare;
 mod data;
 mod export;
 mod fetch;
+mod gather;
+mod reproduce;
 mod shell;
+mod slurm;
+mod status;
 mod typed;
+mod work;
 
 use basin_reproduce::{Registry, exit};
 use clap::Parser;

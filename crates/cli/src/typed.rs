@@ -17,7 +17,10 @@ pub(crate) struct Typed {
 }
 
 impl Typed {
-    pub(crate) fn new<const N: usize>(set: &[String], flags: [(&str, &str, Option<String>); N]) -> Self {
+    pub(crate) fn new<'a>(
+        set: &[String],
+        flags: impl IntoIterator<Item = (&'a str, &'a str, Option<String>)>,
+    ) -> Self {
         let (mut settings, mut given, mut malformed) = (Vec::new(), Vec::new(), Vec::new());
         let mut take = |place: String, key: &str, value: &str| {
             settings.push((key.to_owned(), value.to_owned()));

@@ -1,7 +1,7 @@
 //! The sections of a configuration, each by its name.
 
 use crate::{
-    Augment, Config, Data, Ensemble, Landscape, Metrics, Model, Run, Source, Subspace, Train, Transfer,
+    Augment, Config, Data, Ensemble, Landscape, Metrics, Model, Run, Slurm, Source, Subspace, Train, Transfer,
 };
 
 impl Config {
@@ -53,6 +53,11 @@ impl Config {
     /// What planes, paths and states are measured with.
     pub fn landscape(&self) -> &Landscape {
         &self.sections.landscape
+    }
+
+    /// What is asked of Slurm.
+    pub fn slurm(&self) -> &Slurm {
+        &self.sections.slurm
     }
 
     /// Where and how to run.

@@ -18,11 +18,11 @@ pub use known::{Given, Keys};
 pub use networks::{NetworkEntry, NetworkError, built_in as built_in_networks};
 pub use preset::run_name;
 pub use sections::{
-    Augment, Data, Ensemble, KEYS, Landscape, Metrics, Model, Run, Source, Subspace, Train, Transfer,
+    Augment, Data, Ensemble, KEYS, Landscape, Metrics, Model, Run, Slurm, Source, Subspace, Train, Transfer,
 };
 pub use typed::{
     AfterSplit, BackendName, DeviceName, HeadsName, NoiseName, NormName, OrderName, PartitionName,
-    ScheduleName, Statistics, TaskName, UpdateRule,
+    RunnerName, ScheduleName, Statistics, TaskName, UpdateRule,
 };
 pub use value::{Range, Value};
 
@@ -39,8 +39,22 @@ use weight_matching::PermutationSpec;
 /// The format of `config.resolved.toml`: raised when what a key means, or how values are written, changes.
 const FORMAT: i64 = 1;
 
-/// Where files lie.
-const PLACES: &[&str] = &["data.dir", "data.other_dir", "data.corrupted_dir", "data.frost_dir", "source.dir"];
+/// Where files lie, and who does the work: of no concern to anybody who reads results.
+const OF_THE_PLACE: &[&str] = &[
+    "data.dir",
+    "data.other_dir",
+    "data.corrupted_dir",
+    "data.frost_dir",
+    "source.dir",
+    "run.runner",
+    "run.lease_seconds",
+    "run.devices",
+];
+
+/// Whether a key says where files lie or who does the work.
+fn is_of_the_place(key: &str) -> bool {
+    OF_THE_PLACE.contains(&key) || key.starts_with("slurm.")
+}
 
 /// Why a configuration is refused: every problem, one per line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -338,7 +352,7 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let mut out = format!("# Every value of this run and where it came from.\nformat = {FORMAT}\n");
         let mut section = "";
-        for key in self.keys.iter().filter(|key| !PLACES.contains(&key.name)) {
+        for key in self.keys.iter().filter(|key| !is_of_the_place(key.name)) {
             let (value, origin) = &self.values[key.name];
             let (head, name) = key.name.split_once('.').unwrap_or(("", key.name));
             if head != section {
@@ -352,7 +366,7 @@ impl Config {
 
     /// As lines of TOML with whole keys: what the experiment sets, and what differs from another configuration.
     pub fn lines_beside(&self, other: &Self) -> String {
-        let keys = self.keys.iter().filter(|key| !PLACES.contains(&key.name));
+        let keys = self.keys.iter().filter(|key| !is_of_the_place(key.name));
         let entries = keys.map(|key| (key.name, &self.values[key.name], &other.values[key.name].0));
         let told =
             entries.filter(|(_, (value, origin), other)| *origin == Origin::Experiment || value != *other);
@@ -362,7 +376,7 @@ impl Config {
     /// As JSON, nested by section, without the place of the data.
     pub fn to_json(&self) -> serde_json::Value {
         let mut root = serde_json::Map::new();
-        for (name, (value, _)) in self.values.iter().filter(|(name, _)| !PLACES.contains(*name)) {
+        for (name, (value, _)) in self.values.iter().filter(|(name, _)| !is_of_the_place(name)) {
             let (head, tail) = name.split_once('.').unwrap_or(("", name));
             let section = root.entry(head).or_insert_with(|| serde_json::json!({}));
             section[tail] = value.json();

@@ -4,7 +4,7 @@ use crate::known::registered;
 use crate::networks;
 use crate::typed::{
     AfterSplit, BackendName, DeviceName, HeadsName, NoiseName, NormName, OrderName, PartitionName,
-    ScheduleName, Statistics, TaskName, Typed, UpdateRule,
+    RunnerName, ScheduleName, Statistics, TaskName, Typed, UpdateRule,
 };
 use crate::value::Range::{Float, Int, Names, Path, Seeds, Words};
 use crate::{Key, Range, Value};
@@ -203,7 +203,7 @@ section! {
         draws: usize = "50", Int(2, 100_000), "draws", "Dirichlet draws N of the joint connectivity";
         connectivity_images: usize = "0", Int(0, 1_000_000), "images", "test images for connectivity; 0 = all";
         repair_images: usize = "0", Int(0, 1_000_000), "images", "training images on which networks between members get channel statistics in between (REPAIR), in memory at once; 0 = no repair";
-        statistics_images: usize = "1024", Int(2, 1_000_000), "images", "training images on which networks between members get running statistics of their own, where they have any (BatchNorm)";
+        statistics_images: usize = "1024", Int(2, 1_000_000), "images", "training images on which networks between members get running statistics of their own, where they have any (BatchNorm); equally many of each side where sides have views";
         also: Vec<String> = "", Names, "names", "measurements beyond those that every ensemble gets, such as diversity-plane; with a method after @, of its ensembles alone, such as radial-plane@deep";
         pairs: usize = "5", COUNT, "pairs", "random pairs of members to interpolate between";
         line_points: usize = "11", Int(3, 1001), "points", "points on each line, ends included";
@@ -217,6 +217,7 @@ section! {
     Landscape in "landscape" {
         images: usize = "1000", Int(0, 1_000_000), "images", "test images that planes, paths, states of runs, corruptions and other data sets are measured on; 0 = all";
         states: u64 = "10", Int(1, 10_000), "states", "states of each member's run, evenly over its epochs, the last one among them";
+        early: u64 = "0", Int(0, 20), "states", "more states within the first epoch of each run: after 1/2, 1/4, … of its steps, so many; trained beside the run";
         perplexity: f64 = "30", Float(1.0, false, 1e6, true), "neighbours", "perplexity of the t-SNE; less where there are too few states";
         corruptions: Vec<String> = "", Names, "names", "kinds of corruption; none named: those of the benchmark's mean that these images take";
         published: bool = "no", Range::one_of(NO_OR_YES), "yes or no", "corrupted images as they were published, from data.corrupted_dir, in the place of those made here";
@@ -236,10 +237,38 @@ section! {
     Run in "run" {
         device or "device": DeviceName = "cpu", Range::one_of(DeviceName::WORDS), "name", "where to train and evaluate";
         backend or "backend": BackendName = "native", Range::one_of(BackendName::WORDS), "name", "what computes: the program's own engine, where it has the network, or candle; the two round differently";
+        devices or "devices": String = "", Path, "ordinals, with commas", "CUDA devices, each with run.concurrent networks side by side; nothing: all that CUDA_VISIBLE_DEVICES shows, or the first";
         precision or "precision": Precision = "f32", Range::one_of(&["f32", "tf32", "bf16"]), "name", "arithmetic of products on cuda; parameters and sums are f32 in all";
         concurrent or "concurrent": usize = "1", Int(1, 64), "networks", "networks trained side by side, each as it would be alone; for small networks on a large device";
         threads: usize = "0", Int(0, 4096), "threads", "worker threads; 0 = all cores. Results do not depend on it";
+        runner or "runner": RunnerName = "local", Range::one_of(RunnerName::WORDS), "name", "who carries out the plan: this process, beside any that joined it with basin work; jobs of Slurm (slurm.…); or nobody here: the run is planned, and reported once others have done it";
+        lease_seconds: f64 = "60", Float(1.0, true, 86_400.0, true), "seconds", "time without a sign of life after which a process on another machine is taken to be gone, and its node is given to the next";
         checkpoint_seconds: f64 = "60", Float(0.0, true, 86_400.0, true), "seconds", "time between checkpoints";
+    }
+}
+
+section! {
+    /// What is asked of Slurm with run.runner=slurm. Results do not depend on it, and none tells of it.
+    Slurm in "slurm" {
+        partition or "partition": String = "", Path, "name", "partition; nothing: the cluster's default";
+        account or "account": String = "", Path, "name", "account that is charged; nothing: the user's default";
+        qos or "qos": String = "", Path, "name", "quality of service; nothing: the user's default";
+        gpus or "gpus": String = "", Path, "gres", "GPUs of a job, as behind --gres=gpu:, for example 1 or a100:1; nothing: none, or 1 with run.device=cuda";
+        cpus or "cpus": u64 = "1", Int(1, 1024), "CPUs", "CPUs of a job";
+        memory or "memory": u64 = "0", Int(0, 16_777_216), "MB", "memory of a job; 0: the partition's default";
+        time: u64 = "0", Int(0, 525_600), "minutes", "time limit of a job; 0: its price times slurm.time_factor, at most the partition's limit";
+        time_factor: f64 = "2", Float(1.0, true, 100.0, true), "factor", "what a price is multiplied with to be asked for as time";
+        time_least: u64 = "15", Int(1, 525_600), "minutes", "the shortest time limit that is asked for";
+        time_unknown: u64 = "240", Int(1, 525_600), "minutes", "the time limit of a training whose price is not known here, as that of a GPU's";
+        extra: String = "", Path, "options, with blanks", "further options of sbatch, for example --constraint=a100 --exclude=node7";
+        setup: String = "", Path, "shell", "what a job runs first, for example module load cuda; export BASIN_ISA=avx2";
+        array_limit: u64 = "0", Int(0, 100_000), "jobs", "at most so many jobs of an array at a time; 0: any number";
+        queue_limit: usize = "1000", Int(1, 1_000_000), "jobs", "at most so many jobs in the queue";
+        ahead: usize = "1", Int(0, 100), "waves", "how many waves of jobs are submitted before their inputs are done; 0: only what is ready";
+        signal_seconds: u64 = "120", Int(0, 65_535), "seconds", "how long before its time limit a job is told to keep a checkpoint; 0: never";
+        requeues: u64 = "20", Int(0, 10_000), "times", "how often a job that was interrupted puts itself back into the queue";
+        poll_seconds: f64 = "30", Float(0.0, false, 86_400.0, true), "seconds", "time between two looks at the queue";
+        settle_seconds: f64 = "60", Float(0.0, false, 86_400.0, true), "seconds", "how long a shared disk may take to show what a job wrote";
     }
 }
 
@@ -257,6 +286,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         Metrics::KEYS,
         Landscape::KEYS,
         Run::KEYS,
+        Slurm::KEYS,
     ]
     .concat();
     registered(all, &Dataset::BUILT_IN, &networks::built_in())
@@ -276,6 +306,7 @@ pub(crate) struct Sections {
     pub(crate) metrics: Metrics,
     pub(crate) landscape: Landscape,
     pub(crate) run: Run,
+    pub(crate) slurm: Slurm,
 }
 
 impl Sections {
@@ -293,6 +324,7 @@ impl Sections {
             metrics: Metrics::read(values),
             landscape: Landscape::read(values),
             run: Run::read(values),
+            slurm: Slurm::read(values),
         }
     }
 }

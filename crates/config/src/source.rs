@@ -43,6 +43,9 @@ impl Config {
             ("train.warmup", Value::Float(source.warmup)),
             // A rate that belongs to the warm-up of fine-tuning, which may be above all of these.
             ("train.warmup_from", Value::Float(0.0)),
+            // Members are not measured between each other there.
+            ("metrics.connectivity_images", Value::Int(0)),
+            ("metrics.repair_images", Value::Int(0)),
             // It has no source of its own.
             ("source.dataset", text(NONE)),
             ("source.checkpoints", text("")),

@@ -241,6 +241,18 @@ words! {
 }
 
 words! {
+    /// Who carries out a plan.
+    RunnerName {
+        /// This process, beside those that joined it.
+        Local = "local",
+        /// Jobs of the batch system Slurm.
+        Slurm = "slurm",
+        /// Others alone.
+        None = "none",
+    }
+}
+
+words! {
     /// Where to train and evaluate.
     DeviceName {
         /// The CPU.

@@ -6,6 +6,7 @@
 use super::error::{blas, driver};
 use super::turn::Turn;
 use basin_gpu::{Convolution, GpuError, Operands, Pass, Precision, Storage};
+use basin_kernels::conv::Padding;
 use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 use std::ffi::c_void;
@@ -45,7 +46,8 @@ impl Blas {
 
     /// Whether a convolution is a matrix product.
     pub(super) fn takes(convolution: &Convolution) -> bool {
-        convolution.shape.kernel == 1 && convolution.shape.stride == 1
+        let shape = convolution.shape;
+        shape.kernel == 1 && shape.stride == 1 && convolution.padding.of(shape) == Padding::Same
     }
 
     /// The product of a dense layer's pass.
@@ -196,8 +198,16 @@ mod tests {
         let product = |pass| {
             let shape = ConvShape::dense(cin, cout);
             let precision = Precision::F32;
-            let convolution =
-                Convolution { shape, images: rows, height: 1, width: 1, pass, precision, add: false };
+            let convolution = Convolution {
+                shape,
+                padding: Padding::Same,
+                images: rows,
+                height: 1,
+                width: 1,
+                pass,
+                precision,
+                add: false,
+            };
             let product = Product::of(&convolution);
             let operand = |which| match which {
                 Operand::Input => &x,

@@ -1,6 +1,7 @@
 //! cuDNN's descriptors of one convolution, freed when dropped.
 
 use basin_gpu::{Convolution, Precision, Storage};
+use basin_kernels::conv::Padding;
 use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 
 const LAYOUT: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
@@ -20,9 +21,12 @@ pub(super) struct Extent {
 impl Extent {
     pub(super) fn of(convolution: &Convolution) -> Self {
         let (shape, sides) = (convolution.shape, [convolution.height, convolution.width]);
-        let padding = sides.map(|side| shape.padding(side));
+        let padding = match convolution.padding {
+            Padding::Same => sides.map(|side| shape.padding(side)),
+            Padding::Each(pad) => [(pad, pad); 2],
+        };
         let added = padding.map(|(before, after)| usize::from(after > before));
-        let output = [0, 1].map(|axis| shape.output(sides[axis]) + added[axis]);
+        let output = [0, 1].map(|axis| convolution.output()[axis] + added[axis]);
         Self { output, added, padding: [0, 1].map(|axis| padding[axis].0 + added[axis] * shape.stride) }
     }
 }
@@ -130,10 +134,13 @@ mod tests {
 
     #[test]
     fn more_padding_behind_than_before_becomes_a_stride_before_and_one_more_of_the_output() {
+        let of = |padding, shape, [height, width]: [usize; 2]| {
+            let (pass, precision) = (Pass::Forward, Precision::F32);
+            Convolution { shape, padding, images: 2, height, width, pass, precision, add: false }
+        };
         let extent = |kernel, stride, height, width| {
             let shape = ConvShape { cin: 4, cout: 4, kernel, stride };
-            let (pass, precision) = (Pass::Forward, Precision::F32);
-            let convolution = Convolution { shape, images: 2, height, width, pass, precision, add: false };
+            let convolution = of(Padding::Same, shape, [height, width]);
             let extent = Extent::of(&convolution);
             for (axis, side) in [height, width].into_iter().enumerate() {
                 // cuDNN's own formula for the output's size.
@@ -152,5 +159,9 @@ mod tests {
         for (kernel, stride, side) in [(5, 2, 8), (3, 3, 32), (2, 1, 5), (7, 2, 224)] {
             extent(kernel, stride, side, side + 1);
         }
+        // The same on all sides is cuDNN's own way, also where the last window ends before the padding does.
+        let shape = ConvShape { cin: 4, cout: 4, kernel: 7, stride: 2 };
+        let stem = Extent::of(&of(Padding::Each(3), shape, [224, 9]));
+        assert_eq!(stem, Extent { output: [112, 5], added: [0, 0], padding: [3, 3] });
     }
 }

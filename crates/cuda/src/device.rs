@@ -1,10 +1,12 @@
 //! Opening a device: every way in which it can be missing has its own error.
 
-use super::error::driver;
+use super::error::{driver, of_candle};
 use super::libraries::{check_libraries, libraries};
+use super::turn::Turn;
 use basin_gpu::GpuError;
-use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaStream, DriverError, result, sys};
-use std::sync::Arc;
+use candle_core::CudaDevice;
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, DriverError, result, sys};
+use std::mem::ManuallyDrop;
 
 /// The oldest devices that have bf16 and asynchronous copies: Ampere.
 pub const CAPABILITY: (u32, u32) = (8, 0);
@@ -95,24 +97,54 @@ fn describe(ordinal: usize) -> Result<Device, GpuError> {
     described().map_err(|error| driver(error, &format!("describe device {ordinal}")))
 }
 
-/// Opens a device with a stream of its own, ready for captured work: no events per allocation, and freed memory
-/// stays with the process. All queues of a process share the device's primary context.
-pub(super) fn open(ordinal: usize) -> Result<(Device, Arc<CudaStream>), GpuError> {
+/// Opens a device of candle's with a stream of its own, ready for captured work. All queues of a process share the device's
+/// primary context.
+pub(super) fn open(ordinal: usize) -> Result<(Device, Held), GpuError> {
     let found = devices()?;
     let device = choose(&found, ordinal)?;
     // Only now: without a driver or a device, libraries are the smaller worry.
     check_libraries()?;
-    let opened = || {
-        let context = CudaContext::new(ordinal)?;
-        // Before the stream is made, which would else wait for the whole device.
-        // SAFETY: all memory of this context is allocated, used and freed on the one stream, in its order.
-        unsafe { context.disable_event_tracking() };
-        keep_freed_memory(&context)?;
-        // One that does not wait for the stream that the process has by default.
-        context.new_stream()
-    };
-    let stream = opened().map_err(|error| driver(error, "open it"))?;
-    Ok((device.clone(), stream))
+    // A real stream, that all threads with a copy of the device share, and that does not wait for the one the process has by
+    // default. `Device::new_cuda` takes each thread's own instead, which nothing orders with another's.
+    let candle = CudaDevice::new_with_stream(ordinal).map_err(|error| of_candle(&error, "open it"))?;
+    // SAFETY: all memory of this context is allocated, used and freed on the one stream, in its order, so that the two
+    // events which each allocation would have order nothing. What else opens the device has a context of its own with it.
+    unsafe { candle.disable_event_tracking() };
+    keep_freed_memory(&candle).map_err(|error| driver(error, "open it"))?;
+    Ok((device.clone(), Held::new(candle)))
+}
+
+/// A device that somebody else opened, if it is new enough. Its stream and whether it tracks events stay as they are.
+pub(super) fn adopt(candle: &CudaDevice) -> Result<(Device, Held), GpuError> {
+    let found = devices()?;
+    let device = choose(&found, candle.cuda_stream().context().ordinal())?;
+    check_libraries()?;
+    keep_freed_memory(candle).map_err(|error| driver(error, "open it"))?;
+    Ok((device.clone(), Held::new(candle.clone())))
+}
+
+/// A copy of candle's handle of a device. With the last one its handles of libraries go, which waits for the whole device.
+pub(super) struct Held(ManuallyDrop<CudaDevice>);
+
+impl Held {
+    fn new(device: CudaDevice) -> Self {
+        Self(ManuallyDrop::new(device))
+    }
+
+    pub(super) fn device(&self) -> &CudaDevice {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _turn = Turn::wait();
+        // On a device that was lost no handle can be destroyed, and the bindings die of it: it is left to the process's end.
+        if self.0.cuda_stream().synchronize().is_ok() {
+            // SAFETY: dropped here alone, and not used afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
+    }
 }
 
 /// The device of that number, if it is there and new enough.
@@ -130,7 +162,9 @@ fn choose(found: &[Device], ordinal: usize) -> Result<&Device, GpuError> {
 }
 
 /// The driver's pool hands freed memory back to the system at every wait, unless its threshold says otherwise.
-fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
+fn keep_freed_memory(device: &CudaDevice) -> Result<(), DriverError> {
+    let stream = device.cuda_stream();
+    let context = stream.context();
     if !context.has_async_alloc() {
         return Ok(());
     }

@@ -91,11 +91,11 @@ impl Dnn {
 
 /// The outputs among the larger ones that cuDNN sees.
 fn corner(convolution: &Convolution, descriptors: &Descriptors) -> Corner {
-    let Convolution { shape, precision, height, width, images, .. } = *convolution;
+    let Convolution { shape, precision, images, .. } = *convolution;
     Corner {
         storage: precision.storage(),
         images,
-        size: [shape.output(height), shape.output(width)],
+        size: convolution.output(),
         channels: shape.cout,
         added: descriptors.extent.added,
     }

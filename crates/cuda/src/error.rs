@@ -2,6 +2,7 @@
 
 use basin_gpu::GpuError;
 use basin_gpu::driver_codes::driver_error;
+use candle_core::cuda_backend::CudaError;
 use candle_core::cuda_backend::cudarc::cublas::result::CublasError;
 use candle_core::cuda_backend::cudarc::cudnn::CudnnError;
 use candle_core::cuda_backend::cudarc::driver::{CudaStream, DriverError};
@@ -21,6 +22,22 @@ pub(super) fn compiler_error(error: NvrtcError, what: &str) -> GpuError {
 /// A failure of cuBLAS.
 pub(super) fn blas(error: CublasError, during: &str) -> GpuError {
     library("cuBLAS", &format!("{:?} ({})", error.0, error.0 as u32), during)
+}
+
+/// A failure of candle's device.
+pub(super) fn of_candle(error: &candle_core::Error, during: &str) -> GpuError {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => of_candle(inner, during),
+        candle_core::Error::Cuda(cause) => match cause.downcast_ref() {
+            Some(CudaError::Cuda(error) | CudaError::Load { cuda: error, .. }) => driver(*error, during),
+            Some(CudaError::Cublas(error)) => blas(*error, during),
+            Some(CudaError::Curand(error)) => {
+                library("cuRAND", &format!("{:?} ({})", error.0, error.0 as u32), during)
+            }
+            _ => library("candle", &cause.to_string(), during),
+        },
+        other => library("candle", &other.to_string(), during),
+    }
 }
 
 /// A failure of cuDNN.
@@ -70,6 +87,22 @@ mod tests {
         assert!(matches!(dnn(CudnnError(status), "start"), GpuError::OutOfMemory { .. }));
         let status = cudnn::sys::cudnnStatus_t::CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
         assert!(matches!(dnn(CudnnError(status), "start"), GpuError::Library { .. }));
+    }
+
+    #[test]
+    fn an_error_of_candles_device_keeps_what_is_behind_it() {
+        use candle_core::cuda_backend::cudarc::curand::{result::CurandError, sys::curandStatus_t};
+        let lost = DriverError(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS);
+        let told = of_candle(&candle_core::Error::from(CudaError::from(lost)), "open it");
+        assert_eq!(told, driver(lost, "open it"));
+        let random = CurandError(curandStatus_t::CURAND_STATUS_INITIALIZATION_FAILED);
+        let told = of_candle(&candle_core::Error::from(CudaError::from(random)), "open it");
+        assert!(
+            matches!(&told, GpuError::Library { library, found } if library == "cuRAND" && found.contains("(203)")),
+            "{told}"
+        );
+        let told = of_candle(&candle_core::Error::Msg("something else".into()), "open it");
+        assert!(matches!(&told, GpuError::Library { library, .. } if library == "candle"), "{told}");
     }
 
     #[test]

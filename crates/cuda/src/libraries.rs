@@ -13,11 +13,19 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// Folders to search first, as in `PATH`.
 pub const FOLDERS: &str = "BASIN_CUDA_LIBRARIES";
 
+/// Folders to search before those.
+static FIRST: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
 /// Python interpreters in whose environments to search as well.
 static INTERPRETERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Links from an interpreter to the next that are followed.
 const LINKS: usize = 8;
+
+/// Searches a folder before all others. For before the first use of CUDA: [`libraries`] looks once.
+pub fn search_first(folder: &Path) {
+    FIRST.lock().unwrap_or_else(PoisonError::into_inner).push(folder.to_owned());
+}
 
 /// Searches the environment of a Python interpreter as well, which is named as on a command line: by a path, or by a
 /// name on `PATH`. For before the first use of CUDA: [`libraries`] looks once.
@@ -54,6 +62,7 @@ fn wanted() -> Vec<(String, &'static str)> {
         (of_version("libcublasLt"), "matrix products"),
         (of_version("libcublas"), "matrix products"),
         ("libcudnn.so.9".into(), "convolutions"),
+        ("libcurand.so.10".into(), "candle's random numbers"),
     ]
 }
 
@@ -61,9 +70,9 @@ fn wanted() -> Vec<(String, &'static str)> {
 pub fn libraries() -> &'static [Found] {
     static FOUND: OnceLock<Vec<Found>> = OnceLock::new();
     FOUND.get_or_init(|| {
-        let folders = folders();
+        let (named, folders) = (named(), folders());
         let find = |(name, purpose): (String, &'static str)| {
-            let file = load(&name, &folders);
+            let file = load(&name, &named, &folders);
             Found { name, purpose, file }
         };
         wanted().into_iter().map(find).collect()
@@ -94,12 +103,18 @@ fn check(found: &[Found]) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// Folders beyond the loader's own: those named, a toolkit's, those of Python environments: the active one, those of
-/// [`search_also`], of `python3`, and the system's.
-fn folders() -> Vec<PathBuf> {
+/// Folders that somebody named.
+fn named() -> Vec<PathBuf> {
+    let mut folders = FIRST.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let named = std::env::var_os(FOLDERS).unwrap_or_default();
-    let mut folders: Vec<PathBuf> =
-        std::env::split_paths(&named).filter(|p| !p.as_os_str().is_empty()).collect();
+    folders.extend(std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty()));
+    folders
+}
+
+/// Other folders beyond the loader's own: a toolkit's, those of Python environments: the active one, those of [`search_also`], of
+/// `python3`, and the system's.
+fn folders() -> Vec<PathBuf> {
+    let mut folders = Vec::new();
     let toolkits = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
     for toolkit in toolkits.chain(["/usr/local/cuda", "/opt/cuda"].map(PathBuf::from)) {
         folders.extend(["lib64", "targets/x86_64-linux/lib"].map(|part| toolkit.join(part)));
@@ -165,14 +180,11 @@ fn entries(folder: &Path, beginning: &str) -> Vec<PathBuf> {
     entries
 }
 
-/// Loads a library for as long as the process lives.
-fn load(name: &str, folders: &[PathBuf]) -> Result<PathBuf, String> {
-    let named = |folder: &PathBuf| entries(folder, name).into_iter().next();
-    // Folders that somebody named come before the loader's.
-    let count = std::env::split_paths(&std::env::var_os(FOLDERS).unwrap_or_default()).count();
-    let (first, last) = folders.split_at(count.min(folders.len()));
+/// Loads a library for as long as the process lives: from the first folders, from the loader's own, from the last ones.
+fn load(name: &str, first: &[PathBuf], last: &[PathBuf]) -> Result<PathBuf, String> {
+    let file = |folder: &PathBuf| entries(folder, name).into_iter().next();
     let by_name = std::iter::once(PathBuf::from(name));
-    let candidates = first.iter().filter_map(named).chain(by_name).chain(last.iter().filter_map(named));
+    let candidates = first.iter().filter_map(file).chain(by_name).chain(last.iter().filter_map(file));
     let mut reason = None;
     for candidate in candidates {
         // SAFETY: loading runs the initialisers of NVIDIA's libraries, which expect nothing of the process.
@@ -232,9 +244,9 @@ mod tests {
     #[test]
     fn a_library_is_loaded_by_the_first_folder_that_has_it_and_its_file_is_named() {
         // The C library is in every process, whatever its folder.
-        let file = load("libc.so.6", &[PathBuf::from("/nowhere")]).unwrap();
+        let file = load("libc.so.6", &[PathBuf::from("/nowhere")], &[]).unwrap();
         assert!(file.is_absolute() && file.ends_with("libc.so.6"), "{}", file.display());
-        let reason = load("libbasin-of-nowhere.so.1", &[]).unwrap_err();
+        let reason = load("libbasin-of-nowhere.so.1", &[], &[]).unwrap_err();
         assert!(reason.contains("libbasin-of-nowhere.so.1"), "{reason}");
     }
 

@@ -2,7 +2,7 @@
 
 use super::blas::Blas;
 use super::capture::{Capturing, Graph};
-use super::device::{Device, open};
+use super::device::{Device, Held, adopt, open};
 use super::dnn::Dnn;
 use super::error::{driver, reason};
 use super::plan::Plan;
@@ -11,15 +11,21 @@ use super::turn::Turn;
 use basin_gpu::{
     Arg, Convolution, GpuError, Kernel, Launch, Memory, Operands, ProgramStore, Queue, Replay, Span,
 };
+use candle_core::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, result,
 };
+use std::any::Any;
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// One stream of one device, with its compiled kernels and its handles of cuBLAS and cuDNN. A thread's own: threads
+/// The stream of a device of candle's, with compiled kernels and handles of cuBLAS and cuDNN. A thread's own: threads
 /// that work side by side open one each, and each computes the same bits as it would alone.
+///
+/// Candle's operations on the same device and ours go into one stream, in the order in which they are called, so that nothing
+/// else orders them. Handles are our own, not candle's: theirs have scratch memory of the library's, which must not be shared
+/// between captured work, and settings that others may change.
 pub struct CudaQueue {
     // Fields drop in this order: what uses the stream goes before it.
     blas: Blas,
@@ -28,23 +34,44 @@ pub struct CudaQueue {
     capturing: Arc<Capturing>,
     stream: Arc<CudaStream>,
     described: Device,
+    held: Held,
 }
 
 impl CudaQueue {
-    /// Opens a device with a stream of its own. Compiled kernels are kept in `programs`; queues of one process share
-    /// them.
+    /// Opens a device of candle's with a stream of its own, and a queue on it. Compiled kernels are kept in `programs`; queues of
+    /// one process share them.
     ///
     /// # Errors
     /// [`GpuError::NoDriver`], [`GpuError::NoDevice`], [`GpuError::Capability`], [`GpuError::NoLibrary`], [`GpuError::Library`],
     /// [`GpuError::OutOfMemory`], [`GpuError::Lost`].
     pub fn open(ordinal: usize, programs: Box<dyn ProgramStore>) -> Result<Self, GpuError> {
         let _turn = Turn::wait();
-        let (described, stream) = open(ordinal)?;
+        Self::made(open(ordinal)?, programs)
+    }
+
+    /// A queue on a device of candle's that is open: its context, its stream and its allocator. With one of
+    /// `Device::new_cuda`, whose stream is each thread's own, tensors that another thread made must be waited for there first,
+    /// as for candle's own operations. The driver keeps memory that was freed for the process from then on.
+    ///
+    /// # Errors
+    /// As [`CudaQueue::open`].
+    pub fn on(device: &CudaDevice, programs: Box<dyn ProgramStore>) -> Result<Self, GpuError> {
+        let _turn = Turn::wait();
+        Self::made(adopt(device)?, programs)
+    }
+
+    fn made((described, held): (Device, Held), programs: Box<dyn ProgramStore>) -> Result<Self, GpuError> {
+        let stream = held.device().cuda_stream();
         let told = |error| reason(error, &stream);
         let blas = Blas::new(stream.clone()).map_err(told)?;
         let dnn = Dnn::new(stream.clone()).map_err(told)?;
         let programs = Programs::new(stream.context().clone(), described.capability, programs)?;
-        Ok(Self { blas, dnn, programs, capturing: Arc::default(), stream, described })
+        Ok(Self { blas, dnn, programs, capturing: Arc::default(), stream, described, held })
+    }
+
+    /// Candle's device, whose tensors are operands here.
+    pub fn candle(&self) -> &CudaDevice {
+        self.held.device()
     }
 
     /// The device as the driver describes it.
@@ -52,7 +79,11 @@ impl CudaQueue {
         &self.described
     }
 
-    fn outside_capture(&self, what: &str) -> Result<(), GpuError> {
+    pub(super) fn stream(&self) -> &CudaStream {
+        &self.stream
+    }
+
+    pub(super) fn outside_capture(&self, what: &str) -> Result<(), GpuError> {
         match self.capturing.now() {
             true => Err(GpuError::Captured { what: what.into() }),
             false => Ok(()),
@@ -98,6 +129,14 @@ impl Queue for CudaQueue {
     fn device(&self) -> String {
         let Device { ordinal, name, .. } = &self.described;
         format!("{name} (cuda:{ordinal})")
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
+    fn model(&self) -> String {
+        self.described.name.clone()
     }
 
     fn allocate(&self, bytes: usize) -> Result<Memory, GpuError> {

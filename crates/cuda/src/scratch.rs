@@ -82,14 +82,23 @@ impl Parts {
 mod tests {
     use super::*;
     use basin_gpu::{Memory, Precision};
-    use basin_kernels::conv::ConvShape;
+    use basin_kernels::conv::{ConvShape, Padding};
 
     #[test]
     fn scratch_has_room_for_what_a_pass_needs_and_no_more() {
         let shape = ConvShape { cin: 8, cout: 16, kernel: 3, stride: 2 };
         let of = |stride, pass, precision, add| {
             let shape = ConvShape { stride, ..shape };
-            Convolution { shape, images: 4, height: 32, width: 32, pass, precision, add }
+            Convolution {
+                shape,
+                padding: Padding::Same,
+                images: 4,
+                height: 32,
+                width: 32,
+                pass,
+                precision,
+                add,
+            }
         };
         let plain = Parts::of(&of(1, Pass::Forward, Precision::Bf16, false), 100);
         assert_eq!(plain, Parts { output: 0, weights: 0, sum: 0, work: 100 });

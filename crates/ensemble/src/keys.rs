@@ -62,13 +62,19 @@ pub fn keys(recipe: &Recipe, own: &Setting<'_>) -> Keys {
                 let classes = classes.map_or_else(String::new, |n| format!(", {n} classes"));
                 (setting.measuring, format!("import {content}{classes}"))
             }
-            Work::Train { trajectory, epoch } => {
+            Work::Train { trajectory, epoch, halvings } => {
                 let id = trajectory.id(images);
-                (setting.training, format!("train to epoch {epoch}, {id}"))
+                let more = match halvings {
+                    0 => String::new(),
+                    k => format!(" and 1/{} of the next", 1u64 << k),
+                };
+                (setting.training, format!("train to epoch {epoch}{more}, {id}"))
             }
             Work::Transform { operation, seed, .. } => {
                 let statistics = if operation.new_statistics() { setting.statistics } else { "" };
-                (setting.training, format!("transform {}, seed {seed}{statistics}", operation.id()))
+                let judged = operation.judged_on();
+                let judged = judged.map_or_else(String::new, |data| format!(", judged on {}", images(&data)));
+                (setting.training, format!("transform {}, seed {seed}{statistics}{judged}", operation.id()))
             }
             Work::Probe { probe, seed, .. } => (setting.measuring, probe_id(&**probe, seed, images)),
         };
@@ -181,5 +187,59 @@ mod tests {
         assert_eq!(key(false, ", on 8"), key(false, ""));
         assert_ne!(key(true, ", on 8"), key(true, ""));
         assert_ne!(key(true, ", on 8"), key(true, ", on 9"));
+    }
+
+    /// An operation that asks how accurate its networks are.
+    #[derive(Debug)]
+    struct Judging(DataRef);
+
+    impl ParamOp for Judging {
+        fn id(&self) -> String {
+            "judging 1".into()
+        }
+
+        fn apply(&self, inputs: &[&Params], _: &SeedTree) -> Result<Params, ParamOpError> {
+            Ok(inputs[0].clone())
+        }
+
+        fn judged_on(&self) -> Option<DataRef> {
+            Some(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn what_an_operation_judges_by_names_its_result() {
+        let key = |data, setting: &Setting<'_>| {
+            let mut recipe = Recipe::new();
+            let init = recipe.init("i");
+            recipe.transform("best", Arc::new(Judging(data)), vec![init], "s");
+            keys(&recipe, setting).nodes[1]
+        };
+        let named = Setting::named("setting");
+        assert_ne!(key(DataRef::train(), &named), key(DataRef::train().first(9), &named));
+        // By what the images are, not by their name.
+        let others = |_: &DataRef| "others".to_owned();
+        assert_ne!(
+            key(DataRef::train(), &named),
+            key(DataRef::train(), &Setting { images: &others, ..named.clone() })
+        );
+    }
+
+    /// A source is what its own nodes are named by, and nothing else is.
+    #[test]
+    fn work_of_the_source_is_named_by_the_source_alone() {
+        let of = |own: &'static str, source: &'static str| {
+            let mut recipe = Recipe::new();
+            let there = recipe.at_source(|recipe| recipe.init("i"));
+            let here = recipe.init("i");
+            let keys = keys(
+                &recipe,
+                &Setting { source: Some(Box::new(Setting::named(source))), ..Setting::named(own) },
+            );
+            [there, here].map(|node| keys.nodes[node.index()])
+        };
+        let ([there, here], [other_own, _], [_, other_source]) = (of("a", "b"), of("c", "b"), of("a", "c"));
+        assert!(there == other_own && here == other_source && there != here);
+        assert_eq!(of("a", "a")[0], of("a", "b")[1]);
     }
 }

@@ -77,8 +77,42 @@ pub trait Probe: Debug + Send + Sync {
     fn run(&self, lab: &mut dyn Lab) -> Result<Record, ProbeError>;
 }
 
+/// The training images on which the running statistics (BatchNorm) of a network whose weights were combined are measured again,
+/// without augmentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatisticsOn {
+    /// How many, at least 2.
+    pub images: usize,
+    /// What each side was trained on, where sides see their images through views: one image of each is taken in turn, seen and
+    /// normalised as its side sees it, equally many of each. None: the first of all training images, as they are.
+    pub sides: Vec<DataRef>,
+}
+
+impl StatisticsOn {
+    /// The first so many training images, as they are.
+    pub fn first(images: usize) -> Self {
+        Self { images, sides: Vec::new() }
+    }
+
+    /// The images that are looked at: these, or the first of each of these.
+    pub fn data(&self) -> Vec<DataRef> {
+        match self.sides.is_empty() {
+            true => vec![DataRef::train().first(self.images)],
+            false => self.sides.clone(),
+        }
+    }
+
+    /// What is said of it in the settings of a probe.
+    pub fn mark(&self) -> String {
+        match (self.images, self.sides.len()) {
+            (images, 0) => format!(", statistics of {images}"),
+            (images, sides) => format!(", statistics of {images} of {sides} sides in turn"),
+        }
+    }
+}
+
 /// How a network between others is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mixing {
     /// Σ λᵢ θᵢ and nothing more.
     #[default]
@@ -89,26 +123,34 @@ pub enum Mixing {
         /// The first so many.
         images: usize,
     },
-    /// For networks with running statistics (BatchNorm): those of the combination are measured again, on so many training
-    /// images in order and without augmentation, at least 2. A network by itself keeps its own.
-    Reestimated {
-        /// The first so many.
-        images: usize,
-    },
+    /// For networks with running statistics (BatchNorm): those of the combination are measured again. A network by itself keeps
+    /// its own, unless sides see their images through views: its own are of one side's images alone then, and a line on which
+    /// only the networks between had those of all sides would jump at its ends.
+    Reestimated(StatisticsOn),
 }
 
 impl Mixing {
-    /// The first training images that it looks at; 0 for none.
-    pub fn training_images(self) -> usize {
+    /// How many training images it looks at; 0 for none.
+    pub fn training_images(&self) -> usize {
         match self {
             Self::Plain => 0,
-            Self::Repair { images } | Self::Reestimated { images } => images,
+            Self::Repair { images } => *images,
+            Self::Reestimated(on) => on.images,
+        }
+    }
+
+    /// The training images that it looks at, as a probe announces them.
+    pub fn data(&self) -> Vec<DataRef> {
+        match self {
+            Self::Plain | Self::Repair { images: 0 } => Vec::new(),
+            Self::Repair { images } => vec![DataRef::train().first(*images)],
+            Self::Reestimated(on) => on.data(),
         }
     }
 }
 
 /// Where a probe runs: networks, data, randomness and progress, on whatever backend. Inputs are numbered in the
-/// order of the recipe, networks and records each from 0.
+/// order of the recipe, networks and records each from 0. What a laboratory does not offer it refuses.
 pub trait Lab {
     /// Number of networks handed in.
     fn networks(&self) -> usize;
@@ -139,7 +181,10 @@ pub trait Lab {
     ///
     /// # Errors
     /// The backend's.
-    fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>, LabError>;
+    fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>, LabError> {
+        let _ = (params, data);
+        Err("this laboratory has no features".into())
+    }
 
     /// Logits of the network between those `who`, one weight each.
     ///
@@ -149,16 +194,22 @@ pub trait Lab {
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        mixing: Mixing,
+        mixing: &Mixing,
         data: &DataRef,
-    ) -> Result<Logits, LabError>;
+    ) -> Result<Logits, LabError> {
+        let _ = (who, weights, mixing, data);
+        Err("this laboratory mixes no networks".into())
+    }
 
-    /// A network with its running statistics (BatchNorm) measured again, on the first so many training images, at least 2, in
-    /// order and without augmentation; as it is where it has none. Training images are among what the probe announced.
+    /// A network with its running statistics (BatchNorm) measured again; as it is where it has none. The images are among what
+    /// the probe announced.
     ///
     /// # Errors
     /// The backend's.
-    fn reestimated(&mut self, params: &Params, images: usize) -> Result<Params, LabError>;
+    fn reestimated(&mut self, params: &Params, on: &StatisticsOn) -> Result<Params, LabError> {
+        let _ = (params, on);
+        Err("this laboratory measures no statistics".into())
+    }
 
     /// Mean cross-entropy of some images (by their places in `data`, without augmentation) and its gradient for every parameter;
     /// zeros for running statistics. Networks that couple a batch (BatchNorm) use its own statistics, as in training.
@@ -170,13 +221,18 @@ pub trait Lab {
         params: &Params,
         data: &DataRef,
         images: &[usize],
-    ) -> Result<(f64, Params), LabError>;
+    ) -> Result<(f64, Params), LabError> {
+        let _ = (params, data, images);
+        Err("this laboratory has no gradients".into())
+    }
 
     /// The probe's own branch of the seed tree.
     fn seeds(&self) -> SeedTree;
 
     /// What an interrupted attempt kept last; `None` on the first.
-    fn kept(&self) -> Option<&Record>;
+    fn kept(&self) -> Option<&Record> {
+        None
+    }
 
     /// So many of `of` equal steps are done, with this to go on from. Keeps it where that is due.
     ///

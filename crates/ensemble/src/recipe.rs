@@ -50,6 +50,9 @@ pub struct Origin {
     pub pretrained: Option<NodeId>,
 }
 
+/// The most halvings of an epoch: no epoch has more steps than two to their power.
+const EARLIEST: u32 = 30;
+
 /// A graph of work and the members it yields.
 #[derive(Clone, Debug, Default)]
 pub struct Recipe {
@@ -120,7 +123,7 @@ impl Recipe {
             let Trajectory { name, start_epoch: start, .. } = trajectory;
             return Err(RecipeError::Backwards { name, start, epoch });
         }
-        Ok(self.push(Work::Train { trajectory, epoch }))
+        Ok(self.push(Work::Train { trajectory, epoch, halvings: 0 }))
     }
 
     /// The state of an already planned trajectory after another epoch.
@@ -135,6 +138,24 @@ impl Recipe {
             }
             _ => Err(RecipeError::NotTrained { epoch }),
         }
+    }
+
+    /// The state of an already planned trajectory within its first epoch: after the first 2⁻ᵏ of it, in whole steps, rounded down.
+    /// It is work of its own beside the states after epochs, which do not go on from it.
+    ///
+    /// # Errors
+    /// [`RecipeError::NotTrained`] when the node is not trained; [`RecipeError::Parameter`] for k = 0.
+    pub fn early(&mut self, of: NodeId, halvings: u32) -> Result<NodeId, RecipeError> {
+        let Work::Train { trajectory, .. } = &self.nodes[of.0] else {
+            return Err(RecipeError::NotTrained { epoch: 1 });
+        };
+        if !(1..=EARLIEST).contains(&halvings) {
+            let expected = format!("1 to {EARLIEST}");
+            return Err(RecipeError::Parameter { key: "halvings", expected, found: halvings.to_string() });
+        }
+        let name = format!("{}-first-1-of-{}", trajectory.name, 1u64 << halvings);
+        let (trajectory, epoch) = (Trajectory { name, ..trajectory.clone() }, trajectory.start_epoch);
+        Ok(self.push(Work::Train { trajectory, epoch, halvings }))
     }
 
     /// An operation on parameters.
@@ -259,6 +280,25 @@ pub(crate) mod tests {
         assert!(matches!(recipe.snapshot(end, 0), Err(RecipeError::Backwards { .. })));
         assert!(matches!(recipe.snapshot(init, 3), Err(RecipeError::NotTrained { .. })));
         assert!(recipe.snapshot(end, 3).is_ok());
+    }
+
+    #[test]
+    fn a_state_within_the_first_epoch_is_named_by_its_share_and_marks_no_other() {
+        let mut recipe = Recipe::new();
+        let init = recipe.init("i");
+        let end = recipe.train(trajectory(init, "deep-1", "o"), 10).unwrap();
+        let before = crate::keys(&recipe, &crate::Setting::named("s"));
+        let early: Vec<NodeId> = (1..=3).map(|k| recipe.early(end, k).unwrap()).collect();
+        assert_eq!(recipe.nodes()[early[2].0].name(), "deep-1-first-1-of-8");
+        let keys = crate::keys(&recipe, &crate::Setting::named("s"));
+        assert_eq!(keys.nodes[..2], before.nodes, "what was there keeps its digest");
+        let different: std::collections::BTreeSet<Digest> = keys.nodes.iter().copied().collect();
+        assert_eq!(different.len(), 5);
+        assert!(early.iter().all(|id| keys.trajectories[id.0] == keys.trajectories[1]), "of one trajectory");
+        assert!(matches!(recipe.early(init, 1), Err(RecipeError::NotTrained { .. })));
+        let refused = recipe.early(end, 0).unwrap_err().to_string();
+        assert_eq!(refused, "halvings is 0, expected 1 to 30");
+        assert!(recipe.early(end, 31).is_err());
     }
 
     #[test]

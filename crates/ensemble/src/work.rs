@@ -72,12 +72,15 @@ pub enum Work {
         /// Classes of its last layer where these are not the experiment's: a network to give another head.
         classes: Option<usize>,
     },
-    /// The state of a trajectory after an epoch.
+    /// The state of a trajectory after an epoch, or within its first.
     Train {
         /// The trajectory.
         trajectory: Trajectory,
         /// Epoch of the schedule after which the state is taken.
         epoch: u64,
+        /// k > 0: the state is taken after the first 2⁻ᵏ of the epoch that follows, in whole steps, rounded down. 0: it is taken
+        /// after `epoch` itself.
+        halvings: u32,
     },
     /// An operation on the parameters of other nodes.
     Transform {

@@ -6,7 +6,7 @@ use super::memory::MOST_VALUES;
 use super::queue::{Arg, Launch, Queue, Storage};
 use super::sources::CONV;
 use super::{GpuError, Precision, Span};
-use basin_kernels::conv::ConvShape;
+use basin_kernels::conv::{ConvShape, Padding};
 
 /// Which of a convolution's three products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,12 +19,14 @@ pub enum Pass {
     WeightGradient,
 }
 
-/// A convolution with SAME padding ([`ConvShape::padding`], which at stride 2 may be on one side only) of NHWC
-/// images; a dense layer is one with a kernel of one pixel.
+/// A convolution of NHWC images; a dense layer is one with a kernel of one pixel. SAME padding may at stride 2 be on one side
+/// only ([`ConvShape::padding`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Convolution {
     /// Channels, kernel, stride.
     pub shape: ConvShape,
+    /// Zeros around the images.
+    pub padding: Padding,
     /// Images.
     pub images: usize,
     /// Rows of the input.
@@ -46,14 +48,19 @@ pub struct Operands<'m> {
     pub input: Span<'m>,
     /// w, `[cout, kh, kw, cin]`, in the precision's storage; dw likewise, but f32.
     pub weights: Span<'m>,
-    /// y or dy, `[n, ⌈h/s⌉, ⌈w/s⌉, cout]`, in the precision's storage.
+    /// y or dy, `[n, h', w', cout]` ([`Convolution::output`]), in the precision's storage.
     pub output: Span<'m>,
 }
 
 impl Convolution {
+    /// Rows of the output, and pixels of one.
+    pub fn output(&self) -> [usize; 2] {
+        [self.height, self.width].map(|side| self.padding.output(self.shape, side))
+    }
+
     /// Pixels of the output.
     pub fn output_rows(&self) -> usize {
-        self.images * self.shape.output(self.height) * self.shape.output(self.width)
+        self.images * self.output().iter().product::<usize>()
     }
 
     /// Pixels of the input.
@@ -148,18 +155,20 @@ pub fn launch(
         true if c.precision == Precision::Tf32 => 2,
         true => 0,
     };
+    let [before_rows, before_columns] = [c.height, c.width].map(|side| c.padding.around(s, side).0);
+    let [rows, columns] = c.output();
     let sizes = [
         c.images,
         c.height,
         c.width,
         s.cin,
-        s.output(c.height),
-        s.output(c.width),
+        rows,
+        columns,
         s.cout,
         s.kernel,
         s.stride,
-        s.padding(c.height).0,
-        s.padding(c.width).0,
+        before_rows,
+        before_columns,
     ];
     let grid = |rows: usize, columns: usize, stretches: usize| {
         let tiles = [columns.div_ceil(TILE.1), rows.div_ceil(TILE.0), stretches];

@@ -8,8 +8,9 @@ use super::weights::Weights;
 use super::{
     Block, Convolution, GpuError, Gradients, Operands, Pass, Pool, Span, Storage, elementwise, weights,
 };
+use basin_kernels::Dims;
 use basin_kernels::Inputs;
-use basin_kernels::{Dims, conv::ConvShape};
+use basin_kernels::conv::{ConvShape, Padding};
 use basin_kernels::{Layers, Mode, Step};
 use basin_kernels::{Norm, Operation};
 use candle_core::Result as Outcome;
@@ -118,7 +119,8 @@ impl GpuLayers<'_> {
             ));
         }
         let precision = self.weights.precision();
-        Ok(Convolution { shape, images: d.images, height: d.height, width: d.width, pass, precision, add })
+        let (images, height, width) = (d.images, d.height, d.width);
+        Ok(Convolution { shape, padding: Padding::Same, images, height, width, pass, precision, add })
     }
 
     pub(super) fn convolve(&self, call: &Convolution, operands: Operands<'_>) -> Result<(), GpuError> {

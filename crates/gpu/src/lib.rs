@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod arrays;
 pub mod attention;
 pub mod augment;
+pub mod batch_norm;
 pub mod check;
 pub mod columns;
 pub mod convolution;
@@ -28,6 +30,7 @@ mod reverse;
 pub mod sources;
 pub mod tokens;
 mod weights;
+pub mod windows;
 
 pub use convolution::{Convolution, Operands, Pass};
 pub use error::GpuError;

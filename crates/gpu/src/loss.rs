@@ -35,23 +35,21 @@ pub struct Teacher<'m> {
 }
 
 impl Loss<'_> {
-    /// Writes the gradient of the logits, and the sum of losses and the correct rows into the step's record.
+    /// Writes the gradient of the logits, and each row's loss (f32) and whether it is correct (u32).
     ///
     /// # Errors
     /// [`GpuError::Size`] and those of [`Queue::launch`].
-    pub fn run(
+    pub fn rows(
         &self,
-        pool: &Pool,
+        queue: &dyn Queue,
         logits: Span<'_>,
         gradient: Span<'_>,
-        progress: Progress<'_>,
+        [losses, correct]: [Span<'_>; 2],
     ) -> Result<(), GpuError> {
         let (n, values) = (self.rows, self.rows * self.classes);
         if values == 0 {
             return Err(GpuError::size("a loss", "rows of classes", format!("{self:?}")));
         }
-        let (losses, correct) = (pool.take(4 * n)?, pool.take(4 * n)?);
-        let (losses, correct) = (Arg::Memory(losses.span()), Arg::Memory(correct.span()));
         let [teacher, beta, tau] = match self.teacher {
             None => [Arg::Absent, Arg::F32(1.0), Arg::F32(1.0)],
             Some(t) => {
@@ -61,8 +59,8 @@ impl Loss<'_> {
         };
         let args = [
             gradient.stores("a loss's gradient", values, self.storage)?,
-            losses,
-            correct,
+            losses.stores("losses", n, Storage::F32)?,
+            correct.holds("which rows are correct", n, 4)?,
             logits.stores("logits", values, self.storage)?,
             self.labels.holds("labels", n, 4)?,
             teacher,
@@ -74,11 +72,28 @@ impl Loss<'_> {
         ];
         let kernel = Entries(LOSS, ["loss_rows_f32", "loss_rows_bf16"]).of(self.storage);
         // SAFETY: the spans were checked to hold rows and classes; labels are below the classes.
-        unsafe { pool.queue().launch(kernel, warps(n), &args) }?;
+        unsafe { queue.launch(kernel, warps(n), &args) }
+    }
+
+    /// Writes the gradient of the logits, and the sum of losses and the correct rows into the step's record.
+    ///
+    /// # Errors
+    /// [`GpuError::Size`] and those of [`Queue::launch`].
+    pub fn run(
+        &self,
+        pool: &Pool,
+        logits: Span<'_>,
+        gradient: Span<'_>,
+        progress: Progress<'_>,
+    ) -> Result<(), GpuError> {
+        let (n, queue) = (self.rows, pool.queue());
+        let (losses, correct) = (pool.take(4 * n)?, pool.take(4 * n)?);
+        self.rows(queue, logits, gradient, [losses.span(), correct.span()])?;
+        let (losses, correct) = (Arg::Memory(losses.span()), Arg::Memory(correct.span()));
         let args = [progress.records()?, progress.state()?, losses, correct, int(n)];
         let kernel = Kernel { source: LOSS, entry: "loss_total" };
         // SAFETY: as before; the progress has a record for every step.
-        unsafe { pool.queue().launch(kernel, Launch { grid: [1; 3], threads: 256 }, &args) }
+        unsafe { queue.launch(kernel, Launch { grid: [1; 3], threads: 256 }, &args) }
     }
 }
 

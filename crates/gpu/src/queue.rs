@@ -2,6 +2,7 @@
 
 use super::sources::Source;
 use super::{Convolution, GpuError, Memory, Operands, Span};
+use std::any::Any;
 
 /// How activations, their gradients, and the weights that meet them are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +110,16 @@ pub trait Replay {
 pub trait Queue {
     /// The device, for people.
     fn device(&self) -> String;
+
+    /// The queue as what it is, for who knows more of it than this trait: candle's device is behind one of CUDA.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    /// What kind of device it is, whichever of several: those of one kind compute the same bytes.
+    fn model(&self) -> String {
+        self.device()
+    }
 
     /// Memory with anything in it, aligned to 256 bytes. Zero bytes are allowed.
     ///

@@ -53,9 +53,11 @@ macro_rules! sources {
 }
 
 sources! {
+    ARRAYS = "arrays",
     ATTENTION = "attention" after "heads",
     ATTENTION_TENSOR = "attention_tensor" after "heads" "fragments",
     AUGMENT = "augment",
+    BATCH_NORM = "batch_norm",
     COLUMNS = "columns",
     CONV = "conv" after "operands",
     CORNER = "corner",
@@ -67,6 +69,7 @@ sources! {
     OPTIM = "optim",
     POOL = "pool",
     TOKENS = "tokens",
+    WINDOWS = "windows",
 }
 
 #[cfg(test)]

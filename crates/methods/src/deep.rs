@@ -22,10 +22,20 @@ impl Deep {
 
     /// Adds deep member `i` (from 1) after T epochs; the other methods take teachers and trunks from here.
     pub(crate) fn member(recipe: &mut Recipe, cx: &PlanContext, i: usize) -> Result<NodeId, RecipeError> {
+        Self::called("deep", recipe, cx, i)
+    }
+
+    /// As [`Deep::member`], under the name of what it is there for: the same work.
+    pub(crate) fn called(
+        method: &str,
+        recipe: &mut Recipe,
+        cx: &PlanContext,
+        i: usize,
+    ) -> Result<NodeId, RecipeError> {
         let from = recipe.init(format!("member/{i}/init"));
         let trajectory = Trajectory {
-            name: format!("deep-{i}"),
-            method: "deep".to_owned(),
+            name: format!("{method}-{i}"),
+            method: method.to_owned(),
             from,
             start_epoch: 0,
             order: format!("member/{i}/order"),

@@ -50,7 +50,7 @@ fn together_they_need_2650_epochs_instead_of_4310() {
             .zip(keys(&recipe, &Setting::named("cifar10, seed 0")).trajectories)
             .zip(recipe.needed())
         {
-            if let (Work::Train { trajectory, epoch }, true) = (work, needed) {
+            if let (Work::Train { trajectory, epoch, .. }, true) = (work, needed) {
                 let epochs = epoch - trajectory.start_epoch;
                 for table in [&mut shared, &mut own] {
                     table.entry(key).and_modify(|e: &mut u64| *e = epochs.max(*e)).or_insert(epochs);
@@ -67,7 +67,9 @@ fn distilled_and_constrained_members_differ_in_the_objective_alone() {
     let describe = |method: &dyn EnsembleMethod| {
         let recipe = method.plan(&cx()).unwrap();
         let member = |id: &basin_ensemble::NodeId| match &recipe.nodes()[id.index()] {
-            Work::Train { trajectory: t, epoch } => (t.start_epoch, t.order.clone(), t.schedule.id(), *epoch),
+            Work::Train { trajectory: t, epoch, .. } => {
+                (t.start_epoch, t.order.clone(), t.schedule.id(), *epoch)
+            }
             other => panic!("{other:?}"),
         };
         recipe.members().iter().map(member).collect::<Vec<_>>()

@@ -29,6 +29,30 @@ pub trait Settings {
     fn text(&self, key: &str, varied: &Varied) -> Result<String, CaseError>;
 }
 
+/// Methods by id, with commas, and what is measured of them besides the usual.
+pub fn measured(methods: &str, also: &str) -> Varied {
+    vec![("ensemble.methods", methods.to_owned()), ("metrics.also", also.to_owned())]
+}
+
+/// The cases of several experiments in one plan, each once.
+///
+/// # Errors
+/// As [`Experiment::cases`].
+pub fn together<'a>(
+    asked: &dyn Settings,
+    experiments: impl IntoIterator<Item = &'a Experiment>,
+) -> Result<Vec<Varied>, CaseError> {
+    let mut cases: Vec<Varied> = Vec::new();
+    for experiment in experiments {
+        for case in (experiment.cases)(asked)? {
+            if !cases.contains(&case) {
+                cases.push(case);
+            }
+        }
+    }
+    Ok(cases)
+}
+
 /// What an experiment ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -10,7 +10,7 @@ mod published;
 
 pub use case::{CaseKeys, Symbol, case_keys, label};
 pub use claim::{Claim, Comparison, Contrast, Expected, Scope, Share};
-pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied};
+pub use experiment::{CaseError, Experiment, Outcome, Settings, Varied, measured, together};
 pub use layout::{
     Along, Barrier, Basin, Curves, Figure, Grid, Layout, Level, Matrix, Over, Paths, Plane, Quantity,
     Reference, Surfaces, Sweep, Triangle, Within,

@@ -2,9 +2,9 @@
 
 use crate::inputs::{first, logits, subject};
 use crate::joint_connectivity::{cost, data, mark};
+use crate::scores::Scores;
 use basin_core::{Citation, DataRef, Labels, Logits, Record, Simplex, Surface};
 use basin_ensemble::{Lab, Mixing, Probe, ProbeError};
-use basin_metrics::{accuracy, nll};
 
 /// Accuracy, loss and connectivity q over all convex combinations λ of the first three members whose weights are multiples of
 /// 1/(n − 1) (Sadrtdinov et al. 2023, their map of accuracy; q as Lion et al. 2024 define it for random λ).
@@ -63,14 +63,10 @@ impl BasinMap {
         (self.points.saturating_mul(self.points + 1) / 2).saturating_sub(CORNERS)
     }
 
-    /// Accuracy and loss; NaN where a network has no finite output.
-    fn score(&self, logits: &Logits, labels: &Labels) -> Result<[f64; 2], ProbeError> {
-        if logits.values().iter().any(|value| !value.is_finite()) {
-            return Ok([f64::NAN; 2]);
-        }
-        let probs = logits.softmax(1.0);
-        let score = accuracy(&probs, labels).and_then(|accuracy| Ok([accuracy, nll(&probs, labels)?]));
-        score.map_err(|error| subject(self.id(), error))
+    /// Loss and accuracy; NaN where a network has no finite output.
+    fn scores(&self, logits: &Logits, labels: &Labels) -> Result<[f64; 2], ProbeError> {
+        let scores = Scores::of(logits, labels).map_err(|error| subject(self.id(), error))?;
+        Ok(Scores::numbers(scores.as_ref()))
     }
 
     /// Accuracy and loss at each point between the corners.
@@ -81,8 +77,8 @@ impl BasinMap {
         for &at in between.iter().skip(accuracies.len()) {
             let weights =
                 Simplex::new(self.weights(at).to_vec()).map_err(|error| subject(self.id(), error))?;
-            let logits = lab.logits_between(&[0, 1, 2], &weights, self.mixing, &self.data)?;
-            let [accuracy, loss] = self.score(&logits, labels)?;
+            let logits = lab.logits_between(&[0, 1, 2], &weights, &self.mixing, &self.data)?;
+            let [loss, accuracy] = self.scores(&logits, labels)?;
             accuracies.push(accuracy);
             losses.push(loss);
             lab.step(accuracies.len() as u64, between.len() as u64, &|| {
@@ -116,7 +112,7 @@ impl Probe for BasinMap {
     }
 
     fn settings(&self) -> String {
-        format!("1 ({} points a side{})", self.points, mark(self.mixing))
+        format!("1 ({} points a side{})", self.points, mark(&self.mixing))
     }
 
     fn citations(&self) -> Vec<Citation> {
@@ -124,11 +120,11 @@ impl Probe for BasinMap {
     }
 
     fn data(&self) -> Vec<DataRef> {
-        data(&self.data, self.mixing)
+        data(&self.data, &self.mixing)
     }
 
     fn cost(&self, _: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
-        cost(self.between(), CORNERS, &self.data, self.mixing, images)
+        cost(self.between(), CORNERS, &self.data, &self.mixing, images)
     }
 
     fn record_bytes(&self, _: usize, _: &dyn Fn(&DataRef) -> usize) -> u64 {
@@ -154,19 +150,19 @@ impl Probe for BasinMap {
         self.check(lab.networks(), lab.records().len())?;
         let labels = lab.labels(&self.data)?;
         // The members' own logits are there already.
-        let own = |member: &Logits| self.score(&first(self.id(), member, labels.len())?, &labels);
+        let own = |member: &Logits| self.scores(&first(self.id(), member, labels.len())?, &labels);
         let corners = logits(self.id(), lab)?.iter().take(CORNERS).map(own).collect::<Result<Vec<_>, _>>()?;
         let [accuracies, losses] = self.measured(lab, &labels)?;
-        let mut between = accuracies.into_iter().zip(losses).map(|(accuracy, loss)| [accuracy, loss]);
+        let mut between = accuracies.into_iter().zip(losses).map(|(accuracy, loss)| [loss, accuracy]);
         let (mut accuracies, mut losses, mut q) = (Vec::new(), Vec::new(), Vec::new());
         for at in self.grid() {
             let found = self.corner(at).map(|corner| corners[corner]).or_else(|| between.next());
-            let [accuracy, loss] = found.unwrap_or([f64::NAN; 2]);
+            let [loss, accuracy] = found.unwrap_or([f64::NAN; 2]);
             accuracies.push(accuracy);
             losses.push(loss);
             // Differences first: exactly 0 at a corner.
             let gaps =
-                self.weights(at).into_iter().zip(&corners).map(|(w, [member, _])| w * (accuracy - member));
+                self.weights(at).into_iter().zip(&corners).map(|(w, [_, member])| w * (accuracy - member));
             q.push(gaps.sum::<f64>());
         }
         // A point that could not be measured leaves no least and no mean.

@@ -31,7 +31,7 @@ impl Probe for JointConnectivity {
     }
 
     fn settings(&self) -> String {
-        format!("1 ({} draws{})", self.draws, mark(self.mixing))
+        format!("1 ({} draws{})", self.draws, mark(&self.mixing))
     }
 
     fn citations(&self) -> Vec<Citation> {
@@ -39,13 +39,13 @@ impl Probe for JointConnectivity {
     }
 
     fn data(&self) -> Vec<DataRef> {
-        data(&self.data, self.mixing)
+        data(&self.data, &self.mixing)
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
         match inputs {
             1 => 0,
-            _ => cost(self.draws, inputs, &self.data, self.mixing, images),
+            _ => cost(self.draws, inputs, &self.data, &self.mixing, images),
         }
     }
 
@@ -66,7 +66,7 @@ impl Probe for JointConnectivity {
         let seed = lab.seeds().child("lambda");
         let found = basin_metrics::joint_connectivity(&members, self.draws, &seed, |weights: &Simplex| {
             if draw == done.len() {
-                let logits = lab.logits_between(&who, weights, self.mixing, &self.data)?;
+                let logits = lab.logits_between(&who, weights, &self.mixing, &self.data)?;
                 let accuracy = accuracy(&logits.softmax(1.0), &labels);
                 done.push(accuracy.map_err(|error| subject(self.id(), error))?);
                 lab.step(done.len() as u64, self.draws as u64, &|| {
@@ -86,18 +86,17 @@ impl Probe for JointConnectivity {
 }
 
 /// What mixing adds to the settings of a probe; nothing where networks are mixed and no more.
-pub(crate) fn mark(mixing: Mixing) -> String {
+pub(crate) fn mark(mixing: &Mixing) -> String {
     match mixing {
         Mixing::Plain => String::new(),
         Mixing::Repair { images } => format!(", repaired on {images}"),
-        Mixing::Reestimated { images } => format!(", statistics of {images}"),
+        Mixing::Reestimated(on) => on.mark(),
     }
 }
 
 /// The images that mixing looks at besides the probe's own.
-pub(crate) fn data(own: &DataRef, mixing: Mixing) -> Vec<DataRef> {
-    let trained = Some(mixing.training_images()).filter(|images| *images > 0);
-    [own.clone()].into_iter().chain(trained.map(|images| DataRef::train().first(images))).collect()
+pub(crate) fn data(own: &DataRef, mixing: &Mixing) -> Vec<DataRef> {
+    [own.clone()].into_iter().chain(mixing.data()).collect()
 }
 
 /// Images forward for so many networks between `members`.
@@ -105,7 +104,7 @@ pub(crate) fn cost(
     networks: usize,
     members: usize,
     own: &DataRef,
-    mixing: Mixing,
+    mixing: &Mixing,
     images: &dyn Fn(&DataRef) -> usize,
 ) -> u64 {
     let looked_at = mixing.training_images();

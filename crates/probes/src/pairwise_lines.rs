@@ -57,7 +57,7 @@ impl Probe for PairwiseLines {
     }
 
     fn settings(&self) -> String {
-        format!("1 ({} pairs, {} points{})", self.pairs, self.points, mark(self.mixing))
+        format!("1 ({} pairs, {} points{})", self.pairs, self.points, mark(&self.mixing))
     }
 
     fn citations(&self) -> Vec<Citation> {
@@ -65,13 +65,13 @@ impl Probe for PairwiseLines {
     }
 
     fn data(&self) -> Vec<DataRef> {
-        data(&self.data, self.mixing)
+        data(&self.data, &self.mixing)
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
         match self.pairs.min(inputs * inputs.saturating_sub(1) / 2) {
             0 => 0,
-            pairs => cost(pairs * self.points.saturating_sub(2), inputs, &self.data, self.mixing, images),
+            pairs => cost(pairs * self.points.saturating_sub(2), inputs, &self.data, &self.mixing, images),
         }
     }
 
@@ -97,7 +97,7 @@ impl Probe for PairwiseLines {
         for (i, j) in pairs {
             let evaluate = |weights: &Simplex| {
                 if point == done.len() {
-                    let logits = lab.logits_between(&[i, j], weights, self.mixing, &self.data)?;
+                    let logits = lab.logits_between(&[i, j], weights, &self.mixing, &self.data)?;
                     let accuracy = accuracy(&logits.softmax(1.0), &labels);
                     done.push(accuracy.map_err(|error| subject(self.id(), error))?);
                     lab.step(done.len() as u64, all, &|| Record::default().with_list(DONE, done.clone()))?;

@@ -114,7 +114,7 @@ impl Probe for ShiftLine {
         format!(
             "1 ({} points; tests {tests}; trains {trains}; also {also}{})",
             self.points,
-            mark(self.mixing)
+            mark(&self.mixing)
         )
     }
 
@@ -123,9 +123,7 @@ impl Probe for ShiftLine {
     }
 
     fn data(&self) -> Vec<DataRef> {
-        let trained = Some(self.mixing.training_images()).filter(|images| *images > 0);
-        let trained = trained.map(|images| DataRef::train().first(images));
-        self.images().into_iter().chain(trained).collect()
+        self.images().into_iter().chain(self.mixing.data()).collect()
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
@@ -184,7 +182,7 @@ impl Probe for ShiftLine {
             let (network, data) = (place / images.len(), place % images.len());
             let ((i, j), lambda) = (pairs[network / lambdas.len()], lambdas[network % lambdas.len()]);
             let weights = Simplex::new(vec![1.0 - lambda, lambda]).map_err(|e| subject(self.id(), e))?;
-            let logits = lab.logits_between(&[i, j], &weights, self.mixing, &images[data])?;
+            let logits = lab.logits_between(&[i, j], &weights, &self.mixing, &images[data])?;
             let probs = logits.softmax(1.0);
             let of = |score: fn(&_, &Labels) -> Result<f64, MetricError>| score(&probs, &labels[data]);
             let measured = of(nll).and_then(|loss| Ok((loss, of(accuracy)?)));

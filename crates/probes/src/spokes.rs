@@ -68,7 +68,7 @@ impl Probe for Spokes {
     }
 
     fn settings(&self) -> String {
-        format!("1 ({} points{})", self.points, mark(self.mixing))
+        format!("1 ({} points{})", self.points, mark(&self.mixing))
     }
 
     fn citations(&self) -> Vec<Citation> {
@@ -80,13 +80,13 @@ impl Probe for Spokes {
     }
 
     fn data(&self) -> Vec<DataRef> {
-        data(&self.data, self.mixing)
+        data(&self.data, &self.mixing)
     }
 
     fn cost(&self, inputs: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
         let members = inputs / 2;
         let between = (2 * members).saturating_sub(1) * self.points.saturating_sub(2);
-        cost(between, inputs, &self.data, self.mixing, images) + (members * images(&self.data)) as u64
+        cost(between, inputs, &self.data, &self.mixing, images) + (members * images(&self.data)) as u64
     }
 
     fn record_bytes(&self, _: usize, _: &dyn Fn(&DataRef) -> usize) -> u64 {
@@ -127,7 +127,7 @@ impl Probe for Spokes {
                 lab.logits(&start, &self.data)?
             } else {
                 let weights = Simplex::segment(lambdas[point]).map_err(|error| subject(self.id(), error))?;
-                lab.logits_between(&spoke.ends, &weights, self.mixing, &self.data)?
+                lab.logits_between(&spoke.ends, &weights, &self.mixing, &self.data)?
             };
             done.push(self.scored(&logits.softmax(1.0), &labels)?);
             lab.step(done.len() as u64, places.len() as u64, &|| {

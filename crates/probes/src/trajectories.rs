@@ -22,8 +22,8 @@ use basin_metrics::{TsneSettings, disagreement_matrix, pca, tsne};
 pub struct Trajectories {
     /// The images that the logits belong to.
     pub data: DataRef,
-    /// Epochs after which each run's states were taken, in order.
-    pub epochs: Vec<u64>,
+    /// Epochs after which each run's states were taken, in order; broken ones within the first.
+    pub epochs: Vec<f64>,
     /// Perplexity of the t-SNE, above 1; lowered where there are too few states for it.
     pub perplexity: f64,
 }
@@ -43,7 +43,7 @@ impl Probe for Trajectories {
     }
 
     fn settings(&self) -> String {
-        let epochs: Vec<String> = self.epochs.iter().map(u64::to_string).collect();
+        let epochs: Vec<String> = self.epochs.iter().map(f64::to_string).collect();
         format!("1 (epochs {}; perplexity {})", epochs.join(" "), self.perplexity)
     }
 

@@ -2,7 +2,7 @@
 
 use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex, Surface};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Lab, LabError, Mixing, Probe};
+use basin_ensemble::{Lab, LabError, Mixing, Probe, StatisticsOn};
 use basin_probes::BasinMap;
 
 fn map(points: usize, mixing: Mixing) -> BasinMap {
@@ -15,7 +15,7 @@ fn the_map_conforms() {
         assert_probe_conforms(&map(points, Mixing::Plain), Given { networks: 3, logits: 3 });
     }
     assert_probe_conforms(&map(4, Mixing::Repair { images: 9 }), Given { networks: 5, logits: 5 });
-    let whole = BasinMap { data: DataRef::test(), ..map(4, Mixing::Reestimated { images: 9 }) };
+    let whole = BasinMap { data: DataRef::test(), ..map(4, Mixing::Reestimated(StatisticsOn::first(9))) };
     assert_probe_conforms(&whole, Given { networks: 3, logits: 3 });
 }
 
@@ -25,7 +25,10 @@ fn the_price_is_that_of_the_points_between_the_corners() {
     let price = |points, mixing| map(points, mixing).cost(5, &images);
     assert_eq!([2, 3, 11].map(|points| price(points, Mixing::Plain)), [0, 3 * 20, 63 * 20]);
     assert_eq!(price(3, Mixing::Repair { images: 9 }), 3 * (20 + 9) + 3 * 9);
-    assert_ne!(map(3, Mixing::Plain).settings(), map(3, Mixing::Reestimated { images: 9 }).settings());
+    assert_ne!(
+        map(3, Mixing::Plain).settings(),
+        map(3, Mixing::Reestimated(StatisticsOn::first(9))).settings()
+    );
     assert_ne!(map(3, Mixing::Plain).settings(), map(4, Mixing::Plain).settings());
 }
 
@@ -74,31 +77,19 @@ impl Lab for Known {
     fn logits(&mut self, _: &Params, _: &DataRef) -> Result<Logits, LabError> {
         Err("the members' logits are there already".into())
     }
-    fn features(&mut self, _: &Params, _: &DataRef) -> Result<Option<Array>, LabError> {
-        Ok(None)
-    }
     fn logits_between(
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        _: Mixing,
+        _: &Mixing,
         _: &DataRef,
     ) -> Result<Logits, LabError> {
         assert_eq!(who, [0, 1, 2]);
         self.asked.push(weights.weights().to_vec());
         Ok(right_on((self.between)(weights.weights())))
     }
-    fn reestimated(&mut self, _: &Params, _: usize) -> Result<Params, LabError> {
-        Err("the laboratory measures statistics itself".into())
-    }
-    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
-        Err("a map trains nothing".into())
-    }
     fn seeds(&self) -> SeedTree {
         SeedTree::root(1)
-    }
-    fn kept(&self) -> Option<&Record> {
-        None
     }
     fn step(&mut self, _: u64, _: u64, _: &dyn Fn() -> Record) -> Result<(), LabError> {
         Ok(())

@@ -1,8 +1,8 @@
 //! Curvature: in a laboratory whose loss is a known parabola, so that every number is known.
 
-use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Lab, LabError, Mixing, Probe};
+use basin_ensemble::{Lab, LabError, Probe};
 use basin_probes::Curvature;
 
 fn probe(draws: usize, products: usize) -> Curvature {
@@ -59,21 +59,6 @@ impl Lab for Parabola {
     fn logits(&mut self, _: &Params, _: &DataRef) -> Result<Logits, LabError> {
         Err("curvature asks for gradients alone".into())
     }
-    fn features(&mut self, _: &Params, _: &DataRef) -> Result<Option<Array>, LabError> {
-        Ok(None)
-    }
-    fn logits_between(
-        &mut self,
-        _: &[usize],
-        _: &Simplex,
-        _: Mixing,
-        _: &DataRef,
-    ) -> Result<Logits, LabError> {
-        Err("curvature asks for gradients alone".into())
-    }
-    fn reestimated(&mut self, _: &Params, _: usize) -> Result<Params, LabError> {
-        Err("curvature asks for gradients alone".into())
-    }
     fn gradient(
         &mut self,
         params: &Params,
@@ -90,9 +75,6 @@ impl Lab for Parabola {
     }
     fn seeds(&self) -> SeedTree {
         SeedTree::root(1)
-    }
-    fn kept(&self) -> Option<&Record> {
-        None
     }
     fn step(&mut self, _: u64, _: u64, _: &dyn Fn() -> Record) -> Result<(), LabError> {
         Ok(())

@@ -20,7 +20,7 @@ fn planes_conform() {
 
 #[test]
 fn trajectories_and_diversity_conform() {
-    let states = Trajectories { data: DataRef::test(), epochs: vec![1, 2, 3], perplexity: 30.0 };
+    let states = Trajectories { data: DataRef::test(), epochs: vec![0.5, 1.0, 2.0], perplexity: 30.0 };
     assert_probe_conforms(&states, Given { networks: 6, logits: 6 });
     assert_probe_conforms(&DiversityPlane { data: DataRef::test() }, Given { networks: 0, logits: 4 });
 }
@@ -48,7 +48,7 @@ fn what_cannot_be_measured_is_refused_with_expected_and_found() {
     assert_eq!(refused(&one, 2, 2), "radial-plane: 1 points on a side, expected at least 2");
     let repaired = PlaneOf { mixing: Mixing::Repair { images: 9 }, ..plane(Directions::Radial) };
     assert!(refused(&repaired, 2, 2).contains("set metrics.repair_images=0"));
-    let states = Trajectories { data: DataRef::test(), epochs: vec![1, 2, 3], perplexity: 30.0 };
+    let states = Trajectories { data: DataRef::test(), epochs: vec![0.5, 1.0, 2.0], perplexity: 30.0 };
     assert_eq!(
         refused(&states, 5, 5),
         "trajectories: 5 networks and 5 logits of 3 epochs, expected at least two, as many of each run as epochs, and the \

@@ -1,8 +1,8 @@
 //! Paths between two networks: in a laboratory in which the loss is known everywhere.
 
-use basin_core::{Array, Curve, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_core::{Array, Curve, DataRef, Labels, Logits, Params, Record, SeedTree};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Lab, LabError, Mixing, Probe};
+use basin_ensemble::{Lab, LabError, Probe, StatisticsOn};
 use basin_probes::{Bezier, Descent, Tunnel, Watched};
 
 fn descent(steps: usize, batch: usize) -> Descent {
@@ -10,6 +10,7 @@ fn descent(steps: usize, batch: usize) -> Descent {
 }
 
 fn watched(statistics: usize) -> Watched {
+    let statistics = (statistics > 0).then(|| StatisticsOn::first(statistics));
     Watched { test: DataRef::test().first(17), train: DataRef::train().first(9), statistics }
 }
 
@@ -97,20 +98,8 @@ impl Lab for Valley {
         };
         Ok(Logits::new(2, [margin, 0.0].repeat(count(data)))?)
     }
-    fn features(&mut self, _: &Params, _: &DataRef) -> Result<Option<Array>, LabError> {
-        Ok(None)
-    }
-    fn logits_between(
-        &mut self,
-        _: &[usize],
-        _: &Simplex,
-        _: Mixing,
-        _: &DataRef,
-    ) -> Result<Logits, LabError> {
-        Err("paths make their networks themselves".into())
-    }
-    fn reestimated(&mut self, params: &Params, images: usize) -> Result<Params, LabError> {
-        self.passed += images as u64;
+    fn reestimated(&mut self, params: &Params, on: &StatisticsOn) -> Result<Params, LabError> {
+        self.passed += on.images as u64;
         Ok(network(place(params), 7.0))
     }
     fn gradient(
@@ -127,9 +116,6 @@ impl Lab for Valley {
     }
     fn seeds(&self) -> SeedTree {
         SeedTree::root(1)
-    }
-    fn kept(&self) -> Option<&Record> {
-        None
     }
     fn step(&mut self, done: u64, of: u64, _: &dyn Fn() -> Record) -> Result<(), LabError> {
         // What is told are the passes that were made, those that both ends spare included.
@@ -215,6 +201,16 @@ fn statistics_are_measured_again_between_the_ends_alone() {
     assert_eq!(probe.data().last(), Some(&DataRef::train().first(4)));
     assert_ne!(probe.settings(), tunnel(2).settings());
     assert!(lab.passed <= probe.cost(2, &count));
+    // Where sides see their images through views, those of an end are of one side alone.
+    let sides = vec![DataRef::train().share(0, 2, 7), DataRef::train().share(1, 2, 7).seen("grey")];
+    let on = StatisticsOn { images: 4, sides: sides.clone() };
+    let seen = Tunnel { watched: Watched { statistics: Some(on), ..watched(0) }, ..tunnel(2) };
+    let mut lab = Valley::between(0.0, 120.0);
+    seen.run(&mut lab).unwrap();
+    assert!(lab.again.iter().all(|variance| *variance == 7.0));
+    assert!(seen.data().ends_with(&sides));
+    assert_ne!(seen.settings(), probe.settings());
+    assert!(lab.passed <= seen.cost(2, &count));
 }
 
 #[test]
@@ -239,7 +235,7 @@ fn paths_that_cannot_be_gone_are_refused() {
     assert_eq!(told(&bezier(2), 2), "bezier: 2 points on the curve, expected at least 3");
     assert_eq!(told(&bezier(3), 0), "bezier: networks: 0, expected at least 2");
     let statistics = Tunnel { watched: watched(1), ..tunnel(3) };
-    assert_eq!(told(&statistics, 2), "tunnel: running statistics of 1 image, expected 0 or at least 2");
+    assert_eq!(told(&statistics, 2), "tunnel: running statistics of 1 images, expected at least 2");
 
     let ran = |lab: &mut Valley, probe: &dyn Probe| probe.run(lab).unwrap_err().to_string();
     let mut same = Valley::between(20.0, 20.0);

@@ -1,8 +1,8 @@
 //! Corruptions and other data sets, in a laboratory where every number is known.
 
-use basin_core::{Array, Curve, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
+use basin_core::{Array, Curve, DataRef, Labels, Logits, Params, Record, SeedTree};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
+use basin_ensemble::{Lab, LabError, Probe, ProbeError};
 use basin_metrics::Combine;
 use basin_probes::{Corruptions, OutOfDistribution};
 
@@ -80,34 +80,8 @@ impl Lab for Numbered {
         Ok(Logits::new(2, vec![s, 0.0, 2.0 * s, 0.0])?)
     }
 
-    fn features(&mut self, _: &Params, _: &DataRef) -> Result<Option<Array>, LabError> {
-        Err("nobody asks for features".into())
-    }
-
-    fn logits_between(
-        &mut self,
-        _: &[usize],
-        _: &Simplex,
-        _: Mixing,
-        _: &DataRef,
-    ) -> Result<Logits, LabError> {
-        Err("nobody asks for networks between".into())
-    }
-
-    fn reestimated(&mut self, _: &Params, _: usize) -> Result<Params, LabError> {
-        Err("nobody asks for statistics".into())
-    }
-
-    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
-        Err("nobody asks for gradients".into())
-    }
-
     fn seeds(&self) -> SeedTree {
         SeedTree::root(0)
-    }
-
-    fn kept(&self) -> Option<&Record> {
-        None
     }
 
     fn step(&mut self, _: u64, _: u64, _: &dyn Fn() -> Record) -> Result<(), LabError> {

@@ -2,7 +2,7 @@
 
 use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
+use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError, StatisticsOn};
 use basin_probes::{ShiftLine, Similarity};
 
 type Named = Vec<(String, DataRef)>;
@@ -112,7 +112,7 @@ impl Lab for Counting {
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        _: Mixing,
+        _: &Mixing,
         data: &DataRef,
     ) -> Result<Logits, LabError> {
         self.unfinished += 1;
@@ -124,12 +124,8 @@ impl Lab for Counting {
         Ok(Logits::new(2, row.repeat(images(data)))?)
     }
 
-    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+    fn reestimated(&mut self, params: &Params, _: &StatisticsOn) -> Result<Params, LabError> {
         Ok(params.clone())
-    }
-
-    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
-        Err("no gradients here".into())
     }
 
     fn seeds(&self) -> SeedTree {
@@ -259,7 +255,7 @@ fn a_stopped_line_goes_on_at_the_point() {
 
 #[test]
 fn statistics_are_paid_for_once_a_point() {
-    let mixing = Mixing::Reestimated { images: 9 };
+    let mixing = Mixing::Reestimated(StatisticsOn::first(9));
     let probe = ShiftLine { mixing, ..line(26) };
     assert_ne!(probe.settings(), line(26).settings());
     let price = probe.cost(2, &|data| if *data == DataRef::train().first(9) { 9 } else { 100 });
@@ -329,28 +325,12 @@ impl Lab for Four {
     fn features(&mut self, params: &Params, data: &DataRef) -> Result<Option<Array>, LabError> {
         self.0.features(params, data)
     }
-    fn logits_between(
-        &mut self,
-        _: &[usize],
-        _: &Simplex,
-        _: Mixing,
-        _: &DataRef,
-    ) -> Result<Logits, LabError> {
-        Err("similarity asks for no network between".into())
-    }
-    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+    fn reestimated(&mut self, params: &Params, _: &StatisticsOn) -> Result<Params, LabError> {
         Ok(params.clone())
-    }
-
-    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
-        Err("no gradients here".into())
     }
 
     fn seeds(&self) -> SeedTree {
         self.0.seeds()
-    }
-    fn kept(&self) -> Option<&Record> {
-        None
     }
     fn step(&mut self, _: u64, _: u64, _: &dyn Fn() -> Record) -> Result<(), LabError> {
         Ok(())

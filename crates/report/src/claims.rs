@@ -9,9 +9,10 @@ mod words;
 pub(crate) use words::setting_in_words;
 pub use words::{claim_in_words, finding_in_words, judgement_in_words};
 
+use crate::ReportError;
 use crate::telling::Telling;
-use crate::{Ensemble, ReportError, Results};
 use basin_papers::{CaseKeys, Claim, Comparison, Contrast, Paper};
+use basin_results::{Ensemble, Results};
 use std::collections::BTreeMap;
 
 /// What results say of a claim.

@@ -6,11 +6,11 @@ mod names;
 pub use keys::KeyDifference;
 pub use names::RowName;
 
-use crate::results::Results;
 use crate::spread::summary;
 use crate::table::over_images;
 use basin_metrics::stats::t_interval;
 use basin_papers::Paper;
+use basin_results::Results;
 use names::Rows;
 use serde::Serialize;
 
@@ -100,8 +100,8 @@ fn estimate(rows: &Rows, name: &RowName, paper: &dyn Paper) -> Option<Estimate> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Ensemble;
     use basin_paper_single_basin::SingleBasin;
+    use basin_results::Ensemble;
 
     fn run(members: usize, accuracies: &[f64]) -> Results {
         let ensemble = |(seed, accuracy): (usize, &f64)| {
@@ -131,8 +131,8 @@ mod tests {
     fn a_difference_within_a_run_has_an_interval_over_test_images_with_one_seed() {
         let with = |mean: f64| {
             let mut run = run(3, &[0.5]);
-            run.ensembles[0].set(crate::Subject::Ensemble, "minus-deep", mean);
-            run.ensembles[0].set(crate::Subject::Ensemble, "minus-deep-se", 0.01);
+            run.ensembles[0].set(basin_results::Subject::Ensemble, "minus-deep", mean);
+            run.ensembles[0].set(basin_results::Subject::Ensemble, "minus-deep-se", 0.01);
             run
         };
         let found = compared(&with(0.0), &with(0.05));

@@ -1,7 +1,7 @@
 //! All numbers as a long, tidy CSV file (RFC 4180): one line per number, full precision, empty where it could not be measured.
 
-use crate::results::{Results, Row};
 use basin_papers::CaseKeys;
+use basin_results::{Results, Row};
 use csv::{Terminator, WriterBuilder};
 
 const HEADER: [&str; 11] = [
@@ -155,7 +155,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Ensemble, Subject};
+    use basin_results::{Ensemble, Subject};
 
     #[test]
     fn every_number_is_a_line_with_full_precision_and_gaps_are_empty() {
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_point_of_a_curve_is_a_line() {
-        let curve = crate::Curve {
+        let curve = basin_results::Curve {
             case: CaseKeys::from([("a.b".to_owned(), "1".to_owned())]),
             dataset: "mnist".into(),
             model: "mlp".into(),

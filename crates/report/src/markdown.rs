@@ -1,10 +1,10 @@
 //! The tables as Markdown, for a repository's pages.
 
 use crate::claims::{judgement_in_words, setting_in_words};
-use crate::environments_in_words;
 use crate::number::{fixed, grouped};
 use crate::table::{Block, Described, Section, compared_legend, described_legend};
 use crate::told::Told;
+use basin_results::environments_in_words;
 
 /// `report/tables.md`.
 pub(crate) fn tables(told: &Told<'_>) -> String {

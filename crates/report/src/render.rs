@@ -2,14 +2,14 @@
 
 use crate::claims::judged;
 use crate::figures::{Figure, figures};
-use crate::results::Results;
 use crate::table;
 use crate::telling::Telling;
 use crate::told::Told;
-use crate::{ReportError, content, csv, html, latex, markdown};
+use crate::{ReportError, csv, html, latex, markdown};
 use basin_core::{Citation, bibtex};
 use basin_papers::Paper;
 use basin_plot::{Reader, Scene, png, svg};
+use basin_results::Results;
 use serde_json::{Value, json};
 
 /// One file of a report. The caller writes it.
@@ -97,7 +97,7 @@ fn results_json(told: &Told<'_>) -> Result<String, ReportError> {
         map.insert("published".to_owned(), published.raw().clone());
         map.insert("citations".to_owned(), json!(told.citations.iter().map(|c| c.key).collect::<Vec<_>>()));
     }
-    content::seal(&mut value);
+    basin_results::seal_content(&mut value);
     Ok(serde_json::to_string_pretty(&value).map_err(fail)? + "\n")
 }
 

@@ -7,7 +7,6 @@ mod line;
 pub(crate) use legend::{compared_legend, described_legend};
 pub(crate) use line::{Line, NOT_RUN};
 
-use crate::Ensemble;
 use crate::number::{deviation, shown};
 use crate::spread::summary;
 use crate::telling::Telling;
@@ -15,6 +14,7 @@ use basin_metrics::Metric;
 use basin_metrics::stats::{Summary, t_interval};
 use basin_papers::Within;
 use basin_plot::Ink;
+use basin_results::Ensemble;
 
 /// All numbers of one data set, model, case and ensemble size.
 #[derive(Clone, Debug)]

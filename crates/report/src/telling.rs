@@ -1,11 +1,12 @@
 //! What every table and figure of one report shares: the results, the paper they are told beside, names and colours.
 
-use crate::check::check;
-use crate::results::Results;
-use crate::{Ensemble, ReportError};
+use crate::ReportError;
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Paper, Published, label};
 use basin_plot::Ink;
+use basin_results::Ensemble;
+use basin_results::Results;
+use basin_results::check;
 
 /// Checked results beside a paper.
 #[derive(Clone, Debug)]

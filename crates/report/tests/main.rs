@@ -11,9 +11,8 @@ mod tables;
 
 use basin_core::Citation;
 use basin_paper_single_basin::SingleBasin;
-use basin_report::{
-    Artifact, Ensemble, ReportError, Results, Subject, TrainingCurve, TrainingPoint, render, terminal_table,
-};
+use basin_report::{Artifact, ReportError, render, terminal_table};
+use basin_results::{Ensemble, Results, ResultsError, Subject, TrainingCurve, TrainingPoint};
 use std::collections::BTreeSet;
 
 fn text<'a>(artifacts: &'a [Artifact], path: &str) -> &'a str {
@@ -252,7 +251,10 @@ fn wrong_results_are_refused_as_a_whole() {
     let rows = vec![row("deep", 0, 94.0, -0.7)];
     let error = render(&Results { ensembles: rows, ..Results::default() }, &SingleBasin, &[]).unwrap_err();
     assert!(
-        matches!(error, ReportError::OutOfRange { ensemble: 0, metric: "ensemble-accuracy", .. }),
+        matches!(
+            error,
+            ReportError::Results(ResultsError::OutOfRange { ensemble: 0, metric: "ensemble-accuracy", .. })
+        ),
         "{error}"
     );
 }

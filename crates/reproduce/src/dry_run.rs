@@ -1,14 +1,14 @@
 //! The price of a run before anything is bought: nodes, epochs, arithmetic, disk; time where it is asked to be measured.
 
 use crate::device::{self, OnDevice};
-use crate::plan::Plan;
-use crate::planned::{PlannedNode, PlannedWork};
-use crate::sizes::parameters;
 use crate::speed::seconds_per_image;
 use crate::{Case, Study};
 use anyhow::Result;
 use basin_core::DataRef;
-use basin_store::{NodeDir, NodeStatus, RealFs, RunDir};
+use basin_plan::Plan;
+use basin_plan::sizes::parameters;
+use basin_plan::{PlannedNode, PlannedWork, facts};
+use basin_store::{NodeDir, NodeStatus, RealFs, RunDir, StoreError, found};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,9 +20,12 @@ pub(crate) fn table(
     (runs, name): (&Path, &str),
     measure: Option<Option<&OnDevice>>,
 ) -> Result<String> {
-    let states = match runs.join(name).is_dir() {
-        true => plan.states(&RunDir::open_read_only(runs, name, Arc::new(RealFs))?)?,
-        false => Vec::new(),
+    let there = runs.join(name);
+    let states = match found(&there).map_err(StoreError::io("look at", &there))? {
+        Some(there) if there.is_dir() => {
+            plan.states(&RunDir::open_read_only(runs, name, Arc::new(RealFs))?)?
+        }
+        _ => Vec::new(),
     };
     // The networks of a study are of one kind: all have the backend of the first.
     let backend = measure.map(|device| device::backend(&study.cases[0].network, device)).transpose()?;
@@ -156,10 +159,10 @@ fn images(study: &Study, node: &PlannedNode) -> f64 {
 /// Share of a node's steps that a kept state has behind it.
 fn share_done(case: &Case, node: &PlannedNode, step: u64) -> f64 {
     match &node.work {
-        PlannedWork::Train { trajectory, start, end, .. } => {
-            let per_epoch = case.steps_per_epoch(&trajectory.data);
-            let done = step.saturating_sub(start * per_epoch);
-            done as f64 / ((end - start) * per_epoch).max(1) as f64
+        PlannedWork::Train { .. } => {
+            let stretch = facts::steps(case, &node.work);
+            let done = step.saturating_sub(stretch.start);
+            done as f64 / (stretch.end - stretch.start).max(1) as f64
         }
         PlannedWork::Transform { operation, .. } => {
             let tries = operation.acceptance().map_or(1, |rule| rule.tries);

@@ -31,14 +31,14 @@ impl Maker {
             os: std::env::consts::OS.into(),
             arch: std::env::consts::ARCH.into(),
             instruction_set: Isa::detect().name().into(),
-            device: device.map(|device| device.queue.device()),
+            device: device.map(|device| device.queue.model()),
             precision: device.map(|device| device.precision.name().into()),
         }
     }
 }
 
 /// Names the program that runs, also where another file has taken its place since.
-fn build() -> &'static str {
+pub(crate) fn build() -> &'static str {
     static BUILD: OnceLock<String> = OnceLock::new();
     BUILD.get_or_init(|| {
         let own = std::fs::read("/proc/self/exe").or_else(|_| std::fs::read(std::env::current_exe()?));

@@ -3,15 +3,16 @@
 use crate::environment::Maker;
 use crate::execute::{ENVIRONMENT, EpochLine, Executor, METRICS};
 use crate::history::History;
-use crate::plan::Plan;
-use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::rows::{Measured, rows};
 use crate::{Request, Study, environment};
 use anyhow::Result;
 use basin_core::{Citation, DataRef};
 use basin_ensemble::Trajectory;
-use basin_report::{CaseConfig, Cost, Results, Timing, TrainingCurve, TrainingPoint};
+use basin_plan::Plan;
+use basin_plan::{NodeIndex, PlannedNode, PlannedWork, facts};
+use basin_report::Timing;
+use basin_results::{CaseConfig, Cost, Results, TrainingCurve, TrainingPoint};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Works to cite: the paper, those of methods and measurements, REPAIR where it is used.
@@ -28,8 +29,8 @@ pub(crate) fn citations(study: &Study, plan: &Plan) -> Vec<Citation> {
 pub(crate) fn results(executor: &Executor<'_>, request: &Request) -> Result<Results> {
     let (study, plan) = (executor.study, executor.plan);
     let images_of = |node: &PlannedNode| {
-        let (case, data) = (executor.case(node), node.training_data());
-        node.epochs() * data.map_or(0, |data| case.steps_per_epoch(data)) * case.batch() as u64
+        let (case, stretch) = (executor.case(node), facts::steps(executor.case(node), &node.work));
+        (stretch.end - stretch.start) * case.batch() as u64
     };
     let images = plan.nodes.iter().map(images_of).sum();
     let Measured { ensembles, lines, curves, surfaces } = rows(executor)?;
@@ -112,7 +113,8 @@ fn ends(nodes: &[PlannedNode]) -> Vec<(&PlannedNode, &Trajectory)> {
     let continued: BTreeSet<NodeIndex> = nodes.iter().filter_map(continues).collect();
     let last = nodes.iter().enumerate().filter(|(i, _)| !continued.contains(i)).map(|(_, node)| node);
     last.filter_map(|node| match &node.work {
-        PlannedWork::Train { trajectory, .. } => Some((node, &**trajectory)),
+        // A state within an epoch has no curve of its own.
+        PlannedWork::Train { trajectory, early: None, .. } => Some((node, &**trajectory)),
         _ => None,
     })
     .collect()
@@ -184,16 +186,13 @@ mod tests {
     fn curves_are_shown_as_their_methods_whatever_digits_these_have() {
         let registry = Registry::default().with("c2m3", |_| Ok(Box::new(C2m3)));
         let paper = registry.papers()[0];
-        let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let settings = vec![
-            set("ensemble.methods", "c2m3,constrained,distilled"),
-            set("data.train_images", "64"),
-            set("data.test_images", "32"),
-            set("metrics.connectivity_images", "0"),
+        let settings = [
+            ("ensemble.methods", "c2m3,constrained,distilled"),
+            ("data.train_images", "64"),
+            ("data.test_images", "32"),
+            ("metrics.connectivity_images", "0"),
         ];
-        let (preset, experiment) = (&paper.presets()[0], &paper.experiments()[0]);
-        let (file, keys) = (Vec::new(), registry.keys().unwrap());
-        let study = Study::load(&Asked { paper, experiment, preset, file, settings, keys }).unwrap();
+        let study = Study::load(&Asked::first(paper, &registry, &settings).unwrap()).unwrap();
         let plan = Plan::new(&study, &registry).unwrap();
         let mut methods: Vec<&str> =
             ends(&plan.nodes).into_iter().map(|(_, trajectory)| trajectory.method.as_str()).collect();

@@ -1,9 +1,11 @@
 //! The images of a measurement: made when they are first asked for, the last few kept.
 
 use crate::device::{self, OnDevice};
-use crate::{Case, sizes};
 use anyhow::{Context, Result};
-use basin_core::{DataRef, Labels, Part};
+use basin_core::{DataRef, Labels, Params, Part};
+use basin_data::{ImageSet, Normalisation};
+use basin_ensemble::StatisticsOn;
+use basin_plan::{Case, sizes};
 use basin_train::Evaluator;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub(crate) struct Held<'b> {
     kept: Vec<Kept<'b>>,
     /// Labels take little.
     labels: RefCell<BTreeMap<DataRef, Labels>>,
+    /// What running statistics were measured on last.
+    statistics: Option<(StatisticsOn, Vec<(ImageSet, Normalisation)>)>,
     few: usize,
     room: u64,
 }
@@ -40,7 +44,7 @@ impl<'b> Held<'b> {
     pub(crate) fn new(case: &'b Case, device: Option<&'b OnDevice>, announced: Vec<DataRef>) -> Result<Self> {
         announced.iter().try_for_each(|data| case.check_images(data))?;
         let (kept, labels) = (Vec::new(), RefCell::default());
-        Ok(Self { case, device, announced, kept, labels, few: FEW, room: ROOM })
+        Ok(Self { case, device, announced, kept, labels, statistics: None, few: FEW, room: ROOM })
     }
 
     fn check(&self, data: &DataRef) -> Result<()> {
@@ -75,6 +79,25 @@ impl<'b> Held<'b> {
         Ok(&mut *last.evaluator)
     }
 
+    /// A network with its running statistics measured again.
+    ///
+    /// # Errors
+    /// As [`Held::evaluator`].
+    pub(crate) fn reestimated(&mut self, params: &Params, on: &StatisticsOn) -> Result<Params> {
+        let images = match self.statistics.take().filter(|(known, _)| known == on) {
+            Some((_, images)) => images,
+            None => {
+                on.data().iter().try_for_each(|data| self.check(data))?;
+                self.case.statistics_seen(on)?
+            }
+        };
+        let kinds: Vec<_> = images.iter().map(|(images, normalisation)| (images, normalisation)).collect();
+        let network = &self.case.network;
+        let measured = device::backend(network, self.device)?.reestimated(network, params, &kinds)?;
+        self.statistics = Some((on.clone(), images));
+        Ok(measured)
+    }
+
     fn make(&mut self, data: &DataRef) -> Result<()> {
         self.check(data)?;
         let bytes = self.bytes(data);
@@ -103,8 +126,22 @@ impl<'b> Held<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::tests::case;
     use basin_core::SeedTree;
+    use basin_plan::{Asked, Registry, Study};
+
+    /// A small case on synthetic images.
+    fn case() -> Case {
+        let registry = Registry::default();
+        let paper = registry.paper("single-basin").unwrap();
+        let small = [
+            ("data.train_images", "64"),
+            ("data.test_images", "32"),
+            ("model.width", "0.25"),
+            ("train.batch", "8"),
+            ("metrics.connectivity_images", "0"),
+        ];
+        Study::load(&Asked::first(paper, &registry, &small).unwrap()).unwrap().cases.remove(0)
+    }
 
     #[test]
     fn the_last_few_are_kept_and_give_what_all_would() {

@@ -15,6 +15,8 @@ pub(crate) struct Event {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) key: String,
     pub(crate) seconds: f64,
+    /// Seconds since 1970 by the clock of who wrote it; 0 in journals of earlier builds.
+    pub(crate) at: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +35,11 @@ impl History {
     /// Reads the journal of a run.
     pub(crate) fn read(run: &RunDir) -> Self {
         match run.journal().read() {
-            Ok(basin_store::History { lines, notes }) => Self { events: lines, notes },
+            Ok(basin_store::History { lines: mut events, notes }) => {
+                // Each journal is in order; between them clocks have to do, which at worst tell a state that was.
+                events.sort_by(|a: &Event, b: &Event| a.at.total_cmp(&b.at));
+                Self { events, notes }
+            }
             Err(error) => Self { events: Vec::new(), notes: vec![format!("no history is told: {error}")] },
         }
     }

@@ -5,11 +5,14 @@ use anyhow::{Context, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Whether someone asked to stop.
+/// Whether someone asked to stop, or time is up.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    flag: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
 
 impl Interrupt {
     /// Listens to SIGINT, SIGTERM, SIGUSR2 (what batch schedulers send before time is up) and SIGHUP (a terminal that
@@ -34,17 +37,23 @@ impl Interrupt {
             signal_hook::flag::register_conditional_shutdown(
                 signal,
                 exit::INTERRUPTED.into(),
-                flag.0.clone(),
+                flag.flag.clone(),
             )
-            .and_then(|_| signal_hook::flag::register(signal, flag.0.clone()))
+            .and_then(|_| signal_hook::flag::register(signal, flag.flag.clone()))
             .context("installing signal handlers")?;
         }
         Ok(flag)
     }
 
+    /// One that also stops after a while.
+    #[must_use]
+    pub fn within(self, time: Option<Duration>) -> Self {
+        Self { deadline: time.map(|time| Instant::now() + time), ..self }
+    }
+
     /// Whether to stop.
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// An error that ends the run with its own exit code, if someone asked to stop.
@@ -119,5 +128,7 @@ mod tests {
     fn work_that_nobody_stops_comes_to_its_end() {
         assert_eq!(Interrupt::default().at_once(|| 3), 3);
         assert!(Interrupt::default().check().is_ok());
+        assert!(Interrupt::default().within(Some(Duration::from_secs(600))).check().is_ok());
+        assert!(Interrupt::default().within(Some(Duration::ZERO)).check().is_err());
     }
 }

@@ -4,12 +4,12 @@ use crate::Case;
 use crate::device::OnDevice;
 use crate::execute::{Executor, unfit_state};
 use crate::held::Held;
-use crate::planned::NodeIndex;
 use crate::progress::Task;
 use anyhow::{Context, Result};
 use basin_core::{Array, DataRef, Labels, Logits, Params, Record, SeedTree, Simplex};
-use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError};
+use basin_ensemble::{Lab, LabError, Mixing, Probe, ProbeError, StatisticsOn};
 use basin_models::NetworkStatistics;
+use basin_plan::NodeIndex;
 use basin_store::NodeDir;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -116,7 +116,7 @@ impl Laboratory<'_, '_> {
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        mixing: Mixing,
+        mixing: &Mixing,
         data: &DataRef,
     ) -> Result<Logits> {
         self.load_all(who)?;
@@ -125,11 +125,11 @@ impl Laboratory<'_, '_> {
                 let networks: Vec<&Params> = who.iter().map(|network| &self.params[network]).collect();
                 Ok(self.held.evaluator(data)?.logits_between(&networks, weights)?)
             }
-            Mixing::Reestimated { images } => {
-                self.on(data, who, weights, mixing, |lab| lab.reestimated(who, weights, images))
+            Mixing::Reestimated(on) => {
+                self.on(data, who, weights, mixing, |lab| lab.reestimated(who, weights, on))
             }
             Mixing::Repair { images } => {
-                self.on(data, who, weights, mixing, |lab| lab.repaired(who, weights, images))
+                self.on(data, who, weights, mixing, |lab| lab.repaired(who, weights, *images))
             }
         }
     }
@@ -140,28 +140,31 @@ impl Laboratory<'_, '_> {
         data: &DataRef,
         who: &[usize],
         weights: &Simplex,
-        mixing: Mixing,
+        mixing: &Mixing,
         make: impl FnOnce(&mut Self) -> Result<Params>,
     ) -> Result<Logits> {
         let same = |made: &Made| {
-            (&made.who[..], made.weights.weights(), made.mixing) == (who, weights.weights(), mixing)
+            (&made.who[..], made.weights.weights(), &made.mixing) == (who, weights.weights(), mixing)
         };
         let made = match self.made.take().filter(same) {
             Some(made) => made,
-            None => Made { who: who.to_vec(), weights: weights.clone(), mixing, params: make(self)? },
+            None => {
+                let (who, weights) = (who.to_vec(), weights.clone());
+                Made { who, weights, mixing: mixing.clone(), params: make(self)? }
+            }
         };
         let logits = self.held.evaluator(data)?.logits(&made.params);
         self.made = Some(made);
         Ok(logits?)
     }
 
-    /// The network between, with running statistics of its own unless it is one of them.
-    fn reestimated(&mut self, who: &[usize], weights: &Simplex, n: usize) -> Result<Params> {
+    /// The network between, with running statistics of its own unless it is one of them that keeps what it has.
+    fn reestimated(&mut self, who: &[usize], weights: &Simplex, on: &StatisticsOn) -> Result<Params> {
         let networks: Vec<&Params> = who.iter().map(|network| &self.params[network]).collect();
         let merged = Params::convex_combination(&networks, weights)?;
         match weights.weights().iter().filter(|weight| **weight != 0.0).count() {
-            0 | 1 => Ok(merged),
-            _ => Ok(self.held.evaluator(&DataRef::train().first(n))?.reestimated(&merged)?),
+            0 | 1 if on.sides.is_empty() => Ok(merged),
+            _ => self.held.reestimated(&merged, on),
         }
     }
 
@@ -244,7 +247,7 @@ impl Lab for Laboratory<'_, '_> {
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        mixing: Mixing,
+        mixing: &Mixing,
         data: &DataRef,
     ) -> Result<Logits, LabError> {
         self.between(who, weights, mixing, data).map_err(passed)
@@ -259,10 +262,8 @@ impl Lab for Laboratory<'_, '_> {
         self.gradient(params, data, images).map_err(passed)
     }
 
-    fn reestimated(&mut self, params: &Params, images: usize) -> Result<Params, LabError> {
-        let train = DataRef::train().first(images);
-        let again = |lab: &mut Self| Ok(lab.held.evaluator(&train)?.reestimated(params)?);
-        again(self).map_err(passed)
+    fn reestimated(&mut self, params: &Params, on: &StatisticsOn) -> Result<Params, LabError> {
+        self.held.reestimated(params, on).map_err(passed)
     }
 
     fn seeds(&self) -> SeedTree {

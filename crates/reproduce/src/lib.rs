@@ -1,67 +1,52 @@
 #![doc = include_str!("../README.md")]
 
-mod case;
-mod checkpoint;
+mod cluster;
 mod compare;
-mod cost;
 pub mod device;
 mod dry_run;
 mod environment;
 mod execute;
-pub mod exit;
 mod export;
-mod facts;
-mod feasible;
 mod findings;
+mod gather;
 mod held;
 mod history;
-mod images;
-mod import;
 mod interrupt;
 mod laboratory;
-mod loading;
-mod measuring;
-mod merging;
-mod others;
-mod plan;
-mod planned;
 mod predict;
-mod problem;
 mod progress;
-mod published;
-mod refusals;
-mod registry;
 mod reproduce;
+mod request_file;
 mod restart;
 mod retell;
 mod rows;
 mod show;
-mod sizes;
 mod speed;
 mod status;
-mod study;
-mod subspaces;
-mod transfer;
 mod verify;
+mod work;
 
 pub use basin_config as config;
 pub use basin_config::NetworkEntry;
-pub use case::Case;
+pub use basin_exit as exit;
+pub use basin_plan::{
+    Asked, Case, Ensembles, Inputs, Measuring, NodeIndex, Plan, PlannedEnsemble, PlannedNode, PlannedWork,
+    ProbeEntry, Registry, Study,
+};
+pub use cluster::commands;
 pub use compare::{Compared, compare};
 pub use execute::{EpochLine, Executor, FINAL};
 pub use export::{Exported, Target, export};
+pub use gather::{Gathered, gather};
 pub use interrupt::Interrupt;
-pub use measuring::{Ensembles, Inputs, Measuring, ProbeEntry};
-pub use plan::{Plan, PlannedEnsemble};
-pub use planned::{NodeIndex, PlannedNode, PlannedWork};
 pub use predict::Prediction;
 pub use progress::{Progress, Task};
-pub use registry::Registry;
 pub use reproduce::{Finished, Request, cost, price, refused, reproduce};
+pub use request_file::KeptRequest;
 pub use retell::{Retold, retell};
 pub use show::{Rows, Show, describe};
-pub use status::status;
-pub use study::{Asked, Study};
+pub use status::{Standing, status};
 pub use verify::{Verified, verify};
+pub use work::{Wanted, Work};
 
-pub use basin_store::survive_file_size_limit;
+pub use basin_store::{DamagedCopy, Fate, GatheredNode, NotGathered, survive_file_size_limit};

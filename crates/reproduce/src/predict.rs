@@ -1,11 +1,12 @@
 //! Predictions of one checkpoint on one split, without augmentation.
 
 use crate::config::Config;
-use crate::loading::{images, limit, normalisation, source};
-use crate::{checkpoint, device};
+use crate::device;
 use anyhow::Result;
 use basin_core::{Array, TensorFile};
 use basin_data::{Normalisation, Split};
+use basin_plan::checkpoint;
+use basin_plan::loading::{images, limit, normalisation, source};
 use basin_store::{Outputs, RealFs};
 use std::path::Path;
 
@@ -63,7 +64,7 @@ impl Prediction<'_> {
         let normalisation = match normalisation(config, images.channels())? {
             Some(everywhere) => everywhere,
             None if split == Split::Train => Normalisation::of(&images),
-            None => Normalisation::of(&crate::loading::images(config, &source, Split::Train, say)?),
+            None => Normalisation::of(&basin_plan::loading::images(config, &source, Split::Train, say)?),
         };
         let backend = device::backend(&network, device.as_ref())?;
         let logits = backend.evaluator(&network, &images, &normalisation)?.logits(&params)?;

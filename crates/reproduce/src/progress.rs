@@ -72,6 +72,12 @@ impl Progress {
         task
     }
 
+    /// Units of work were done by another process.
+    pub fn done_elsewhere(&self, units: f64) {
+        self.tally().done += units;
+        self.show();
+    }
+
     /// Says something without disturbing the bars.
     pub fn line(&self, text: &str) {
         match &self.bars {

@@ -2,13 +2,13 @@
 
 use crate::execute::Executor;
 use crate::exit::Usage;
-use crate::facts;
-use crate::plan::PlannedEnsemble;
-use crate::planned::NodeIndex;
 use anyhow::{Context, Result, ensure};
 use basin_core::Record;
+use basin_plan::NodeIndex;
+use basin_plan::PlannedEnsemble;
+use basin_plan::facts;
 use basin_probes::{Line, PairwiseLines};
-use basin_report::{Curve, Ensemble, PairwiseLine, Subject, Surface};
+use basin_results::{Curve, Ensemble, PairwiseLine, Subject, Surface};
 
 /// What was measured of the ensembles of a plan.
 #[derive(Default)]

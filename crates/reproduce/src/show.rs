@@ -2,11 +2,11 @@
 
 use crate::config::Config;
 use crate::exit::Usage;
-use crate::loading::{images, limit, source};
-use crate::others::Others;
-use crate::registry::division;
 use anyhow::Result;
 use basin_data::{ImageSet, Split, chosen};
+use basin_plan::division;
+use basin_plan::loading::{images, limit, source};
+use basin_plan::others::Others;
 use basin_report::{SheetRow, Tile, contact_sheet};
 use basin_store::{Outputs, RealFs};
 use basin_views::{Takes, Transformation, View};

@@ -1,8 +1,10 @@
 //! `basin status`: where a run stands, from its own files: also while another process works, and on a read-only disk.
 
+use crate::cluster::{self, Jobs};
 use crate::history::{Event, History};
 use crate::verify::{folders, split};
 use anyhow::Result;
+use basin_cluster::TaskState;
 use basin_report::LastCheck;
 use basin_store::{Fs, NodeStatus, RealFs, RunDir, StoreError};
 use serde::Deserialize;
@@ -19,7 +21,7 @@ pub(crate) struct Planned {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Node {
     pub(crate) name: String,
-    key: String,
+    pub(crate) key: String,
     pub(crate) seed: u64,
     /// Empty in plans of earlier builds.
     #[serde(default)]
@@ -27,7 +29,10 @@ pub(crate) struct Node {
     #[serde(default)]
     pub(crate) objective: String,
     #[serde(default)]
-    passes: f64,
+    pub(crate) passes: f64,
+    /// Keys of what it needs.
+    #[serde(default)]
+    pub(crate) inputs: Vec<String>,
 }
 
 impl Node {
@@ -43,7 +48,7 @@ impl Node {
     }
 
     /// What names it in a run: seed and name, beginning of its key.
-    fn name_in_run(&self) -> (String, &str) {
+    pub(crate) fn name_in_run(&self) -> (String, &str) {
         (format!("s{}-{}", self.seed, self.name), self.key.get(..8).unwrap_or(&self.key))
     }
 }
@@ -56,11 +61,21 @@ struct Past {
     error: Option<String>,
 }
 
-/// Nodes by state, time worked and left, failures: of every experiment of the run at `path`.
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// In lines, for the eye.
+    pub text: String,
+    /// Whether every node is done.
+    pub done: bool,
+}
+
+/// Nodes by state, time worked and left, who has what in hand, what waits in a batch system's queue, failures: of every
+/// experiment of the run at `path`.
 ///
 /// # Errors
 /// When there is no run or no plan in it, or the disk does not tell.
-pub fn status(path: &Path) -> Result<String> {
+pub fn status(path: &Path) -> Result<Standing> {
     let (root, name) = split(path)?;
     let run = RunDir::open_read_only(root, name, Arc::new(RealFs))?;
     let plans = plans(path)?;
@@ -69,10 +84,10 @@ pub fn status(path: &Path) -> Result<String> {
         return Err(crate::exit::Usage(what).into());
     }
     let history = History::read(&run);
-    let mut out = format!("run {}\n", path.display());
-    history.notes.iter().for_each(|note| out += &format!("note: {note}\n"));
+    let mut text = format!("run {}\n", path.display());
+    history.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
     if let Some(LastCheck { at, damaged, .. }) = history.verified() {
-        out += &format!("every file last checked {at}: {damaged} nodes damaged\n");
+        text += &format!("every file last checked {at}: {damaged} nodes damaged\n");
     }
     let mut histories: BTreeMap<String, Past> = BTreeMap::new();
     for Event { event, key, seconds, error, .. } in history.events {
@@ -81,14 +96,17 @@ pub fn status(path: &Path) -> Result<String> {
         past.error = if event == "stop" { error } else { None };
         past.last = event;
     }
+    let mut done = true;
     for plan in plans {
-        out += &told(&run, &plan, &histories)?;
+        let told = told(&run, &plan, &histories)?;
+        text += &told.text;
+        done &= told.done;
     }
-    Ok(out.trim_end().to_owned())
+    Ok(Standing { text: text.trim_end().to_owned(), done })
 }
 
 /// The plans of a run: its own, and those of experiments in folders below it.
-fn plans(path: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn plans(path: &Path) -> Result<Vec<PathBuf>> {
     let mut plans = Vec::new();
     for plan in folders(path)?.into_iter().map(|folder| folder.join("plan.json")) {
         // What is there and no file is refused where it is read.
@@ -106,13 +124,15 @@ pub(crate) fn read_plan(plan: &Path) -> Result<Planned> {
     Ok(serde_json::from_slice(&text).map_err(|error| crate::exit::Unreadable::new(plan, &error))?)
 }
 
-/// One experiment: a line for each kind of work, then what is in hand or failed.
-fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, Past>) -> Result<String> {
+/// One experiment: a line for each kind of work, then what is in hand, waits or failed.
+fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, Past>) -> Result<Standing> {
     let Planned { nodes } = read_plan(plan)?;
     let mut out = format!("\n{}\n", plan.display());
     let mut kinds: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
-    let (mut worked, mut done_passes, mut left_passes, mut other) = (0.0, 0.0, 0.0, String::new());
+    let (mut worked, mut done_passes, mut left_passes, mut in_hand) = (0.0, 0.0, 0.0, 0);
+    let (mut other, mut queued) = (String::new(), BTreeMap::<String, usize>::new());
     let mut damaged = false;
+    let Jobs { states: jobs, note } = cluster::standing(run, &nodes)?;
     for node in &nodes {
         let (id, digest) = node.name_in_run();
         let dir = run.node(&id, digest)?;
@@ -134,12 +154,27 @@ fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, Past>) -> Result
                 left_passes += node.passes;
                 let at = dir.load_state()?.map(|(step, ..)| format!(", kept at step {step}"));
                 let at = at.unwrap_or_default();
-                let line = match (&history.error, history.last.as_str()) {
-                    (Some(error), _) => format!("failed: {error}"),
-                    (None, "start" | "checkpoint") => format!("begun{at}"),
-                    (None, "stop") => format!("stopped{at}"),
-                    (None, _) if why != "not finished yet" => why,
-                    (None, _) => continue,
+                let line = match (dir.holder()?, jobs.get(&node.key), &history.error, history.last.as_str()) {
+                    (Some(holder), ..) => {
+                        in_hand += 1;
+                        format!("in the hands of {holder}{at}")
+                    }
+                    (_, Some(TaskState::Running { job, node, elapsed }), ..) => {
+                        format!("Slurm job {job} runs on {node} for {elapsed}{at}")
+                    }
+                    (_, Some(TaskState::Queued { reason, .. }), ..) => {
+                        *queued.entry(reason.clone()).or_default() += 1;
+                        continue;
+                    }
+                    (_, Some(TaskState::Failed { why, log }), ..) => {
+                        let log: String = log.iter().map(|line| format!("\n    {line}")).collect();
+                        format!("failed: {why}{log}")
+                    }
+                    (.., Some(error), _) => format!("failed: {error}"),
+                    (.., "start" | "checkpoint") => format!("begun{at}"),
+                    (.., "stop" | "taken over") => format!("stopped{at}"),
+                    _ if why != "not finished yet" => why,
+                    _ => continue,
                 };
                 other += &format!("  {} of seed {}: {line}\n", node.name, node.seed);
             }
@@ -149,15 +184,29 @@ fn told(run: &RunDir, plan: &Path, histories: &BTreeMap<String, Past>) -> Result
         out += &format!("  {kind:<10} {done:>5} of {all} done\n");
     }
     let left = match done_passes > 0.0 {
-        true => format!("about {} left at this pace", time(worked * left_passes / done_passes)),
+        true => {
+            let left = worked * left_passes / done_passes;
+            let together = match in_hand {
+                0 | 1 => String::new(),
+                several => format!(", {} with {several} at work as now", time(left / several as f64)),
+            };
+            format!("about {} left at this pace{together}", time(left))
+        }
         false => "no pace to tell what is left by".into(),
     };
     out += &format!("  worked {}, {left}\n", time(worked));
+    for (reason, count) in &queued {
+        out += &format!("  {count} in the queue: {reason}\n");
+    }
+    if let Some(note) = note {
+        out += &format!("  note: {note}\n");
+    }
     if damaged {
         other +=
             "  basin verify --repair takes the seals of damaged nodes off, so that they are computed again\n";
     }
-    Ok(out + &other)
+    let done = kinds.values().all(|[done, all]| done == all);
+    Ok(Standing { text: out + &other, done })
 }
 
 fn time(seconds: f64) -> String {

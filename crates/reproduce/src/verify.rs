@@ -2,7 +2,8 @@
 
 use crate::history::note_check;
 use anyhow::{Context, Result};
-use basin_report::{Artifact, LastCheck, Timing, check_content};
+use basin_report::{Artifact, LastCheck, Timing};
+use basin_results::check_content;
 use basin_store::{Fs, NodeCheck, RealFs, RunDir, StoreError};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -16,23 +16,27 @@ const TEMP_PREFIX: &str = ".basin-tmp-";
 /// [`StoreError::Io`] with the step that failed; the temporary file is removed and the old content stands,
 /// except when only the last flush failed: then the new content stands but may not outlive a power cut.
 pub fn write_atomic(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    replace(fs, path, &mut |to| to.write_all(bytes))?;
+    replace(fs, path, &mut |to| to.write_all(bytes), &mut || true)?;
     let directory = parent(path);
     fs.sync_dir(directory).map_err(StoreError::io("flush", directory))
 }
 
 /// [`write_atomic`] for content that is written a little at a time, without the last flush: a power cut right after it may
-/// bring back what was there before, and never leaves a part.
+/// bring back what was there before, and never leaves a part. When all is on the disk, `may` is asked whether the file may
+/// take the name.
 ///
 /// # Errors
-/// [`StoreError::Io`] with the step that failed; the temporary file is removed and the old content stands.
+/// [`StoreError::Io`] with the step that failed, also when it may not; the temporary file is removed and the old content
+/// stands.
 pub(crate) fn replace(
     fs: &dyn Fs,
     path: &Path,
     content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    may: &mut dyn FnMut() -> bool,
 ) -> Result<(), StoreError> {
     let temp = write_temp(fs, parent(path), content)?;
-    if let Err(cause) = fs.rename(&temp, path) {
+    let renamed = if may() { fs.rename(&temp, path) } else { Err(io::Error::other("it was called off")) };
+    if let Err(cause) = renamed {
         // A temporary file that cannot be removed now is removed when the run is opened again.
         let _ = fs.remove(&temp);
         return Err(StoreError::io("replace", path)(cause));
@@ -151,18 +155,23 @@ pub(crate) fn create_dirs(fs: &dyn Fs, base: &Path, below: &Path) -> Result<(), 
     Ok(())
 }
 
-/// Removes what writers that were killed left below the directory; nothing else is touched.
-/// Only whoever holds the lock may call this.
+/// Removes what writers that were killed left in a run directory and below, save for its nodes, which others may write;
+/// nothing else is touched. Only whoever holds the run's lock may call this.
 pub(crate) fn remove_orphans(fs: &dyn Fs, directory: &Path) -> Result<(), StoreError> {
+    remove_temps(fs, directory)?;
     for entry in fs.list(directory).map_err(StoreError::io("list", directory))? {
-        let path = directory.join(&entry.name);
-        if entry.is_dir {
-            remove_orphans(fs, &path)?;
-        } else if is_temp(&entry.name) {
-            fs.remove(&path).map_err(StoreError::io("remove", &path))?;
+        if entry.is_dir && entry.name != names::NODES {
+            remove_orphans(fs, &directory.join(&entry.name))?;
         }
     }
     Ok(())
+}
+
+/// Removes temporary files of killed writers from one directory: whoever alone may write there.
+pub(crate) fn remove_temps(fs: &dyn Fs, directory: &Path) -> Result<(), StoreError> {
+    let entries = fs.list(directory).map_err(StoreError::io("list", directory))?;
+    let temps = entries.iter().filter(|entry| !entry.is_dir && is_temp(&entry.name));
+    temps.map(|entry| directory.join(&entry.name)).try_for_each(|path| remove_if_there(fs, &path))
 }
 
 fn is_temp(name: &str) -> bool {

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum StoreError {
     /// Another process works in the run directory: wait for it, or choose another name.
-    #[error("run directory {} is in use by {}; wait for it to end or choose another run name",
+    #[error("run directory {} is in use by {}; wait for it to end, help it along (basin work), or choose another run name",
         path.display(), holder(*pid))]
     InUse {
         /// The run directory.
@@ -122,6 +122,13 @@ pub enum StoreError {
         /// The node directory.
         node: PathBuf,
     },
+    /// The node was claimed by another process while this one worked on it and gave no sign of life: its work goes on there.
+    #[error("node {} was taken over by another process, which had not heard of this one for a whole lease; nothing is lost, \
+        its work goes on there", node.display())]
+    TakenOver {
+        /// The node directory.
+        node: PathBuf,
+    },
     /// The node is not finished, so nothing can be taken from it: run it first.
     #[error("node {} is not finished ({why}); start the run again to compute it", node.display())]
     NotFinished {
@@ -187,7 +194,7 @@ mod tests {
         let error = StoreError::InUse { path: "runs/a".into(), pid: Some(7) };
         assert_eq!(
             error.to_string(),
-            "run directory runs/a is in use by process 7; wait for it to end or choose another run name"
+            "run directory runs/a is in use by process 7; wait for it to end, help it along (basin work), or choose another run name"
         );
     }
 
@@ -209,6 +216,7 @@ mod tests {
             StoreError::NotFinished { .. } => 12,
             StoreError::Encode { .. } => 13,
             StoreError::Foreign { .. } => 14,
+            StoreError::TakenOver { .. } => 15,
         }
     }
 
@@ -217,7 +225,7 @@ mod tests {
         let told = [
             (
                 StoreError::InUse { path: "r/a".into(), pid: None },
-                "run directory r/a is in use by another process; wait for it to end or choose another run name",
+                "run directory r/a is in use by another process; wait for it to end, help it along (basin work), or choose another run name",
             ),
             (
                 StoreError::io("rename", Path::new("r/a/x"))(io::ErrorKind::PermissionDenied.into()),
@@ -277,6 +285,10 @@ mod tests {
                 "node n is not finished (it has no DONE); start the run again to compute it",
             ),
             (
+                StoreError::TakenOver { node: "n".into() },
+                "node n was taken over by another process, which had not heard of this one for a whole lease; nothing is lost, its work goes on there",
+            ),
+            (
                 StoreError::Encode { path: "r/a/x".into(), reason: "key must be a string".into() },
                 "a record for r/a/x has no JSON form: key must be a string; give it another type",
             ),
@@ -289,11 +301,11 @@ mod tests {
                 "cannot write r/a/x: file too large; raise the limit on the size of files (ulimit -f) and run the same command again; nothing finished is lost",
             ),
         ];
-        let mut seen = [false; 15];
+        let mut seen = [false; 16];
         for (error, text) in &told {
             assert_eq!(error.to_string(), *text);
             seen[place(error)] = true;
         }
-        assert_eq!(seen, [true; 15], "every variant is told");
+        assert_eq!(seen, [true; 16], "every variant is told");
     }
 }

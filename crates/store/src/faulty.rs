@@ -222,4 +222,14 @@ impl Fs for FaultyFs {
         self.gate("open_lock")?;
         RealFs.open_lock(path)
     }
+
+    fn create_lock(&self, path: &Path) -> io::Result<File> {
+        self.gate("create_lock")?;
+        RealFs.create_lock(path)
+    }
+
+    fn open_claim(&self, path: &Path) -> io::Result<File> {
+        self.gate("open_claim")?;
+        RealFs.open_claim(path)
+    }
 }

@@ -69,6 +69,11 @@ pub trait Fs: Debug + Send + Sync {
     /// Opens a lock file for reading and writing without changing it, and creates it if need be. A symbolic link is
     /// not followed.
     fn open_lock(&self, path: &Path) -> io::Result<File>;
+    /// Creates a file that must not exist yet, to hold a claim and the lock on it.
+    fn create_lock(&self, path: &Path) -> io::Result<File>;
+    /// Opens a claim to read it and to try its lock, for writing, too, where that is allowed: some systems lock nothing
+    /// else. A symbolic link is not followed.
+    fn open_claim(&self, path: &Path) -> io::Result<File>;
     /// What has that name, without following a symbolic link; `None` when nothing has.
     fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
         kind_of(path)
@@ -142,6 +147,31 @@ impl Fs for RealFs {
 
     fn open_lock(&self, path: &Path) -> io::Result<File> {
         open_own(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+    }
+
+    fn create_lock(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    }
+
+    fn open_claim(&self, path: &Path) -> io::Result<File> {
+        open_own(OpenOptions::new().read(true).write(true), path).or_else(|error| match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                open_own(OpenOptions::new().read(true), path)
+            }
+            _ => Err(error),
+        })
+    }
+}
+
+/// What a name stands for, links followed; none when nothing is there. A disk that does not tell is an error, never an answer.
+///
+/// # Errors
+/// Those of the system.
+pub fn found(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The history of a run: one JSON object per line, only ever added to.
 
-use crate::atomic::{check_own, read_if_there, write_atomic};
+use crate::atomic::{check_own, create_dirs, read_if_there, write_atomic};
 use crate::run::Inner;
-use crate::{StoreError, names};
+use crate::{Fs, StoreError, names};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -30,7 +30,7 @@ pub struct History<T> {
 
 impl Journal {
     pub(crate) fn new(run: Arc<Inner>) -> Self {
-        let path = run.path.join(names::JOURNAL);
+        let path = run.path.join(&run.journal);
         Self { run, path }
     }
 
@@ -40,10 +40,13 @@ impl Journal {
     /// [`StoreError::ReadOnly`], [`StoreError::Encode`], [`StoreError::Io`]; readers never see a part of
     /// a line that failed.
     pub fn append(&self, event: &impl Serialize) -> Result<(), StoreError> {
-        self.run.check_writable(&self.path)?;
+        self.run.check_workable(&self.path)?;
         let line = to_line(event, &self.path)?;
         let mut whole = self.run.journal_is_whole.lock().unwrap_or_else(PoisonError::into_inner);
         if !*whole {
+            if let Some(below) = self.run.journal.parent().filter(|below| !below.as_os_str().is_empty()) {
+                create_dirs(&*self.run.fs, &self.run.path, below)?;
+            }
             self.remove_torn_line()?;
         }
         *whole = false;
@@ -58,24 +61,25 @@ impl Journal {
         Ok(())
     }
 
-    /// All whole lines in order; none when there is no journal. An unfinished last line is left out, and a line that
-    /// is no `T` is passed over with a note: nothing that is only history stops a report.
+    /// All whole lines of all who worked on the run, each one's in order; none when there is no journal. An unfinished last
+    /// line is left out, and a line that is no `T` is passed over with a note: nothing that is only history stops a report.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn read<T: DeserializeOwned>(&self) -> Result<History<T>, StoreError> {
-        let bytes = read_if_there(&*self.run.fs, &self.path)?.unwrap_or_default();
+        let (fs, run) = (&*self.run.fs, &self.run.path);
         let mut history = History { lines: Vec::new(), notes: Vec::new() };
-        let whole = &bytes[..whole_lines(&bytes)];
-        for (index, line) in whole.split_inclusive(|&b| b == b'\n').enumerate() {
-            match serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(line)) {
-                Ok(line) => history.lines.push(line),
-                Err(error) => {
-                    let (path, line) = (self.path.display(), index + 1);
-                    history.notes.push(format!("{path} line {line} passed over: {error}"));
-                }
-            }
-        }
+        read_into(&mut history, fs, &run.join(names::JOURNAL))?;
+        let others = run.join(names::JOURNALS);
+        let names = match fs.list(&others) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(StoreError::io("list", &others)(error)),
+        };
+        let journals = names.iter().filter(|entry| !entry.is_dir && entry.name.ends_with(".jsonl"));
+        journals
+            .map(|entry| others.join(&entry.name))
+            .try_for_each(|path| read_into(&mut history, fs, &path))?;
         Ok(history)
     }
 
@@ -87,6 +91,25 @@ impl Journal {
             _ => Ok(()),
         }
     }
+}
+
+fn read_into<T: DeserializeOwned>(
+    history: &mut History<T>,
+    fs: &dyn Fs,
+    path: &Path,
+) -> Result<(), StoreError> {
+    let bytes = read_if_there(fs, path)?.unwrap_or_default();
+    let whole = &bytes[..whole_lines(&bytes)];
+    for (index, line) in whole.split_inclusive(|&b| b == b'\n').enumerate() {
+        match serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(line)) {
+            Ok(line) => history.lines.push(line),
+            Err(error) => {
+                let (path, line) = (path.display(), index + 1);
+                history.notes.push(format!("{path} line {line} passed over: {error}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many bytes belong to lines that are finished.

@@ -9,6 +9,10 @@ pub(crate) const LOCK: &str = ".lock";
 pub(crate) const JOURNAL: &str = "journal.jsonl";
 /// Where the nodes of a run are.
 pub(crate) const NODES: &str = "nodes";
+/// The histories of processes that work on a run beside the one that started it.
+pub(crate) const JOURNALS: &str = "journals";
+/// The beginning of the name of a claim on a node.
+pub(crate) const CLAIM: &str = ".claim-";
 /// The marker of a finished node.
 pub(crate) const DONE: &str = "DONE";
 /// The end of the name of a file that holds the hash of another.
@@ -40,7 +44,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
 /// The name of a file a caller may write into a node directory.
 pub(crate) fn check_node_file(name: &str) -> Result<(), StoreError> {
     check_name(name)?;
-    if name == DONE || name.starts_with(STATE) || name.starts_with(".basin-tmp-") || name.ends_with(SEAL) {
+    let begins = [STATE, CLAIM, ".basin-tmp-"].iter().any(|own| name.starts_with(own));
+    if name == DONE || begins || name.ends_with(SEAL) {
         return Err(StoreError::BadName { name: name.to_owned(), why: "belongs to the store" });
     }
     Ok(())
@@ -69,7 +74,7 @@ pub(crate) fn check_relative(path: &Path) -> Result<(), StoreError> {
 /// A relative path a caller may write below a run directory.
 pub(crate) fn check_relative_for_writing(path: &Path) -> Result<(), StoreError> {
     check_relative(path)?;
-    let own = [LOCK, JOURNAL, NODES];
+    let own = [LOCK, JOURNAL, JOURNALS, NODES];
     if own.iter().any(|name| path.components().next() == Some(Component::Normal(name.as_ref()))) {
         return Err(StoreError::BadName { name: path.display().to_string(), why: "belongs to the store" });
     }
@@ -102,11 +107,11 @@ mod tests {
 
     #[test]
     fn the_stores_own_files_cannot_be_overwritten() {
-        for path in [".lock", "journal.jsonl", "nodes/a.00000000/DONE"] {
+        for path in [".lock", "journal.jsonl", "journals/a-1.jsonl", "nodes/a.00000000/DONE"] {
             let refused = check_relative_for_writing(Path::new(path));
             assert!(matches!(refused, Err(StoreError::BadName { .. })), "{path}");
         }
-        for name in ["DONE", "state-000000000001.safetensors", "x.sha256"] {
+        for name in ["DONE", "state-000000000001.safetensors", ".claim-1", "x.sha256"] {
             assert!(check_node_file(name).is_err(), "{name}");
         }
     }

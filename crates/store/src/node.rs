@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The directory of one node. One thread writes a node at a time; any number read it.
+/// The directory of one node. One thread writes a node at a time, of a process that has [claimed](Self::claim) it where
+/// others may work on the run; any number read it.
 ///
 /// The life of a node: [`save_state`](Self::save_state) while it is computed, [`write`](Self::write) its
 /// results, [`finish`](Self::finish). From then on its files never change; what is computed from them
@@ -197,7 +198,7 @@ impl NodeDir {
         if self.read(names::DONE)?.as_deref() != Some(&done) {
             self.prepare()?;
         }
-        self.run.check_writable(&self.path)?;
+        self.run.check_workable(&self.path)?;
         write_atomic(self.fs(), &self.path.join(names::DONE), &done)
     }
 
@@ -230,7 +231,7 @@ impl NodeDir {
     /// [`StoreError::ReadOnly`], [`StoreError::Io`].
     pub fn write_derived(&self, file: &str, bytes: &[u8]) -> Result<(), StoreError> {
         names::check_node_file(file)?;
-        self.run.check_writable(&self.path)?;
+        self.run.check_workable(&self.path)?;
         let node = self.path.clone();
         match self.status()? {
             NodeStatus::Done => {}
@@ -263,9 +264,13 @@ impl NodeDir {
         &*self.run.fs
     }
 
+    pub(crate) fn run(&self) -> &Arc<Inner> {
+        &self.run
+    }
+
     /// Refuses in a run that is read, and where the node's place is a link: what is written and removed stays in the run.
     pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
-        self.run.check_writable(&self.path)?;
+        self.run.check_workable(&self.path)?;
         check_own(self.fs(), &self.run.path.join(names::NODES))?;
         check_own(self.fs(), &self.path)
     }
@@ -274,6 +279,9 @@ impl NodeDir {
     /// away first: files written under it one by one could make it true before the work is.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         self.check_writable()?;
+        if self.run.claims.taken_over(self.fs(), &self.path) {
+            return Err(StoreError::TakenOver { node: self.path.clone() });
+        }
         let marker = done::load(self.fs(), &self.path)?;
         if let Marker::Foreign { format } = marker {
             // Of a newer build, perhaps: its work is not thrown away unasked.
@@ -286,6 +294,11 @@ impl NodeDir {
             remove_if_there(self.fs(), &self.path.join(names::DONE))?;
             self.fs().sync_dir(&self.path).map_err(StoreError::io("flush", &self.path))?;
         }
+        self.create()
+    }
+
+    /// Creates the directory, once.
+    pub(crate) fn create(&self) -> Result<(), StoreError> {
         if !self.exists.load(Ordering::Acquire) {
             create_dirs(self.fs(), &self.run.path, &Path::new(names::NODES).join(&self.name))?;
             self.exists.store(true, Ordering::Release);

@@ -6,6 +6,7 @@
 //! Files are told apart by what they are, not by how they are spelled: `./a`, `b/../a` and a hard link of `a` are `a`.
 
 use crate::atomic::{parent, replace};
+use crate::fs::found;
 use crate::{Fs, StoreError, names};
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -114,15 +115,6 @@ struct Known {
     id: Option<Id>,
 }
 
-/// What a name stands for, links followed; none when nothing is there.
-fn is_there(path: &Path) -> std::io::Result<Option<std::fs::Metadata>> {
-    match path.metadata() {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Device and number of a file, where the system has them.
 type Id = (u64, u64);
 
@@ -152,7 +144,7 @@ impl Outputs {
     /// # Errors
     /// [`OutputError`] says what stands in the way.
     pub fn add(&mut self, path: &Path) -> Result<(), OutputError> {
-        match is_there(parent(path)) {
+        match found(parent(path)) {
             Ok(Some(folder)) if folder.is_dir() => self.add_below(path),
             Ok(_) => Err(OutputError::NoFolder { path: path.to_owned() }),
             Err(cause) => Err(OutputError::Unseen { path: path.to_owned(), cause }),
@@ -181,7 +173,7 @@ impl Outputs {
         let known = Known { given: path.to_owned(), place: resolved(path).map_err(unseen)?, id: None };
         for folder in known.place.ancestors().skip(1) {
             // A disk that does not tell is no reason to take a node for unfinished.
-            if is_there(&folder.join(names::DONE)).map_err(unseen)?.is_some_and(|done| done.is_file()) {
+            if found(&folder.join(names::DONE)).map_err(unseen)?.is_some_and(|done| done.is_file()) {
                 return Err(OutputError::Sealed { path: path.to_owned(), node: folder.to_owned() });
             }
         }
@@ -231,8 +223,23 @@ impl Outputs {
         path: &Path,
         content: &mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), OutputError> {
+        self.write_when(fs, path, content, &mut || true)
+    }
+
+    /// [`Outputs::write_with`] for content that something may still forbid: `may` is asked when all is on the disk, and
+    /// unless it says yes, what was there before stands.
+    ///
+    /// # Errors
+    /// [`OutputError`], also when it says no.
+    pub fn write_when(
+        &self,
+        fs: &dyn Fs,
+        path: &Path,
+        content: &mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>,
+        may: &mut dyn FnMut() -> bool,
+    ) -> Result<(), OutputError> {
         self.checked(path)?;
-        Ok(replace(fs, path, content)?)
+        Ok(replace(fs, path, content, may)?)
     }
 }
 

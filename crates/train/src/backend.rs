@@ -37,6 +37,23 @@ pub trait Backend: std::fmt::Debug {
         normalisation: &Normalisation,
     ) -> Result<Box<dyn Evaluator + 'a>, EvaluateError>;
 
+    /// A network with its running statistics measured on images, as they are in training, in order and without augmentation:
+    /// they belong to no network any more where weights were combined. Of several kinds of images, each with how it is
+    /// normalised, one image of each is taken in turn until one kind has no more, so that a batch's statistics are of all kinds.
+    /// Networks without any come back as they are.
+    ///
+    /// # Errors
+    /// [`EvaluateError`] when the parameters do not fit the network, or the images do not, and the backend's.
+    fn reestimated(
+        &self,
+        network: &Network,
+        params: &Params,
+        kinds: &[(&ImageSet, &Normalisation)],
+    ) -> Result<Params, EvaluateError> {
+        let _ = (network, kinds);
+        Ok(params.clone())
+    }
+
     /// The training that tells the speed here, for a recipe of so many images per step.
     fn trial(&self, batch: usize) -> Trial;
 }
@@ -110,16 +127,6 @@ pub trait Evaluator {
     /// # Errors
     /// [`EvaluateError::NoGradient`] where the backend has none, else as [`Evaluator::logits`].
     fn gradient(&mut self, params: &Params, images: &[usize]) -> Result<(f64, Params), EvaluateError>;
-
-    /// The network with its running statistics measured on these images, as they are in training, in order and without
-    /// augmentation: they belong to no network any more where weights were combined. Networks without any come back as they
-    /// are.
-    ///
-    /// # Errors
-    /// As [`Evaluator::logits`].
-    fn reestimated(&mut self, params: &Params) -> Result<Params, EvaluateError> {
-        Ok(params.clone())
-    }
 
     /// Statistics of every layer's channels, see [`Network::statistics`].
     ///

@@ -3,8 +3,8 @@
 use crate::activations;
 use crate::arguments::{AlignArguments, Method, Search};
 use crate::failure::Failure;
-use crate::input::{choose, read_networks};
-use crate::output::{Content, check_outputs, encode, write};
+use crate::input::{choose, not_finite, read_for_search, read_networks};
+use crate::output::{Content, check_outputs, encode, write_checked};
 use crate::progress::during;
 use crate::specs::Chosen;
 use crate::streams::say;
@@ -25,12 +25,17 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
     let mut inputs = vec![a_path, b_path, arguments.architecture.spec.as_ref()];
     inputs.extend(arguments.activations_a.iter().chain(&arguments.activations_b).map(|path| path.as_path()));
     let outputs = check_outputs(&inputs, &outputs, arguments.telling.force)?;
-    let mut networks = read_networks(&[a_path, b_path], arguments.reading.key.as_deref())?;
+    let read = match arguments.method {
+        Method::Weights => read_for_search,
+        Method::Activations => read_networks,
+    };
+    let mut networks = read(&[a_path, b_path], arguments.reading.key.as_deref())?;
     let chosen = choose(&arguments.architecture, &mut networks, a_path)?;
     let (a, b) = (std::mem::take(&mut networks[0].params), &networks[1]);
     let begun = Instant::now();
     let matching = match arguments.method {
-        Method::Weights => search(&chosen.spec, &a, &b.params, &arguments.search)?,
+        Method::Weights => search(&chosen.spec, &a, &b.params, &arguments.search)
+            .map_err(|failure| not_finite([a_path, b_path], failure))?,
         Method::Activations => activations::search(arguments, &chosen)?,
     };
     let seconds = begun.elapsed().as_secs_f64();
@@ -42,12 +47,12 @@ pub(crate) fn run(arguments: &AlignArguments) -> Result<(), Failure> {
         source,
     })?;
     let required = arguments.architecture.require_check;
-    let verdict = verify(&chosen, &[(&b.params, &aligned)], b_path, required)?;
     let mut files = vec![encode(&arguments.out, &aligned, &b.kept)?];
     if let Some(path) = &arguments.permutations {
         files.push((path.clone(), Content::Bytes(encode_permutations(&matching.permutations))));
     }
-    write(&outputs, &files)?;
+    let check = || verify(&chosen, &[(&b.params, &aligned)], b_path, required);
+    let verdict = write_checked(&outputs, &files, check)?;
     tell(arguments, &chosen, &matching, &verdict, seconds)
 }
 
@@ -100,8 +105,12 @@ fn tell(
     let units: usize = chosen.sizes.values().sum();
     let moved: usize = matching.moved.values().sum();
     let limit = if matching.converged { "" } else { " (stopped by the limit on sweeps)" };
+    let permutations = match chosen.sizes.len() {
+        1 => "1 permutation".to_owned(),
+        n => format!("{n} permutations"),
+    };
     let mut lines = vec![
-        format!("spec          {} ({} permutations of {units} units)", chosen.name, chosen.sizes.len()),
+        format!("spec          {} ({permutations} of {units} units)", chosen.name),
         format!("objective     {before:.6} before, {after:.6} after ({what})"),
         format!("moved         {moved} of {units} units"),
         format!("searches      {}, {seconds:.2} s", matching.searches),

@@ -9,12 +9,33 @@ use basin_core::Params;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use weight_matching::PermutationSpec;
 use weight_matching::files::{Checkpoint, FileOrder};
+use weight_matching::{MatchingError, Network, PermutationSpec};
 
 /// Reads networks of one architecture, tells what was done to them, and checks their weights. All come in the order
 /// of the first one whose file kept an order.
 pub(crate) fn read_networks(paths: &[&Path], key: Option<&str>) -> Result<Vec<Checkpoint>, Failure> {
+    read(paths, key, true)
+}
+
+/// [`read_networks`] for a search, which looks at all weights in any case: whether they are finite is left to it
+/// ([`not_finite`]).
+pub(crate) fn read_for_search(paths: &[&Path], key: Option<&str>) -> Result<Vec<Checkpoint>, Failure> {
+    read(paths, key, false)
+}
+
+/// A search's refusal of weights that are not finite names the file.
+pub(crate) fn not_finite([a, b]: [&Path; 2], failure: Failure) -> Failure {
+    match failure {
+        Failure::Matching(MatchingError::NonFinite { network, parameter }) => {
+            let path = if network == Network::Reference { a } else { b };
+            Failure::NonFinite { path: path.to_owned(), parameter }
+        }
+        other => other,
+    }
+}
+
+fn read(paths: &[&Path], key: Option<&str>, finite: bool) -> Result<Vec<Checkpoint>, Failure> {
     let read =
         |path: &&Path| during(&format!("reading {}", path.display()), || Checkpoint::read_key(path, key));
     let read: Vec<_> = paths.par_iter().map(read).collect();
@@ -23,11 +44,13 @@ pub(crate) fn read_networks(paths: &[&Path], key: Option<&str>) -> Result<Vec<Ch
     for (path, network) in paths.iter().zip(&networks) {
         network.notes.iter().for_each(|note| warn(&format!("note: {}: {note}", path.display())));
     }
-    let non_finite: Vec<_> = networks.par_iter().map(|network| network.params.first_non_finite()).collect();
+    let non_finite =
+        |network: &Checkpoint| finite.then(|| network.params.first_non_finite().map(str::to_owned)).flatten();
+    let non_finite: Vec<Option<String>> = networks.par_iter().map(non_finite).collect();
     for ((path, network), non_finite) in paths.iter().zip(&networks).zip(&non_finite) {
         network.check_weights().map_err(|problem| Failure::Weights { path: path.to_path_buf(), problem })?;
         if let Some(parameter) = non_finite {
-            let (path, parameter) = (path.to_path_buf(), (*parameter).to_owned());
+            let (path, parameter) = (path.to_path_buf(), parameter.clone());
             return Err(Failure::NonFinite { path, parameter });
         }
     }

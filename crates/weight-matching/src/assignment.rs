@@ -129,8 +129,10 @@ pub fn linear_sum_assignment(
 /// Column of each row in an assignment of largest total of a square matrix of usable entries, found from the column
 /// duals of an earlier one, which make way for those of this one; from none if there are not `n` of them.
 ///
-/// The total is the largest whatever the duals; among equal totals they decide which one is found.
-pub(crate) fn largest_from(gain: &[f64], n: usize, duals: &mut Vec<f64>) -> Vec<usize> {
+/// The total is the largest whatever the duals; among equal totals they decide which one is found. The second number is how many
+/// entries were looked at, which is what the time goes by: 5 to 10 n² where gains are random, 470 n² for the 1280 last units of
+/// a MobileNetV2.
+pub(crate) fn largest_from(gain: &[f64], n: usize, duals: &mut Vec<f64>) -> (Vec<usize>, u64) {
     let mut start = std::mem::take(duals);
     // A constant does not matter to the solution, but a series of solutions could carry it far away.
     let least = start.iter().copied().fold(f64::INFINITY, f64::min);
@@ -140,7 +142,7 @@ pub(crate) fn largest_from(gain: &[f64], n: usize, duals: &mut Vec<f64>) -> Vec<
     }
     let solution = shortest_path::solve_from::<true>(gain, n, n, start);
     *duals = solution.column_duals;
-    solution.column_of
+    (solution.column_of, solution.scanned)
 }
 
 /// Position of the first entry outside ±1e300, NaN included. The fold has no branches, so it runs at the
@@ -172,7 +174,7 @@ mod tests {
             for mut duals in [Vec::new(), of_near, far].into_iter().chain(odd) {
                 // Once from these, once from those of the solution.
                 for _ in 0..2 {
-                    let columns = largest_from(&gain, n, &mut duals);
+                    let (columns, _) = largest_from(&gain, n, &mut duals);
                     let mut taken = columns.clone();
                     taken.sort_unstable();
                     assert!(taken.into_iter().eq(0..n), "{seed}");
@@ -194,6 +196,19 @@ mod tests {
             AssignmentError::Shape { .. } => 0,
             AssignmentError::Entry { .. } => 1,
         }
+    }
+
+    #[test]
+    fn what_was_looked_at_tells_hard_problems_from_easy_ones() {
+        let n = 200;
+        let mut rng = SeedTree::root(0).rng();
+        let [a, b] = [(); 2].map(|()| (0..n).map(|_| rng.normal()).collect::<Vec<f64>>());
+        let random: Vec<f64> = (0..n * n).map(|_| rng.normal()).collect();
+        let of_one_weight: Vec<f64> = a.iter().flat_map(|a| b.iter().map(move |b| a * b)).collect();
+        let scanned = |gain: &[f64]| largest_from(gain, n, &mut Vec::new()).1;
+        let each = (n * n) as u64;
+        assert!((each..20 * each).contains(&scanned(&random)));
+        assert!(scanned(&of_one_weight) > 4 * scanned(&random));
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! reference with those of unit j of the target, the target's other axes permuted as they currently are.
 //! Terms that depend on the same other permutations are stacked into one block and one matrix product.
 
-use crate::product::{LANES, Left, Neighbours, Panels, Products};
-use crate::stack::{Slab, in_place, stack};
+use crate::moves::{Move, gain};
+use crate::pair::Magnitude;
+use crate::product::{Operand, Products, Rows};
+use crate::stack::{Slab, Stack, stack};
 use basin_core::Array;
 use permutation_spec::axis::{Run, order};
-use rayon::prelude::*;
 use std::borrow::Cow;
 
 /// Where the descent stands: the permutations, and how often each has changed.
@@ -32,34 +33,32 @@ impl State {
     }
 }
 
-/// Unit i of the reference now has unit `new` of the target instead of unit `old`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Move {
-    pub(crate) unit: usize,
-    pub(crate) old: usize,
-    pub(crate) new: usize,
-}
-
 /// The terms of one gain matrix that depend on the same other permutations.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     others: Vec<usize>,
     terms: Vec<Term>,
-    /// The terms `[k, units]`, each network divided by a power of two so that no product overflows: where they lie, and
-    /// stacked.
-    reference: Left<'a, f32>,
-    target: Panels<f32>,
+    /// The terms `[k, units]` where they lie, each network divided by a power of two where a product might overflow.
+    reference: Operand<'a, f32>,
+    target: Operand<'a, f32>,
     scale: f64,
+    /// The product of the networks' norms, or more.
+    norms: f64,
     product: Products<f32>,
+    /// How often a value of the product was rounded, each time by a part of `norms` at most.
+    roundings: f64,
     product_of: Option<Vec<u64>>,
     /// The row of the target at each row of the stack, as the product has them.
     ordered: Vec<usize>,
 }
 
+/// Terms that changed, as a part of all, up to which it is faster to compute what they change. Differences take longer to
+/// gather.
+const FEW: f64 = 0.8;
+
 /// Memory in which changes of products are computed, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    right: Panels<f32>,
     change: Products<f32>,
 }
 
@@ -69,12 +68,12 @@ struct Term {
     axes: Vec<Vec<Run>>,
 }
 
-/// A parameter of both networks with its largest magnitudes, the axis and the run of it being solved, and the runs of each
+/// A parameter of both networks with its magnitudes, the axis and the run of it being solved, and the runs of each
 /// axis.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a, 'r> {
-    pub(crate) reference: (&'a Array, f32),
-    pub(crate) target: (&'a Array, f32),
+    pub(crate) reference: (&'a Array, Magnitude),
+    pub(crate) target: (&'a Array, Magnitude),
     pub(crate) axis: usize,
     pub(crate) run: usize,
     pub(crate) axes: &'r [Vec<Run>],
@@ -96,10 +95,10 @@ impl<'a> Part<'a, '_> {
         Term { axes: axes.map(|(axis, runs)| if axis == self.axis { &each } else { runs }.clone()).collect() }
     }
 
-    fn slab(&self, (array, largest): (&'a Array, f32)) -> Slab<'a> {
+    fn slab(&self, (array, magnitude): (&'a Array, Magnitude)) -> Slab<'a> {
         let runs = &self.axes[self.axis];
         let start = runs[..self.run].iter().map(Run::len).sum();
-        Slab { array, largest, axis: self.axis, start, len: runs[self.run].len() }
+        Slab { array, magnitude, axis: self.axis, start, len: runs[self.run].len() }
     }
 }
 
@@ -119,16 +118,17 @@ pub(crate) fn blocks<'a>(units: usize, parts: &[Part<'a, '_>]) -> Vec<Block<'a>>
 impl<'a> Block<'a> {
     fn new(units: usize, others: Vec<usize>, parts: &[Part<'a, '_>]) -> Self {
         let reference: Vec<Slab<'a>> = parts.iter().map(|part| part.slab(part.reference)).collect();
-        let target: Vec<Slab<'_>> = parts.iter().map(|part| part.slab(part.target)).collect();
-        let (reference, reference_scale) = in_place(units, &reference);
-        let (target, target_scale) = stack(units, &target);
+        let target: Vec<Slab<'a>> = parts.iter().map(|part| part.slab(part.target)).collect();
+        let (reference, target): (Stack<'a>, Stack<'a>) = (stack(units, &reference), stack(units, &target));
         Self {
             others,
             terms: parts.iter().map(Part::term).collect(),
-            reference,
-            target,
-            scale: reference_scale * target_scale,
+            scale: reference.scale * target.scale,
+            norms: reference.norm * target.norm,
+            reference: reference.operand,
+            target: target.operand,
             product: Products::default(),
+            roundings: 0.0,
             product_of: None,
             ordered: Vec::new(),
         }
@@ -144,59 +144,70 @@ impl<'a> Block<'a> {
         self.product_of = None;
     }
 
-    /// Adds the block to the gain matrix `[units, units]`. `reuse` allows the last product to serve again, with the
-    /// terms that changed brought up to date. Returns how many multiplications it took: units² for each term that was
-    /// computed.
-    pub(crate) fn add_to(
-        &mut self,
-        gain: &mut [f64],
-        state: &State,
-        reuse: bool,
-        scratch: &mut Scratch,
-    ) -> u64 {
+    /// Brings the product up to date. `reuse` allows the last one to serve again, with the terms that changed computed
+    /// anew. Returns how many multiplications it took: units² for each term that was computed.
+    pub(crate) fn bring_up_to_date(&mut self, state: &State, reuse: bool, scratch: &mut Scratch) -> u64 {
         let versions = state.versions_of(&self.others);
-        let computed = if reuse && self.product_of.as_ref() == Some(&versions) {
-            0
-        } else {
-            let order = self.order(state);
-            self.bring_up_to_date(order, reuse && self.product_of.is_some(), scratch)
-        };
+        if reuse && self.product_of.as_ref() == Some(&versions) {
+            return 0;
+        }
+        let computed = self.compute(self.order(state), reuse && self.product_of.is_some(), scratch);
         self.product_of = Some(versions);
-        self.product.add_to(gain, self.scale);
-        gain.len() as u64 * computed as u64
+        let units = self.target.units() as u64;
+        units * units * computed as u64
     }
 
-    /// Computes the product for this order of the target's rows. Where at most half of them changed since the last
-    /// one, which is to be kept, only what they change is computed and added. Returns the number of terms computed.
-    fn bring_up_to_date(&mut self, order: Vec<usize>, keep: bool, scratch: &mut Scratch) -> usize {
+    /// Adds the product to the gain matrix `[units, units]`.
+    pub(crate) fn add_to(&self, gain: &mut [f64]) {
+        self.product.add_to(gain, self.scale);
+    }
+
+    /// Computes the product for this order of the target's rows. Where few enough of them changed since the last one,
+    /// which is to be kept, only what they change is computed and added. Returns the number of terms computed.
+    fn compute(&mut self, order: Vec<usize>, keep: bool, scratch: &mut Scratch) -> usize {
         let places = order.iter().zip(&self.ordered).enumerate();
         let changed: Vec<usize> =
             places.filter(|(_, (new, old))| new != old).map(|(place, _)| place).collect();
-        let computed = if keep && 2 * changed.len() <= order.len() {
-            let Scratch { right, change } = scratch;
-            right.derive(&self.target, changed.len(), |rows, term| {
-                let (new, old) = (rows[order[changed[term]]], rows[self.ordered[changed[term]]]);
-                std::array::from_fn(|lane| new[lane] - old[lane])
-            });
-            let places: Vec<usize> = (0..changed.len()).collect();
-            change.compute((&self.reference, &changed), right, &places);
+        let computed = if keep && changed.len() as f64 <= FEW * order.len() as f64 {
+            let change = &mut scratch.change;
+            let rows = |of: &[usize]| changed.iter().map(|place| of[*place]).collect::<Vec<usize>>();
+            let (new, old) = (rows(&order), rows(&self.ordered));
+            let rows = Rows { at: &new, less: Some(&old) };
+            change.compute((&self.reference, &changed), (&self.target, rows));
             self.product.add(change);
+            // Each factor is a difference, of two values, and the sums are added.
+            self.roundings += 2.0 * (changed.len() + 1) as f64 + 1.0;
             changed.len()
         } else {
             let terms: Vec<usize> = (0..order.len()).collect();
-            self.product.compute((&self.reference, &terms), &self.target, &order);
+            self.product.compute((&self.reference, &terms), (&self.target, order[..].into()));
+            self.roundings = order.len() as f64;
             order.len()
         };
         self.ordered = order;
         computed
     }
 
-    /// What the moves add to the objective through this block, in f64 from the weights themselves. The sum does
-    /// not depend on the number of threads: its stretches have a fixed length and are added in their order.
+    /// By how much at most the sum of the product's entries for all units of one arrangement less that for another one
+    /// is off. A sum of k products, rounded to f32 each time, is off by k · 2⁻²⁴ times the sum of their magnitudes (Higham,
+    /// "Accuracy and Stability of Numerical Algorithms", section 3.1), and the sums of magnitudes of one arrangement are
+    /// together at most the product of both networks' norms, by Cauchy and Schwarz.
+    pub(crate) fn doubt(&self) -> f64 {
+        const ROUNDING: f64 = 1.0 / (1u64 << 24) as f64;
+        let part = self.roundings * ROUNDING;
+        if part > 0.01 {
+            return f64::INFINITY;
+        }
+        // Twice for two arrangements; a fiftieth for products of roundings and sums in f64; and what lies below the
+        // smallest f32.
+        let lost = (self.target.terms() * self.target.units()) as f64
+            * self.roundings
+            * f64::from(f32::MIN_POSITIVE);
+        2.0 * self.scale * (1.02 * part * self.norms + lost)
+    }
+
+    /// What the moves add to the objective through this block, in f64 from the weights themselves.
     pub(crate) fn gain_of(&self, moves: &[Move], state: &State) -> f64 {
-        const STRETCH: usize = 256;
-        /// Terms from which on several threads are faster.
-        const WORTH_SHARING: usize = 1 << 15;
         if moves.is_empty() {
             return 0.0;
         }
@@ -204,27 +215,7 @@ impl<'a> Block<'a> {
             true => Cow::Borrowed(&self.ordered),
             false => Cow::Owned(self.order(state)),
         };
-        let stretch = |(stretch, rows): (usize, &[usize])| -> f64 {
-            let mut sums = vec![0.0f64; moves.len()];
-            let units = self.target.units().next_multiple_of(LANES);
-            let mut b = vec![[0.0; TOGETHER]; units];
-            for (at, rows) in (stretch * STRETCH..).step_by(TOGETHER).zip(rows.chunks(TOGETHER)) {
-                let a: Neighbours<'_, f32, TOGETHER> = self.reference.neighbours(at);
-                gather(&self.target, |term| rows.get(term).copied(), &mut b);
-                for (sum, m) in sums.iter_mut().zip(moves) {
-                    let (a, new, old) = (a.of(m.unit), b[m.new], b[m.old]);
-                    let gained: [f64; TOGETHER] =
-                        std::array::from_fn(|term| f64::from(a[term]) * (new[term] - old[term]));
-                    gained.iter().for_each(|gained| *sum += gained);
-                }
-            }
-            sums.iter().sum()
-        };
-        let sums: Vec<f64> = match order.len() * moves.len() < WORTH_SHARING {
-            true => order.chunks(STRETCH).enumerate().map(stretch).collect(),
-            false => order.par_chunks(STRETCH).enumerate().map(stretch).collect(),
-        };
-        self.scale * sums.iter().sum::<f64>()
+        self.scale * gain(&self.reference, &self.target, &order, moves)
     }
 
     /// Row of the target that stands at each row of the stack under the current permutations.
@@ -242,21 +233,5 @@ impl<'a> Block<'a> {
             stacked.extend(rows.iter().map(|row| start + row));
         }
         stacked
-    }
-}
-
-/// Terms whose values lie side by side while the moves of all units pass over them.
-const TOGETHER: usize = 4;
-
-/// A few terms of all units, 0 where there is none.
-fn gather(panels: &Panels<f32>, term: impl Fn(usize) -> Option<usize>, to: &mut [[f64; TOGETHER]]) {
-    let terms: [Option<usize>; TOGETHER] = std::array::from_fn(term);
-    let (to, _) = to.as_chunks_mut::<LANES>();
-    for (panel, to) in to.iter_mut().enumerate() {
-        let rows = panels.panel(panel);
-        let rows = terms.map(|term| term.map_or(&[0.0; LANES], |term| &rows[term]));
-        for (lane, to) in to.iter_mut().enumerate() {
-            *to = rows.map(|row| f64::from(row[lane]));
-        }
     }
 }

@@ -1,15 +1,19 @@
 //! Permutation coordinate descent: solve one permutation at a time, or the two of an attention layer
 //! together, the others held fixed.
+//!
+//! What takes time is the gain matrices. Both networks are multiplied where they lie. Where at most four fifths of the
+//! terms of a product changed since the last time, only what they change is computed. Whether a solution is better is read
+//! off the gain matrix where a bound on its rounding allows it, and computed from the weights otherwise. While one thread
+//! solves an assignment, the others go ahead to the products that it cannot change.
 
-use crate::assignment::largest_from;
-use crate::blocks::{Block, Move, Part, Scratch, State, blocks};
-use crate::heads::best;
-use crate::stack::largest;
-use crate::{AttentionGroup, Permutation, PermutationSpec, Permutations, VisitingOrder};
-use basin_core::{Array, Params, SeedTree};
+use crate::blocks::{Block, Part, Scratch, State, blocks};
+use crate::matching::Checked;
+use crate::objective::{Parameter, objective};
+use crate::step::{Coordinate, Step, coordinates};
+use crate::{Permutation, PermutationSpec, Permutations, VisitingOrder};
+use basin_core::{Params, SeedTree};
 use permutation_spec::axis::{Run, runs};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 
 /// Whether work whose inputs did not change may be skipped. It never changes a result, which is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,17 +23,11 @@ pub(crate) enum Reuse {
     No,
 }
 
-/// What one step solves: a permutation, or the two of an attention group with its number of heads.
-#[derive(Clone, Debug)]
-struct Coordinate {
-    permutations: Vec<usize>,
-    heads: Option<usize>,
-}
-
 /// A run of the descent between two networks that were checked against the spec.
 #[derive(Debug)]
 pub(crate) struct Descent<'a> {
     names: Vec<String>,
+    parameters: Vec<Parameter<'a>>,
     blocks: Vec<Vec<Block<'a>>>,
     coordinates: Vec<Coordinate>,
     /// The permutations on which the solution of each coordinate depends.
@@ -39,30 +37,20 @@ pub(crate) struct Descent<'a> {
     solved_at: Vec<Option<Vec<u64>>>,
     /// Column duals of the last assignment of each permutation outside the groups, from which the next one begins.
     duals: Vec<Vec<f64>>,
-    /// Multiplications so far: those of products, and units³ for each assignment.
+    /// Multiplications so far: those of products, and what assignments count for.
     work: u64,
-    /// One for each coordinate that is solved side by side.
-    scratches: Vec<Scratch>,
+    /// One for each coordinate that is solved side by side, with gain matrices.
+    scratches: Vec<(Scratch, Vec<Vec<f64>>)>,
+    /// One for products that are computed ahead.
+    ahead: Scratch,
     reuse: Reuse,
     threshold: f64,
-}
-
-/// What solving a coordinate takes and finds.
-struct Step<'a> {
-    coordinate: Coordinate,
-    /// Blocks and duals of each of its permutations.
-    blocks: Vec<Vec<Block<'a>>>,
-    duals: Vec<Vec<f64>>,
-    scratch: Scratch,
-    work: u64,
-    solved: Vec<Vec<usize>>,
-    gained: f64,
 }
 
 impl<'a> Descent<'a> {
     pub(crate) fn new(
         spec: &PermutationSpec,
-        sizes: &BTreeMap<String, usize>,
+        checked: &Checked<'_>,
         reference: &'a Params,
         target: &'a Params,
         threshold: f64,
@@ -70,21 +58,18 @@ impl<'a> Descent<'a> {
     ) -> Self {
         let names: Vec<String> = spec.permutations().map(str::to_owned).collect();
         let ids = spec.ids();
-        let parameters: Vec<(usize, &str)> =
-            spec.iter().map(|(name, _)| name).enumerate().filter(|(_, name)| spec.is_matched(name)).collect();
-        type Measured<'a> = (&'a Array, f32);
-        let parameters: Vec<(Measured<'a>, Measured<'a>, Vec<Vec<Run>>)> = parameters
-            .into_par_iter()
-            .map(|(index, name)| {
-                let pair = reference.get(name).zip(target.get(name));
-                let (reference, target) = pair.expect("the spec was validated against both networks");
-                let axes = reference.shape().iter().enumerate();
-                let axes = axes.map(|(axis, &len)| runs(&spec.segments_at((index, axis)), len, sizes, &ids));
-                ((reference, largest(reference)), (target, largest(target)), axes.collect())
-            })
-            .collect();
+        let matched = spec.iter().map(|(name, _)| name).enumerate().filter(|(_, name)| spec.is_matched(name));
+        let parameter = |(index, name): (usize, &str)| {
+            let pair = reference.get(name).zip(target.get(name));
+            let (reference, target) = pair.expect("the spec was validated against both networks");
+            let axes = reference.shape().iter().enumerate();
+            let axes =
+                axes.map(|(axis, &len)| runs(&spec.segments_at((index, axis)), len, &checked.sizes, &ids));
+            Parameter::new(reference, target, axes.collect(), checked.pairs[name])
+        };
+        let parameters: Vec<Parameter<'a>> = matched.map(parameter).collect();
         let mut parts: Vec<Vec<Part<'a, '_>>> = vec![Vec::new(); names.len()];
-        for (reference, target, axes) in &parameters {
+        for Parameter { reference, target, axes, .. } in &parameters {
             for (axis, runs) in axes.iter().enumerate() {
                 for (run, Run { permutation, .. }) in runs.iter().enumerate() {
                     if let Some(p) = permutation {
@@ -93,9 +78,9 @@ impl<'a> Descent<'a> {
                 }
             }
         }
-        let sizes: Vec<usize> = names.iter().map(|name| sizes[name]).collect();
+        let sizes: Vec<usize> = names.iter().map(|name| checked.sizes[name]).collect();
         let blocks: Vec<Vec<Block<'a>>> =
-            sizes.par_iter().zip(&parts).map(|(&n, parts)| blocks(n, parts)).collect();
+            sizes.iter().zip(&parts).map(|(&n, parts)| blocks(n, parts)).collect();
         let coordinates = coordinates(spec, &ids);
         let neighbours = coordinates.iter().map(|coordinate| {
             let blocks = coordinate.permutations.iter().flat_map(|&p| &blocks[p]);
@@ -111,29 +96,33 @@ impl<'a> Descent<'a> {
             duals: vec![Vec::new(); sizes.len()],
             work: 0,
             scratches: Vec::new(),
+            ahead: Scratch::default(),
             threshold: threshold.max(0.0),
             coordinates,
             names,
+            parameters,
             blocks,
             reuse,
         }
     }
 
-    /// Begins anew with these permutations, as if nothing had been done before. Returns by how much the objective is
-    /// larger for them than for the last ones.
-    pub(crate) fn begin(&mut self, start: &Permutations) -> f64 {
-        let mut gained = 0.0;
-        for p in 0..self.names.len() {
-            let start = start.get(&self.names[p]).map_or(&[][..], Permutation::as_slice);
-            let moves = moves(&self.state.permutations[p], start);
-            gained += self.blocks[p].iter().map(|block| block.gain_of(&moves, &self.state)).sum::<f64>();
-            self.state.permutations[p] = start.to_vec();
-            self.state.versions[p] += 1;
+    /// Begins anew with these permutations, as if nothing had been done before.
+    pub(crate) fn begin(&mut self, start: &Permutations) {
+        for (name, (permutation, version)) in
+            self.names.iter().zip(self.state.permutations.iter_mut().zip(&mut self.state.versions))
+        {
+            *permutation = start.get(name).map_or(&[][..], Permutation::as_slice).to_vec();
+            *version += 1;
         }
         self.blocks.iter_mut().flatten().for_each(Block::forget);
         self.solved_at.fill(None);
         self.duals.iter_mut().for_each(Vec::clear);
-        gained
+    }
+
+    /// Σ⟨w_A, π(w_B)⟩ for where it stands, in f64 from the weights themselves: equal arrangements have equal objectives to
+    /// the last bit.
+    pub(crate) fn objective(&mut self) -> f64 {
+        objective(&mut self.parameters, &self.state)
     }
 
     /// How many multiplications were made since the last call.
@@ -141,17 +130,17 @@ impl<'a> Descent<'a> {
         std::mem::take(&mut self.work)
     }
 
-    /// Visits every coordinate once, in the order of this sweep. Returns what the objective gained: 0 when none
-    /// made progress.
-    pub(crate) fn sweep(&mut self, order: VisitingOrder, seed: &SeedTree, sweep: usize) -> f64 {
+    /// Visits every coordinate once, in the order of this sweep. Returns whether one made progress.
+    pub(crate) fn sweep(&mut self, order: VisitingOrder, seed: &SeedTree, sweep: usize) -> bool {
         let order = order.of(self.coordinates.len(), seed, sweep);
-        let (mut gained, mut rest) = (0.0, &order[..]);
+        let (mut better, mut rest) = (false, &order[..]);
         while !rest.is_empty() {
             let (together, later) = rest.split_at(self.independent(rest));
-            self.improve(together).into_iter().for_each(|gain| gained += gain);
+            let next = if later.is_empty() { later } else { &later[..self.independent(later)] };
+            better |= self.improve(together, next);
             rest = later;
         }
-        gained
+        better
     }
 
     /// How many coordinates at the beginning do not depend on one another: what one of them finds is then the same
@@ -165,10 +154,12 @@ impl<'a> Descent<'a> {
         1 + (1..order.len()).take_while(apart).count()
     }
 
-    /// Solves coordinates that do not depend on one another, each exactly. A solution is kept when the objective, in f64,
-    /// gains more than the threshold by it: rounding in the f32 products can then neither lower the objective nor make
-    /// it cycle. Returns what was gained by each.
-    fn improve(&mut self, together: &[usize]) -> Vec<f64> {
+    /// Solves coordinates that do not depend on one another, each exactly. A solution is kept when the objective
+    /// gains more than the threshold by it. Returns whether any was.
+    ///
+    /// An assignment keeps one thread busy. The others meanwhile compute those products for the `next` coordinates that these
+    /// cannot change.
+    fn improve(&mut self, together: &[usize], next: &[usize]) -> bool {
         let mut steps = Vec::with_capacity(together.len());
         for &c in together {
             let versions = self.state.versions_of(&self.neighbours[c]);
@@ -178,38 +169,53 @@ impl<'a> Descent<'a> {
             self.solved_at[c] = Some(versions);
             steps.push(self.begin_step(c));
         }
-        let (state, reuse) = (&self.state, self.reuse == Reuse::Yes);
-        steps.par_iter_mut().with_max_len(1).for_each(|step| step.solve(state, reuse));
-        steps.into_iter().map(|step| self.end_step(step)).collect()
+        let of = |coordinates: &[usize]| -> Vec<usize> {
+            coordinates.iter().flat_map(|&c| &self.coordinates[c].permutations).copied().collect()
+        };
+        let (changing, next) = (of(together), of(next));
+        let (state, threshold, reuse) = (&self.state, self.threshold, self.reuse == Reuse::Yes);
+        steps.par_iter_mut().with_max_len(1).for_each(|step| step.multiply(state, reuse));
+        let ahead = self.blocks.iter_mut().enumerate().filter(|(p, _)| reuse && next.contains(p));
+        let stays = |block: &&mut Block<'_>| block.others().iter().all(|other| !changing.contains(other));
+        let ahead: Vec<&mut Block<'a>> = ahead.flat_map(|(_, blocks)| blocks).filter(stays).collect();
+        let scratch = &mut self.ahead;
+        let (work, ()) = rayon::join(
+            || ahead.into_iter().map(|block| block.bring_up_to_date(state, reuse, scratch)).sum::<u64>(),
+            || steps.par_iter_mut().with_max_len(1).for_each(|step| step.solve(state, threshold)),
+        );
+        self.work += work;
+        steps.into_iter().fold(false, |better, step| self.end_step(step) | better)
     }
 
     fn begin_step(&mut self, c: usize) -> Step<'a> {
         let coordinate = self.coordinates[c].clone();
         let permutations = &coordinate.permutations;
+        let (scratch, gains) = self.scratches.pop().unwrap_or_default();
         Step {
             blocks: permutations.iter().map(|&p| std::mem::take(&mut self.blocks[p])).collect(),
             duals: permutations.iter().map(|&p| std::mem::take(&mut self.duals[p])).collect(),
-            scratch: self.scratches.pop().unwrap_or_default(),
+            gains,
+            scratch,
             work: 0,
             solved: Vec::new(),
-            gained: 0.0,
+            better: false,
             coordinate,
         }
     }
 
-    fn end_step(&mut self, step: Step<'a>) -> f64 {
-        let Step { coordinate, blocks, duals, scratch, work, solved, gained } = step;
-        self.scratches.push(scratch);
+    fn end_step(&mut self, step: Step<'a>) -> bool {
+        let Step { coordinate, blocks, duals, gains, scratch, work, solved, better } = step;
+        self.scratches.push((scratch, gains));
         self.work += work;
         let found = coordinate.permutations.into_iter().zip(solved);
         for ((p, solved), (blocks, duals)) in found.zip(blocks.into_iter().zip(duals)) {
             (self.blocks[p], self.duals[p]) = (blocks, duals);
-            if gained > self.threshold && self.state.permutations[p] != solved {
+            if better && self.state.permutations[p] != solved {
                 self.state.permutations[p] = solved;
                 self.state.versions[p] += 1;
             }
         }
-        if gained > self.threshold { gained } else { 0.0 }
+        better
     }
 
     /// The permutations found so far.
@@ -221,51 +227,5 @@ impl<'a> Descent<'a> {
     }
 }
 
-impl Step<'_> {
-    /// Solves the coordinate, the others as they are.
-    fn solve(&mut self, state: &State, reuse: bool) {
-        let Coordinate { permutations, heads } = &self.coordinate;
-        let mut gains = Vec::with_capacity(permutations.len());
-        for (&p, blocks) in permutations.iter().zip(&mut self.blocks) {
-            // The gain matrix [n, n] of a permutation of n units.
-            let n = state.permutations[p].len();
-            let mut gain = vec![0.0; n * n];
-            for block in blocks {
-                self.work += block.add_to(&mut gain, state, reuse, &mut self.scratch);
-            }
-            self.work += (n * n) as u64 * n as u64;
-            gains.push(gain);
-        }
-        self.solved = match (heads, &gains[..]) {
-            (Some(heads), [qk, vo]) => best(qk, vo, state.permutations[permutations[0]].len(), *heads).into(),
-            _ => {
-                let each = gains.iter().zip(&mut self.duals);
-                each.map(|(gain, duals)| largest_from(gain, gain.len().isqrt(), duals)).collect()
-            }
-        };
-        for ((&p, solved), blocks) in permutations.iter().zip(&self.solved).zip(&self.blocks) {
-            let moves = moves(&state.permutations[p], solved);
-            self.gained += blocks.iter().map(|block| block.gain_of(&moves, state)).sum::<f64>();
-        }
-    }
-}
-
-/// The coordinates of a spec, in the order of first use: each attention group, each other permutation.
-fn coordinates(spec: &PermutationSpec, ids: &BTreeMap<&str, usize>) -> Vec<Coordinate> {
-    let groups = spec.groups().iter();
-    let groups = groups.map(|AttentionGroup { qk, vo, heads }| (ids[qk.as_str()], ids[vo.as_str()], *heads));
-    let groups: Vec<(usize, usize, usize)> = groups.collect();
-    let coordinate = |p: usize| match groups.iter().find(|(qk, vo, _)| p == *qk || p == *vo) {
-        None => Some(Coordinate { permutations: vec![p], heads: None }),
-        Some(&(qk, vo, heads)) if p == qk.min(vo) => {
-            Some(Coordinate { permutations: vec![qk, vo], heads: Some(heads) })
-        }
-        Some(_) => None,
-    };
-    (0..ids.len()).filter_map(coordinate).collect()
-}
-
-fn moves(current: &[usize], solved: &[usize]) -> Vec<Move> {
-    let changed = current.iter().zip(solved).enumerate().filter(|(_, (old, new))| old != new);
-    changed.map(|(unit, (&old, &new))| Move { unit, old, new }).collect()
-}
+#[cfg(test)]
+mod tests;

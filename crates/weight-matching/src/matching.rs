@@ -1,6 +1,7 @@
 //! Weight matching: permute the units of one network so that its weights lie as near as possible to another's.
 
 use crate::descent::{Descent, Reuse};
+use crate::pair::Pair;
 use crate::{PermutationSpec, Permutations, SpecError, VisitingOrder};
 use basin_core::{Array, Params, ParamsError, SeedTree};
 use rayon::prelude::*;
@@ -26,7 +27,8 @@ pub struct MatchingOptions {
     /// `None`, the default: until three searches in a row gain nothing, but no search begins that would bring the
     /// work above 4 · 10¹⁰ multiplications if it is like the mean of those before, which is about a second on two
     /// cores. The work is counted, not timed, so the result is the same wherever it is computed: k · n² for a
-    /// product of k weights of each of n units, n³ for an assignment.
+    /// product of k weights of each of n units, 50 for each entry that an assignment looks at, and n² k for the assignments of n
+    /// units within heads of k.
     pub restarts: Option<usize>,
     /// In which order a sweep visits the permutations, [`VisitingOrder::Random`] unless changed.
     pub order: VisitingOrder,
@@ -114,27 +116,39 @@ pub enum MatchingError {
     },
 }
 
-/// Checks that two networks can be matched. Returns the size of each permutation.
-pub(crate) fn checked(
+/// What is known of two networks that can be matched.
+#[derive(Debug)]
+pub(crate) struct Checked<'a> {
+    /// The size of each permutation.
+    pub(crate) sizes: BTreeMap<String, usize>,
+    /// What is known of each parameter.
+    pub(crate) pairs: BTreeMap<&'a str, Pair>,
+}
+
+/// Checks that two networks can be matched.
+pub(crate) fn checked<'a>(
     spec: &PermutationSpec,
-    reference: &Params,
+    reference: &'a Params,
     target: &Params,
-) -> Result<BTreeMap<String, usize>, MatchingError> {
+) -> Result<Checked<'a>, MatchingError> {
     reference.check_same_layout(target)?;
     let sizes = spec.validate(reference)?;
     if let Some(parameter) = spec.first_tied() {
         return Err(MatchingError::Tied { parameter: parameter.to_owned() });
     }
-    for (network, params) in [(Network::Reference, reference), (Network::Target, target)] {
-        let all: Vec<(&str, &Array)> = params.iter().collect();
-        // The largest magnitude, compared as bits, needs no branches; those of infinities and NaN are the largest.
-        let largest = |array: &Array| array.data().iter().fold(0, |m, x| x.abs().to_bits().max(m));
-        let broken = all.par_iter().find_first(|(_, array)| largest(array) >= f32::INFINITY.to_bits());
+    let arrays: Vec<(&str, &Array)> = reference.iter().collect();
+    let pair = |(name, a)| Some((name, Pair::of(a, target.get(name)?)));
+    let pairs: Option<BTreeMap<&str, Pair>> = arrays.into_par_iter().map(pair).collect();
+    let pairs = pairs.expect("both have the same names");
+    for (side, (network, params)) in
+        [(Network::Reference, reference), (Network::Target, target)].into_iter().enumerate()
+    {
+        let broken = params.iter().find(|(name, _)| !pairs[name].magnitudes[side].is_finite());
         if let Some((parameter, _)) = broken {
-            return Err(MatchingError::NonFinite { network, parameter: (*parameter).to_owned() });
+            return Err(MatchingError::NonFinite { network, parameter: parameter.to_owned() });
         }
     }
-    Ok(sizes)
+    Ok(Checked { sizes, pairs })
 }
 
 /// One search, which begins with the units as they are, and how many multiplications it took.
@@ -145,9 +159,9 @@ pub(crate) fn matching(
     options: &MatchingOptions,
     reuse: Reuse,
 ) -> Result<(Matching, u64), MatchingError> {
-    let sizes = checked(spec, reference, target)?;
-    let mut descent = Descent::new(spec, &sizes, reference, target, options.progress_threshold, reuse);
-    let objective_before = inner_product(spec, reference, target);
+    let checked = checked(spec, reference, target)?;
+    let mut descent = Descent::new(spec, &checked, reference, target, options.progress_threshold, reuse);
+    let objective_before = descent.objective();
     let course = climb(&mut descent, objective_before, options);
     Ok((found(&descent, objective_before, course, 1), descent.take_work()))
 }
@@ -159,10 +173,10 @@ pub(crate) type Course = (Vec<f64>, bool);
 pub(crate) fn climb(descent: &mut Descent<'_>, from: f64, options: &MatchingOptions) -> Course {
     let (mut objective, mut history, mut converged) = (from, Vec::new(), false);
     while !converged && history.len() < options.max_sweeps {
-        let gained = descent.sweep(options.order, &options.seed, history.len());
-        objective += gained;
+        converged = !descent.sweep(options.order, &options.seed, history.len());
+        // A gain that is smaller than the rounding of the whole does not show.
+        objective = descent.objective().max(objective);
         history.push(objective);
-        converged = gained == 0.0;
     }
     (history, converged)
 }
@@ -178,25 +192,6 @@ pub(crate) fn found(
     let moved = permutations.iter().map(|(name, p)| (name.to_owned(), p.moved())).collect();
     let sweeps = objective_history.len();
     Matching { permutations, objective_before, objective_history, sweeps, converged, moved, searches }
-}
-
-/// Σ⟨w_A, w_B⟩ over the matched parameters of two networks of one layout, in f64. Each array is summed on its own, and
-/// the sums are added in their order.
-pub(crate) fn inner_product(spec: &PermutationSpec, a: &Params, b: &Params) -> f64 {
-    const LANES: usize = 8;
-    let product = |(name, a): &(&str, &Array)| -> f64 {
-        let b = b.get(name).map_or(&[][..], |b| b.data());
-        let ((a8, a1), (b8, b1)) = (a.data().as_chunks::<LANES>(), b.as_chunks::<LANES>());
-        let mut lanes = [0.0; LANES];
-        for (a, b) in a8.iter().zip(b8) {
-            (0..LANES).for_each(|l| lanes[l] += f64::from(a[l]) * f64::from(b[l]));
-        }
-        let rest = a1.iter().zip(b1).map(|(&a, &b)| f64::from(a) * f64::from(b));
-        lanes.iter().sum::<f64>() + rest.sum::<f64>()
-    };
-    let matched: Vec<(&str, &Array)> = a.iter().filter(|(name, _)| spec.is_matched(name)).collect();
-    let products: Vec<f64> = matched.par_iter().map(product).collect();
-    products.iter().sum()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use crate::best_permutations::random_permutations;
 use crate::descent::{Descent, Reuse};
-use crate::matching::{checked, climb, found, inner_product};
+use crate::matching::{checked, climb, found};
+use crate::objective::inner_product;
 use crate::searches::Searches;
 use crate::{Matching, MatchingError, MatchingOptions, PermutationSpec, Permutations, apply};
 use basin_core::Params;
@@ -17,8 +18,7 @@ pub(crate) fn composed(first: &Permutations, next: &Permutations) -> Permutation
     first.compose(next).expect("both families are of one layout")
 }
 
-/// Objectives whose difference is a smaller part of the product of the networks' norms are compared anew from the
-/// weights: the sums that a search keeps round by less.
+/// Objectives round by a smaller part of the product of the networks' norms.
 const ROUNDING: f64 = 1e-9;
 
 /// Finds permutations π of the target's units that make Σ⟨w_A, π(w_B)⟩ large, hence ‖w_A − π(w_B)‖ small,
@@ -36,7 +36,9 @@ const ROUNDING: f64 = 1e-9;
 /// Cost of a sweep: about 2 · numel · n multiplications for every array and every permuted axis of n units,
 /// in f32 on all cores, plus an O(n³) assignment per permutation, or O(h² k³ + h³) for an attention layer of h
 /// heads of k units, whose two permutations are solved together and exactly; permutations whose neighbours did not change
-/// since they were last solved cost nothing. Memory: two further copies of the target.
+/// since they were last solved cost nothing, and where few units of these changed, only what they change is computed.
+/// Memory: n² values for each permutation of n units and each of its neighbourhoods; no copies of the networks, but of
+/// arrays whose magnitudes are all above 10⁶ or below 10⁻⁶.
 ///
 /// # Errors
 /// [`MatchingError::Layout`] when names or shapes of the networks differ, [`MatchingError::Spec`] when the
@@ -62,9 +64,9 @@ fn best_of_all(
     target: &Params,
     options: &MatchingOptions,
 ) -> Result<Matching, MatchingError> {
-    let sizes = checked(spec, reference, target)?;
-    let mut descent = Descent::new(spec, &sizes, reference, target, options.progress_threshold, Reuse::Yes);
-    let before = inner_product(spec, reference, target);
+    let checked = checked(spec, reference, target)?;
+    let mut descent = Descent::new(spec, &checked, reference, target, options.progress_threshold, Reuse::Yes);
+    let before = descent.objective();
     let mut searches = Searches::of(options);
     let course = climb(&mut descent, before, options);
     let mut best = found(&descent, before, course, 1);
@@ -74,29 +76,20 @@ fn best_of_all(
     }
     let squared = inner_product(spec, reference, reference);
     let margin = ROUNDING * (squared * inner_product(spec, target, target)).sqrt();
-    // From the weights themselves, equal arrangements have equal objectives to the last bit.
-    let exact = |family: &Permutations| inner_product(spec, reference, &arranged(spec, target, family));
     let equal = |found: &Matching| {
         // The objective of equal networks is the square of their norm, and looking at it costs nothing.
         (found.objective_after() - squared).abs() <= margin
             && arranged(spec, target, &found.permutations) == *reference
     };
     let mut ended = equal(&best);
-    let mut objective = best.objective_after();
     while !ended && searches.another() {
         let seed = options.seed.child("restart").index(searches.made() as u64);
-        objective += descent.begin(&random_permutations(spec, &sizes, &seed));
+        descent.begin(&random_permutations(spec, &checked.sizes, &seed));
         let options = MatchingOptions { seed, ..*options };
-        let course = climb(&mut descent, objective, &options);
-        objective = course.0.last().copied().unwrap_or(objective);
-        let ahead = objective - best.objective_after();
-        let better = if ahead.abs() > margin {
-            ahead > options.progress_threshold.max(0.0)
-        } else {
-            let permutations = descent.permutations();
-            permutations != best.permutations
-                && exact(&permutations) > exact(&best.permutations) + options.progress_threshold.max(0.0)
-        };
+        let from = descent.objective();
+        let course = climb(&mut descent, from, &options);
+        let objective = course.0.last().copied().unwrap_or(from);
+        let better = objective > best.objective_after() + options.progress_threshold.max(0.0);
         searches.count(better, descent.take_work());
         if better {
             best = found(&descent, before, course, 0);

@@ -19,6 +19,8 @@ pub(crate) struct Solution {
     pub(crate) column_of: Vec<usize>,
     pub(crate) row_duals: Vec<f64>,
     pub(crate) column_duals: Vec<f64>,
+    /// Entries of the matrix that were looked at, each as often as it was.
+    pub(crate) scanned: u64,
 }
 
 /// Minimises (or, with `MAXIMISE`, maximises) over a matrix of finite entries with `rows <= cols`.
@@ -44,15 +46,17 @@ pub(crate) fn solve_from<const MAXIMISE: bool>(
         v,
         row_of: vec![FREE; cols],
         column_of: vec![FREE; rows],
+        scanned: 0,
     };
     let free = state.bid();
     state.augment(&free);
-    let State { v, column_of, .. } = state;
+    let State { v, column_of, scanned, .. } = state;
     let dual = |(i, &j): (usize, &usize)| signed::<MAXIMISE>(reduced::<MAXIMISE>(cost[i * cols + j], v[j]));
     Solution {
         row_duals: column_of.iter().enumerate().map(dual).collect(),
         column_duals: v.iter().map(|&v| signed::<MAXIMISE>(v)).collect(),
         column_of,
+        scanned,
     }
 }
 
@@ -63,6 +67,7 @@ struct State<'a, const MAXIMISE: bool> {
     v: Vec<f64>,
     row_of: Vec<usize>,
     column_of: Vec<usize>,
+    scanned: u64,
 }
 
 impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
@@ -82,6 +87,7 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
                 continue;
             }
             bids -= 1;
+            self.scanned += self.cols as u64;
             let (first, second, j) = two_smallest::<MAXIMISE>(self.isa, self.row(i), &self.v);
             let displaced = self.row_of[j];
             // With a single column there is no second; the dual then stays.
@@ -115,6 +121,7 @@ impl<'a, const MAXIMISE: bool> State<'a, MAXIMISE> {
             settled.clear();
             let (mut i, mut offset) = (start, 0.0);
             let (sink, length) = loop {
+                self.scanned += self.cols as u64;
                 let paths = Paths { v: &open_v, distance: &mut distance, from: &mut from };
                 let near = relax::<MAXIMISE>(self.isa, self.row(i), paths, offset, i as u64);
                 let j = self.nearest(&distance, near);

@@ -11,9 +11,10 @@ const TARGETS: [&str; 2] = ["sm_80", "sm_90"];
 
 /// The packages to select whenever something is built with CUDA: with them the crates that both use have the features that
 /// the program's own build gives them, so that nothing is compiled twice.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "--package=basin-cuda",
     "--package=basin-bench",
+    "--package=basin-candle",
     "--package=basin-cli",
     "--package=basin-reproduce",
     "--features=basin-cuda/cuda,basin-cli/cuda",

@@ -18,7 +18,8 @@ const COMPILER: [&str; 5] = [
 const RUN_TIME_COMPILER: [&str; 1] = ["nvidia-cuda-nvrtc==13.0.88"];
 
 /// The libraries that a machine with a driver and nothing else lacks.
-const LIBRARIES: [&str; 2] = ["nvidia-cublas==13.1.0.3", "nvidia-cudnn-cu13==9.19.0.56"];
+const LIBRARIES: [&str; 3] =
+    ["nvidia-cublas==13.1.0.3", "nvidia-cudnn-cu13==9.19.0.56", "nvidia-curand==10.4.0.35"];
 
 /// Versions of CUDA that the bindings know, from the newest that was tried down.
 const KNOWN: [(u32, u32); 9] =

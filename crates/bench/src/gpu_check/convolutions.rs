@@ -10,7 +10,7 @@ use crate::suites::spread::Spread;
 use anyhow::Result;
 use basin_gpu::convolution as own;
 use basin_gpu::{Convolution, GpuError, Operands, Pass, Pool, Precision, Queue};
-use basin_kernels::conv::ConvShape;
+use basin_kernels::conv::{ConvShape, Padding};
 use serde::Serialize;
 use std::rc::Rc;
 use std::time::Instant;
@@ -63,8 +63,16 @@ pub(super) fn measure(
     });
     for (shape, side, images) in convolutions.chain(dense) {
         for (pass, name) in passes {
-            let convolution =
-                Convolution { shape, images, height: side, width: side, pass, precision, add: false };
+            let convolution = Convolution {
+                shape,
+                padding: Padding::Same,
+                images,
+                height: side,
+                width: side,
+                pass,
+                precision,
+                add: false,
+            };
             let flop = 2.0 * (shape.macs(side, side) * images) as f64;
             let shape = format!("{}->{} k{} s{} @{side}", shape.cin, shape.cout, shape.kernel, shape.stride);
             let called = |by: &str| format!("convolution {shape} {name} {} by {by}", precision.name());

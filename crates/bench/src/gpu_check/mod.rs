@@ -19,8 +19,9 @@ use throughput::{Torch, Trainer, Workload};
 
 use crate::suites;
 use anyhow::Result;
-use basin_gpu::check::checks;
-use basin_gpu::{Precision, Queue};
+use basin_gpu::check::{Found, checks};
+use basin_gpu::{GpuError, Precision, Queue};
+use basin_reproduce::device::{OnDevice, candles_device};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -63,7 +64,7 @@ fn open(peer: Option<&Path>) -> Result<Rc<dyn Queue>> {
     }
     #[cfg(not(feature = "cuda"))]
     let _ = peer;
-    basin_reproduce::device::open_cuda()
+    basin_reproduce::device::open_cuda(0)
 }
 
 /// As [`run`], on any queue and with any trainer.
@@ -83,8 +84,9 @@ fn run_on(
     let mut report = Report::begin(&folder, options.force, deadline, &mut answers, say)?;
     for check in checks() {
         let found = check.run(queue);
-        report.checked(&check, found)?;
+        report.checked(check.kernel.into(), check.precision, found)?;
     }
+    on_candles_tensors(queue, &mut report)?;
     let first = parts.iter().find_map(|part| match part {
         Part::Training(workload) => Some(workload),
         Part::Convolutions(_) => None,
@@ -127,6 +129,19 @@ fn run_on(
         report.done()?;
     }
     report.end()
+}
+
+/// The operations on candle's tensors, forward and back, where candle's device is behind the queue: the same kernels, on memory of
+/// candle's, in its stream.
+fn on_candles_tensors(queue: &Rc<dyn Queue>, report: &mut Report<'_>) -> Result<()> {
+    let precision = Precision::F32;
+    let Ok(device) = candles_device(&OnDevice { queue: queue.clone(), precision }) else { return Ok(()) };
+    for check in basin_candle::check::checks() {
+        let limit = basin_candle::check::LIMIT;
+        let found = check.run(&device).map(|max_rel_error| Found { max_rel_error, limit });
+        report.checked(format!("candle {}", check.operation), precision, found.map_err(GpuError::from))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use super::convolutions::Timed;
 use super::networks::Deadline;
 use super::throughput::{Compared, Workload};
 use anyhow::Result;
-use basin_gpu::GpuError;
-use basin_gpu::check::{Check, Found};
+use basin_gpu::check::Found;
+use basin_gpu::{GpuError, Precision};
 use basin_reproduce::exit::WrongKernels;
 use basin_store::{Fs, Outputs, RealFs, StoreError};
 use serde::Serialize;
@@ -49,7 +49,7 @@ impl Answers {
 /// One kernel at one precision.
 #[derive(Debug, Serialize)]
 struct Checked {
-    kernel: &'static str,
+    kernel: String,
     precision: &'static str,
     max_rel_error: Option<f64>,
     ok: bool,
@@ -105,10 +105,15 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// A lost device; those of the file and of `say`.
-    pub(super) fn checked(&mut self, check: &Check, found: Result<Found, GpuError>) -> Result<()> {
+    pub(super) fn checked(
+        &mut self,
+        kernel: String,
+        precision: Precision,
+        found: Result<Found, GpuError>,
+    ) -> Result<()> {
         let checked = Checked {
-            kernel: check.kernel,
-            precision: check.precision.name(),
+            kernel,
+            precision: precision.name(),
             // JSON knows neither infinity nor NaN: the largest number stands for both.
             max_rel_error: found.as_ref().ok().map(|found| found.max_rel_error.min(f64::MAX)),
             ok: found.as_ref().is_ok_and(Found::ok),

@@ -1,4 +1,4 @@
-//! Throughput of training, inference, augmentation and convolution, alone or in turns with PyTorch.
+//! Throughput of training, inference, planes, augmentation and convolution, alone or in turns with PyTorch.
 //!
 //! A suite makes cases, each a step that processes a batch. `rounds` times the steps and lets the peer take
 //! its turns; `comparison` turns times into rates and ratios; one JSON line each goes out. The README in
@@ -11,6 +11,7 @@ mod machine;
 mod network;
 mod options;
 pub(crate) mod peer;
+mod plane;
 mod rounds;
 pub(crate) mod spread;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) ->
     match options.suite {
         Suite::TrainStep => network::train_step(options, &mut bench),
         Suite::Forward => network::forward(options, &mut bench),
+        Suite::Plane => plane::run(options, &mut bench),
         Suite::Augment => augment::run(options, &mut bench),
         Suite::Conv => conv::run(options, &mut bench),
     }

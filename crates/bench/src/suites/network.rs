@@ -69,7 +69,7 @@ fn logits(network: &Network, weights: &Weights, images: &[f32]) -> Result<()> {
 }
 
 /// The network as a run with these settings would have it.
-fn build(options: &Options) -> Result<Network> {
+pub(super) fn build(options: &Options) -> Result<Network> {
     let settings = [
         ("model.name", options.model.clone()),
         ("model.width", options.width().to_string()),
@@ -82,7 +82,7 @@ fn build(options: &Options) -> Result<Network> {
 }
 
 /// One network, with the operations per image that its passes do.
-fn case(options: &Options, network: &Network, passes: f64) -> Case {
+pub(super) fn case(options: &Options, network: &Network, passes: f64) -> Case {
     let mut labels = json!({ "model": options.model, "width": options.width() });
     if options.dropout > 0.0 {
         labels["dropout"] = options.dropout.into();

@@ -13,6 +13,8 @@ pub enum Suite {
     TrainStep,
     /// A network's logits without gradients
     Forward,
+    /// Points of a plane between networks: parameters, logits, loss, accuracy and agreement
+    Plane,
     /// Flip, crop and colour jitter of training images, on one thread
     Augment,
     /// Every convolution of ResNet20 in its three passes, on one thread
@@ -25,6 +27,7 @@ impl Suite {
         match self {
             Self::TrainStep => "train-step",
             Self::Forward => "forward",
+            Self::Plane => "plane",
             Self::Augment => "augment",
             Self::Conv => "conv",
         }
@@ -38,7 +41,7 @@ impl Suite {
     /// The memory layouts in which a peer is tried where the user names none.
     pub(super) fn peer_layouts(self) -> &'static str {
         match self {
-            Self::TrainStep | Self::Forward => "contiguous,channels_last,compiled",
+            Self::TrainStep | Self::Forward | Self::Plane => "contiguous,channels_last,compiled",
             Self::Conv => "contiguous,channels_last",
             Self::Augment => "contiguous",
         }
@@ -54,7 +57,7 @@ pub struct Options {
     /// What to measure
     #[arg(value_enum)]
     pub suite: Suite,
-    /// Architecture (train-step, forward)
+    /// Architecture (train-step, forward, plane)
     #[arg(long, default_value = "resnet20")]
     pub model: String,
     /// Width multiplier [default: 1; conv: 1, 2 and 4]

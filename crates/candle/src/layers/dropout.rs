@@ -1,6 +1,7 @@
 //! Dropout that can be repeated.
 
 use crate::ops::{Fusion, add_relu, drop_path, dropout};
+use basin_models::drop_path_rate;
 use candle_core::{Result, Tensor};
 use candle_nn::ModuleT;
 use std::cell::RefCell;
@@ -93,6 +94,11 @@ impl DropPath {
     /// Branches are dropped with this probability in `[0, 1)`.
     pub fn new(rate: f32) -> Self {
         Self { rate }
+    }
+
+    /// Those of so many blocks, whose probability grows linearly from 0 in the first to `largest` in the last.
+    pub(crate) fn by_depth(largest: f32, blocks: usize) -> impl Iterator<Item = Self> {
+        (0..blocks).map(move |block| Self::new(drop_path_rate(largest, block, blocks)))
     }
 
     /// ReLU(shortcut + drop path(branch)): `branch` ends in a normalisation that takes the rest over where nothing is dropped.

@@ -4,7 +4,6 @@ use super::channels_last;
 use crate::Featured;
 use crate::layers::{Conv, Dense, DropPath, Norm, NormLayer};
 use crate::ops::{Fusion, Padding, mean_pool};
-use basin_models::drop_path_rate;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::init::FanInOut;
 use candle_nn::{ModuleT, VarBuilder};
@@ -99,10 +98,8 @@ impl CifarResNet {
     /// linearly from 0 in the first block to this one in the last. Where it is not 0, training wants seeds.
     #[must_use]
     pub fn with_drop_path(mut self, largest: f32) -> Self {
-        let depth = self.blocks.len();
-        for (i, block) in self.blocks.iter_mut().enumerate() {
-            block.drop_path = DropPath::new(drop_path_rate(largest, i, depth));
-        }
+        let all = DropPath::by_depth(largest, self.blocks.len());
+        self.blocks.iter_mut().zip(all).for_each(|(block, own)| block.drop_path = own);
         self
     }
 }

@@ -3,7 +3,7 @@
 use super::channels_last;
 use crate::Featured;
 use crate::layers::{Conv, Dense, Dropout, xavier};
-use crate::ops::{Padding, Window, add_bias, max_pool2d, relu};
+use crate::ops::{Padding, Window, add_bias, flattened, max_pool2d, relu};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 
@@ -71,7 +71,7 @@ impl FortCnn {
                 x = add_bias(&max_pool2d(&x, tiles)?, bias, active)?;
             }
         }
-        x.permute((0, 3, 1, 2))?.flatten_from(1)
+        flattened(&x)
     }
 }
 

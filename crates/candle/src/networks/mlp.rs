@@ -1,8 +1,9 @@
 //! Perceptrons.
 
+use super::channels_last;
 use crate::Featured;
 use crate::layers::{Dense, Norm, NormLayer};
-use crate::ops::Fusion;
+use crate::ops::{Fusion, flattened};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};
 
@@ -39,7 +40,10 @@ impl Mlp {
 
 impl Mlp {
     fn hidden(&self, images: &Tensor, train: bool) -> Result<Tensor> {
-        let mut x = images.flatten_from(1)?;
+        let mut x = match images.device().is_cpu() {
+            true => images.flatten_from(1)?,
+            false => flattened(&channels_last(images)?)?,
+        };
         for (dense, norm) in &self.hidden {
             x = norm.forward(&dense.forward(&x)?, Fusion { shortcut: None, relu: true }, train)?;
         }

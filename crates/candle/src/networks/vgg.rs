@@ -3,7 +3,7 @@
 use super::channels_last;
 use crate::Featured;
 use crate::layers::{Conv, Dense, Norm, NormLayer};
-use crate::ops::{Fusion, Padding, Window, add_bias, max_pool2d};
+use crate::ops::{Fusion, Padding, Window, add_bias, flattened, max_pool2d};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::init::{FanInOut, Init};
 use candle_nn::{ModuleT, VarBuilder};
@@ -86,7 +86,7 @@ impl Vgg {
             x = max_pool2d(&x, Window::tiles(2))?;
         }
         // PyTorch flattens channel by channel.
-        x.permute((0, 3, 1, 2))?.flatten_from(1)
+        flattened(&x)
     }
 }
 

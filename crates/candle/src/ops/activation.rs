@@ -26,6 +26,10 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// [`OpError`].
 pub fn add_relu(x: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
     let [x, shortcut] = ready("add_relu", [x, shortcut])?;
+    if x.dims() != shortcut.dims() {
+        let (found, expected) = (format!("{:?} and {:?}", x.dims(), shortcut.dims()), "two of one shape");
+        return Err(OpError::Shape { operation: "add_relu", found, expected }.into());
+    }
     apply(Relu, [&x, &shortcut])
 }
 
@@ -52,7 +56,7 @@ pub fn gelu(x: &Tensor) -> Result<Tensor> {
     apply(Gelu, [&x])
 }
 
-struct Relu;
+pub(super) struct Relu;
 
 /// What of a gradient passes the ReLU behind `y`.
 fn passed(y: &[f32], dy: Cow<'_, [f32]>) -> Vec<f32> {
@@ -90,10 +94,6 @@ impl Kernel<2> for Relu {
     const NAME: &'static str = "basin-add-relu";
 
     fn forward(&self, [x, shortcut]: [Values<'_>; 2]) -> Result<(Vec<f32>, Vec<usize>)> {
-        if x.dims != shortcut.dims {
-            let (found, expected) = (format!("{:?} and {:?}", x.dims, shortcut.dims), "two of one shape");
-            return Err(OpError::Shape { operation: "add_relu", found, expected }.into());
-        }
         let mut y = reuse::stale(x.data.len());
         let chunks = y.par_chunks_mut(CHUNK).zip(x.data.par_chunks(CHUNK));
         chunks.zip(shortcut.data.par_chunks(CHUNK)).for_each(|((y, a), b)| {
@@ -122,8 +122,8 @@ impl Kernel<2> for Relu {
     }
 }
 
-struct Bias {
-    relu: bool,
+pub(super) struct Bias {
+    pub(super) relu: bool,
 }
 
 impl Kernel<2> for Bias {
@@ -169,7 +169,7 @@ fn whole_rows(c: usize) -> usize {
     (CHUNK / c).max(1) * c
 }
 
-struct Gelu;
+pub(super) struct Gelu;
 
 impl Kernel<1> for Gelu {
     const NAME: &'static str = "basin-gelu";

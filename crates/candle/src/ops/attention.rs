@@ -2,6 +2,7 @@
 
 use super::OpError;
 use super::count::count;
+use super::device::Kept;
 use super::kernel::{Kernel, Values, apply, check, ready, spent};
 use basin_kernels::{Isa, attention as kernels, reuse};
 use candle_core::{Result, Tensor};
@@ -29,7 +30,7 @@ pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
                 return counted;
             }
             let [qkv] = ready("attention", [qkv])?;
-            apply(Attention { heads, log_sum: OnceLock::new() }, [&qkv])
+            apply(Attention { heads, log_sum: OnceLock::new(), kept: Kept::default() }, [&qkv])
         }
         ref dims => {
             let found = format!("{dims:?} for {heads} heads");
@@ -39,10 +40,13 @@ pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
     }
 }
 
-struct Attention {
-    heads: usize,
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "read where there is a device"))]
+pub(super) struct Attention {
+    pub(super) heads: usize,
     /// ln Σ exp of every query's scores, for the reverse pass.
     log_sum: OnceLock<Vec<f32>>,
+    /// The same on a device.
+    pub(super) kept: Kept,
 }
 
 impl Kernel<1> for Attention {

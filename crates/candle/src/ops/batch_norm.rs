@@ -1,9 +1,10 @@
 //! BatchNorm: by the batch's own statistics in training, by given ones in evaluation.
 
 use super::OpError;
+use super::device::Kept;
 use super::kernel::{Kernel, Values, apply, ready};
 use basin_kernels::batch_norm::{Channels, affine_gradient, backward, forward, moments};
-use basin_kernels::{Isa, reuse};
+use basin_kernels::{Isa, floats, reuse};
 use candle_core::{Result, Tensor};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -39,7 +40,8 @@ impl BatchStatistics {
 }
 
 /// act(γ · x̂ + β + shortcut) for `x` `[…, channels]`, normalised by its own mean and variance over all but the last axis:
-/// what PyTorch's BatchNorm does in training. Differentiable in all four, statistics included. Also tells the statistics.
+/// what PyTorch's BatchNorm does in training. Differentiable in all four, statistics included. Also tells the statistics, for which
+/// the host waits on a device.
 ///
 /// # Errors
 /// [`OpError`]; also of a single pixel, whose variance says nothing.
@@ -51,7 +53,8 @@ pub fn batch_norm(
     then: Fusion<'_>,
 ) -> Result<(Tensor, BatchStatistics)> {
     let measured = Arc::new(OnceLock::new());
-    let norm = BatchNorm { given: None, epsilon, relu: then.relu, used: Arc::clone(&measured) };
+    let (used, kept) = (Arc::clone(&measured), Kept::default());
+    let norm = BatchNorm { given: None, epsilon, relu: then.relu, used, kept };
     let pixels = x.elem_count() / x.dims().last().copied().unwrap_or(0).max(1);
     if pixels < 2 {
         let (found, expected) = (format!("{:?}", x.dims()), "at least two pixels of every channel");
@@ -85,8 +88,9 @@ pub fn batch_norm_with(
         let found = format!("statistics {:?} and {:?}", mean.dims(), variance.dims());
         return Err(OpError::Shape { operation: NAME, found, expected: "[channels] twice" }.into());
     }
-    let given = Some((mean.to_vec1()?, variance.to_vec1()?));
-    run(x, gamma, beta, BatchNorm { given, epsilon, relu: then.relu, used: Arc::default() }, then)
+    let given = Some([mean.detach(), variance.detach()]);
+    let norm = BatchNorm { given, epsilon, relu: then.relu, used: Arc::default(), kept: Kept::default() };
+    run(x, gamma, beta, norm, then)
 }
 
 fn run(x: &Tensor, gamma: &Tensor, beta: &Tensor, norm: BatchNorm, then: Fusion<'_>) -> Result<Tensor> {
@@ -107,20 +111,24 @@ fn run(x: &Tensor, gamma: &Tensor, beta: &Tensor, norm: BatchNorm, then: Fusion<
     }
 }
 
-struct BatchNorm {
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "read where there is a device"))]
+pub(super) struct BatchNorm {
     /// Mean and variance, if not the batch's.
-    given: Option<(Vec<f32>, Vec<f32>)>,
-    epsilon: f32,
-    relu: bool,
-    /// What the forward pass normalised by, for the reverse one.
-    used: Arc<OnceLock<Used>>,
+    pub(super) given: Option<[Tensor; 2]>,
+    pub(super) epsilon: f32,
+    pub(super) relu: bool,
+    /// What the forward pass normalised by, for the reverse one on the CPU and for who wants to know.
+    pub(super) used: Arc<OnceLock<Used>>,
+    /// The same for the reverse pass on a device.
+    pub(super) kept: Kept,
 }
 
 #[derive(Debug)]
-struct Used {
-    mean: Vec<f32>,
-    variance: Vec<f32>,
-    rstd: Vec<f32>,
+pub(super) struct Used {
+    pub(super) mean: Vec<f32>,
+    pub(super) variance: Vec<f32>,
+    /// Empty where the reverse pass is a device's.
+    pub(super) rstd: Vec<f32>,
 }
 
 /// Gradients of x, γ, β and the shortcut.
@@ -134,7 +142,7 @@ impl BatchNorm {
     ) -> Result<(Vec<f32>, Vec<usize>)> {
         let (c, isa) = (gamma.data.len(), Isa::detect());
         let (mean, variance) = match &self.given {
-            Some(given) => given.clone(),
+            Some([mean, variance]) => (floats(mean)?.to_vec(), floats(variance)?.to_vec()),
             None => moments(x.data, c, isa),
         };
         let rstd = variance.iter().map(|variance| 1.0 / (variance + self.epsilon).sqrt()).collect();

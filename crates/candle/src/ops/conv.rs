@@ -39,16 +39,23 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, stride: usize, padding: Padding) -> R
         return counted;
     }
     let [x, weight] = ready("conv2d", [x, weight])?;
-    apply(Conv(Convolution::new(stride, padding, [&x, &weight].map(Tensor::track_op))), [&x, &weight])
+    let on_host = Convolution::new(stride, padding, [&x, &weight].map(Tensor::track_op));
+    apply(Conv { stride, padding, on_host }, [&x, &weight])
 }
 
-struct Conv(Convolution);
+/// What a device's kernels are told is told to those of the CPU at the beginning.
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "read where there is a device"))]
+pub(super) struct Conv {
+    pub(super) stride: usize,
+    pub(super) padding: Padding,
+    on_host: Convolution,
+}
 
 impl Kernel<2> for Conv {
     const NAME: &'static str = "basin-conv2d";
 
     fn forward(&self, [x, weight]: [Values<'_>; 2]) -> Result<(Vec<f32>, Vec<usize>)> {
-        self.0.forward((x.data, x.dims), (weight.data, weight.dims))
+        self.on_host.forward((x.data, x.dims), (weight.data, weight.dims))
     }
 
     fn backward(
@@ -58,7 +65,7 @@ impl Kernel<2> for Conv {
         _: &[f32],
         dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 2]> {
-        let gradients = self.0.backward((x.data, x.dims), weight.dims, &dy);
+        let gradients = self.on_host.backward((x.data, x.dims), weight.dims, &dy);
         spent(dy);
         gradients
     }

@@ -54,7 +54,7 @@ pub fn dense(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tenso
     }
 }
 
-struct Dense {
+pub(super) struct Dense {
     /// Whether the input wants a gradient.
     input: bool,
     /// The weights of the forward pass, for the reverse one: of many rows, where packing them pays.

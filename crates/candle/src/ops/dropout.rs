@@ -49,12 +49,12 @@ fn masked(
     apply(Dropout { rate, seeds: seeds.to_vec(), site, whole }, [&x])
 }
 
-struct Dropout {
-    rate: f32,
-    seeds: Vec<u64>,
-    site: u32,
+pub(super) struct Dropout {
+    pub(super) rate: f32,
+    pub(super) seeds: Vec<u64>,
+    pub(super) site: u32,
     /// Whether all values of an image are dropped together.
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 impl Dropout {

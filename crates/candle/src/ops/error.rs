@@ -8,13 +8,15 @@ use thiserror::Error;
 pub enum OpError {
     /// No kernel for the device.
     #[error(
-        "{operation} has no kernel for {device}, expected tensors on the CPU; move them there, or use candle's own operation"
+        "{operation} has no kernel for {device} in this build, expected tensors on {expected}; move them there, or use candle's own operation"
     )]
     Device {
         /// The operation.
         operation: &'static str,
         /// Where a tensor is.
         device: String,
+        /// Where there are kernels.
+        expected: &'static str,
     },
     /// No kernel for the type.
     #[error("{operation} was given {found}, expected f32")]
@@ -84,8 +86,8 @@ mod tests {
     fn every_error_says_what_where_and_what_to_do() {
         let told = [
             (
-                OpError::Device { operation: "attention", device: "Cuda(0)".into() },
-                "attention has no kernel for Cuda(0), expected tensors on the CPU; move them there, or use candle's own operation",
+                OpError::Device { operation: "attention", device: "Cuda(0)".into(), expected: "the CPU" },
+                "attention has no kernel for Cuda(0) in this build, expected tensors on the CPU; move them there, or use candle's own operation",
             ),
             (
                 OpError::Type { operation: "attention", found: "bf16".into() },

@@ -1,11 +1,12 @@
 //! Kernels on slices as operations of candle's graph.
 
-use super::OpError;
-use super::tape;
+use super::device::{self, Launched};
+use super::order::stacked;
+use super::{OpError, tape};
 use basin_kernels::{floats, reuse, tensor};
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Tensor,
-};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor};
 use std::borrow::Cow;
 
 /// One tensor's values and shape.
@@ -15,8 +16,8 @@ pub(super) struct Values<'a> {
     pub(super) dims: &'a [usize],
 }
 
-/// An operation of `N` tensors, forward and back.
-pub(super) trait Kernel<const N: usize>: Send + Sync + 'static {
+/// An operation of `N` tensors, forward and back, on the CPU, and in a build with CUDA on such a device ([`Launched`]).
+pub(super) trait Kernel<const N: usize>: Launched<N> + Send + Sync + 'static {
     const NAME: &'static str;
 
     /// The result and its shape.
@@ -43,9 +44,13 @@ pub(super) fn spent(gradient: Cow<'_, [f32]>) {
 /// Refuses tensors that the kernels cannot take.
 pub(super) fn check<const N: usize>(operation: &'static str, tensors: [&Tensor; N]) -> Result<()> {
     for tensor in tensors {
-        if !matches!(tensor.device(), Device::Cpu) {
+        if !device::has_kernels(tensor.device()) {
             let device = format!("{:?}", tensor.device().location());
-            return Err(OpError::Device { operation, device }.into());
+            return Err(OpError::Device { operation, device, expected: device::NAMES }.into());
+        }
+        if !tensor.device().same_device(tensors[0].device()) {
+            let [lhs, rhs] = [tensors[0], tensor].map(|tensor| tensor.device().location());
+            return Err(candle_core::Error::DeviceMismatchBinaryOp { lhs, rhs, op: operation }.bt());
         }
         if tensor.dtype() != DType::F32 {
             let found = tensor.dtype().as_str().to_owned();
@@ -55,10 +60,21 @@ pub(super) fn check<const N: usize>(operation: &'static str, tensors: [&Tensor; 
     Ok(())
 }
 
+/// Refuses tensors elsewhere: for what has no kernel on a device.
+pub(crate) fn on_the_cpu(operation: &'static str, tensor: &Tensor) -> Result<()> {
+    match tensor.device().is_cpu() {
+        true => Ok(()),
+        false => {
+            let device = format!("{:?}", tensor.device().location());
+            Err(OpError::Device { operation, device, expected: "the CPU" }.into())
+        }
+    }
+}
+
 /// Refuses tensors that the kernels cannot take, and puts the others into one piece of memory each.
 pub(super) fn ready<const N: usize>(operation: &'static str, tensors: [&Tensor; N]) -> Result<[Tensor; N]> {
     check(operation, tensors)?;
-    let whole: Vec<Tensor> = tensors.iter().map(|tensor| tensor.contiguous()).collect::<Result<_>>()?;
+    let whole: Vec<Tensor> = tensors.iter().map(|tensor| device::whole(tensor)).collect::<Result<_>>()?;
     whole.try_into().map_err(|_| candle_core::Error::Msg("as many tensors as were given".into()))
 }
 
@@ -123,12 +139,12 @@ impl<K: Kernel<3>> InGraph<3> for Op<K> {
 /// An operation of candle's has at most three arguments: the second and the third, of one shape, go as one.
 impl<K: Kernel<4>> InGraph<4> for Op<K> {
     fn apply(self, [a, b, c, d]: [&Tensor; 4]) -> Result<Tensor> {
-        a.apply_op3(&Tensor::stack(&[b, c], 0)?, d, Op(Paired(self.0)))
+        a.apply_op3(&stacked(b, c)?, d, Op(Paired(self.0)))
     }
 }
 
 /// A kernel of four tensors with the second and the third stacked.
-struct Paired<K>(K);
+pub(super) struct Paired<K>(pub(super) K);
 
 impl<K: Kernel<4>> Kernel<3> for Paired<K> {
     const NAME: &'static str = K::NAME;
@@ -180,6 +196,9 @@ fn backward<const N: usize, K: Kernel<N>>(
     y: &Tensor,
     dy: &Tensor,
 ) -> Result<[Option<Tensor>; N]> {
+    if !dy.device().is_cpu() {
+        return device::reverse(kernel, inputs, y, dy);
+    }
     let dy = dy.contiguous()?;
     let gradients = reverse(kernel, inputs, y, Cow::Borrowed(&floats(&dy)?))?;
     let mut all = [const { None }; N];
@@ -196,6 +215,11 @@ impl<K: Kernel<1>> CustomOp1 for Op<K> {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         forward(&self.0, [(x, layout)])
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        device::forward(&self.0, [(x, layout)])
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
@@ -217,6 +241,17 @@ impl<K: Kernel<2>> CustomOp2 for Op<K> {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         forward(&self.0, [(a, a_layout), (b, b_layout)])
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        a_layout: &Layout,
+        b: &CudaStorage,
+        b_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        device::forward(&self.0, [(a, a_layout), (b, b_layout)])
     }
 
     fn bwd(
@@ -246,6 +281,19 @@ impl<K: Kernel<3>> CustomOp3 for Op<K> {
         c_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         forward(&self.0, [(a, a_layout), (b, b_layout), (c, c_layout)])
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        a_layout: &Layout,
+        b: &CudaStorage,
+        b_layout: &Layout,
+        c: &CudaStorage,
+        c_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        device::forward(&self.0, [(a, a_layout), (b, b_layout), (c, c_layout)])
     }
 
     fn bwd(

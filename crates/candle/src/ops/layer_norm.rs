@@ -1,5 +1,6 @@
 //! LayerNorm over the channels of every pixel.
 
+use super::device::Kept;
 use super::kernel::{Kernel, Values, apply, ready};
 use super::{Fusion, OpError};
 use basin_kernels::ops::ChannelNorm;
@@ -26,7 +27,8 @@ pub fn layer_norm(
         let expected = "[…, channels], [channels] twice, and a shortcut like the first";
         return Err(OpError::Shape { operation: "layer_norm", found, expected }.into());
     }
-    let norm = LayerNorm(ChannelNorm::new(epsilon, then.relu));
+    let on_host = ChannelNorm::new(epsilon, then.relu);
+    let norm = LayerNorm { epsilon, relu: then.relu, on_host, kept: Kept::default() };
     match then.shortcut {
         None => apply(norm, [&x, &gamma, &beta]),
         Some(shortcut) => {
@@ -36,13 +38,21 @@ pub fn layer_norm(
     }
 }
 
-struct LayerNorm(ChannelNorm);
+/// What a device's kernels are told is told to those of the CPU at the beginning.
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "read where there is a device"))]
+pub(super) struct LayerNorm {
+    pub(super) epsilon: f32,
+    pub(super) relu: bool,
+    on_host: ChannelNorm,
+    /// What the forward pass on a device leaves to the reverse one.
+    pub(super) kept: Kept,
+}
 
 impl Kernel<3> for LayerNorm {
     const NAME: &'static str = "basin-layer-norm";
 
     fn forward(&self, [x, gamma, beta]: [Values<'_>; 3]) -> Result<(Vec<f32>, Vec<usize>)> {
-        Ok((self.0.forward(x.data, None, gamma.data, beta.data), x.dims.to_vec()))
+        Ok((self.on_host.forward(x.data, None, gamma.data, beta.data), x.dims.to_vec()))
     }
 
     fn backward(
@@ -52,7 +62,7 @@ impl Kernel<3> for LayerNorm {
         y: &[f32],
         dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 3]> {
-        let (dx, _, [dgamma, dbeta]) = self.0.backward(x.data, gamma.data, y, dy, false)?;
+        let (dx, _, [dgamma, dbeta]) = self.on_host.backward(x.data, gamma.data, y, dy, false)?;
         Ok([Some(dx), Some(dgamma), Some(dbeta)])
     }
 }
@@ -61,7 +71,7 @@ impl Kernel<4> for LayerNorm {
     const NAME: &'static str = "basin-layer-norm-add";
 
     fn forward(&self, [x, gamma, beta, shortcut]: [Values<'_>; 4]) -> Result<(Vec<f32>, Vec<usize>)> {
-        let y = self.0.forward(x.data, Some(shortcut.data), gamma.data, beta.data);
+        let y = self.on_host.forward(x.data, Some(shortcut.data), gamma.data, beta.data);
         Ok((y, x.dims.to_vec()))
     }
 
@@ -72,7 +82,7 @@ impl Kernel<4> for LayerNorm {
         y: &[f32],
         dy: Cow<'_, [f32]>,
     ) -> Result<[Option<Vec<f32>>; 4]> {
-        let (dx, ds, [dgamma, dbeta]) = self.0.backward(x.data, gamma.data, y, dy, true)?;
+        let (dx, ds, [dgamma, dbeta]) = self.on_host.backward(x.data, gamma.data, y, dy, true)?;
         Ok([Some(dx), Some(dgamma), Some(dbeta), ds])
     }
 }

@@ -1,6 +1,7 @@
 //! Pooling over windows of an image, and over all of it.
 
 use super::OpError;
+use super::device::Kept;
 use super::kernel::{Kernel, Values, apply, ready, spent};
 use basin_kernels::{head, reuse};
 use candle_core::{Result, Tensor};
@@ -94,7 +95,7 @@ impl Sizes {
 pub fn max_pool2d(x: &Tensor, window: Window) -> Result<Tensor> {
     let [x] = ready("max_pool2d", [x])?;
     window.sizes("max_pool2d", x.dims())?;
-    apply(MaxPool { window, largest: OnceLock::new() }, [&x])
+    apply(MaxPool { window, largest: OnceLock::new(), kept: Kept::default() }, [&x])
 }
 
 /// The mean of every window of `[n, h, w, c]`, channel by channel, without padding.
@@ -132,10 +133,13 @@ fn pooled(x: &Tensor, mean: MeanPool) -> Result<Tensor> {
     }
 }
 
-struct MaxPool {
-    window: Window,
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "read where there is a device"))]
+pub(super) struct MaxPool {
+    pub(super) window: Window,
     /// The pixel of its image that every result came from.
     largest: OnceLock<Vec<u32>>,
+    /// The same on a device.
+    pub(super) kept: Kept,
 }
 
 impl Kernel<1> for MaxPool {
@@ -189,7 +193,7 @@ impl Kernel<1> for MaxPool {
     }
 }
 
-struct AvgPool(Window);
+pub(super) struct AvgPool(pub(super) Window);
 
 impl Kernel<1> for AvgPool {
     const NAME: &'static str = "basin-avg-pool";
@@ -233,9 +237,15 @@ impl Kernel<1> for AvgPool {
     }
 }
 
-struct MeanPool {
+pub(super) struct MeanPool {
     /// Whether the result is an image.
     pixel: bool,
+}
+
+impl MeanPool {
+    pub(super) fn dims(&self, n: usize, c: usize) -> Vec<usize> {
+        if self.pixel { vec![n, 1, 1, c] } else { vec![n, c] }
+    }
 }
 
 impl Kernel<1> for MeanPool {
@@ -246,7 +256,7 @@ impl Kernel<1> for MeanPool {
         let mut y = vec![0.0; n * c];
         let images = y.par_chunks_mut(c).zip(x.data.par_chunks(pixels * c));
         images.for_each(|(y, x)| head::mean_pool(x, pixels, c, y));
-        Ok((y, if self.pixel { vec![n, 1, 1, c] } else { vec![n, c] }))
+        Ok((y, self.dims(n, c)))
     }
 
     fn backward(

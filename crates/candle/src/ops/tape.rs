@@ -4,6 +4,7 @@
 //! not have. Here a gradient goes to where it belongs as it was made, and its memory is used again. A result is a variable to
 //! candle: candle's own operations on it build candle's graph, which ends there, and are walked back by candle.
 
+use super::device;
 use super::kernel::{Kernel, reverse, run};
 use basin_kernels::{floats, reuse, tensor};
 use candle_core::{Device, Result, Tensor, TensorId, Var};
@@ -43,17 +44,58 @@ struct Applied<K, const N: usize> {
     inputs: [Tensor; N],
 }
 
+/// A gradient on its way: where its tensor is.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// On the CPU.
+    Host(Vec<f32>),
+    /// On a device.
+    Device(Tensor),
+}
+
+impl Flow {
+    /// On the host.
+    ///
+    /// # Errors
+    /// The device's.
+    pub(crate) fn into_host(self) -> Result<Vec<f32>> {
+        match self {
+            Self::Host(values) => Ok(values),
+            Self::Device(tensor) => tensor.flatten_all()?.to_vec1(),
+        }
+    }
+
+    fn into_tensor(self, dims: &[usize]) -> Result<Tensor> {
+        match self {
+            Self::Host(values) => tensor(values, dims),
+            Self::Device(tensor) => Ok(tensor),
+        }
+    }
+
+    /// That of a tensor of candle's graph.
+    fn of(gradient: &Tensor) -> Result<Self> {
+        match gradient.device().is_cpu() {
+            true => Ok(Self::Host(floats(&gradient.contiguous()?)?.to_vec())),
+            false => Ok(Self::Device(device::whole(gradient)?)),
+        }
+    }
+}
+
 /// Inputs of an operation, each with its gradient where it has one.
-type Flows<'a> = Vec<(&'a Tensor, Option<Vec<f32>>)>;
+type Flows<'a> = Vec<(&'a Tensor, Option<Flow>)>;
 
 /// What an operation does on the way back.
 trait Back {
-    fn back(&self, y: &Tensor, dy: Vec<f32>) -> Result<Flows<'_>>;
+    fn back(&self, y: &Tensor, dy: Flow) -> Result<Flows<'_>>;
 }
 
 impl<const N: usize, K: Kernel<N>> Back for Applied<K, N> {
-    fn back(&self, y: &Tensor, dy: Vec<f32>) -> Result<Flows<'_>> {
-        let gradients = reverse(&self.kernel, self.inputs.each_ref(), y, Cow::Owned(dy))?;
+    fn back(&self, y: &Tensor, dy: Flow) -> Result<Flows<'_>> {
+        let inputs = self.inputs.each_ref();
+        let gradients = match dy {
+            Flow::Host(dy) => reverse(&self.kernel, inputs, y, Cow::Owned(dy))?.map(|g| g.map(Flow::Host)),
+            Flow::Device(dy) => device::reverse(&self.kernel, inputs, y, &dy)?.map(|g| g.map(Flow::Device)),
+        };
         Ok(self.inputs.iter().zip(gradients).collect())
     }
 }
@@ -65,8 +107,13 @@ pub(super) fn records() -> bool {
 
 /// Runs a kernel and writes it down.
 pub(super) fn record<const N: usize, K: Kernel<N>>(kernel: K, inputs: [&Tensor; N]) -> Result<Tensor> {
-    let (y, dims) = run(&kernel, inputs)?;
-    let y = Var::from_vec(y, dims, &Device::Cpu)?.into_inner();
+    let y = match inputs.iter().all(|input| input.device().is_cpu()) {
+        true => {
+            let (y, dims) = run(&kernel, inputs)?;
+            Var::from_vec(y, dims, &Device::Cpu)?.into_inner()
+        }
+        false => device::run(&kernel, inputs)?,
+    };
     let inputs = inputs.map(Tensor::clone);
     RECORDED.with_borrow_mut(|tape| {
         if let Some(tape) = tape {
@@ -102,6 +149,10 @@ impl Tape {
     /// Gradients of all variables that `of` depends on, from its own.
     pub(crate) fn backward(self, of: &Tensor, gradient: Vec<f32>) -> Result<Gradients> {
         let mut gradients = Gradients::default();
+        let gradient = match of.device().is_cpu() {
+            true => Flow::Host(gradient),
+            false => Flow::Device(Tensor::from_vec(gradient, of.shape(), of.device())?),
+        };
         gradients.flow(of, gradient)?;
         for Step { back, y } in self.steps.into_iter().rev() {
             if let Some(dy) = gradients.0.remove(&y.id()) {
@@ -116,45 +167,48 @@ impl Tape {
 
 /// Gradients by variable.
 #[derive(Debug, Default)]
-pub(crate) struct Gradients(HashMap<TensorId, Vec<f32>>);
+pub(crate) struct Gradients(HashMap<TensorId, Flow>);
 
 impl Gradients {
     /// That of a variable, taken out.
-    pub(crate) fn take(&mut self, variable: &Tensor) -> Option<Vec<f32>> {
+    pub(crate) fn take(&mut self, variable: &Tensor) -> Option<Flow> {
         self.0.remove(&variable.id())
     }
 
     /// Adds a part of a tensor's gradient: to its own where it is a variable, else by candle's graph to those of the variables that
     /// it was made from.
-    fn flow(&mut self, tensor_of: &Tensor, gradient: Vec<f32>) -> Result<()> {
+    fn flow(&mut self, tensor_of: &Tensor, gradient: Flow) -> Result<()> {
         if tensor_of.is_variable() {
-            self.add(tensor_of.id(), gradient);
+            self.add(tensor_of.id(), gradient)?;
         } else if tensor_of.track_op() {
-            let seed = tensor(gradient, tensor_of.dims())?;
+            let seed = gradient.into_tensor(tensor_of.dims())?;
             let store = (tensor_of * &seed)?.sum_all()?.backward()?;
             // Each goes to a sum of its own, so that their order says nothing.
             let mut ids: Vec<TensorId> = store.get_ids().copied().collect();
             ids.retain(|id| *id != seed.id());
             for id in ids {
                 if let Some(gradient) = store.get_id(id) {
-                    self.add(id, floats(&gradient.contiguous()?)?.to_vec());
+                    self.add(id, Flow::of(gradient)?)?;
                 }
             }
-        } else {
+        } else if let Flow::Host(gradient) = gradient {
             reuse::give_back(gradient);
         }
         Ok(())
     }
 
-    fn add(&mut self, id: TensorId, gradient: Vec<f32>) {
-        match self.0.get_mut(&id) {
-            Some(sum) => {
+    fn add(&mut self, id: TensorId, gradient: Flow) -> Result<()> {
+        match (self.0.get_mut(&id), gradient) {
+            (Some(Flow::Host(sum)), Flow::Host(gradient)) => {
                 let chunks = sum.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
                 chunks.for_each(|(sum, part)| sum.iter_mut().zip(part).for_each(|(s, p)| *s += p));
                 reuse::give_back(gradient);
             }
-            None => drop(self.0.insert(id, gradient)),
+            (Some(Flow::Device(sum)), Flow::Device(gradient)) => *sum = device::sum(sum, &gradient)?,
+            (Some(_), _) => candle_core::bail!("parts of one gradient on two devices"),
+            (None, gradient) => drop(self.0.insert(id, gradient)),
         }
+        Ok(())
     }
 }
 
@@ -227,7 +281,9 @@ mod tests {
         assert_eq!(flat(&again), flat(&logits), "a tape changes no value");
         let mixed = tape.mixed();
         let mut gradients = tape.backward(&again, flat(&gradient)).unwrap();
-        let by_tape = vars.iter().filter_map(|(name, var)| Some((name.clone(), gradients.take(var)?)));
+        let by_tape = vars
+            .iter()
+            .filter_map(|(name, var)| Some((name.clone(), gradients.take(var)?.into_host().unwrap())));
         ([by_graph, by_tape.collect()], mixed)
     }
 

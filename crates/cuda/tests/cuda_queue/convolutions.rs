@@ -3,7 +3,7 @@
 use crate::fake::{Fake, open};
 use basin_cuda::CudaQueue;
 use basin_gpu::{Convolution, GpuError, Operands, Pass, Precision, Queue, Span, convolution};
-use basin_kernels::conv::ConvShape;
+use basin_kernels::conv::{ConvShape, Padding};
 
 const SHAPE: ConvShape = ConvShape { cin: 4, cout: 8, kernel: 3, stride: 2 };
 
@@ -13,7 +13,16 @@ const SIZES: [(usize, usize); 3] = [(6, 4), (5, 4), (6, 7)];
 const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGradient, Pass::WeightGradient];
 
 fn convolution(pass: Pass, precision: Precision) -> Convolution {
-    Convolution { shape: SHAPE, images: 2, height: 6, width: 4, pass, precision, add: false }
+    Convolution {
+        shape: SHAPE,
+        padding: Padding::Same,
+        images: 2,
+        height: 6,
+        width: 4,
+        pass,
+        precision,
+        add: false,
+    }
 }
 
 fn close(a: &[f32], b: &[f32], tolerance: f32, offset: f32) -> bool {

@@ -64,8 +64,7 @@ impl Fake {
 /// Compiles the fake libraries and makes this process find them first.
 fn build() -> Library {
     let folder = fake_cuda::build(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    // SAFETY: every test waits for its turn, and this runs in the first one's; no other thread reads variables.
-    unsafe { std::env::set_var(basin_cuda::FOLDERS, &folder) };
+    basin_cuda::search_first(&folder);
     basin_cuda::check_libraries().unwrap();
     // SAFETY: the library that `check_libraries` loaded.
     unsafe { Library::new(folder.join("libcuda.so.1")) }.unwrap()

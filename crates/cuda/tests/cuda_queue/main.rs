@@ -7,6 +7,7 @@ mod convolutions;
 mod fake;
 #[path = "../fake_cuda/mod.rs"]
 mod fake_cuda;
+mod operands;
 mod threads;
 
 use basin_cuda::CudaQueue;
@@ -14,7 +15,7 @@ use basin_gpu::check::checks;
 use basin_gpu::{
     Convolution, GpuError, Kernel, Launch, NoStore, Operands, Pass, Precision, ProgramStore, Queue, sources,
 };
-use basin_kernels::conv::ConvShape;
+use basin_kernels::conv::{ConvShape, Padding};
 use fake::{Fake, add, filled, open, values};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -129,9 +130,16 @@ fn devices_that_cannot_be_used_are_refused_before_anything_is_allocated() {
     fake.fail("cuInit", 0, 803);
     assert!(matches!(open(0), GpuError::NoDriver { found } if found.contains("(803)")));
     let before = fake.allocations();
-    fake.fail("cudnnCreate", 0, 1001);
-    let refused = open(0);
-    assert!(matches!(&refused, GpuError::Library { library, .. } if library == "cuDNN"), "{refused}");
+    // Of candle's device, and of the queue on it.
+    for (call, status, named) in [
+        ("cublasCreate", 1, "cuBLAS"),
+        ("curandCreateGenerator", 203, "cuRAND"),
+        ("cudnnCreate", 1001, "cuDNN"),
+    ] {
+        fake.fail(call, 0, status);
+        let refused = open(0);
+        assert!(matches!(&refused, GpuError::Library { library, .. } if library == named), "{refused}");
+    }
     assert_eq!(fake.allocations(), before);
     let described = basin_cuda::devices().unwrap();
     assert_eq!((described[0].name.as_str(), described[0].multiprocessors), ("Fake H200", 132));
@@ -183,7 +191,16 @@ fn a_queue_gives_back_what_it_took() {
         add(&queue, &sum, &one).unwrap();
         let shape = ConvShape { cin: 4, cout: 4, kernel: 3, stride: 1 };
         let (pass, precision) = (Pass::Forward, Precision::F32);
-        let convolution = Convolution { shape, images: 1, height: 4, width: 4, pass, precision, add: false };
+        let convolution = Convolution {
+            shape,
+            padding: Padding::Same,
+            images: 1,
+            height: 4,
+            width: 4,
+            pass,
+            precision,
+            add: false,
+        };
         queue.convolution_scratch(&convolution).unwrap();
         // Memory may outlive its queue, and go on another thread.
         drop(queue);
@@ -202,6 +219,7 @@ fn what_a_library_does_not_say_is_asked_of_the_device() {
     let queue = open();
     let dense = Convolution {
         shape: ConvShape::dense(4, 4),
+        padding: Padding::Same,
         images: 2,
         height: 1,
         width: 1,

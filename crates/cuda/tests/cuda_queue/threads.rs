@@ -2,7 +2,7 @@
 
 use crate::fake::{Fake, add, filled, open, values};
 use basin_gpu::{Convolution, GpuError, Memory, Operands, Pass, Precision, Queue};
-use basin_kernels::conv::ConvShape;
+use basin_kernels::conv::{ConvShape, Padding};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::time::Duration;
@@ -19,8 +19,16 @@ fn train(seed: u32) -> Vec<u32> {
         (0..n).map(number).collect()
     };
     let (precision, images, side) = (Precision::F32, 2, 4);
-    let call =
-        |shape, pass| Convolution { shape, images, height: side, width: side, pass, precision, add: false };
+    let call = |shape, pass| Convolution {
+        shape,
+        padding: Padding::Same,
+        images,
+        height: side,
+        width: side,
+        pass,
+        precision,
+        add: false,
+    };
     let (conv, dense) = (ConvShape { cin: 4, cout: 4, kernel: 3, stride: 1 }, ConvShape::dense(4, 4));
     let pixels = images as u32 * 16;
     let x = filled(&queue, &numbers(pixels * 4, 1));

@@ -88,8 +88,15 @@ int fake_failure(const char *call) {
     return code;
 }
 
+// The stream of a handle: 2 stands for the calling thread's own.
+static Stream *of_handle(Stream *stream) {
+    static thread_local Stream own;
+    return stream == (Stream *)2 ? &own : stream;
+}
+
 int fake_enqueue(Stream *stream, const std::function<int()> *work) {
     if (!stream) return INVALID;
+    stream = of_handle(stream);
     {
         LOCK;
         if (stream->capturing) return stream->captured.push_back(*work), 0;
@@ -140,7 +147,11 @@ int cuStreamCreate(Stream **stream, unsigned flags) {
 }
 int cuStreamDestroy_v2(Stream *stream) { LOCK; streams.erase(stream); delete stream; return lost; }
 // Whether a call that a capture forbids was made on a stream that is captured: it breaks the capture.
-static bool forbidden(Stream *stream) { LOCK; return stream->capturing && (stream->broken = true); }
+static bool forbidden(Stream *stream) {
+    LOCK;
+    stream = of_handle(stream);
+    return stream->capturing && (stream->broken = true);
+}
 int cuStreamSynchronize(Stream *stream) {
     CALL("cuStreamSynchronize");
     return forbidden(stream) ? UNSUPPORTED : 0;
@@ -188,6 +199,13 @@ int cuMemcpyDtoHAsync_v2(void *to, u64 from, size_t bytes, Stream *stream) {
     return alive(from, bytes) ? (memcpy(to, (void *)from, bytes), 0) : 700;
 }
 
+int cuMemcpyDtoDAsync_v2(u64 to, u64 from, size_t bytes, Stream *stream) {
+    return enqueue(stream, [=] {
+        if (!alive(to, bytes) || !alive(from, bytes)) return 700;
+        return memmove((void *)to, (void *)from, bytes), 0;
+    });
+}
+
 // The folder that this library lies in.
 static std::string own_folder() {
     Dl_info info;
@@ -197,13 +215,16 @@ static std::string own_folder() {
 }
 
 // The library that the emulator's header and the host's compiler make of a source: text up to a zero byte for PTX, or,
-// for machine code, as many bytes as stand before it.
+// for machine code, as many bytes as stand before it. What a real compiler wrote, as candle's kernels are, is refused: it is
+// for a device that is not here.
 int cuModuleLoadData(void **module, const char *image) {
     CALL("cuModuleLoadData");
     if (int code = fake_wait_for_all()) return code;
+    const int INVALID_PTX = 218;
     int head = 0;
     size_t bytes = 0;
     bool code = sscanf(image, "machine code %zu\n%n", &bytes, &head) == 1;
+    if (!code && strstr(image, "\n.target sm_")) return INVALID_PTX;
     std::string source = code ? std::string(image + head, bytes) : std::string(image);
     fake_count(code ? "machine code loaded" : "PTX loaded");
     Lock lock(kernels);
@@ -223,12 +244,12 @@ int cuModuleLoadData(void **module, const char *image) {
         std::string command = std::string(compiler ? compiler : "c++") +
                               " -std=c++17 -O2 -fPIC -shared -fno-strict-aliasing -ffp-contract=off "
                               "-fvisibility=hidden -U_FORTIFY_SOURCE '" + own + ".cc' -o '" + own + ".so'";
-        if (system(command.c_str())) return 218;  // invalid PTX
+        if (system(command.c_str())) return INVALID_PTX;
         rename((own + ".so").c_str(), (stem + ".so").c_str());
         remove((own + ".cc").c_str());
     }
     *module = dlopen((stem + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);
-    return *module ? 0 : 218;
+    return *module ? 0 : INVALID_PTX;
 }
 int cuModuleUnload(void *) { return fake_wait_for_all(); }
 

@@ -1,4 +1,5 @@
-// NVRTC, cuBLAS and cuDNN, as far as a queue needs them: products by loops over everything.
+// NVRTC, cuBLAS, cuDNN and cuRAND, as far as a queue needs them: products by loops over everything, and random numbers of which
+// candle's device has a generator, but which nothing draws.
 #include "fake.h"
 
 #include <stdlib.h>
@@ -105,6 +106,17 @@ int cublasGemmEx(Blas *handle, int ta, int tb, int m, int n, int k, const float 
         return 0;
     });
 }
+
+// ---- libcurand ----
+
+struct Generator { void *stream; };
+int curandCreateGenerator(Generator **generator, int) {
+    *generator = new Generator{};
+    return fake_failure("curandCreateGenerator");
+}
+int curandSetStream(Generator *generator, void *stream) { generator->stream = stream; return 0; }
+int curandSetPseudoRandomGeneratorSeed(Generator *, u64) { return 0; }
+int curandDestroyGenerator(Generator *generator) { delete generator; return fake_wait_for_all() ? 201 : 0; }
 
 // ---- libcudnn ----
 

@@ -12,7 +12,8 @@ const LIBRARIES: &str = include_str!("libraries.cc");
 const EMULATOR: &str = include_str!("../../../gpu/src/emulator/emulator.h");
 
 /// What the libraries besides the driver are opened as.
-const OTHERS: [&str; 4] = ["libnvrtc.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9"];
+const OTHERS: [&str; 5] =
+    ["libnvrtc.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9", "libcurand.so.10"];
 
 /// The folder of the libraries, beneath `parent` and named by what they are made of; made if it is not there. A process
 /// finds them by `BASIN_CUDA_LIBRARIES`. Kernels that the driver compiles stay in the folder, too.

@@ -1,6 +1,6 @@
 //! A laboratory in memory: linear classifiers on drawn points, counted and stopped at will.
 
-use crate::{Lab, LabError, Mixing};
+use crate::{Lab, LabError, Mixing, StatisticsOn};
 use basin_core::{Array, DataRef, Labels, Logits, Params, Part, Record, SeedTree, Simplex};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -117,7 +117,7 @@ impl Lab for Laboratory {
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        _: Mixing,
+        _: &Mixing,
         data: &DataRef,
     ) -> Result<Logits, LabError> {
         let networks: Vec<&Params> = who.iter().map(|&i| &self.networks[i]).collect();
@@ -126,7 +126,7 @@ impl Lab for Laboratory {
     }
 
     /// A linear classifier has no running statistics.
-    fn reestimated(&mut self, params: &Params, _: usize) -> Result<Params, LabError> {
+    fn reestimated(&mut self, params: &Params, _: &StatisticsOn) -> Result<Params, LabError> {
         Ok(params.clone())
     }
 

@@ -45,7 +45,7 @@ pub fn assert_method_conforms(method: &dyn EnsembleMethod, cx: &PlanContext, bud
             work.name()
         );
         assert!(!work.name().is_empty(), "{id}: node {i} has no name");
-        if let (Work::Train { trajectory, epoch }, true) = (work, recipe.needed()[i]) {
+        if let (Work::Train { trajectory, epoch, .. }, true) = (work, recipe.needed()[i]) {
             assert!(*epoch > trajectory.start_epoch, "{id}: {} trains backwards", work.name());
             let rate = trajectory.schedule.rate(trajectory.start_epoch * 100, 100);
             assert!(rate.is_finite() && rate >= 0.0, "{id}: {} begins at learning rate {rate}", work.name());

@@ -4,7 +4,7 @@ use super::super::corner::Corner;
 use super::super::{Block, Convolution, GpuError, Operands, Pass};
 use super::Bench;
 use basin_kernels::Isa;
-use basin_kernels::conv::{self, ConvShape, PackedConv};
+use basin_kernels::conv::{self, ConvShape, PackedConv, Padding};
 
 /// Channels in, channels out, kernel, stride, images, height, width: stem, narrow, strided, odd, dense.
 const SIZES: &[[usize; 7]] = &[
@@ -30,7 +30,8 @@ struct Case {
 fn case(bench: &mut Bench, sizes: &[usize; 7], pass: Pass, add: bool) -> Result<Case, GpuError> {
     let [cin, cout, kernel, stride, images, height, width] = *sizes;
     let shape = ConvShape { cin, cout, kernel, stride };
-    let call = Convolution { shape, images, height, width, pass, precision: bench.precision, add };
+    let (precision, padding) = (bench.precision, Padding::Same);
+    let call = Convolution { shape, padding, images, height, width, pass, precision, add };
     let (x, dy) = (bench.stored(call.input_rows() * cin)?, bench.stored(call.output_rows() * cout)?);
     let w = bench.stored(shape.weights())?;
     let mut packed = PackedConv::empty(shape, true, Isa::detect());

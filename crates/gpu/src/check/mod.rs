@@ -4,6 +4,7 @@
 mod activations;
 mod convolutions;
 mod data;
+mod modules;
 mod numbers;
 mod tokens;
 mod training;
@@ -77,14 +78,18 @@ pub fn checks() -> Vec<Check> {
         ("convolution forward", ALL, convolutions::forward),
         ("convolution input gradient", ALL, convolutions::input_gradient),
         ("convolution weight gradient", ALL, convolutions::weight_gradient),
+        ("padded convolution", ONCE, modules::padded),
         ("images in larger ones", STORED, convolutions::corner),
         ("layer norm forward", STORED, activations::norm_forward),
         ("layer norm backward", STORED, activations::norm_backward),
+        ("batch norm", ONCE, modules::batch_norms),
         ("mean pool", STORED, activations::mean_pool),
+        ("pooling windows", ONCE, modules::windows),
         ("dense epilogue forward", STORED, activations::dense_forward),
         ("dense epilogue backward", STORED, activations::dense_backward),
         ("bias gradient", STORED, activations::bias_gradient),
         ("sum of gradients", STORED, activations::sum),
+        ("groups and sums", ONCE, modules::groups_and_sums),
         ("sum of two", STORED, activations::sum_of_two),
         ("nonlinearities", STORED, activations::nonlinearities),
         ("patches", STORED, tokens::patches),

@@ -82,6 +82,17 @@ impl Padding {
     pub fn output(self, shape: ConvShape, side: usize) -> usize {
         Geometry::new(shape, self).output(side)
     }
+
+    /// [`Padding::Same`] where it is the same for a shape, whatever the image: then one name stands for one convolution.
+    #[must_use]
+    pub fn of(self, shape: ConvShape) -> Self {
+        Geometry::new(shape, self).padding
+    }
+
+    /// Zeros before the first and after the last input of a side, as far as a kernel reaches.
+    pub fn around(self, shape: ConvShape, side: usize) -> (usize, usize) {
+        Geometry::new(shape, self).padding(side)
+    }
 }
 
 /// A convolution with its padding: what the passes work on.

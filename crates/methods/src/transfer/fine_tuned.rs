@@ -1,6 +1,7 @@
 //! Members that are fine-tuned by themselves: local and global deep ensembles.
 
 use super::NewHead;
+use crate::Deep;
 use basin_core::{Citation, DataRef, Digest};
 use basin_ensemble::{
     AtStart, EnsembleMethod, NodeId, Objective, Origin, PlanContext, Recipe, RecipeError, Trajectory,
@@ -63,22 +64,7 @@ impl FineTuning {
             return Ok(Some((recipe.import_with_classes(name, path, *content, *classes), false)));
         }
         let Some(source) = &cx.source else { return Ok(None) };
-        let trained = recipe.at_source(|recipe| {
-            let from = recipe.init(format!("member/{k}/init"));
-            let trajectory = Trajectory {
-                name: format!("pretrained-{k}"),
-                method: "pretrained".into(),
-                from,
-                start_epoch: 0,
-                order: format!("member/{k}/order"),
-                schedule: source.schedule.clone(),
-                objective: Objective::CrossEntropy,
-                data: DataRef::train(),
-                sides: Vec::new(),
-                moments: AtStart::Continue,
-            };
-            recipe.train(trajectory, source.epochs)
-        })?;
+        let trained = recipe.at_source(|recipe| Deep::called("pretrained", recipe, source, k))?;
         Ok(Some((trained, true)))
     }
 

@@ -152,6 +152,21 @@ pub(super) const METRICS: &[Metric] = &[
         ..SHARE
     },
     Metric {
+        id: "learning-loss",
+        title: "Test loss of states of a run",
+        head: "test loss",
+        meaning: "mean cross-entropy in nats of states of a run on test images",
+        citation: None,
+        ..LOSS
+    },
+    Metric {
+        id: "learning-accuracy",
+        title: "Test accuracy of states of a run",
+        head: "test accuracy",
+        citation: None,
+        ..SHARE
+    },
+    Metric {
         id: "path-loss",
         title: "Loss on the path",
         head: "loss on the path",

@@ -1,6 +1,6 @@
 //! What is varied. One line each in [`EXPERIMENTS`]; figures are those of the paper's first version.
 
-use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied};
+use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied, together};
 
 /// All experiments; the first is the default one.
 pub(crate) const EXPERIMENTS: &[Experiment] = &[
@@ -12,8 +12,8 @@ pub(crate) const EXPERIMENTS: &[Experiment] = &[
     },
     Experiment {
         name: "learning-and-interpolation",
-        summary: "Figures 3 and 5: learning curves of both sides, loss and accuracy on the line between them",
-        cases: |_| Ok(networks(&["mlp1", "mlp3"])),
+        summary: "Figures 3 and 5: learning curves of both sides, in training and on test images, and the line between them",
+        cases: |_| Ok(learning()),
         outcome: Outcome::Report,
     },
     Experiment {
@@ -86,6 +86,12 @@ fn networks(names: &[&str]) -> Vec<Varied> {
     names.iter().map(|name| vec![("model.name", (*name).to_owned())]).collect()
 }
 
+/// The states of both sides' runs are looked at, too: `landscape.states` says how many.
+fn learning() -> Vec<Varied> {
+    let looked_at = ("metrics.also", "learning-curves".to_owned());
+    networks(&["mlp1", "mlp3"]).into_iter().map(|case| [case, vec![looked_at.clone()]].concat()).collect()
+}
+
 /// Batches around the one that was asked for at its rate, and rates around its rate at its batch.
 fn noise_scale(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let (batch, rate) = (asked.int("train.batch", &Vec::new())?, asked.float("train.peak_lr", &Vec::new())?);
@@ -141,13 +147,9 @@ fn beyond(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
 }
 
 fn all(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
-    let mut cases: Vec<Varied> = Vec::new();
-    for experiment in EXPERIMENTS.iter().filter(|other| other.name != "all") {
-        for case in (experiment.cases)(asked)? {
-            if !cases.contains(&case) {
-                cases.push(case);
-            }
-        }
-    }
+    let mut cases = together(asked, EXPERIMENTS.iter().filter(|other| other.name != "all"))?;
+    // What is looked at more closely is planned once.
+    let closely = learning();
+    cases.retain(|case| !closely.iter().any(|other| other[..other.len() - 1] == case[..]));
     Ok(cases)
 }

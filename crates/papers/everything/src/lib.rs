@@ -3,7 +3,7 @@
 use basin_core::Citation;
 use basin_papers::{
     Claim, Experiment, Figure, Layout, Outcome, Paper, Preset, PrintedMethod, Published, PublishedError,
-    Symbol, Within,
+    Symbol, Within, measured,
 };
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ const EXPERIMENTS: &[Experiment] = &[Experiment {
     summary: "every method from scratch on one data set: accuracy, calibration, diversity, connectivity and cost",
     cases: |_| {
         let methods = METHODS.iter().map(|method| method.id).collect::<Vec<_>>().join(",");
-        Ok(vec![vec![("ensemble.methods", methods), ("metrics.also", "calibration".to_owned())]])
+        Ok(vec![measured(&methods, "calibration")])
     },
     outcome: Outcome::Report,
 }];

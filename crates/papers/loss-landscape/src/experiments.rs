@@ -1,6 +1,6 @@
 //! What is varied, and what is measured of it. One line each in [`EXPERIMENTS`]; figures are the paper's.
 
-use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied};
+use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied, measured};
 
 /// The samplers around one solution.
 const SUBSPACES: &str =
@@ -76,11 +76,6 @@ pub(crate) const SYMBOLS: &[Symbol] = &[
     Symbol { key: "subspace.runs", symbol: "runs", usual: Some("0") },
     Symbol { key: "subspace.varied", symbol: "samples", usual: Some("yes") },
 ];
-
-/// Methods, and what is measured of them besides the usual.
-fn measured(methods: &str, also: &str) -> Varied {
-    vec![("ensemble.methods", methods.to_owned()), ("metrics.also", also.to_owned())]
-}
 
 fn one(methods: &str, also: &str) -> Result<Vec<Varied>, CaseError> {
     Ok(vec![measured(methods, also)])

@@ -1,6 +1,6 @@
 //! The paper's experiments: what each varies. One line each in [`EXPERIMENTS`].
 
-use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied};
+use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied, together};
 
 /// All experiments; the first is the default one.
 pub(crate) const EXPERIMENTS: &[Experiment] = &[
@@ -133,15 +133,7 @@ fn split_epochs(epochs: u64) -> Vec<u64> {
 
 fn all(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
     let others = EXPERIMENTS.iter().filter(|other| other.outcome == Outcome::Report && other.name != "all");
-    let mut cases: Vec<Varied> = Vec::new();
-    for experiment in others {
-        for case in (experiment.cases)(asked)? {
-            if !cases.contains(&case) {
-                cases.push(case);
-            }
-        }
-    }
-    Ok(cases)
+    together(asked, others)
 }
 
 /// Constrained ensembles are β = 1; the others are distilled.

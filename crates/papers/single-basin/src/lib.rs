@@ -94,31 +94,13 @@ mod tests {
         assert!(SingleBasin.published().unwrap().missing_notes().is_empty());
     }
 
-    /// Tables, figures, claims and numbers name metrics; a misspelt one would be a column that stays empty.
+    /// A misspelt one would be a number that nothing stands beside.
     #[test]
-    fn every_metric_that_is_named_is_in_the_table() {
-        let layout = SingleBasin.layout();
-        let mut named: Vec<&str> = [layout.compared, layout.described].concat();
-        named.extend(layout.within.iter().flat_map(|within| [within.metric, within.error]));
-        for claim in SingleBasin.claims() {
-            named.extend(claim.given.iter().flat_map(|c| [Some(c.metric), c.error]).flatten());
-            match claim.comparison {
-                basin_papers::Comparison::All(all) => {
-                    named.extend(all.iter().flat_map(|c| [Some(c.metric), c.error]).flatten());
-                }
-                basin_papers::Comparison::Connected { metric, .. } => named.push(metric),
-                basin_papers::Comparison::Trend { metric, .. } => named.push(metric),
-            }
-        }
-        for figure in layout.figures {
-            named.extend(figure.metrics());
-        }
-        assert!(named.len() > 30, "{named:?}");
-        for id in named {
-            assert!(basin_metrics::Metric::find(id).is_some(), "{id}");
-        }
+    fn every_metric_of_a_published_number_is_in_the_table() {
         let published = SingleBasin.published().unwrap();
-        for row in published.raw()["rows"].as_array().unwrap() {
+        let rows = published.raw()["rows"].as_array().unwrap();
+        assert!(rows.len() > 30, "{}", rows.len());
+        for row in rows {
             assert!(basin_metrics::Metric::find(row["metric"].as_str().unwrap()).is_some(), "{row}");
         }
     }

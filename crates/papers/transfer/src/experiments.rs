@@ -1,6 +1,6 @@
 //! What is varied, and what is measured of it. One line each in [`EXPERIMENTS`].
 
-use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied};
+use basin_papers::{CaseError, Experiment, Outcome, Settings, Symbol, Varied, measured, together};
 
 /// What is measured of fine-tuned members besides the usual.
 const ALSO: &str = "calibration,per-class,spokes,task-vectors,forgetting";
@@ -68,11 +68,6 @@ pub(crate) const SYMBOLS: &[Symbol] = &[
     Symbol { key: "source.checkpoints", symbol: "files", usual: Some("") },
     Symbol { key: "source.task", symbol: "source", usual: Some("labels") },
 ];
-
-/// Methods, and what is measured of them besides the usual.
-fn measured(methods: &str, also: &str) -> Varied {
-    vec![("ensemble.methods", methods.to_owned()), ("metrics.also", also.to_owned())]
-}
 
 fn one(methods: &str, also: &str) -> Result<Vec<Varied>, CaseError> {
     Ok(vec![measured(methods, also)])
@@ -147,14 +142,6 @@ fn has_source(asked: &dyn Settings) -> Result<bool, CaseError> {
 
 /// Without what needs a source where there are files instead.
 fn all(asked: &dyn Settings) -> Result<Vec<Varied>, CaseError> {
-    let mut cases: Vec<Varied> = Vec::new();
     let left_out = if has_source(asked)? { "" } else { "self-supervised" };
-    for experiment in EXPERIMENTS.iter().filter(|other| !["all", left_out].contains(&other.name)) {
-        for case in (experiment.cases)(asked)? {
-            if !cases.contains(&case) {
-                cases.push(case);
-            }
-        }
-    }
-    Ok(cases)
+    together(asked, EXPERIMENTS.iter().filter(|other| !["all", left_out].contains(&other.name)))
 }

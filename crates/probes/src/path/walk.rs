@@ -2,10 +2,10 @@
 
 use super::put;
 use crate::inputs::subject;
+use crate::scores::Scores;
 use crate::similarity::is_weight;
-use basin_core::{Array, Curve, DataRef, Labels, Logits, Params, Record};
-use basin_ensemble::{Lab, ProbeError};
-use basin_metrics::{accuracy, nll};
+use basin_core::{Array, Curve, DataRef, Labels, Params, Record};
+use basin_ensemble::{Lab, ProbeError, StatisticsOn};
 
 /// What networks along a path are looked at with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub struct Watched {
     pub test: DataRef,
     /// Training images by whose loss the path is judged.
     pub train: DataRef,
-    /// For networks with running statistics (BatchNorm): those of every network between the ends are measured again on so many
-    /// first training images, at least 2. 0: they are left as they are.
-    pub statistics: usize,
+    /// For networks with running statistics (BatchNorm): those of every network between the ends are measured again, and those of
+    /// the ends, too, where sides see their images through views. None: they are left as they are.
+    pub statistics: Option<StatisticsOn>,
 }
 
 /// What is known of a network, in this order; also the names of the lists that are kept.
@@ -36,28 +36,32 @@ const CLASSES: &str = "classes";
 
 impl Watched {
     pub(crate) fn settings(&self) -> String {
-        match self.statistics {
-            0 => String::new(),
-            images => format!(", statistics of {images}"),
-        }
+        self.statistics.as_ref().map_or_else(String::new, StatisticsOn::mark)
     }
 
     pub(crate) fn check(&self, id: &'static str) -> Result<(), ProbeError> {
-        match self.statistics {
-            1 => Err(subject(id, "running statistics of 1 image, expected 0 or at least 2")),
+        match &self.statistics {
+            Some(StatisticsOn { images: images @ 0..2, .. }) => {
+                Err(subject(id, format!("running statistics of {images} images, expected at least 2")))
+            }
             _ => Ok(()),
         }
     }
 
     /// Test, train, and the images of running statistics.
     pub(crate) fn data(&self) -> Vec<DataRef> {
-        let statistics = (self.statistics > 0).then(|| DataRef::train().first(self.statistics));
+        let statistics = self.statistics.iter().flat_map(StatisticsOn::data);
         [self.test.clone(), self.train.clone()].into_iter().chain(statistics).collect()
     }
 
     /// Price of a look at so many networks.
     pub(crate) fn cost(&self, networks: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
-        (networks * (images(&self.test) + images(&self.train) + self.statistics)) as u64
+        (networks * (images(&self.test) + images(&self.train) + self.looked_at())) as u64
+    }
+
+    /// Images on which the statistics of one network are measured.
+    fn looked_at(&self) -> usize {
+        self.statistics.as_ref().map_or(0, |on| on.images)
     }
 }
 
@@ -103,7 +107,7 @@ impl<'p> Walk<'p> {
 
     /// Price of a look.
     pub(crate) fn price(&self) -> u64 {
-        (self.labels[0].len() + self.labels[1].len() + self.watched.statistics) as u64
+        (self.labels[0].len() + self.labels[1].len() + self.watched.looked_at()) as u64
     }
 
     /// Adds what is known to what is kept.
@@ -119,33 +123,34 @@ impl<'p> Walk<'p> {
         record
     }
 
-    /// Looks at the next network: the first two are the ends as they are, of others statistics are measured again.
+    /// Looks at the next network: the first two are the ends, with the statistics that [`Watched`] says.
     ///
     /// # Errors
     /// The laboratory's; an end without a finite loss.
     pub(crate) fn look(&mut self, lab: &mut dyn Lab, network: &Params) -> Result<(), ProbeError> {
-        let (place, statistics) = (self.rows.len(), self.watched.statistics);
-        let measured = match place >= 2 && statistics > 0 {
-            true => Some(lab.reestimated(network, statistics)?),
-            false => None,
-        };
+        let place = self.rows.len();
+        let statistics = self.watched.statistics.as_ref().filter(|on| place >= 2 || !on.sides.is_empty());
+        let measured = statistics.map(|on| lab.reestimated(network, on)).transpose()?;
         let network = measured.as_ref().unwrap_or(network);
-        let train = lab.logits(network, &self.watched.train)?;
-        let test = lab.logits(network, &self.watched.test)?;
+        let mut scores = |data: &DataRef, labels: &Labels| {
+            let logits = lab.logits(network, data)?;
+            Scores::of(&logits, labels).map_err(|error| subject(self.id, error))
+        };
+        let train = scores(&self.watched.train, &self.labels[1])?;
+        let test = scores(&self.watched.test, &self.labels[0])?;
         let mut row = [f64::NAN; 8];
-        [row[0], row[1]] = self.scores(&train, &self.labels[1])?;
-        [row[2], row[3]] = self.scores(&test, &self.labels[0])?;
+        [row[0], row[1]] = Scores::numbers(train.as_ref());
+        [row[2], row[3]] = Scores::numbers(test.as_ref());
         if place < 2 {
             if !row[..4].iter().all(|value| value.is_finite()) {
                 return Err(subject(self.id, format!("member {} has no finite loss", place + 1)));
             }
             self.classes.truncate(place);
-            self.classes.push(test.softmax(1.0).argmax().collect());
+            self.classes.extend(test.iter().map(|scores| scores.classes.clone()));
         }
-        if finite(&test) {
-            let classes: Vec<u32> = test.softmax(1.0).argmax().collect();
+        if let Some(Scores { classes, .. }) = &test {
             for (slot, end) in row[4..6].iter_mut().zip(&self.classes) {
-                let apart = end.iter().zip(&classes).filter(|(a, b)| a != b).count();
+                let apart = end.iter().zip(classes).filter(|(a, b)| a != b).count();
                 *slot = apart as f64 / classes.len() as f64;
             }
             // The first end was looked at before the second was known.
@@ -159,16 +164,6 @@ impl<'p> Walk<'p> {
         }
         self.rows.push(row);
         Ok(())
-    }
-
-    /// Loss and accuracy; NaN where the network has no finite output.
-    fn scores(&self, logits: &Logits, labels: &Labels) -> Result<[f64; 2], ProbeError> {
-        if !finite(logits) {
-            return Ok([f64::NAN; 2]);
-        }
-        let probs = logits.softmax(1.0);
-        let scores = nll(&probs, labels).and_then(|loss| Ok([loss, accuracy(&probs, labels)?]));
-        scores.map_err(|error| subject(self.id, error))
     }
 
     /// How far the second end is from the first.
@@ -218,10 +213,6 @@ impl<'p> Walk<'p> {
         }
         record
     }
-}
-
-fn finite(logits: &Logits) -> bool {
-    logits.values().iter().all(|z| z.is_finite())
 }
 
 /// What is kept besides: networks by name.

@@ -4,9 +4,9 @@ mod basis;
 
 use crate::inputs::{logits, subject};
 use crate::joint_connectivity::{data, mark};
+use crate::scores::{Scores, agreement};
 use basin_core::{Citation, DataRef, Labels, Logits, Params, Record, Surface};
 use basin_ensemble::{Lab, Mixing, Probe, ProbeError};
-use basin_metrics::{accuracy, nll};
 use basis::Basis;
 
 /// Which two directions.
@@ -93,7 +93,7 @@ impl Probe for PlaneOf {
     }
 
     fn settings(&self) -> String {
-        format!("1 ({} points a side{})", self.points, mark(self.mixing))
+        format!("1 ({} points a side{})", self.points, mark(&self.mixing))
     }
 
     fn citations(&self) -> Vec<Citation> {
@@ -105,7 +105,7 @@ impl Probe for PlaneOf {
     }
 
     fn data(&self) -> Vec<DataRef> {
-        data(&self.data, self.mixing)
+        data(&self.data, &self.mixing)
     }
 
     fn cost(&self, _: usize, images: &dyn Fn(&DataRef) -> usize) -> u64 {
@@ -196,19 +196,18 @@ impl PlaneOf {
         labels: &Labels,
         named: &[Vec<u32>],
     ) -> Result<Vec<f64>, ProbeError> {
-        let network = match self.mixing {
-            Mixing::Reestimated { images } => lab.reestimated(&network, images)?,
+        let network = match &self.mixing {
+            Mixing::Reestimated(on) => lab.reestimated(&network, on)?,
             Mixing::Plain | Mixing::Repair { .. } => network,
         };
         let logits = lab.logits(&network, &self.data)?;
-        if logits.values().iter().any(|value| !value.is_finite()) {
-            return Ok(vec![f64::NAN; 2 + named.len()]);
-        }
-        let probs = logits.softmax(1.0);
-        let scores = nll(&probs, labels).and_then(|loss| Ok([loss, accuracy(&probs, labels)?]));
-        let classes: Vec<u32> = probs.argmax().collect();
-        let agreements = named.iter().map(|other| agreement(other, &classes));
-        Ok(scores.map_err(|error| subject(self.id(), error))?.into_iter().chain(agreements).collect())
+        Ok(match Scores::of(&logits, labels).map_err(|error| subject(self.id(), error))? {
+            None => vec![f64::NAN; 2 + named.len()],
+            Some(Scores { loss, accuracy, classes }) => {
+                let agreements = named.iter().map(|other| agreement(other, &classes));
+                [loss, accuracy].into_iter().chain(agreements).collect()
+            }
+        })
     }
 
     fn record(&self, basis: &Basis, measured: Vec<Vec<f64>>, accuracies: &[f64], ends: f64) -> Record {
@@ -241,9 +240,4 @@ impl PlaneOf {
         }
         record
     }
-}
-
-/// Share of places with equal classes.
-fn agreement(a: &[u32], b: &[u32]) -> f64 {
-    a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
 }

@@ -3,7 +3,7 @@
 use crate::{Known, names, naming};
 use basin_core::{DataRef, Record};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Mixing, Probe};
+use basin_ensemble::{Mixing, Probe, StatisticsOn};
 use basin_metrics::Combine;
 use basin_probes::{
     Calibration, DeepEquivalent, DiversityPlane, JointConnectivity, PairwiseLines, Performance,
@@ -13,12 +13,12 @@ fn performance() -> Performance {
     Performance { data: DataRef::test(), combine: Combine::MeanProbs, ece_bins: 15 }
 }
 
-fn joint(mixing: Mixing) -> JointConnectivity {
-    JointConnectivity { data: DataRef::test().first(4), draws: 6, mixing }
+fn joint(mixing: &Mixing) -> JointConnectivity {
+    JointConnectivity { data: DataRef::test().first(4), draws: 6, mixing: mixing.clone() }
 }
 
-fn lines(mixing: Mixing) -> PairwiseLines {
-    PairwiseLines { data: DataRef::test().first(4), pairs: 5, points: 5, mixing }
+fn lines(mixing: &Mixing) -> PairwiseLines {
+    PairwiseLines { data: DataRef::test().first(4), pairs: 5, points: 5, mixing: mixing.clone() }
 }
 
 fn calibration() -> Calibration {
@@ -31,7 +31,8 @@ fn what_every_ensemble_gets_conforms() {
     for combine in [Combine::MeanProbs, Combine::MeanLogits] {
         assert_probe_conforms(&Performance { combine, ..performance() }, given);
     }
-    for mixing in [Mixing::Plain, Mixing::Repair { images: 3 }, Mixing::Reestimated { images: 3 }] {
+    for mixing in &[Mixing::Plain, Mixing::Repair { images: 3 }, Mixing::Reestimated(StatisticsOn::first(3))]
+    {
         assert_probe_conforms(&joint(mixing), given);
         assert_probe_conforms(&lines(mixing), given);
     }
@@ -72,7 +73,7 @@ fn its_accuracy_is_a_member_s_and_it_has_no_diversity() {
 #[test]
 fn it_is_connected_to_nothing_and_nothing_is_paid_for() {
     let images = |data: &DataRef| if data.split == DataRef::train().split { 3 } else { 4 };
-    for mixing in [Mixing::Plain, Mixing::Repair { images: 3 }] {
+    for mixing in &[Mixing::Plain, Mixing::Repair { images: 3 }] {
         let record = told(&joint(mixing));
         assert!(record.scalars.is_empty() && record.lists["q"].is_empty());
         let record = told(&lines(mixing));
@@ -80,14 +81,14 @@ fn it_is_connected_to_nothing_and_nothing_is_paid_for() {
         assert_eq!((joint(mixing).cost(1, &images), lines(mixing).cost(1, &images)), (0, 0));
     }
     assert_eq!(
-        (joint(Mixing::Plain).cost(2, &images), lines(Mixing::Plain).cost(2, &images)),
+        (joint(&Mixing::Plain).cost(2, &images), lines(&Mixing::Plain).cost(2, &images)),
         (6 * 4, 3 * 4)
     );
-    let none = joint(Mixing::Plain).check(0, 0).unwrap_err().to_string();
+    let none = joint(&Mixing::Plain).check(0, 0).unwrap_err().to_string();
     let text =
         "joint-connectivity: 0 networks and 0 logits, expected at least one network and the logits of each";
     assert_eq!(none, text);
-    assert!(lines(Mixing::Plain).check(2, 1).is_err());
+    assert!(lines(&Mixing::Plain).check(2, 1).is_err());
 }
 
 #[test]

@@ -84,29 +84,17 @@ impl Lab for Known {
         Ok(Logits::new(self.labels.classes(), rows)?)
     }
 
-    fn features(&mut self, _: &Params, _: &DataRef) -> Result<Option<Array>, LabError> {
-        Err("nobody asks for features".into())
-    }
-
     fn logits_between(
         &mut self,
         who: &[usize],
         weights: &Simplex,
-        _: Mixing,
+        _: &Mixing,
         data: &DataRef,
     ) -> Result<Logits, LabError> {
         assert!(weights.weights().iter().all(|weight| *weight > 0.0), "an end is no network between");
         let networks: Vec<&Params> = who.iter().map(|&place| &self.networks[place]).collect();
         let between = Params::convex_combination(&networks, weights)?;
         self.logits(&between, data)
-    }
-
-    fn reestimated(&mut self, _: &Params, _: usize) -> Result<Params, LabError> {
-        Err("nobody asks for statistics".into())
-    }
-
-    fn gradient(&mut self, _: &Params, _: &DataRef, _: &[usize]) -> Result<(f64, Params), LabError> {
-        Err("nobody asks for gradients".into())
     }
 
     fn seeds(&self) -> SeedTree {

@@ -3,7 +3,7 @@
 use crate::{Known, naming, network};
 use basin_core::{Curve, DataRef, Record, SeedTree, Simplex};
 use basin_ensemble::conformance::{Given, assert_probe_conforms};
-use basin_ensemble::{Mixing, Probe, ProbeError};
+use basin_ensemble::{Mixing, Probe, ProbeError, StatisticsOn};
 use basin_probes::{JointConnectivity, Spokes};
 
 fn spokes() -> Spokes {
@@ -46,7 +46,7 @@ const STARTS: [f32; 3] = [-4.0, 8.0, -12.0];
 #[test]
 fn spokes_conform() {
     for members in 1..=3 {
-        for mixing in [Mixing::Plain, Mixing::Reestimated { images: 3 }] {
+        for mixing in [Mixing::Plain, Mixing::Reestimated(StatisticsOn::first(3))] {
             let probe = Spokes { data: DataRef::test().first(17), points: 4, mixing };
             assert_probe_conforms(&probe, Given { networks: 2 * members, logits: members });
         }
@@ -113,7 +113,7 @@ fn inner_points_and_starts_are_evaluated_once_and_members_never() {
     assert_eq!(places, [-4.0, -4.0, 8.0, -12.0]);
     assert!(lab.looked_at.iter().all(|data| *data == spokes().data));
     assert_eq!(spokes().cost(6, &|_| 4), 18 * 4);
-    let again = Spokes { mixing: Mixing::Reestimated { images: 9 }, ..spokes() };
+    let again = Spokes { mixing: Mixing::Reestimated(StatisticsOn::first(9)), ..spokes() };
     assert_eq!(again.cost(6, &|_| 4), 18 * 4 + 15 * 9 + 6 * 9);
     assert_eq!(again.data().last(), Some(&DataRef::train().first(9)));
     assert_ne!(again.settings(), spokes().settings());

@@ -1,12 +1,12 @@
 //! What results say of one comparison: an effect with its interval, and on which side of the bound that lies.
 
 use super::{Basis, Finding, ShareFound, Verdict, without};
-use crate::Ensemble;
 use crate::spread::summary;
 use crate::table::over_images;
 use crate::telling::Telling;
 use basin_metrics::stats::{fieller, ratio, t_interval};
 use basin_papers::{CaseKeys, Contrast, Expected, Share};
+use basin_results::Ensemble;
 
 /// A finding before it is named: one value per seed, and what a single seed offers in place of an interval over seeds.
 struct Values {

@@ -1,7 +1,7 @@
 //! Keys of two configurations that differ.
 
-use crate::results::Results;
 use basin_papers::CaseKeys;
+use basin_results::Results;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

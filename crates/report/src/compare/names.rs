@@ -1,8 +1,8 @@
 //! Which rows of two runs are the same row.
 
-use crate::Subject;
-use crate::results::Results;
 use basin_papers::CaseKeys;
+use basin_results::Results;
+use basin_results::Subject;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +35,10 @@ pub(super) struct Told([bool; 3]);
 
 /// Whatever differs within one of the runs.
 pub(super) fn told(runs: [&Results; 2]) -> Told {
-    let several = |run: &Results, part: fn(&crate::Ensemble) -> String| {
+    let several = |run: &Results, part: fn(&basin_results::Ensemble) -> String| {
         run.ensembles.iter().map(part).collect::<BTreeSet<String>>().len() > 1
     };
-    let any = |part: fn(&crate::Ensemble) -> String| runs.iter().any(|run| several(run, part));
+    let any = |part: fn(&basin_results::Ensemble) -> String| runs.iter().any(|run| several(run, part));
     Told([any(|e| e.dataset.clone()), any(|e| e.model.clone()), any(|e| e.members.to_string())])
 }
 

@@ -2,13 +2,13 @@
 //! mean was read.
 
 use super::{Figure, WIDTH, file_name, like};
-use crate::curve::Curve;
 use crate::number::shown as told_as;
-use crate::subject::in_words;
 use crate::telling::Telling;
 use basin_metrics::{Metric, Minima, barrier_from_minima, stats};
 use basin_papers::{Barrier, CaseKeys, Curves};
 use basin_plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, keys};
+use basin_results::Curve;
+use basin_results::in_words;
 
 /// More series than this are told apart by no eye: then each case has a figure of its own.
 const MOST_SERIES: usize = 6;

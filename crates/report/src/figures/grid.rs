@@ -3,7 +3,6 @@
 
 use super::maps::is_signed;
 use super::{Figure, WIDTH, file_name, like, sentences};
-use crate::Ensemble;
 use crate::number::fixed;
 use crate::spread::summary;
 use crate::telling::Telling;
@@ -11,6 +10,7 @@ use basin_metrics::stats::{Summary, t_interval};
 use basin_metrics::{Direction, Metric};
 use basin_papers::{Along, Basin, Grid as Shown};
 use basin_plot::{Grid, Ink, Key, Map};
+use basin_results::Ensemble;
 
 /// A key's value: its number, where it is one, and how it is written.
 type Value = (f64, String);

@@ -2,10 +2,10 @@
 
 use super::images;
 use crate::telling::Telling;
-use crate::{Subject, Surface};
 use basin_metrics::Metric;
 use basin_papers::CaseKeys;
 use basin_plot::Map;
+use basin_results::{Subject, Surface};
 
 /// One surface to be drawn, among those of its place.
 pub(super) struct Chosen<'a> {

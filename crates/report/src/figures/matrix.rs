@@ -2,11 +2,11 @@
 
 use super::maps::{self, Chosen};
 use super::{Figure, WIDTH, file_name, like, sentences};
-use crate::Surface;
-use crate::subject::in_words;
 use crate::telling::Telling;
 use basin_papers::Matrix;
 use basin_plot::{Grid, Map, fixed, place_ticks};
+use basin_results::Surface;
+use basin_results::in_words;
 
 /// A figure for each matrix of the first seed that has a finite value.
 pub(super) fn figures(telling: &Telling<'_>, shown: &Matrix) -> Vec<Figure> {

@@ -1,12 +1,12 @@
 //! Connectivity on the segment between two members, per method.
 
 use super::{Figure, WIDTH, slug};
-use crate::results::PairwiseLine;
 use crate::spread::summary;
 use crate::telling::Telling;
 use basin_metrics::stats::Summary;
 use basin_papers::CaseKeys;
 use basin_plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
+use basin_results::PairwiseLine;
 
 /// Mean and deviation over pairs and seeds at one position.
 type Spread = (f64, Summary);

@@ -2,10 +2,10 @@
 
 use super::maps::of_seeds;
 use super::{Figure, WIDTH, file_name, images, like, sentences};
-use crate::curve::Curve;
 use crate::telling::Telling;
 use basin_papers::{CaseKeys, Paths};
 use basin_plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
+use basin_results::Curve;
 
 /// What names a figure: data set, network, method, case and kind of images.
 type Place<'a> = (&'a str, &'a str, &'a str, &'a CaseKeys, &'a str);

@@ -1,11 +1,11 @@
 //! The plane of diversity and accuracy: a point for each network, and the limits between which they can lie.
 
 use super::{Figure, WIDTH, file_name, images, like, sentences};
-use crate::curve::Curve;
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Plane};
 use basin_plot::{Dash, Frame, Ink, Key, Mark, Scale, Scene, keys};
+use basin_results::Curve;
 
 /// What begins the names of points' subjects: `members`, or each by itself.
 const POINTS: &str = "member";

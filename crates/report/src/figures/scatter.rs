@@ -3,11 +3,11 @@
 use super::many::{self, MANY};
 use super::sized::{RADIUS, Sized};
 use super::{Figure, WIDTH, sentences, slug};
-use crate::Ensemble;
 use crate::telling::Telling;
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Level};
 use basin_plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Region, Room, Scale, Scene, keys, legend};
+use basin_results::Ensemble;
 use std::collections::BTreeSet;
 
 /// What is plotted against what, and what is said of it.
@@ -170,7 +170,8 @@ fn figure(telling: &Telling<'_>, shown: &Shown<'_>, mut group: Vec<&Ensemble>) -
         (false, _) => format!("One point per {each}."),
         (true, 1) => "One point per method, of one seed.".to_owned(),
         (true, seeds) => {
-            format!("One point per method, its mean over {seeds} seeds; bars: ± one standard deviation.")
+            let of = if cases.len() > 1 { "ensembles, of cases and seeds" } else { "seeds" };
+            format!("One point per method, its mean over {seeds} {of}; bars: ± one standard deviation.")
         }
     };
     let area = sized.as_ref().map_or_else(String::new, Sized::in_words);
@@ -248,8 +249,8 @@ pub(super) fn name_level(scene: &mut Scene, room: &mut Room, name: &str, y: f64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Results;
     use basin_paper_single_basin::SingleBasin;
+    use basin_results::Results;
 
     fn drawn(points: &[(&str, f64, f64)], case: &[(&str, &str)]) -> (usize, String) {
         let case: CaseKeys =

@@ -1,9 +1,9 @@
 //! Points as large as a number: how large each is, and the key that tells it.
 
-use crate::Ensemble;
 use crate::number::fixed;
 use basin_metrics::Metric;
 use basin_plot::{Ink, Key};
+use basin_results::Ensemble;
 
 /// Radius where all points are alike.
 pub(super) const RADIUS: f64 = 5.5;

@@ -2,10 +2,10 @@
 
 use super::maps::{self, Chosen};
 use super::{Figure, WIDTH, file_name, like, sentences};
-use crate::subject::in_words;
 use crate::telling::Telling;
 use basin_papers::Surfaces;
 use basin_plot::{Grid, Map};
+use basin_results::in_words;
 
 /// A figure for each surface of the first seed that has a finite value.
 pub(super) fn figures(telling: &Telling<'_>, shown: &Surfaces) -> Vec<Figure> {

@@ -4,7 +4,6 @@
 use super::pairwise::obstacles;
 use super::scatter::name_level;
 use super::{Figure, WIDTH, slug};
-use crate::Ensemble;
 use crate::number::deviation;
 use crate::spread::summary;
 use crate::telling::Telling;
@@ -12,6 +11,7 @@ use basin_metrics::Metric;
 use basin_metrics::stats::Summary;
 use basin_papers::{CaseKeys, Over, Quantity, Reference, Sweep};
 use basin_plot::{Dash, Frame, Ink, Key, Mark, Region, Room, Scale, Scene, legend};
+use basin_results::Ensemble;
 
 /// One series: a method, with what else its cases vary.
 struct Series<'a> {

@@ -1,14 +1,15 @@
 //! Loss and accuracy while training: one panel per network and method, one thin line per trained node. Where nodes are
-//! trained on parts of the data, one panel per case, too, and each part has a colour and a dash of its own.
+//! trained on parts of the data, one panel per case, too, and each part has a colour and a dash of its own. Where states of the
+//! runs were looked at, what they make of test images stands beside, as points.
 //!
 //! Panels share the y axis and have their own x axis, because a stochastic-weight ensemble trains one network for
 //! as many epochs as the others train all their members.
 
 use super::{Figure, WIDTH};
-use crate::results::{TrainingCurve, TrainingPoint};
 use crate::telling::Telling;
 use basin_papers::CaseKeys;
 use basin_plot::{Anchor, Dash, Frame, Ink, Key, LABEL_SIZE, Mark, Scale, Scene, TICK_SIZE, fitting, keys};
+use basin_results::{Curve, Subject, TrainingCurve, TrainingPoint};
 
 const COLUMNS: usize = 2;
 const LEFT: f64 = 60.0;
@@ -30,26 +31,67 @@ pub(super) fn figures(telling: &Telling<'_>) -> Vec<Figure> {
              data; panels share the vertical axis, and each has its own length of training."
         }
     };
-    let loss = panels(telling, "training loss", &|point| point.loss, true);
-    let accuracy = panels(telling, "accuracy, %", &|point| 100.0 * point.accuracy, false);
-    let figure = |file: &str, what: &str, scene: Option<Scene>| {
+    let tested = telling.results.curves.iter().any(|curve| curve.quantity == LOSS.tested);
+    let about = match tested {
+        true => format!("{about} Points are states of the same runs on test images."),
+        false => about.to_owned(),
+    };
+    let figure = |file: &str, what: &str, shown: &Shown| {
         Some(Figure {
             file: file.to_owned(),
             caption: format!("{what} {about}"),
-            scene: scene?,
+            scene: panels(telling, shown)?,
             is_main: false,
         })
     };
-    let loss = figure("training-loss", "Training loss against epoch.", loss);
-    let accuracy = figure("training-accuracy", "Accuracy while training against epoch.", accuracy);
+    let loss = Shown { name: if tested { "loss" } else { LOSS.name }, ..LOSS };
+    let told = if tested { "Loss against epoch." } else { "Training loss against epoch." };
+    let loss = figure("training-loss", told, &loss);
+    let accuracy = figure("training-accuracy", "Accuracy while training against epoch.", &ACCURACY);
     loss.into_iter().chain(accuracy).collect()
 }
 
-type Quantity<'a> = &'a dyn Fn(&TrainingPoint) -> f64;
+/// What is shown against epochs.
+#[derive(Clone, Copy)]
+struct Shown {
+    name: &'static str,
+    trained: fn(&TrainingPoint) -> f64,
+    /// The quantity of curves of states on test images.
+    tested: &'static str,
+    /// From a curve's unit to the axis'.
+    times: f64,
+    logarithmic: bool,
+}
 
-fn panels(telling: &Telling<'_>, name: &str, quantity: Quantity<'_>, logarithmic: bool) -> Option<Scene> {
-    let values: Vec<f64> =
-        telling.results.training.iter().flat_map(|curve| curve.points.iter().map(quantity)).collect();
+const LOSS: Shown = Shown {
+    name: "training loss",
+    trained: |point| point.loss,
+    tested: "learning-loss",
+    times: 1.0,
+    logarithmic: true,
+};
+
+const ACCURACY: Shown = Shown {
+    name: "accuracy, %",
+    trained: |point| 100.0 * point.accuracy,
+    tested: "learning-accuracy",
+    times: 100.0,
+    logarithmic: false,
+};
+
+impl Shown {
+    fn is_tested(&self, curve: &Curve) -> bool {
+        curve.quantity == self.tested && curve.variable == "epoch"
+    }
+}
+
+fn panels(telling: &Telling<'_>, shown: &Shown) -> Option<Scene> {
+    let (name, results) = (shown.name, telling.results);
+    let trained = results.training.iter().flat_map(|curve| curve.points.iter().map(shown.trained));
+    let tested = results.curves.iter().filter(|curve| shown.is_tested(curve));
+    let is_tested = tested.clone().next().is_some();
+    let tested = tested.flat_map(|curve| curve.values.iter().map(|value| shown.times * value));
+    let values: Vec<f64> = trained.chain(tested).collect();
     if !values.iter().any(|value| value.is_finite()) {
         return None;
     }
@@ -61,23 +103,31 @@ fn panels(telling: &Telling<'_>, name: &str, quantity: Quantity<'_>, logarithmic
         let left = LEFT + (i % COLUMNS) as f64 * (PANEL_WIDTH + GAP);
         let top = (i / COLUMNS) as f64 * ROW_HEIGHT + 26.0;
         let span = (top + PANEL_HEIGHT, top);
-        let y = if logarithmic {
+        let y = if shown.logarithmic {
             Scale::logarithmic_if_wide(&values, 0.03, span, 4)
         } else {
             Scale::linear(values.iter().copied(), 0.05, span, 4)
         };
-        panel(&mut scene, telling, group, quantity, (left, y), i % COLUMNS == 0);
+        panel(&mut scene, telling, group, shown, (left, y), i % COLUMNS == 0);
     }
     scene.text(((LEFT + WIDTH - 14.0) / 2.0, bottom + 14.0), "epoch", LABEL_SIZE, Ink::Text, Anchor::Middle);
     let sides = sides(&telling.results.training);
-    if sides > 1 {
-        let names: Vec<String> = (0..sides).map(|side| format!("side {}", letter(side))).collect();
-        // Of no method: panels have different ones.
-        let own = groups.first().map_or(Ink::Text, |group| group.ink);
-        let entry = |(side, name): (usize, &'_ String)| (name.clone(), style(own, side));
-        let entries: Vec<(String, (Ink, Dash))> = names.iter().enumerate().map(entry).collect();
+    // Of no method: panels have different ones.
+    let own = groups.first().map_or(Ink::Text, |group| group.ink);
+    let mut entries: Vec<(String, Ink, Key)> = Vec::new();
+    for side in (0..sides).filter(|_| sides > 1) {
+        let (ink, dash) = style(own, side);
+        entries.push((format!("side {}", letter(side)), ink, Key::Line(dash)));
+    }
+    if is_tested {
+        entries.extend((0..sides.max(1)).map(|side| match sides {
+            0 | 1 => ("test images".to_owned(), own, Key::Point),
+            _ => (format!("side {}, test images", letter(side)), style(own, side).0, Key::Point),
+        }));
+    }
+    if !entries.is_empty() {
         let entries: Vec<(&str, Ink, Key)> =
-            entries.iter().map(|(name, (ink, dash))| (name.as_str(), *ink, Key::Line(*dash))).collect();
+            entries.iter().map(|(name, ink, key)| (name.as_str(), *ink, *key)).collect();
         scene.height += keys(&mut scene, &entries, (LEFT, bottom + 24.0), WIDTH - 14.0);
     }
     Frame::name_y(&mut scene, name, (0.0, bottom));
@@ -121,7 +171,9 @@ fn groups<'a>(telling: &'a Telling<'_>) -> Vec<Group<'a>> {
 /// A panel for each case; its title tells the case, and network and method where there are several.
 fn by_case<'a>(telling: &'a Telling<'_>, group: Group<'a>) -> Vec<Group<'a>> {
     let mut cases: Vec<&CaseKeys> = Vec::new();
-    for curve in telling.results.training.iter().filter(|curve| group.holds(curve)) {
+    for curve in
+        telling.results.training.iter().filter(|curve| group.holds(&curve.model, &curve.method, &curve.case))
+    {
         if !cases.contains(&&curve.case) {
             cases.push(&curve.case);
         }
@@ -141,9 +193,9 @@ fn by_case<'a>(telling: &'a Telling<'_>, group: Group<'a>) -> Vec<Group<'a>> {
 }
 
 impl Group<'_> {
-    fn holds(&self, curve: &TrainingCurve) -> bool {
-        (curve.model.as_str(), curve.method.as_str()) == (self.model, self.method)
-            && self.case.is_none_or(|case| *case == curve.case)
+    /// Whether a curve of these belongs to the panel.
+    fn holds(&self, model: &str, method: &str, case: &CaseKeys) -> bool {
+        (model, method) == (self.model, self.method) && self.case.is_none_or(|own| own == case)
     }
 }
 
@@ -184,12 +236,14 @@ fn panel(
     scene: &mut Scene,
     telling: &Telling<'_>,
     group: &Group<'_>,
-    quantity: Quantity<'_>,
+    shown: &Shown,
     (left, mut y): (f64, Scale),
     first_column: bool,
 ) {
     let ink = group.ink;
-    let curves = || telling.results.training.iter().filter(|curve| group.holds(curve));
+    let curves = || {
+        telling.results.training.iter().filter(|curve| group.holds(&curve.model, &curve.method, &curve.case))
+    };
     let epochs = curves().flat_map(|curve| curve.points.iter().map(|point| point.epoch)).chain([0.0]);
     if !first_column {
         // The axis is shared: its labels stand at the left edge only.
@@ -210,7 +264,7 @@ fn panel(
     for curve in curves() {
         let (ink, dash) = style(group.ink, side(&telling.results.training, curve));
         // A gap in the measurements is a gap in the line.
-        let points = curve.points.iter().map(|point| frame.point(point.epoch, quantity(point)));
+        let points = curve.points.iter().map(|point| frame.point(point.epoch, (shown.trained)(point)));
         for piece in points.collect::<Vec<_>>().split(Option::is_none) {
             let points: Vec<(f64, f64)> = piece.iter().copied().flatten().collect();
             if let [alone] = points[..] {
@@ -219,5 +273,27 @@ fn panel(
                 scene.marks.push(Mark::Line { points, ink, width: 1.2, opacity: 0.7, dash });
             }
         }
+    }
+    let tested = telling
+        .results
+        .curves
+        .iter()
+        .filter(|curve| shown.is_tested(curve) && group.holds(&curve.model, &curve.method, &curve.case));
+    let sides = sides(&telling.results.training);
+    for curve in tested {
+        // Members stand in the order of the parts that they were trained on.
+        let side = match curve.subject {
+            Subject::Member(member) if sides > 1 => member.saturating_sub(1),
+            _ => 0,
+        };
+        let (ink, dash) = style(group.ink, side);
+        let points = curve.at.iter().zip(&curve.values);
+        let points: Vec<_> = points.map(|(epoch, value)| frame.point(*epoch, shown.times * value)).collect();
+        for piece in points.split(Option::is_none).filter(|piece| piece.len() > 1) {
+            let points = piece.iter().copied().flatten().collect();
+            scene.marks.push(Mark::Line { points, ink, width: 0.8, opacity: 0.6, dash });
+        }
+        let points = points.into_iter().flatten();
+        scene.marks.extend(points.map(|at| Mark::Point { at, marker: ink.marker(), radius: 1.8, ink }));
     }
 }

@@ -2,12 +2,12 @@
 
 use super::maps::{self, Chosen, is_signed};
 use super::{Figure, WIDTH, file_name, like, sentences};
-use crate::Surface;
 use crate::number::fixed;
 use crate::telling::Telling;
 use basin_metrics::Direction;
 use basin_papers::Triangle as Shown;
 use basin_plot::Triangle;
+use basin_results::Surface;
 
 /// A figure for each surface of the first seed that is over such weights and has a finite value.
 pub(super) fn figures(telling: &Telling<'_>, shown: &Shown) -> Vec<Figure> {

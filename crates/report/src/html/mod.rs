@@ -4,15 +4,15 @@ mod answer;
 mod tables;
 pub(crate) mod text;
 
-use crate::environments_in_words;
 use crate::figures::Figure;
 use crate::number::{MISSING, fixed, grouped};
-use crate::results::Results;
 use crate::table::{compared_legend, described_legend};
 use crate::telling::Telling;
 use crate::told::Told;
 use basin_core::Citation;
 use basin_plot::{Reader, custom_properties, svg};
+use basin_results::Results;
+use basin_results::environments_in_words;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 use text::Text;

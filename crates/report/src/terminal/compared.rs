@@ -1,11 +1,11 @@
 //! A comparison of two runs as plain text.
 
 use super::columns::{aligned, wrapped};
-use crate::Subject;
 use crate::compare::{Comparison, Estimate, RowName};
 use crate::number::{MISSING, fixed, shown, signed};
 use basin_metrics::Metric;
 use basin_papers::{CaseKeys, Paper};
+use basin_results::Subject;
 use serde_json::Value;
 
 /// Stands behind a difference of two intervals that do not overlap.

@@ -3,7 +3,8 @@
 use basin_paper_data_shift::DataShift;
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::Paper;
-use basin_report::{Results, render};
+use basin_report::render;
+use basin_results::Results;
 use std::fs;
 use std::path::Path;
 

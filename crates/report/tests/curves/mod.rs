@@ -6,7 +6,8 @@ use basin_papers::{
     Barrier, CaseKeys, Claim, Curves, Experiment, Figure, Layout, Over, Paper, Preset, PrintedMethod,
     Published, PublishedError, Quantity, Reference, Sweep, Symbol,
 };
-use basin_report::{Curve, Ensemble, ReportError, Results, Subject, TrainingCurve, TrainingPoint, render};
+use basin_report::{ReportError, render};
+use basin_results::{Curve, Ensemble, Results, ResultsError, Subject, TrainingCurve, TrainingPoint};
 
 /// A paper about lines between networks.
 #[derive(Debug)]
@@ -327,7 +328,10 @@ fn ragged_curves_are_refused_as_a_whole() {
     let mut results = results(1);
     results.curves[0].values.pop();
     let error = render(&results, &Shifts, &[]).unwrap_err();
-    assert!(matches!(error, ReportError::CurveLength { at: 26, values: 25, .. }), "{error}");
+    assert!(
+        matches!(error, ReportError::Results(ResultsError::CurveLength { at: 26, values: 25, .. })),
+        "{error}"
+    );
     assert!(error.to_string().starts_with("curve line-loss on test of shifted, seed 0, pair-1-2: 26 points"));
 }
 

@@ -2,7 +2,8 @@
 
 use crate::text;
 use basin_paper_single_basin::SingleBasin;
-use basin_report::{Ensemble, PairwiseLine, Results, Subject, render};
+use basin_report::render;
+use basin_results::{Ensemble, PairwiseLine, Results, Subject};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use basin_papers::{
     Along, Basin, CaseKeys, Claim, Experiment, Figure, Grid, Layout, Paper, Preset, PrintedMethod, Published,
     PublishedError, Symbol, Triangle,
 };
-use basin_report::{Ensemble, Results, Surface};
+use basin_results::{Ensemble, Results, Surface};
 
 /// A paper about cycles.
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 mod made_up;
 
 use crate::{check_nesting, text};
-use basin_report::{Artifact, Results, Subject, render, terminal_table};
+use basin_report::{Artifact, render, terminal_table};
+use basin_results::{Results, Subject};
 use made_up::{Cycles, case, cycles, plane, triangles};
 
 fn drawn(results: &Results) -> Vec<Artifact> {
@@ -65,7 +66,7 @@ fn cells_hold_means_and_intervals_and_the_axes_values_in_the_order_of_their_numb
     let mut results = cycles(3);
     // 0.92, 0.93, 0.94 at the usual length and the greatest rate: 4.302653 · 0.01 / √3.
     let cell = case("1", "4").into_iter().filter(|(_, value)| value != "1").collect();
-    let own = |e: &&mut basin_report::Ensemble| e.method == "sse" && e.case == cell;
+    let own = |e: &&mut basin_results::Ensemble| e.method == "sse" && e.case == cell;
     for (seed, ensemble) in results.ensembles.iter_mut().filter(own).enumerate() {
         ensemble.set(Subject::Ensemble, "ensemble-accuracy", 0.92 + 0.01 * seed as f64);
     }
@@ -100,7 +101,7 @@ fn different_numbers_of_seeds_are_told_in_the_cells_and_a_failed_one_is_a_gap() 
     let told = &captions(&artifacts, "Ensemble accuracy, % over length of a cycle")[0];
     assert!(told.contains("Means over 1 to 3 seeds, their number in brackets, ±"), "{told}");
 
-    let star = |e: &&mut basin_report::Ensemble| e.method == "star" && e.case == cell;
+    let star = |e: &&mut basin_results::Ensemble| e.method == "star" && e.case == cell;
     let failed = results.ensembles.iter_mut().find(star).unwrap();
     failed.set(Subject::Ensemble, "ensemble-accuracy", f64::NAN);
     let artifacts = drawn(&results);
@@ -155,7 +156,7 @@ fn the_edge_runs_where_connectivity_has_fallen_by_more_than_twice_its_spread() {
 fn the_best_cell_is_marked_and_told() {
     let mut results = cycles(2);
     let cell = case("4", "0.5");
-    let own = |e: &&mut basin_report::Ensemble| e.method == "star" && e.case == cell;
+    let own = |e: &&mut basin_results::Ensemble| e.method == "star" && e.case == cell;
     for ensemble in results.ensembles.iter_mut().filter(own) {
         ensemble.set(Subject::Ensemble, "mean-member-accuracy", 0.97);
     }

@@ -4,7 +4,7 @@ use crate::{made_up, row, text};
 use basin_paper_single_basin::SingleBasin;
 use basin_report::render;
 
-fn fragment(rows: &[basin_report::Ensemble]) -> (String, String) {
+fn fragment(rows: &[basin_results::Ensemble]) -> (String, String) {
     let mut results = made_up::results("a & b_c", "cifar10", 3);
     results.ensembles.extend(rows.iter().cloned());
     let artifacts = render(&results, &SingleBasin, &[]).unwrap();

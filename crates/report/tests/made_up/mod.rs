@@ -2,7 +2,7 @@
 
 use basin_core::{Rng, SeedTree};
 use basin_papers::CaseKeys;
-use basin_report::{Cost, Ensemble, PairwiseLine, Results, Subject, TrainingCurve, TrainingPoint};
+use basin_results::{Cost, Ensemble, PairwiseLine, Results, Subject, TrainingCurve, TrainingPoint};
 use serde_json::json;
 
 /// Method, ensemble accuracy, member accuracy, q̄.

@@ -6,7 +6,7 @@ use basin_papers::{
     Claim, Curves, Experiment, Figure, Layout, Matrix, Paper, Paths, Plane, Preset, PrintedMethod, Published,
     PublishedError, Surfaces, Symbol,
 };
-use basin_report::{Curve, Ensemble, Results, Surface};
+use basin_results::{Curve, Ensemble, Results, Surface};
 
 /// A paper about landscapes.
 #[derive(Debug)]

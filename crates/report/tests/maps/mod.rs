@@ -3,7 +3,8 @@
 mod made_up;
 
 use crate::{check_nesting, text};
-use basin_report::{Artifact, ReportError, Results, render};
+use basin_report::{Artifact, ReportError, render};
+use basin_results::{Results, ResultsError};
 use made_up::{Landscapes, results};
 
 fn drawn(results: &Results) -> Vec<Artifact> {
@@ -100,7 +101,10 @@ fn a_surface_that_does_not_fill_its_grid_is_refused_as_a_whole() {
     let mut results = results(1);
     results.surfaces[0].values.pop();
     let error = render(&results, &Landscapes, &[]).unwrap_err();
-    assert!(matches!(error, ReportError::SurfaceShape { x: 31, y: 31, values: 960, .. }), "{error}");
+    assert!(
+        matches!(error, ReportError::Results(ResultsError::SurfaceShape { x: 31, y: 31, values: 960, .. })),
+        "{error}"
+    );
 }
 
 #[test]
@@ -168,5 +172,5 @@ fn kinds_of_subjects_are_series_of_their_own_on_their_own_grids() {
     let tunnel = torn.curves.iter_mut().find(|curve| curve.subject.to_string() == "tunnel-1-3").unwrap();
     tunnel.at[3] += 0.01;
     let error = render(&torn, &Landscapes, &[]).unwrap_err();
-    assert!(matches!(error, ReportError::CurveGrid { .. }), "{error}");
+    assert!(matches!(error, ReportError::Results(ResultsError::CurveGrid { .. })), "{error}");
 }

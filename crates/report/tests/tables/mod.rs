@@ -3,7 +3,8 @@
 use crate::{row, small, text};
 use basin_paper_single_basin::SingleBasin;
 use basin_papers::CaseKeys;
-use basin_report::{Ensemble, Results, render, terminal_table};
+use basin_report::{render, terminal_table};
+use basin_results::{Ensemble, Results};
 
 /// What a case varies.
 type Keys<'a> = &'a [(&'a str, &'a str)];

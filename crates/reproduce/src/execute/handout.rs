@@ -1,8 +1,14 @@
-//! Hands a plan's nodes to those who work: inputs first, and of all that could begin the one on which most work waits.
+//! Hands a plan's nodes to those who work: inputs first, and of all that could begin the one on which most work waits. What
+//! another process has in hand is handed out again after a while, to see what became of it.
 
-use crate::plan::Plan;
-use crate::planned::NodeIndex;
+use basin_plan::NodeIndex;
+use basin_plan::Plan;
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Time after which what another process has in hand is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is to be done, in hand, and done.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ struct State {
     stages: Vec<Stage>,
     /// Inputs of each node that are not done.
     missing: Vec<usize>,
+    /// In the hands of other processes when last looked at.
+    elsewhere: BTreeSet<NodeIndex>,
     stopped: bool,
 }
 
@@ -54,7 +62,7 @@ impl Handout {
             }
         }
         let stages = done.iter().map(|&done| if done { Stage::Done } else { Stage::ToDo }).collect();
-        let state = Mutex::new(State { stages, missing, stopped: false });
+        let state = Mutex::new(State { stages, missing, elsewhere: BTreeSet::new(), stopped: false });
         Self { dependents, waiting, state, changed: Condvar::new() }
     }
 
@@ -66,8 +74,9 @@ impl Handout {
             if state.stopped || state.stages.iter().all(|&stage| stage == Stage::Done) {
                 return None;
             }
-            let ready =
-                (0..state.stages.len()).filter(|&i| state.stages[i] == Stage::ToDo && state.missing[i] == 0);
+            let ready = (0..state.stages.len()).filter(|&i| {
+                state.stages[i] == Stage::ToDo && state.missing[i] == 0 && !state.elsewhere.contains(&i)
+            });
             // The first of equals, in the plan's order.
             let next = ready.rev().max_by(|&a, &b| self.waiting[a].total_cmp(&self.waiting[b]));
             match next {
@@ -75,9 +84,28 @@ impl Handout {
                     state.stages[node] = Stage::InHand;
                     return Some(node);
                 }
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None if state.elsewhere.is_empty() => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                None => {
+                    let (again, waited) =
+                        self.changed.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner);
+                    state = again;
+                    if waited.timed_out() {
+                        state.elsewhere.clear();
+                    }
+                }
             }
         }
+    }
+
+    /// Another process has a node that was taken: it is handed out again after a while.
+    pub(super) fn elsewhere(&self, node: NodeIndex) {
+        let mut state = self.state();
+        state.stages[node] = Stage::ToDo;
+        state.elsewhere.insert(node);
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// A node that was taken is done.
@@ -178,6 +206,21 @@ mod tests {
         let mut all = finished.into_inner().unwrap();
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_looked_at_again_and_the_rest_goes_on() {
+        let handout = Handout::new(graph(), &[true, true, false, false, false, false]);
+        assert_eq!(handout.take(), Some(2));
+        handout.elsewhere(2);
+        assert_eq!((handout.take(), handout.take()), (Some(3), Some(4)));
+        handout.done(3);
+        handout.done(4);
+        let began = std::time::Instant::now();
+        assert_eq!(handout.take(), Some(2));
+        assert!(began.elapsed() >= LOOK_AGAIN / 2);
+        handout.done(2);
+        assert_eq!(handout.take(), Some(5));
     }
 
     #[test]

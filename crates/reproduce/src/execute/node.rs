@@ -6,15 +6,16 @@ use super::transform::Operation;
 use crate::device::{self, OnDevice};
 use crate::environment::Maker;
 use crate::laboratory::Bench;
-use crate::planned::{NodeIndex, PlannedNode, PlannedWork};
 use crate::progress::Progress;
 use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{Params, TensorFile};
 use basin_data::Order;
 use basin_ensemble::{AtStart, Objective, Trajectory};
+use basin_plan::{NodeIndex, PlannedNode, PlannedWork, facts};
 use basin_store::NodeDir;
 use basin_train::{Examples, KeptTargets, Moments, Outcome, Recipe, Segment, Teacher, Teaching, TrainState};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ const MOMENTS: &str = "moments.safetensors";
 /// What a measurement found.
 pub(crate) const RECORD: &str = "record.safetensors";
 /// What the node is.
-const NODE: &str = "node.toml";
+pub(crate) const NODE: &str = "node.toml";
 /// Where it was computed: one environment, or several in turn where an attempt went on from another's state.
 pub(crate) const ENVIRONMENT: &str = "environment.json";
 
@@ -49,7 +50,7 @@ impl Executor<'_> {
             }
             PlannedWork::Import { path, content, classes } => {
                 let network = case.network_of(*classes)?;
-                let params = crate::import::params(path, *content, &network, &mut |note| {
+                let params = basin_plan::import::params(path, *content, &network, &mut |note| {
                     progress.line(&format!("note: {note}"));
                 })?;
                 self.finish(dir, params, &[])
@@ -78,27 +79,39 @@ impl Executor<'_> {
                 let made = self.transform(node, operation, dir, device, progress, stopped)?;
                 self.finish_with(dir, made, &[])
             }
-            PlannedWork::Train { trajectory, from, teachers, start, end } => {
-                let recipe = self.recipe(node, trajectory, teachers, *end)?;
-                let same_trajectory = *start > trajectory.start_epoch;
-                let first = start * case.steps_per_epoch(&trajectory.data);
+            PlannedWork::Train { trajectory, from, teachers, start, end, early } => {
+                // Within an epoch, training goes towards its end and is stopped on the way.
+                let end_epoch = end + u64::from(early.is_some());
+                let recipe = self.recipe(node, trajectory, teachers, end_epoch)?;
+                let same_trajectory =
+                    *start > trajectory.start_epoch || early.is_some_and(|early| early.after > 0);
+                let Range { start: first, end: last } = facts::steps(case, &node.work);
                 let goes_on = same_trajectory || trajectory.moments == AtStart::Continue;
                 let from = From { node: *from, same_trajectory, goes_on };
                 let state = self.start(node, dir, &from, first, progress)?;
-                let per_epoch = case.steps_per_epoch(&trajectory.data);
-                let steps = (end - start) * per_epoch;
                 let checkpoint = Duration::from_secs_f64(case.config.run().checkpoint_seconds);
-                let task = progress.begin(&node.name, node.passes, steps, state.step - first);
+                let task = progress.begin(&node.name, node.passes, last - first, state.step - first);
                 let kept = Instant::now();
-                let mut observer =
-                    Observer { executor: self, node, dir, task, first, checkpoint, kept, stopped };
-                let segment = Segment { state, end_epoch: *end };
+                let (until, reached) = (early.map(|_| last), None);
+                let mut observer = Observer {
+                    executor: self,
+                    node,
+                    dir,
+                    task,
+                    first,
+                    checkpoint,
+                    kept,
+                    stopped,
+                    until,
+                    reached,
+                };
+                let segment = Segment { state, end_epoch };
                 let network = &case.network;
                 let backend = device::backend(network, device)?;
                 let outcome = basin_train::run(&*backend, network, &recipe, segment, &mut observer)?;
-                match outcome {
-                    Outcome::Interrupted => Err(exit::Interrupted.into()),
-                    Outcome::Finished(state) => {
+                match (outcome, observer.reached) {
+                    (Outcome::Interrupted, None) => Err(exit::Interrupted.into()),
+                    (Outcome::Interrupted, Some(state)) | (Outcome::Finished(state), _) => {
                         write_rows(dir, &state)?;
                         dir.write(MOMENTS, &state.moments.encode())?;
                         self.finish(dir, state.params, &[MOMENTS, METRICS])
@@ -225,12 +238,18 @@ impl Executor<'_> {
                     operation.id()
                 )
             }
-            PlannedWork::Train { trajectory, start, end, .. } => format!(
-                "work = \"train\"\nepochs = [{start}, {end}]\nschedule = {:?}\norder = {:?}\nobjective = {:?}\n",
-                trajectory.schedule.id(),
-                trajectory.order,
-                node.objective()
-            ),
+            PlannedWork::Train { trajectory, start, end, early, .. } => {
+                let within = early.map_or_else(String::new, |_| {
+                    let steps = facts::steps(self.case(node), &node.work);
+                    format!("steps = [{}, {}]\n", steps.start, steps.end)
+                });
+                format!(
+                    "work = \"train\"\nepochs = [{start}, {end}]\n{within}schedule = {:?}\norder = {:?}\nobjective = {:?}\n",
+                    trajectory.schedule.id(),
+                    trajectory.order,
+                    node.objective()
+                )
+            }
         };
         let setting = self.case(node).setting(node.seed);
         format!(

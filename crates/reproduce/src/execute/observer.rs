@@ -1,8 +1,8 @@
 //! What a training node leaves while it works: its epochs' lines, rolling states, progress.
 
 use super::Executor;
-use crate::planned::PlannedNode;
 use crate::progress::Task;
+use basin_plan::PlannedNode;
 use basin_store::NodeDir;
 use basin_train::{EpochRow, SegmentObserver, TrainState};
 use serde::{Deserialize, Serialize};
@@ -61,12 +61,15 @@ pub(super) struct Observer<'a> {
     pub(super) kept: Instant,
     /// Whether work was stopped from elsewhere.
     pub(super) stopped: &'a dyn Fn() -> bool,
+    /// The step within an epoch after which training is done, if it ends there, and the state once it is reached.
+    pub(super) until: Option<u64>,
+    pub(super) reached: Option<TrainState>,
 }
 
 impl SegmentObserver for Observer<'_> {
     fn step(&mut self, step: u64) -> bool {
         self.task.step(step - self.first);
-        self.executor.interrupt.requested() || (self.stopped)()
+        self.until == Some(step) || self.executor.interrupt.requested() || (self.stopped)()
     }
 
     fn checkpoint_due(&mut self) -> bool {
@@ -74,6 +77,10 @@ impl SegmentObserver for Observer<'_> {
     }
 
     fn checkpoint(&mut self, state: &TrainState) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if self.until == Some(state.step) {
+            self.reached = Some(state.clone());
+            return Ok(());
+        }
         write_rows(self.dir, state)?;
         self.dir.save_state(state.step, &state.encode())?;
         self.kept = Instant::now();

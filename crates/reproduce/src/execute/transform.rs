@@ -2,14 +2,14 @@
 
 use super::{Executor, unfit_state};
 use crate::device::{self, OnDevice};
-use crate::planned::{NodeIndex, PlannedNode};
 use crate::progress::Progress;
 use crate::{Case, exit};
 use anyhow::{Context, Result, ensure};
 use basin_core::{DataRef, Labels, Params, Record, SeedTree, TensorFile};
-use basin_ensemble::{Acceptance, ParamOp, ParamOpError};
+use basin_ensemble::{Acceptance, ParamOp, ParamOpError, StatisticsOn};
 use basin_gpu::Precision;
 use basin_metrics::MetricError;
+use basin_plan::{NodeIndex, PlannedNode};
 use basin_store::NodeDir;
 use basin_train::Evaluator;
 use std::collections::BTreeMap;
@@ -55,13 +55,18 @@ impl Executor<'_> {
         let inputs = inputs.iter().map(|&i| self.params(i)).collect::<Result<Vec<_>>>()?;
         let borrowed: Vec<&Params> = inputs.iter().collect();
         let seed = case.seeds(node.seed).path(path);
-        let with_statistics =
-            |params: Params| match case.statistics_images(operation) {
-                0 => Ok(params),
-                n => on_images(case, device, &first_of(case, n), |evaluator, _| {
-                    Ok(evaluator.reestimated(&params)?)
-                }),
-            };
+        let seen = match case.statistics_images(operation) {
+            0 => Vec::new(),
+            n => case.statistics_seen(&StatisticsOn::first(n))?,
+        };
+        let kinds: Vec<_> = seen.iter().map(|(images, how)| (images, how)).collect();
+        let with_statistics = |params: Params| match kinds.is_empty() {
+            true => Ok(params),
+            false => {
+                let backend = device::backend(&case.network, device)?;
+                Ok(backend.reestimated(&case.network, &params, &kinds)?)
+            }
+        };
         let make = |seed: &SeedTree| match operation.judged_on() {
             None => with_statistics(operation.apply(&borrowed, seed)?),
             Some(data) => on_images(case, device, &data, |evaluator, labels| {

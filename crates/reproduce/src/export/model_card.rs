@@ -5,7 +5,9 @@ use crate::retell::Finding;
 use crate::status::{Node, read_plan};
 use anyhow::Result;
 use basin_core::{bibtex, is_plain};
-use basin_report::{Artifact, Ensemble, Results, Subject, TrainingCurve, markdown_escaped as escaped};
+use basin_report::{Artifact, markdown_escaped as escaped};
+use basin_results::{Ensemble, Results, Subject, TrainingCurve};
+use basin_store::{StoreError, found};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +18,7 @@ type Memberships<'a> = Vec<(&'a Ensemble, usize)>;
 /// A card per network, named as the folder of its node.
 pub(super) fn files(finding: &Finding, run: &Path) -> Result<Vec<Artifact>> {
     let plan = run.join("plan.json");
-    if !plan.is_file() {
+    if found(&plan).map_err(StoreError::io("look at", &plan))?.is_none() {
         return Err(Usage(format!("{} does not exist, expected a finished run", plan.display())).into());
     }
     let nodes = read_plan(&plan)?.nodes;

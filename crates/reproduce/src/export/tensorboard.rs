@@ -1,7 +1,8 @@
 //! Training curves as TensorBoard's runs: a folder with an event file for each.
 
 use super::events::{self, Scalar};
-use basin_report::{Artifact, Results, TrainingCurve, TrainingPoint};
+use basin_report::Artifact;
+use basin_results::{Results, TrainingCurve, TrainingPoint};
 use std::collections::BTreeMap;
 
 /// What of a point is a curve, by the tag that groups it.

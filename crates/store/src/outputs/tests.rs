@@ -131,6 +131,22 @@ fn content_is_on_the_disk_before_it_takes_the_name() {
     assert_eq!(fs::read(dir.join("q")).unwrap(), b"two part");
 }
 
+#[test]
+fn content_that_is_called_off_leaves_what_was_there() {
+    let (_folder, dir) = folder();
+    let mut outputs = Outputs::new([], true);
+    fs::write(dir.join("q"), "before").unwrap();
+    outputs.add(&dir.join("q")).unwrap();
+    let fs = FaultyFs::default();
+    let mut content = |to: &mut dyn Write| to.write_all(b"after");
+    let refused = outputs.write_when(&fs, &dir.join("q"), &mut content, &mut || false).unwrap_err();
+    assert!(refused.to_string().contains("called off"), "{refused}");
+    assert_eq!(fs.trace(), ["create_new", "write", "sync", "size", "remove"]);
+    assert_eq!(fs::read(dir.join("q")).unwrap(), b"before");
+    outputs.write_when(&fs, &dir.join("q"), &mut content, &mut || true).unwrap();
+    assert_eq!(fs::read(dir.join("q")).unwrap(), b"after");
+}
+
 /// A new variant does not compile here until it has a line in the test.
 fn place(error: &OutputError) -> usize {
     match error {

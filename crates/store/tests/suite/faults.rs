@@ -88,6 +88,7 @@ fn done_is_never_false_and_the_node_can_be_finished_afterwards() {
         |root, outcome, round| {
             let run = open(root);
             let node = node_of(&run);
+            drop(node.claim().unwrap());
             if node.is_done().unwrap() {
                 node.verify().unwrap_or_else(|e| panic!("{e} {round}"));
             } else {

@@ -1,6 +1,8 @@
 //! The store against failing disks, killed writers, flipped bits and other users.
 
+mod claims;
 mod faults;
+mod gather;
 mod journal;
 mod killed;
 mod model;

@@ -180,6 +180,14 @@ impl Fs for VolatileFs {
     fn open_lock(&self, path: &Path) -> io::Result<File> {
         RealFs.open_lock(path)
     }
+
+    fn create_lock(&self, path: &Path) -> io::Result<File> {
+        RealFs.create_lock(path)
+    }
+
+    fn open_claim(&self, path: &Path) -> io::Result<File> {
+        RealFs.open_claim(path)
+    }
 }
 
 fn state(step: u64) -> Vec<u8> {

@@ -1,21 +1,23 @@
 //! Matrix products: inner products of every unit of one network with every unit of another.
 
 mod job;
-mod left;
-mod panels;
+mod operand;
+mod pack;
 mod row;
+mod stretch;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub(crate) use left::{Left, Neighbours, Part};
-pub(crate) use panels::Panels;
-pub(crate) use row::{LANES, Row};
+pub(crate) use operand::{Operand, Part, Place};
+pub(crate) use stretch::Rows;
 pub(crate) use tile::Element;
 
 use basin_core::Isa;
 use job::{Job, stretch};
 use rayon::prelude::*;
+use row::{LANES, Row};
+use stretch::stretches;
 
 /// The products of every unit of one matrix with every unit of another, kept as they were computed: for one or two
 /// panels of the second matrix after the other, all units of the first.
@@ -29,48 +31,50 @@ pub(crate) struct Products<T> {
 /// Panels of the right operand that are computed together.
 const TOGETHER: usize = 2;
 
+/// Panels of a share.
+const LEAST_SHARE: usize = 4;
+
 /// Multiplications from which on several threads are faster: some 20 µs of one.
 const WORTH_SHARING: usize = 1 << 20;
 
 impl<T: Element> Products<T> {
-    /// Some terms of `left`, which rise, each with a row of `right`: entry (i, j) is the sum over these terms k of
-    /// left\[terms\[k\], i\] · right\[order\[k\], j\]. The sum runs in an order that is the same for every number of
+    /// Some terms of `left`, each with a row of `right`: entry (i, j) is the sum over these terms k of
+    /// left\[terms\[k\], i\] · right\[rows\[k\], j\]. The sum runs in an order that is the same for every number of
     /// threads.
     ///
     /// # Panics
-    /// When there are other numbers of terms than in `order`, or when `left` has no such term.
+    /// When there are other numbers of terms than of rows, when an operand has no such term, or when the two rows of a
+    /// difference lie in different parts.
     pub(crate) fn compute(
         &mut self,
-        (left, terms): (&Left<'_, T>, &[usize]),
-        right: &Panels<T>,
-        order: &[usize],
+        (left, terms): (&Operand<'_, T>, &[usize]),
+        (right, rows): (&Operand<'_, T>, Rows<'_>),
     ) {
-        self.compute_on(Isa::detect(), (left, terms), right, order);
+        self.compute_on(Isa::detect(), (left, terms), (right, rows));
     }
 
     fn compute_on(
         &mut self,
         isa: Isa,
-        (left, terms): (&Left<'_, T>, &[usize]),
-        right: &Panels<T>,
-        order: &[usize],
+        (left, terms): (&Operand<'_, T>, &[usize]),
+        (right, rows): (&Operand<'_, T>, Rows<'_>),
     ) {
         (self.left, self.right) = (left.units(), right.units());
         if self.left * self.right == 0 {
             return self.rows.clear();
         }
-        assert_eq!(order.len(), terms.len(), "terms of both operands");
-        let stretches = left.stretches(terms, stretch::<T>(isa));
+        let stretches = stretches((left, terms), (right, rows), stretch::<T>(isa));
         let panels = right.units().div_ceil(LANES);
         let padded = left.units().div_ceil(LANES) * LANES;
         self.rows.resize(panels * padded, [T::default(); LANES]);
-        // One share per thread, of whole pairs; a small product would wait longer for the threads than it takes.
+        // Shares of whole pairs, two for each thread, since they may not all be free at once, but not too small, since each
+        // reads the whole left operand; a small product would wait longer for the threads than it takes.
         let small = left.units() * right.units() * terms.len() < WORTH_SHARING;
-        let threads = if small { 1 } else { rayon::current_num_threads() };
-        let share = panels.div_ceil(TOGETHER).div_ceil(threads) * TOGETHER;
+        let shares = if small { 1 } else { 2 * rayon::current_num_threads() };
+        let share = (panels.div_ceil(TOGETHER).div_ceil(shares) * TOGETHER).max(LEAST_SHARE);
         let job = |(place, out): (usize, &mut [Row<T>])| {
             let panels = place * share..panels.min((place + 1) * share);
-            Job { left, stretches: &stretches, right, panels, order, out }.run(isa);
+            Job { left, right, stretches: &stretches, panels, out }.run(isa);
         };
         match share < panels {
             true => self.rows.par_chunks_mut(share * padded).enumerate().for_each(job),
@@ -121,27 +125,22 @@ pub(crate) enum Stored<'a> {
 ///
 /// # Panics
 /// When the slices are not of these sizes.
-pub(crate) fn add_product([m, k, n]: [usize; 3], a: Stored<'_>, b: Stored<'_>, out: &mut [f64]) {
-    let (a, stride, block) = match a {
-        Stored::Plain(a) => (sized(a, m, k), k, m * k),
-        Stored::Transposed(a) => (sized(a, k, m), 1, m),
+pub(crate) fn add_product<'a>([m, k, n]: [usize; 3], a: Stored<'a>, b: Stored<'a>, out: &mut [f64]) {
+    // A term of rows of units lies `k` values from unit to unit, one of columns side by side.
+    let operand = |stored: Stored<'a>, units: usize, rows: bool| {
+        let (Stored::Plain(values) | Stored::Transposed(values)) = stored;
+        assert_eq!(Some(values.len()), units.checked_mul(k), "a matrix of {units} units and {k} terms");
+        let (stride, block) = if rows { (k, units * k) } else { (1, units) };
+        Operand::new(units, vec![Part { values: values.into(), start: 0, stride, block, terms: k }])
     };
-    let left = Left::new(m, vec![Part { values: a.into(), start: 0, stride, block, terms: k }]);
-    let right = match b {
-        Stored::Plain(b) => Panels::of_columns(sized(b, k, n), n),
-        Stored::Transposed(b) => Panels::of_rows(sized(b, n, k), n),
-    };
+    let left = operand(a, m, matches!(a, Stored::Plain(_)));
+    let right = operand(b, n, matches!(b, Stored::Transposed(_)));
     if k > 0 && m > 0 && n > 0 {
         let mut products = Products::default();
         let terms: Vec<usize> = (0..k).collect();
-        products.compute((&left, &terms), &right, &terms);
+        products.compute((&left, &terms), (&right, terms[..].into()));
         products.add_to(out, 1.0);
     }
-}
-
-fn sized(matrix: &[f64], rows: usize, cols: usize) -> &[f64] {
-    assert_eq!(Some(matrix.len()), rows.checked_mul(cols), "a matrix of {rows} x {cols}");
-    matrix
 }
 
 #[cfg(test)]

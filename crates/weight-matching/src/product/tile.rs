@@ -3,7 +3,7 @@
 use super::row::Row;
 #[cfg(target_arch = "x86_64")]
 use super::vectors;
-use std::ops::{Add, Mul};
+use std::ops::{Add, Mul, Sub};
 
 /// Adds a tile to the sums: `R` units of the left operand times `P` panels of the right one, side by side. The value of
 /// a unit at a term lies in `left` at the place of the term plus that of the unit. Unsafe to call where the CPU
@@ -27,7 +27,7 @@ pub(crate) enum Avx2<T> {
 
 /// What a matrix can hold, with the inner loops for it: tiles that fill the registers of each instruction set.
 pub(crate) trait Element:
-    Copy + Default + Send + Sync + Add<Output = Self> + Mul<Output = Self>
+    Copy + Default + Send + Sync + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self>
 {
     #[cfg(target_arch = "x86_64")]
     const AVX2: Avx2<Self>;
@@ -35,7 +35,15 @@ pub(crate) trait Element:
     const AVX512: Loop<Self, 8, 1>;
     #[cfg(target_arch = "x86_64")]
     const AVX512_PAIR: Loop<Self, 8, 2>;
+
+    /// Rows and columns of a small matrix changed over.
+    fn transposed(of: [[Self; QUAD]; QUAD]) -> [[Self; QUAD]; QUAD] {
+        std::array::from_fn(|i| std::array::from_fn(|j| of[j][i]))
+    }
 }
+
+/// Rows and columns of a matrix that is transposed in registers.
+pub(crate) const QUAD: usize = 4;
 
 impl Element for f32 {
     #[cfg(target_arch = "x86_64")]
@@ -44,6 +52,11 @@ impl Element for f32 {
     const AVX512: Loop<f32, 8, 1> = vectors::f32_avx512;
     #[cfg(target_arch = "x86_64")]
     const AVX512_PAIR: Loop<f32, 8, 2> = vectors::f32_avx512;
+
+    #[cfg(target_arch = "x86_64")]
+    fn transposed(of: [[f32; QUAD]; QUAD]) -> [[f32; QUAD]; QUAD] {
+        vectors::transposed(of)
+    }
 }
 
 impl Element for f64 {

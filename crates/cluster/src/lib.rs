@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod array;
+mod ask;
+mod board;
+mod bundle;
+mod call;
+mod commands;
+mod dry_run;
+mod error;
+mod explained;
+mod folder;
+mod give_up;
+mod judge;
+mod notes;
+mod queue;
+mod quote;
+mod reason;
+mod script;
+mod session;
+mod settings;
+mod site;
+mod slurm;
+mod submit;
+mod task;
+mod tend;
+mod view;
+mod watch;
+
+pub use array::Array;
+pub use ask::Ask;
+pub use bundle::{Bundling, Job, jobs};
+pub use commands::commands;
+pub use dry_run::dry_run;
+pub use error::ClusterError;
+pub use folder::{FOLDER, FolderResult, RunFolder};
+pub use queue::{Ended, Entry, JobState, Queue};
+pub use quote::shell_word;
+pub use reason::Reason;
+pub use script::{INTERRUPTED, NO_PROGRAM, NOT_VISIBLE, script};
+pub use session::{Failure, Outcome, Session};
+pub use settings::Settings;
+pub use site::{Partition, Site};
+pub use slurm::Slurm;
+pub use task::{Class, Task, key_of};
+pub use view::{TaskState, view};
+pub use watch::watch;
