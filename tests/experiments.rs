@@ -238,7 +238,7 @@ fn imported_networks_are_measured_like_those_that_were_trained_here() {
         assert_eq!(number(&trained, id), number(&imported, id), "{id}");
         assert!(number(&trained, id).is_number(), "{id}");
     }
-    // Too few files, one that is not there, one that is no network, one of another network.
+    // Too few files, one that is not there, one that is not a network, one of another network.
     let refused = import(&files[0], &[]);
     expect_code(&refused, 2);
     assert!(stderr(&refused).contains("ensemble.imports is 1 files"), "{}", stderr(&refused));

@@ -244,8 +244,8 @@ fn what_is_no_copy_is_refused_before_anything_is_written() {
         (&all, &[&a, &other], 2, "holds no nodes/, expected the directory of a run"),
         (&a, &[&a], 2, "is the run itself"),
         (&inside, &[&a], 2, "holds the run that is to be written"),
-        (&other, &[&a], 2, "is there and is no run directory"),
-        (&other.join("notes.txt"), &[&a], 2, "is there and is no run directory"),
+        (&other, &[&a], 2, "is there and is not a run directory"),
+        (&other.join("notes.txt"), &[&a], 2, "is there and is not a run directory"),
     ];
     for (into, from, code, words) in cases {
         let refused = gather(into, from);

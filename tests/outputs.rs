@@ -1,4 +1,4 @@
-//! What a command writes because it was told a name: never an input, nothing that is no regular file, nothing that is
+//! What a command writes because it was told a name: never an input, nothing that is not a regular file, nothing that is
 //! finished, and what exists only when asked to.
 #![cfg(unix)]
 

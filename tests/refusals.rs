@@ -99,9 +99,9 @@ fn what_a_run_would_be_refused_for_is_refused_by_its_plan() {
     let runs = runs.to_str().unwrap();
     let long = "x".repeat(300);
     let refused: [(&[&str], i32, &[&str]); 9] = [
-        (&["--runs", file, "--name", "a"], 2, &["file is no folder"]),
-        (&["--runs", &format!("{file}/below"), "--name", "a"], 2, &["file is no folder"]),
-        (&["--runs", folder.path().to_str().unwrap(), "--name", "file"], 2, &["file is no folder"]),
+        (&["--runs", file, "--name", "a"], 2, &["file is not a folder"]),
+        (&["--runs", &format!("{file}/below"), "--name", "a"], 2, &["file is not a folder"]),
+        (&["--runs", folder.path().to_str().unwrap(), "--name", "file"], 2, &["file is not a folder"]),
         (
             &["--runs", runs, "--name", "a/b"],
             2,

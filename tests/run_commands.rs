@@ -145,7 +145,7 @@ fn the_report_tells_when_every_file_was_last_checked() {
     assert!(artefacts(&dir) == before, "to look changes no result");
 }
 
-/// Results are no node, and what is read from them is checked all the same.
+/// Results are not a node, and what is read from them is checked all the same.
 #[test]
 fn a_changed_number_in_the_results_is_seen_by_whoever_reads_them() {
     let folder = tempfile::tempdir().unwrap();

@@ -184,7 +184,7 @@ fn commands_carry_out_one_node_each_with_what_it_needs_and_may_be_given_again() 
         let done = shell(line);
         expect_code(&done, 0);
         let nodes = line.matches("--node ").count();
-        assert!(String::from_utf8(done.stdout).unwrap().starts_with(&format!("{nodes} nodes are done")));
+        assert!(String::from_utf8(done.stdout).unwrap().ends_with(&format!(": {nodes}\n")));
     }
     let mut rounds = 0;
     while let ready @ [_, ..] = &commands(&["--ready"])[..] {

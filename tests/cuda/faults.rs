@@ -72,7 +72,7 @@ fn refused(faults: &[(&str, &str)], words: &[&str]) {
         says(&text, words);
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
-    // Only looking is no failure.
+    // Only looking is not a failure.
     let looked = run(&["doctor"], faults);
     expect_code(&looked, 0);
     says(&stdout(&looked), words);

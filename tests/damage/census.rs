@@ -98,7 +98,7 @@ impl Case<'_> {
         if verify.status.code() != Some(0) && !found {
             return wrong("verify", &verify);
         }
-        // Told again, nothing differs but what was changed, where that is no part of the report. Of nodes it reads nothing.
+        // Told again, nothing differs but what was changed, where that is not part of the report. Of nodes it reads nothing.
         if whole_here(self.start) && !self.is_of_a_node() {
             let report = command("report", &[]);
             let mut now = artefacts(runs.path());

@@ -242,7 +242,7 @@ fn arrows(root: &Path, broken: &mut Vec<String>) {
                 continue;
             }
             if allowed.contains_key(target) && !targets.contains(&target) {
-                broken.push(format!("{name} depends on {target}, which is no arrow of the house"));
+                broken.push(format!("{name} depends on {target}, which is not an arrow of the house"));
             }
             let on_request = dependency["optional"].as_bool() == Some(true)
                 && FRAMEWORK_ON_REQUEST.contains(&name)

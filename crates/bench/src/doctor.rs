@@ -42,7 +42,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str) -> Result<()>) -> Result
     }
     match open_cuda(0) {
         Ok(queue) => test(&queue, &checks(), say),
-        // Only looking: what is missing is no failure.
+        // Only looking: what is missing is not a failure.
         Err(error) if device.is_none() => say(&format!("cuda       {error:#}")),
         Err(error) => Err(error),
     }

@@ -217,7 +217,7 @@ pub(crate) fn input(pixels: &[f32], extent: Extent, device: &Device) -> Result<T
     if device.is_cpu() { view.contiguous() } else { Ok(view) }
 }
 
-/// How the parameters are used: those that are no running statistics have no packed form.
+/// How the parameters are used: those that are not running statistics have no packed form.
 pub(crate) fn role(name: &str) -> Role {
     if is_statistic(name) { Role::Statistic } else { Role::Plain }
 }

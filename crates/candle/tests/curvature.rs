@@ -173,7 +173,7 @@ fn trace_and_eigenvalues_are_those_of_the_whole_hessian() {
     }
 }
 
-/// Both sides of the default are worse, and it is within a percent: for far steps the loss is no parabola any more and units
+/// Both sides of the default are worse, and it is within a percent: for far steps the loss is not a parabola any more and units
 /// change sides, for near ones what is left of a gradient in f32 is rounding.
 #[test]
 fn the_share_is_where_errors_balance() {

@@ -21,7 +21,7 @@ pub enum ActivationMisfit {
     #[error("missing {tensor}, expected [samples, {units}]")]
     Missing { tensor: String, units: usize },
     /// Activations that belong to no permutation.
-    #[error("unexpected {tensor} {found:?}, which is no permutation of the spec")]
+    #[error("unexpected {tensor} {found:?}, which is not a permutation of the spec")]
     Unexpected { tensor: String, found: Vec<usize> },
     /// Not one row per sample.
     #[error("{tensor} is {found:?}, expected the 2 axes [samples, {units}]")]
@@ -130,7 +130,7 @@ mod tests {
             (ActivationMisfit::Missing { tensor: h(), units: 6 }, "missing h, expected [samples, 6]"),
             (
                 ActivationMisfit::Unexpected { tensor: h(), found: vec![2, 6] },
-                "unexpected h [2, 6], which is no permutation of the spec",
+                "unexpected h [2, 6], which is not a permutation of the spec",
             ),
             (
                 ActivationMisfit::Axes { tensor: h(), found: vec![12], units: 6 },

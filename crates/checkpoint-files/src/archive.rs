@@ -102,7 +102,7 @@ fn central_entry(bytes: &[u8], at: u64) -> Result<(String, Entry, u64), Problem>
     }
     let [name_len, extra_len, comment_len] = [28, 30, 32].map(|i| u64::from(u16_at(fixed, i)));
     let name = String::from_utf8(slice(bytes, at + 46, name_len)?.to_vec())
-        .map_err(|_| broken(format!("the entry at byte {at} has a name that is no text")))?;
+        .map_err(|_| broken(format!("the entry at byte {at} has a name that is not text")))?;
     let mut size = u64::from(u32_at(fixed, 24));
     let mut packed = u64::from(u32_at(fixed, 20));
     let mut header = u64::from(u32_at(fixed, 42));

@@ -33,7 +33,7 @@ pub struct Checkpoint {
     pub params: Params,
     /// What the order of `params` says.
     pub order: FileOrder,
-    /// Tensors that are no weights, as they were: integers such as `num_batches_tracked`, single numbers, empty
+    /// Tensors that are not weights, as they were: integers such as `num_batches_tracked`, single numbers, empty
     /// tensors, counts such as `total_ops`, mean and deviation of the inputs, views that show one number throughout.
     /// No permutation of units changes them.
     pub kept: BTreeMap<String, Tensor>,
@@ -167,12 +167,16 @@ impl Checkpoint {
         checkpoint.params = arrays.into_iter().collect();
         counts.remove(&Element::F32);
         let told = |(element, n): (&Element, &usize)| {
-            format!("converted {n} tensors from {} to f32", element.name())
+            let tensors = if *n == 1 { "tensor" } else { "tensors" };
+            format!("converted {n} {tensors} from {} to f32", element.name())
         };
         checkpoint.notes.extend(counts.iter().map(told));
         if !kept.is_empty() {
-            let (n, all) = (kept.len(), listed(&kept, 6));
-            checkpoint.notes.push(format!("{n} tensors are no weights and stay as they are: {all}"));
+            let all = listed(&kept, 6);
+            checkpoint.notes.push(match kept.len() {
+                1 => format!("1 tensor is not a weight and stays as it is: {all}"),
+                n => format!("{n} tensors are not weights and stay as they are: {all}"),
+            });
         }
         Ok(checkpoint)
     }
@@ -183,7 +187,7 @@ impl Checkpoint {
         common(self.params.iter().map(|(name, _)| name))
     }
 
-    /// The network with a prefix taken off all names that have it, with a note. Of tensors that are no weights, those
+    /// The network with a prefix taken off all names that have it, with a note. Of tensors that are not weights, those
     /// whose name would then be taken keep theirs.
     #[must_use]
     pub fn without_prefix(mut self, prefix: &str) -> Self {

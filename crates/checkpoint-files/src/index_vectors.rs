@@ -28,7 +28,7 @@ pub fn encode_permutations(permutations: &Permutations) -> Vec<u8> {
 ///
 /// # Errors
 /// [`Problem::Permutation`] and [`Problem::Negative`] name the permutation and the entry that make it no
-/// bijection, [`Problem::NotIndices`] the first tensor that is no vector of indices.
+/// bijection, [`Problem::NotIndices`] the first tensor that is not a vector of indices.
 pub fn decode_permutations(bytes: &[u8]) -> Result<Permutations, Problem> {
     let one = |(name, tensor): (String, Raw<'_>)| {
         let Raw { element, shape, source, .. } = tensor;

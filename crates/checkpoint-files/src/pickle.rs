@@ -148,10 +148,10 @@ impl Machine<'_, '_> {
     fn call(&mut self) -> Step<()> {
         let (arguments, callable) = (self.pop()?, self.pop()?);
         let (Value::Node(class), Value::Node(given)) = (callable, arguments) else {
-            return Err(self.refuse("calls what is no function"));
+            return Err(self.refuse("calls what is not a function"));
         };
         if !matches!(self.heap.get(callable), Some(Node::Global { .. } | Node::Object { .. })) {
-            return Err(self.refuse("calls what is no function"));
+            return Err(self.refuse("calls what is not a function"));
         }
         let mut known = self.heap.known(callable);
         let mut given = Value::Node(given);

@@ -243,7 +243,7 @@ impl<'h, 'a> Machine<'h, 'a> {
                 Ok(())
             }
             Some(Node::Object { .. }) => Ok(()),
-            _ => Err(self.refuse("appends to what is no list")),
+            _ => Err(self.refuse("appends to what is not a list")),
         }
     }
 
@@ -261,7 +261,7 @@ impl<'h, 'a> Machine<'h, 'a> {
             Some(node @ Node::Object { .. }) => {
                 *node = Node::Dict(Some(Box::new(Dict { entries: pairs.collect() })));
             }
-            _ => return Err(self.refuse("sets a key of what is no dictionary")),
+            _ => return Err(self.refuse("sets a key of what is not a dictionary")),
         }
         Ok(())
     }

@@ -121,7 +121,7 @@ pub enum Problem {
     },
     /// A pickle asks for a function that runs commands or code. Nothing was executed.
     #[error(
-        "its pickle calls {}.{}, which runs commands or code and is no part of a state dict; nothing was executed; \
+        "its pickle calls {}.{}, which runs commands or code and is not part of a state dict; nothing was executed; \
          do not load this file in Python unless you know why it does",
         shown(module),
         shown(name)
@@ -210,7 +210,7 @@ pub enum Problem {
         /// The keys that are there.
         found: Vec<String>,
     },
-    /// A tensor of a permutation file is no vector of indices.
+    /// A tensor of a permutation file is not a vector of indices.
     #[error(
         "tensor {} is {found}, expected a vector of i64, u64, i32 or u32; \
          give a file that --permutations wrote",
@@ -243,7 +243,7 @@ pub enum Problem {
         /// The entry.
         value: i64,
     },
-    /// A vector of a permutation file is no bijection.
+    /// A vector of a permutation file is not a bijection.
     #[error("permutation {}: {source}", shown(name))]
     Permutation {
         /// The permutation.

@@ -87,7 +87,7 @@ fn collect<'a>(
             if heap.is_tensor(value) {
                 let name =
                     heap.text(key).map_or_else(|| describe(heap, key), |text| text[..start(text)].to_owned());
-                let reason = format!("stands under what is no name of at most {LONGEST_NAME} bytes");
+                let reason = format!("stands under what is not a name of at most {LONGEST_NAME} bytes");
                 return Err(Problem::Tensor { name, reason });
             }
             others.add(|| format!("a key ({})", describe(heap, value)));
@@ -122,11 +122,11 @@ fn collect<'a>(
             others.listed().map_or("found an empty dictionary".into(), |listed| format!("found {listed}"));
         return Err(Problem::NoTensors { found });
     }
-    notes.extend(others.listed().map(|listed| format!("left out what is no tensor: {listed}")));
+    notes.extend(others.listed().map(|listed| format!("left out what is not a tensor: {listed}")));
     Ok(tensors)
 }
 
-/// Entries that are no tensors: the first few, and how many.
+/// Entries that are not tensors: the first few, and how many.
 #[derive(Default)]
 struct Others {
     shown: Vec<String>,

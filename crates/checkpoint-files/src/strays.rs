@@ -1,4 +1,4 @@
-//! Tensors in a state dict that are no weights: nothing in them belongs to a unit, so they stay as they are
+//! Tensors in a state dict that are not weights: nothing in them belongs to a unit, so they stay as they are
 //! whatever the order of the units.
 
 use crate::tensor::Raw;
@@ -60,7 +60,7 @@ impl Checkpoint {
                 (what, "save the network in bf16 or f32")
             } else if element == Element::Complex64 && !last.contains("freq") {
                 let what = "complex numbers";
-                (what, "remove it if it is no weight, or save torch.view_as_real of it")
+                (what, "remove it if it is not a weight, or save torch.view_as_real of it")
             } else if !element.is_float()
                 && tensor.shape().iter().any(|&extent| extent > 1)
                 && ["weight", "bias", "qweight", "qzeros", "weight_packed", "_packed_params"].contains(&last)

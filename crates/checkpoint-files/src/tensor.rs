@@ -40,7 +40,7 @@ impl Tensor {
         &self.shape
     }
 
-    /// The values as `f32`; `None` when they are no floating-point numbers. Exact but for `f64`, which rounds to
+    /// The values as `f32`; `None` when they are not floating-point numbers. Exact but for `f64`, which rounds to
     /// nearest.
     pub fn to_array(&self) -> Option<Array> {
         Array::new(self.shape.clone(), self.element.to_f32(&self.bytes)?).ok()

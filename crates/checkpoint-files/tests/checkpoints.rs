@@ -57,7 +57,7 @@ fn element_types_views_and_shared_storages_are_read() {
     assert_eq!(file.kept["empty"].shape(), [0, 3]);
     assert_eq!(file.kept["flags"].element(), Element::Bool);
     assert_eq!(file.elements["bfloat"], Element::Bf16);
-    assert!(file.notes.iter().any(|note| note == "converted 1 tensors from f16 to f32"), "{:?}", file.notes);
+    assert!(file.notes.iter().any(|note| note == "converted 1 tensor from f16 to f32"), "{:?}", file.notes);
 }
 
 #[test]

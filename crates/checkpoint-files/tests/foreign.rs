@@ -32,7 +32,7 @@ fn foreign_objects_beside_the_weights_do_no_harm() {
 fn text_and_dictionaries_of_python_2_are_read() {
     let (plain, old) = (read("plain.pt"), read("python2.pt"));
     assert_eq!((&old.params, &old.kept), (&plain.params, &plain.kept));
-    noted(&old, "left out what is no tensor: note (text)");
+    noted(&old, "left out what is not a tensor: note (text)");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn strays_are_carried_along_and_named() {
     assert_eq!(shapes, expected);
     noted(
         &file,
-        "8 tensors are no weights and stay as they are: fc1.num_batches_tracked, fc1.total_ops (a count), ",
+        "8 tensors are not weights and stay as they are: fc1.num_batches_tracked, fc1.total_ops (a count), ",
     );
     assert!(file.check_weights().is_ok());
     // Written as they were.

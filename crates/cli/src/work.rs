@@ -77,7 +77,7 @@ pub(crate) fn run(
     let wanted = if any { Wanted::Any } else { Wanted::Nodes(nodes) };
     let work = Work { run, wanted, settings, told: batch_job() };
     let done = work.carry_out(registry, &Interrupt::install()?.within(until))?;
-    say(&format!("{done} nodes are done in {}", work.run.display()))
+    say(&format!("nodes done in {}: {done}", work.run.display()))
 }
 
 pub(crate) fn list(
@@ -106,7 +106,7 @@ fn absolute(path: String) -> String {
 
 /// A time such as 90s, 45m, 7h30m or 2d.
 fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || format!("{text} is no time, expected for example 90s, 45m, 7h30m or 2d");
+    let expected = || format!("{text} is not a time, expected for example 90s, 45m, 7h30m or 2d");
     let (mut seconds, mut number) = (0_u64, String::new());
     for c in text.chars() {
         let unit = match c {

@@ -36,7 +36,7 @@ pub enum ClusterError {
         why: String,
     },
     /// A command said what this build does not understand.
-    #[error("{program} said what is not understood: {line:?}; is it the one of Slurm?")]
+    #[error("{program} gave output that cannot be read: {line:?}; make sure that it is Slurm's {program}")]
     NotUnderstood {
         /// The program.
         program: String,
@@ -172,7 +172,7 @@ mod tests {
             (E::NoProgram { program: text(), why: text() }, "a machine from which jobs are submitted"),
             (E::Unavailable { program: text(), why: text() }, "the same command continues"),
             (E::Refused { program: text(), why: text() }, "change the settings of section slurm"),
-            (E::NotUnderstood { program: text(), line: text() }, "is it the one of Slurm?"),
+            (E::NotUnderstood { program: text(), line: text() }, "make sure that it is Slurm's"),
             (E::NoPartition { name: text(), known: text() }, "set slurm.partition to one of them"),
             (E::NoDefaultPartition { known: text() }, "set slurm.partition to one of: X"),
             (E::TimeAboveLimit { asked: 31, partition: text(), limit: 30 }, "lower it"),

@@ -128,7 +128,7 @@ fn times(standing: &Standing, reason: Reason) -> u32 {
 fn within_limit(standing: &Standing, reason: Reason) -> Fate {
     match times(standing, reason) {
         before if before < reason.limit() => Fate::Again(reason, None),
-        before => Fate::Failed(format!("it {} for the {}. time", reason.words(), before + 1)),
+        before => Fate::Failed(format!("{} times it {}", before + 1, reason.words())),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         memory: Option<u64>,
     },
-    /// A job was withdrawn before it began, because what it waited for did not come: that is no fault of its own.
+    /// A job was withdrawn before it began, because what it waited for did not come: that is not a fault of its own.
     Withdrawn { job: String },
     /// A bundle failed for good: its tasks are tried one by one.
     Apart { job: String },
@@ -38,7 +38,7 @@ pub(crate) fn read(folder: &dyn RunFolder) -> Result<Vec<Note>, ClusterError> {
     for (at, line) in lines.iter().enumerate() {
         match serde_json::from_str(line) {
             Ok(note) => notes.push(note),
-            // A line that was cut short is ended before the next is added, so it may stand anywhere; it is no whole object.
+            // A line that was cut short is ended before the next is added, so it may stand anywhere; it is not a whole object.
             Err(error) if error.is_eof() => {}
             Err(_) => return Err(ClusterError::BadNotes { file: NOTES, line: at + 1 }),
         }

@@ -88,7 +88,7 @@ impl Slurm {
             .ok_or_else(|| ClusterError::NotUnderstood { program: name(&self.sbatch), line: line.to_owned() })
     }
 
-    /// Cancels jobs, written as `12`, `12_3` or `12_[3,5]`. Those that have ended are no error.
+    /// Cancels jobs, written as `12`, `12_3` or `12_[3,5]`. Those that have ended are not an error.
     pub(crate) fn cancel(&self, ids: &[String]) -> Result<(), ClusterError> {
         for part in ids.chunks(100) {
             let mut arguments = vec!["--quiet".to_owned()];
@@ -98,7 +98,7 @@ impl Slurm {
         Ok(())
     }
 
-    /// Frees jobs of an array from what it waits for. A job that has begun meanwhile is no error.
+    /// Frees jobs of an array from what it waits for. A job that has begun meanwhile is not an error.
     pub(crate) fn free(&self, id: u64, indices: &[usize]) -> Result<(), ClusterError> {
         for part in indices.chunks(100) {
             let list: Vec<String> = part.iter().map(usize::to_string).collect();

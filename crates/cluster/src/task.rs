@@ -45,7 +45,7 @@ pub(crate) fn check(plan: &[Task]) -> Result<(), ClusterError> {
         let problem = if task.key.len() != 64 || !task.key.bytes().all(|b| b.is_ascii_hexdigit()) {
             "its key is not 64 hexadecimal digits"
         } else if !(task.seconds >= 0.0 && task.seconds.is_finite()) {
-            "its price is no number of seconds"
+            "its price is not a number of seconds"
         } else if task.inputs.iter().any(|&input| input >= at) {
             "it needs a task that does not stand before it"
         } else {

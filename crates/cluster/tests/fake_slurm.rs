@@ -74,7 +74,7 @@ fn each_reason_is_told_apart_and_borne_as_often_as_it_may_be() {
     ] {
         assert!(heard.contains(&format!("train-0 {words}")), "{words}\n{heard}");
     }
-    assert_eq!(outcome.failed[0].why, "it could not write (exit code 8) for the 2. time", "{heard}");
+    assert_eq!(outcome.failed[0].why, "2 times it could not write (exit code 8)", "{heard}");
     let scripts = place.fake.scripts();
     assert_eq!(scripts.len(), 11, "{heard}");
     // 600 s times two are 20 minutes; then twice as much, once. Memory: twice what the cluster gave.

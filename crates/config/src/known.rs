@@ -219,7 +219,7 @@ mod tests {
             ("--width 1", "model.width"),
             ("--set batch=4", "batch"),
             ("--set model.width=1", "model.width"),
-            // The same name in vain is no key.
+            // The same name in vain is not a key.
             ("--set x=1", "x"),
             ("--set x=2", "x"),
         ]));

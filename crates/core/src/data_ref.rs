@@ -63,7 +63,7 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LabelSkew {
     /// Of every class in the lower half, so many thousandths go to the first side and the rest to the second; of the
-    /// others the other way round. In 1..1000; 500 is no skew.
+    /// others the other way round. In 1..1000; 500 is not a skew.
     PerMille(u32),
     /// A fifth of all images of the lower half and four fifths of those of the upper half, whatever their classes, to the
     /// first side (Ainsworth et al. 2022, *Git Re-Basin*, in its numbers; its permutation is another generator's).

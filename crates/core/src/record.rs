@@ -59,7 +59,7 @@ mod files {
         /// Reads what [`Record::encode`] wrote; a header entry of another kind is passed over.
         ///
         /// # Errors
-        /// [`TensorFileError::Format`] for bytes that are no safetensors file or a number that is none.
+        /// [`TensorFileError::Format`] for bytes that are not a safetensors file or a number that is none.
         pub fn decode(bytes: &[u8]) -> Result<Self, TensorFileError> {
             let TensorFile { params, metadata } = TensorFile::decode(bytes)?;
             let (mut scalars, mut lists) = (BTreeMap::new(), BTreeMap::new());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
 
-/// Prints a result as a line on standard output, [`plain`]. A reader who went away (a closed pipe) is no error.
+/// Prints a result as a line on standard output, [`plain`]. A reader who went away (a closed pipe) is not an error.
 ///
 /// # Errors
 /// That of a stream that takes no more, such as a file on a full disk.
@@ -14,7 +14,7 @@ pub fn say(text: &str) -> io::Result<()> {
     print(line.as_bytes())
 }
 
-/// Prints bytes of our own on standard output as they are. A reader who went away is no error.
+/// Prints bytes of our own on standard output as they are. A reader who went away is not an error.
 ///
 /// # Errors
 /// As [`say`].

@@ -1,7 +1,7 @@
 //! Which of cuDNN's algorithms may compute a convolution, and in which order to try them.
 //!
 //! cuDNN's own estimate orders them, not a measurement: a measurement may choose another algorithm, and so other
-//! roundings, on every run. Algorithms that add in no fixed order are left out. The estimate is no promise that an
+//! roundings, on every run. Algorithms that add in no fixed order are left out. The estimate is not a promise that an
 //! algorithm works: that shows when it is asked for its scratch memory, or when it runs.
 
 use super::descriptors::{Descriptors, asked_math};

@@ -57,7 +57,7 @@ pub fn fill_batch(
 /// What is drawn for a batch follows from the stream, the epoch and the batch's number in it.
 ///
 /// # Panics
-/// When `images` are no whole number of images.
+/// When `images` are not a whole number of images.
 pub fn mix_batch(
     augment: &AugmentConfig,
     stream: &SeedTree,

@@ -204,7 +204,7 @@ pub enum DataError {
         /// What it is.
         found: String,
     },
-    /// A file is no array of the format `.npy` that is read.
+    /// A file is not an array of the format `.npy` that is read.
     #[error("{}: {what} is {found}, expected {expected}; restore the official file", .path.display())]
     Npy {
         /// The file.

@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn what_is_no_file_is_not_waited_for() {
         let error = read(Path::new("/dev/zero"), LABELS).unwrap_err().to_string();
-        assert!(error.starts_with("/dev/zero is no regular file, expected an IDX file"), "{error}");
+        assert!(error.starts_with("/dev/zero is not a regular file, expected an IDX file"), "{error}");
         let error = read(Path::new("/nowhere/labels"), LABELS).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/labels is missing"), "{error}");
     }

@@ -12,7 +12,7 @@ impl ImageSet {
     /// of CIFAR-100's classes to train on before the other 40.
     ///
     /// # Errors
-    /// [`DataError::Set`] when these are no classes of the set, fewer than two, or no image has one.
+    /// [`DataError::Set`] when these are not classes of the set, fewer than two, or no image has one.
     pub fn of_classes(&self, classes: RangeInclusive<usize>) -> Result<Self, DataError> {
         let (first, last) = (*classes.start(), *classes.end());
         if first >= last || last >= self.classes() {

@@ -38,7 +38,7 @@ pub struct Interrupted;
 /// A run is planned, and others have not carried all of it out yet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{left} nodes of {0} are to be done: basin work {0} --any carries them out, here and beside others, and basin commands {0} \
+    "nodes of {0} still to be done: {left}; basin work {0} --any carries them out, here and beside others, and basin commands {0} \
      prints a command for each; this command then reports them",
     run.display()
 )]

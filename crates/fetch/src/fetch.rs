@@ -95,7 +95,7 @@ fn check_published(job: &mut Job<'_>) -> Result<(), FetchError> {
     match std::fs::metadata(&path).as_ref().map(Metadata::is_file) {
         Ok(true) => {}
         _ => {
-            let what = "is no regular file that can be read".to_owned();
+            let what = "is not a regular file that can be read".to_owned();
             return Err(FetchError::Occupied { path, what });
         }
     }

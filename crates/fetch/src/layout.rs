@@ -23,8 +23,8 @@ pub(crate) fn inspect(fs: &dyn Fs, folder: &Path, archive: &Archive) -> Result<C
         Ok(()) => Ok(shortfall(archive, &counts).map_or(Contents::Whole, Contents::Other)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::Absent),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => match fs.size(folder) {
-            Ok(_) => Ok(Contents::Other("is no folder".to_owned())),
-            // Something above it is no folder: making it will tell.
+            Ok(_) => Ok(Contents::Other("is not a folder".to_owned())),
+            // Something above it is not a folder: making it will tell.
             Err(_) => Ok(Contents::Absent),
         },
         Err(error) => Err(FetchError::disk("look through", folder)(error)),

@@ -96,7 +96,7 @@ mod tests {
             let compile = |program: &str| {
                 count.set(count.get() + 1);
                 assert!(program.contains("extern \"C\""));
-                // Bytes that are no text, and line ends.
+                // Bytes that are not text, and line ends.
                 Ok([format!("for {target} by {compiler}\n").as_bytes(), &[0, 0xFF, b'\n']].concat())
             };
             compiled(&store, sources::ELEMENTWISE, target, compiler, compile).unwrap()

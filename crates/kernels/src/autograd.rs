@@ -97,7 +97,7 @@ pub fn prepended(x: &Tensor, class: &Tensor, positions: &Tensor) -> Result<Tenso
 /// Images `[n, h, h, c]` as patches `[n, t, 1, c · patch²]`, channels outermost, by candle's operations.
 ///
 /// # Errors
-/// When images are not square, or their side is no multiple of the patch's.
+/// When images are not square, or their side is not a multiple of the patch's.
 pub fn patches(x: &Tensor, patch: usize) -> Result<Tensor> {
     let (n, h, w, c) = x.dims4()?;
     if patch == 0 || h != w || !h.is_multiple_of(patch) {

@@ -31,7 +31,7 @@ pub trait Graph {
     /// A fusion, done by its parts.
     ///
     /// # Errors
-    /// When sizes do not fit or the operation is no fusion.
+    /// When sizes do not fit or the operation is not a fusion.
     fn unfused(
         &mut self,
         fusion: Operation,

@@ -68,7 +68,7 @@ fn norm_gradients_match_finite_differences() {
         let shape = [2, 2, 3, channels];
         let vars = [var(3, &shape), var(4, &[channels]), var(5, &[channels])];
         let name = format!("norm of {channels}");
-        // Without the ReLU: its kink is no place for difference quotients. The golden values cover it.
+        // Without the ReLU: its kink is not a place for difference quotients. The golden values cover it.
         check(&name, &vars, |v| channel_norm(&v[0], &v[1], &v[2], 1e-2, false));
         let with_shortcut = [vars[0].clone(), var(6, &shape), vars[1].clone(), vars[2].clone()];
         check(&name, &with_shortcut, |v| channel_norm_add(&v[0], &v[1], &v[2], &v[3], 1e-2, false));

@@ -18,7 +18,7 @@ pub enum ConnectivityError<E> {
         /// How many were asked for.
         found: usize,
     },
-    /// A member's accuracy is no fraction. Give 0.93, not 93.
+    /// A member's accuracy is not a fraction. Give 0.93, not 93.
     #[error("accuracy of member {member} is {value}, expected a fraction from 0 to 1, such as 0.93")]
     MemberAccuracy {
         /// The member.

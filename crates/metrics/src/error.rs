@@ -128,7 +128,7 @@ pub enum MetricError {
         /// Images of the set.
         images: usize,
     },
-    /// An accuracy that is no fraction. Give 0.93, not 93.
+    /// An accuracy that is not a fraction. Give 0.93, not 93.
     #[error("accuracy {value}, expected a fraction from 0 to 1, such as 0.93")]
     Accuracy {
         /// What was given.

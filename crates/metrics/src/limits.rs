@@ -20,7 +20,7 @@ pub struct Limits {
 /// * lower: `(a* − a) / (a* − (1 − a*)/(C − 1))`
 /// * upper: `a* (1 − a) + a (1 − a*) + (1 − a*)(1 − a)(C − 2)/(C − 1)`
 ///
-/// A network can lie outside both: the lower one is no bound, as errors may be mended as well as made. The plane divides
+/// A network can lie outside both: the lower one is not a bound, as errors may be mended as well as made. The plane divides
 /// by 1 − a: [`normalised_disagreement`].
 ///
 /// ```

@@ -45,7 +45,7 @@ impl Minima {
 /// inside (a descent, a basin between the ends, a constant) has barrier and difference 0 and no λ.
 ///
 /// A plateau counts as one maximum, at its middle point (the left one of two), where the loss falls on both sides of
-/// it; one that reaches an end is no maximum. Of equally high maxima the first counts, of equally low points on a
+/// it; one that reaches an end is not a maximum. Of equally high maxima the first counts, of equally low points on a
 /// side the one nearest to the end. So L and its mirror image have the same barrier where no two maxima are equally
 /// high. Maxima on a coarse grid are lower than those of the line; the barrier of a mean curve is at most the mean of
 /// barriers measured at its λ.
@@ -80,7 +80,7 @@ pub fn barrier_from_ends(lambdas: &[f64], loss: &[f64], accuracy: &[f64]) -> Res
     Ok(Minima::read([top, 0, last], lambdas, loss, accuracy))
 }
 
-/// Refuses what is no curve of at least `needed` points.
+/// Refuses what is not a curve of at least `needed` points.
 pub(crate) fn check(
     lambdas: &[f64],
     loss: &[f64],

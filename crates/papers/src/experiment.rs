@@ -5,7 +5,7 @@ use std::error::Error;
 /// Keys and values that one case sets, in the order in which they are set.
 pub type Varied = Vec<(&'static str, String)>;
 
-/// Why there are no cases: what was asked for is no configuration.
+/// Why there are no cases: what was asked for is not a configuration.
 pub type CaseError = Box<dyn Error + Send + Sync>;
 
 /// What was asked for, as an experiment sees it: its cases may depend on what the preset says of a data set and network.
@@ -13,7 +13,7 @@ pub trait Settings {
     /// A whole number of the configuration that results when an experiment varies these.
     ///
     /// # Errors
-    /// When that is no configuration.
+    /// When that is not a configuration.
     fn int(&self, key: &str, varied: &Varied) -> Result<u64, CaseError>;
 
     /// A number of it.
@@ -72,7 +72,7 @@ pub struct Experiment {
     /// Its cases, at least one.
     ///
     /// # Errors
-    /// When what was asked for is no configuration.
+    /// When what was asked for is not a configuration.
     pub cases: fn(&dyn Settings) -> Result<Vec<Varied>, CaseError>,
     /// What comes out of it.
     pub outcome: Outcome,

@@ -8,12 +8,12 @@ use thiserror::Error;
 /// Version of the form.
 const FORMAT: u32 = 1;
 
-/// Why a text is no spec.
+/// Why a text is not a spec.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TomlError {
     /// Not TOML, or not of this form; the message names line and key.
-    #[error("the text is no spec: {0}")]
+    #[error("the text is not a spec: {0}")]
     Syntax(String),
     /// Another version of the form.
     #[error(
@@ -182,7 +182,7 @@ mod tests {
         let told = [
             (
                 TomlError::Syntax("missing field `format`".into()),
-                "the text is no spec: missing field `format`",
+                "the text is not a spec: missing field `format`",
             ),
             (
                 TomlError::Format { found: 2 },

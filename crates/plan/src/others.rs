@@ -87,7 +87,7 @@ impl Others {
     /// The view that is written so, with the photographs of `data.frost_dir` if it needs some and they are set.
     ///
     /// # Errors
-    /// For a text that is no view; when the folder holds no photographs.
+    /// For a text that is not a view; when the folder holds no photographs.
     pub fn view(&self, config: &Config, text: &str) -> Result<View> {
         let view = View::parse(text)?;
         let dir = config.data().frost_dir.as_str();

@@ -1,4 +1,4 @@
-//! Values over a rectangular grid, drawn as cells: the amounts by their colours, and what is no number hatched.
+//! Values over a rectangular grid, drawn as cells: the amounts by their colours, and what is not a number hatched.
 
 use super::axis::Frame;
 use super::palette::Ink;
@@ -91,7 +91,7 @@ impl Grid {
         (ends(&self.x), ends(&self.y))
     }
 
-    /// How many values are no finite number, places that are left out apart.
+    /// How many values are not finite, places that are left out apart.
     pub fn without_number(&self) -> usize {
         self.values.iter().filter(|value| !value.is_finite()).count() - self.without.len()
     }

@@ -93,7 +93,7 @@ pub enum Mark {
         /// Their colour.
         ink: Ink,
     },
-    /// Filled polygons that touch: cells of one colour that are no boxes. Each is a hair larger than it is, so that no seam shows.
+    /// Filled polygons that touch: cells of one colour that are not boxes. Each is a hair larger than it is, so that no seam shows.
     Tiles {
         /// The corners of each, in order.
         tiles: Vec<Vec<(f64, f64)>>,

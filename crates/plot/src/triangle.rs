@@ -133,7 +133,7 @@ impl Triangle {
         &self.shades
     }
 
-    /// How many values are no finite number.
+    /// How many values are not finite.
     pub fn without_number(&self) -> usize {
         self.gaps
     }

@@ -98,7 +98,7 @@ fn a_parabola_has_the_curvature_that_it_was_made_with() {
         assert_eq!(record.lists[&format!("trace-draws-{member}")].len(), 4);
     }
     assert!(!record.lists.contains_key("eigenvalues-3"));
-    assert!(!lab.statistics_moved, "running statistics are no weights");
+    assert!(!lab.statistics_moved, "running statistics are not weights");
     // Three batches of three, two gradients a product.
     assert_eq!(lab.asked.len(), 2 * 7 * 2 * 3);
     assert_eq!(lab.asked[..3], [vec![0, 1, 2], vec![3, 4, 5], vec![6, 7, 8]]);

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn broken() -> serde_json::Error {
-        serde_json::from_str::<u8>("").expect_err("nothing is no number")
+        serde_json::from_str::<u8>("").expect_err("an empty text holds no number")
     }
 
     /// A new variant does not compile here until it has a line in the test.

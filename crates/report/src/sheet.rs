@@ -31,7 +31,7 @@ const TEXT: f64 = 26.0;
 /// The rows below one another under a title. Pixels are enlarged by a whole factor and are not smoothed.
 ///
 /// # Errors
-/// [`ReportError::Raster`] when there is no image, when pixels are no square of one or three channels, or when the sheet
+/// [`ReportError::Raster`] when there is no image, when pixels are not a square of one or three channels, or when the sheet
 /// is too large to draw.
 pub fn contact_sheet(title: &str, rows: &[SheetRow]) -> Result<Vec<u8>, ReportError> {
     let fail = |reason: String| ReportError::Raster { figure: title.to_owned(), reason };

@@ -52,7 +52,7 @@ pub struct Gathered {
 /// Cost: DONE and sizes of all nodes; every file that comes over is read, written and read back. Memory: one node.
 ///
 /// # Errors
-/// [`Usage`] when a copy is no run or is the run itself, or something else is at `path`: then nothing was written. The
+/// [`Usage`] when a copy is not a run or is the run itself, or something else is at `path`: then nothing was written. The
 /// store's, of the run's disk; [`exit::Interrupted`]. Damage and contradictions are told in what is returned.
 pub fn gather(path: &Path, copies: &[PathBuf], interrupt: &Interrupt) -> Result<Gathered> {
     let path = std::path::absolute(path).map_err(StoreError::io("find", path))?;
@@ -125,7 +125,7 @@ fn checked(path: &Path, copies: &[PathBuf]) -> Result<Vec<RunDir>> {
     let own = place(path);
     let mut refuse = |problem: anyhow::Error| problems.push(problem);
     if is_foreign(path)? {
-        let what = "is there and is no run directory; choose another name, or the directory of a run";
+        let what = "is there and is not a run directory; choose another name, or the directory of a run";
         refuse(Usage(format!("{} {what}", path.display())).into());
     }
     for copy in copies {

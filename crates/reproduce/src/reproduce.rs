@@ -43,7 +43,7 @@ impl Request {
     /// Whether a run can be there, before anything is read or computed.
     ///
     /// # Errors
-    /// [`Usage`] when the name cannot be a folder's, or something that is no folder is in its place; [`StoreError`] when the disk
+    /// [`Usage`] when the name cannot be a folder's, or something that is not a folder is in its place; [`StoreError`] when the disk
     /// does not tell.
     pub fn check_place(&self) -> Result<()> {
         RunDir::check_name(&self.name).map_err(|error| Usage(format!("--name: {error}")))?;
@@ -59,7 +59,7 @@ impl Request {
                 ensure!(
                     found.is_some_and(|found| found.is_dir()),
                     Usage(format!(
-                        "--runs {runs} --name {name}: {} is no folder; choose another place",
+                        "--runs {runs} --name {name}: {} is not a folder; choose another place",
                         there.display()
                     ))
                 );

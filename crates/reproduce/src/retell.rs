@@ -32,7 +32,7 @@ impl Retold {
     /// are replaced; links, pipes and devices are not.
     ///
     /// # Errors
-    /// When what has one of the names is no regular file, or the disk refuses.
+    /// When what has one of the names is not a regular file, or the disk refuses.
     pub fn write(&self, folder: &Path) -> Result<()> {
         for Artifact { path, bytes } in &self.artifacts {
             write_below(&RealFs, folder, Path::new(path), bytes)?;
@@ -73,7 +73,7 @@ fn timing(folder: &Path, earlier: Option<f64>, notes: &mut Vec<String>) -> Timin
 /// Why a file of a run was not read: it is none that could be one, or the disk refuses.
 pub(crate) fn unread(file: &Path, error: io::Error) -> anyhow::Error {
     match error.kind() {
-        // Bytes that are no text do not parse, either.
+        // Bytes that are not text do not parse, either.
         ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
             Unreadable::new(file, &error).into()
         }

@@ -109,7 +109,7 @@ impl Done {
         }
         let done: Done = serde_json::from_slice(bytes).map_err(unread)?;
         let listed = match done.files.keys().find(|name| names::check_node_file(name).is_err()) {
-            Some(name) => Err(format!("DONE lists {name:?}, which is no file of a node")),
+            Some(name) => Err(format!("DONE lists {name:?}, which is not a file of a node")),
             None if done.files.is_empty() => Err("DONE lists no files".to_owned()),
             None => Ok(done),
         };
@@ -159,7 +159,7 @@ pub(crate) fn status(fs: &dyn Fs, node: &Path, marker: &Marker) -> Result<NodeSt
 }
 
 /// Checks bytes that were read from a file against the DONE beside it, if that lists the file: for who reads a file of a
-/// node by its path alone. Where no DONE tells of the file there is nothing to check it against, and that is no error.
+/// node by its path alone. Where no DONE tells of the file there is nothing to check it against, and that is not an error.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`]; [`StoreError::Damaged`] and [`StoreError::UnknownFormat`] when the DONE of a node directory says

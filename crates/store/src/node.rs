@@ -62,7 +62,7 @@ impl NodeDir {
     /// Whether the node has to be computed, and why. Looks at DONE and at sizes, not at contents.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when the disk does not tell; a DONE that is missing or does not hold is no error.
+    /// [`StoreError::Io`] when the disk does not tell; a DONE that is missing or does not hold is not an error.
     pub fn status(&self) -> Result<NodeStatus, StoreError> {
         done::status(self.fs(), &self.path, &done::load(self.fs(), &self.path)?)
     }
@@ -89,7 +89,7 @@ impl NodeDir {
     /// it was, with everything that is wrong with it.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when the disk does not tell; damage is no error.
+    /// [`StoreError::Io`] when the disk does not tell; damage is not an error.
     pub fn check(&self) -> Result<NodeCheck, StoreError> {
         let done = match done::load(self.fs(), &self.path)? {
             Marker::Absent => return Ok(NodeCheck::Unfinished),
@@ -248,7 +248,7 @@ impl NodeDir {
     /// A derived file, or `None` when it has to be computed (again).
     ///
     /// # Errors
-    /// [`StoreError::BadName`], [`StoreError::Io`]. A broken seal is no error.
+    /// [`StoreError::BadName`], [`StoreError::Io`]. A broken seal is not an error.
     pub fn read_derived(&self, file: &str) -> Result<Option<Vec<u8>>, StoreError> {
         names::check_node_file(file)?;
         let marker = done::load(self.fs(), &self.path)?;

@@ -1,7 +1,7 @@
 //! One rule for the files that a command writes because it was told their names: none of them replaces what it must
 //! not.
 //!
-//! An output is never an input, never something that is no regular file (a link, a pipe, a device, a folder), never
+//! An output is never an input, never something that is not a regular file (a link, a pipe, a device, a folder), never
 //! inside a finished node, never a file that exists unless replacing was asked for, and no two outputs are one file.
 //! Files are told apart by what they are, not by how they are spelled: `./a`, `b/../a` and a hard link of `a` are `a`.
 
@@ -40,7 +40,7 @@ pub enum OutputError {
         /// The earlier one.
         other: PathBuf,
     },
-    /// What has that name is no regular file.
+    /// What has that name is not a regular file.
     #[error("{} is {kind}, expected a regular file or a free name; {advice}", path.display())]
     NotAFile {
         /// The output.
@@ -51,7 +51,7 @@ pub enum OutputError {
         advice: &'static str,
     },
     /// The path ends in no name.
-    #[error("{} is no file name; give the name of a file", path.display())]
+    #[error("{} is not a file name; give the name of a file", path.display())]
     NoName {
         /// The output.
         path: PathBuf,
@@ -278,7 +278,7 @@ fn resolved(path: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
-/// What something is that is no regular file, and what to do.
+/// What something is that is not a regular file, and what to do.
 fn kind(metadata: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = metadata.file_type();
     if kind.is_file() {

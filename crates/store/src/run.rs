@@ -70,7 +70,7 @@ impl RunDir {
     /// Opens the run `root/name` for writing plan, configuration and report, alone: creates it if need be, locks it, and
     /// removes the temporary files of writers that were killed. The lock is the operating system's and ends with the
     /// process. Nodes are shared with those who [join](Self::join): each is [claimed](NodeDir::claim) before it is worked on.
-    /// Cost: one listing per directory of the run that is no node.
+    /// Cost: one listing per directory of the run that is not a node.
     ///
     /// # Errors
     /// [`StoreError::BadName`], [`StoreError::InUse`] when another opening holds the lock,

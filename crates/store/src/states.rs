@@ -50,7 +50,7 @@ impl NodeDir {
     /// When this is `None`, [`broken_states`](Self::broken_states) tells whether there were any.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when a state cannot be read. A torn or flipped state is no error.
+    /// [`StoreError::Io`] when a state cannot be read. A torn or flipped state is not an error.
     pub fn load_state(&self) -> Result<Option<LoadedState>, StoreError> {
         let mut notes = Vec::new();
         let state = self.newest_valid_state(&mut notes)?;

@@ -152,7 +152,7 @@ mod tests {
             (Failure::Usage("--heads 0, expected at least 1".into()), "--heads 0, expected at least 1"),
             (
                 Failure::Output(OutputError::NoName { path: "out/".into() }),
-                "out/ is no file name; give the name of a file",
+                "out/ is not a file name; give the name of a file",
             ),
             (
                 Failure::Spec {

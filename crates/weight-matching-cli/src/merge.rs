@@ -183,7 +183,7 @@ fn check_outputs(arguments: &MergeArguments, kept_paths: &[PathBuf]) -> Result<O
     Ok(outputs)
 }
 
-/// What is no weight: single numbers and other floats are averaged where all networks have them, the rest, counters
+/// What is not a weight: single numbers and other floats are averaged where all networks have them, the rest, counters
 /// above all, is the first network's.
 fn kept_mean(networks: &[Checkpoint]) -> BTreeMap<String, Tensor> {
     let one = |(name, first): (&String, &Tensor)| {

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 
 pub(crate) use basin_core::warn;
 
-/// Prints a result; a reader who went away (a closed pipe) is no error.
+/// Prints a result; a reader who went away (a closed pipe) is not an error.
 ///
 /// # Errors
 /// [`Failure::Print`] when the stream takes no more.

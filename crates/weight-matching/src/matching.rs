@@ -98,7 +98,7 @@ pub enum MatchingError {
     /// The networks have different parameters.
     #[error("reference and target cannot be matched: {0}")]
     Layout(#[from] ParamsError),
-    /// A permutation acts on several axes of one array, so its step is no assignment problem.
+    /// A permutation acts on several axes of one array, so its step is not an assignment problem.
     #[error("a permutation acts on several axes of {parameter}, expected a spec without such parameters")]
     Tied {
         /// The first such parameter.

@@ -87,7 +87,7 @@ pub enum MultiMatchingError {
         /// Where it differs.
         source: ParamsError,
     },
-    /// A permutation acts on several axes of one array, so its step is no assignment problem.
+    /// A permutation acts on several axes of one array, so its step is not an assignment problem.
     #[error("a permutation acts on several axes of {parameter}, expected a spec without such parameters")]
     Tied {
         /// The first such parameter.

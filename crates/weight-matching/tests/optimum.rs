@@ -46,7 +46,7 @@ impl Tally {
         self.with_all += u64::from(all >= best - ROUNDING);
     }
 
-    /// With restarts every instance is solved; with one search not all are, so the instances are no easy ones.
+    /// With restarts every instance is solved; with one search not all are, so the instances are not easy ones.
     fn check(&self, what: &str) {
         let Self { with_one, with_all } = *self;
         assert!(with_one < INSTANCES && with_all == INSTANCES, "{what}: {with_one}, then {with_all}");

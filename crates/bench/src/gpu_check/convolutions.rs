@@ -18,7 +18,7 @@ use std::time::Instant;
 /// Tokens of the ViT, for its dense layer as images of one pixel.
 const TOKENS: usize = 65;
 
-/// Calls of one replay: enough that waiting for the device at the end is no part of it.
+/// Calls of one replay: enough that waiting for the device at the end is not part of it.
 const CALLS: usize = 20;
 
 /// Replays, of which the median counts.

@@ -173,7 +173,7 @@ impl Peer {
         let line = match (line, self.patience) {
             (Ok(line), _) => line,
             (Err(RecvTimeoutError::Timeout), Some(patience)) => {
-                // What it answers later is no answer to the next request.
+                // What it answers later is not an answer to the next request.
                 let _ = self.child.kill();
                 return Err(PeerError::Late { request: request.to_owned(), seconds: patience.as_secs() });
             }

@@ -29,7 +29,7 @@ pub fn with_seeds<R>(seeds: &[u64], pass: impl FnOnce() -> R) -> R {
     with_masks(Masks::Seeds(seeds.to_vec(), 0), pass)
 }
 
-/// Runs a forward pass in training, whose [`Dropout`] layers drop nothing: for gradients that are no step of a training.
+/// Runs a forward pass in training, whose [`Dropout`] layers drop nothing: for gradients that are not a step of a training.
 pub fn without_dropout<R>(pass: impl FnOnce() -> R) -> R {
     with_masks(Masks::Off, pass)
 }

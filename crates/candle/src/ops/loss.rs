@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// Mean of −log softmax(z)_y over the rows of `[n, classes]`: a scalar.
 ///
 /// # Errors
-/// [`OpError`]; also where a label is no class.
+/// [`OpError`]; also where a label is not a class.
 pub fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
     let [logits] = ready("cross_entropy", [logits])?;
     fits("cross_entropy", &logits, labels)?;

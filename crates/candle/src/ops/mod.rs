@@ -2,7 +2,7 @@
 //!
 //! Tensors are `f32` on the CPU, or, in a build with the feature `cuda`, on a CUDA device, where they are operands of the kernels
 //! of `basin-gpu` as they lie in memory; others are refused with [`OpError`], which names the operation and the device, and
-//! nothing is computed elsewhere in silence. Weights have PyTorch's shapes. Tensors that are no contiguous piece of memory are
+//! nothing is computed elsewhere in silence. Weights have PyTorch's shapes. Tensors that are not one contiguous piece of memory are
 //! copied into one first, gradients flow through the copy. Every operation has a backward pass of its own: no gradient is
 //! cut, save where a function says so. Results do not depend on the number of threads.
 

@@ -96,7 +96,7 @@ fn every_error_says_what_where_and_what_to_do() {
         ),
         (
             Problem::Forbidden { module: "os".into(), name: "system\u{1b}".into() },
-            "its pickle calls os.system\\u{1b}, which runs commands or code and is no part of a state dict; nothing was executed; do not load this file in Python unless you know why it does",
+            "its pickle calls os.system\\u{1b}, which runs commands or code and is not part of a state dict; nothing was executed; do not load this file in Python unless you know why it does",
         ),
         (
             Problem::Module { class: "nets.Net".into(), at: String::new() },

@@ -206,7 +206,7 @@ fn torchvision_of(model: &Model) -> Result<(usize, Stem)> {
         None => (model.name.as_str(), Stem::Cifar),
     };
     let depth = name.strip_prefix("resnet").and_then(|depth| depth.parse().ok());
-    Ok((depth.with_context(|| format!("{} is no torchvision ResNet", model.name))?, stem))
+    Ok((depth.with_context(|| format!("{} is not a torchvision ResNet", model.name))?, stem))
 }
 
 /// 64 channels in the first layer at width 1.
@@ -217,6 +217,6 @@ fn torchvision(model: &Model, extent: Extent, classes: usize) -> Result<Network>
     let (depth, stem) = torchvision_of(model)?;
     let (base, drop_path) = (units(model, 64.0)?, drop_path(model)?);
     let module = torchvision_resnet_dropping(extent.channels, depth, base, stem, drop_path);
-    let module = module.with_context(|| format!("{} is no torchvision ResNet", model.name))?;
+    let module = module.with_context(|| format!("{} is not a torchvision ResNet", model.name))?;
     Ok(module.network(extent, classes)?)
 }

@@ -102,7 +102,7 @@ impl NetworkEntry {
     /// Refuses settings that the network would not look at, all at once.
     pub(crate) fn check(&self, model: &Model) -> Result<(), NetworkError> {
         let Model { name: _, width: _, dropout, drop_path, residual_scale, centred_kernels, norm } = model;
-        // The width's default is the paper's ResNet20's; it is no statement on other networks.
+        // The width's default is the paper's ResNet20's; it is not a statement on other networks.
         let set = [
             ("dropout", *dropout != 0.0, dropout.to_string()),
             ("drop_path", *drop_path != 0.0, drop_path.to_string()),

@@ -46,7 +46,7 @@ fn captured_work_runs_when_it_is_replayed_and_memory_dropped_meanwhile_is_freed_
     let fake = Fake::new();
     let queue = open();
     let (sum, one) = (filled(&queue, &[1.0; 70]), filled(&queue, &[1.0; 70]));
-    // Not loaded yet: loading is no work that can be captured.
+    // Not loaded yet: loading is not work that can be captured.
     let refused = queue.capture(&mut || add(&queue, &sum, &one)).err().unwrap();
     assert_eq!(refused, GpuError::Captured { what: "the first launch of add_f32".into() });
     add(&queue, &sum, &one).unwrap();

@@ -36,7 +36,7 @@ impl Mixing {
     /// Mixes a batch `[n, side, side, channels]`.
     ///
     /// # Panics
-    /// When the values are no whole number of images.
+    /// When the values are not a whole number of images.
     pub(crate) fn apply(&self, images: &mut [f32], extent: Extent) {
         let one = extent.values();
         assert!(images.len().is_multiple_of(one), "{} values of images of {extent}", images.len());

@@ -109,7 +109,7 @@ fn a_folder_in_place_of_a_file_is_named() {
     says(&error(&CIFAR10, dir.path()), &["test_batch.bin is a folder, expected a file"]);
     let dir = folder();
     fs::write(dir.path().join("cifar-10-batches-bin"), b"x").unwrap();
-    says(&error(&CIFAR10, dir.path()), &["cifar-10-batches-bin is no folder, expected a folder"]);
+    says(&error(&CIFAR10, dir.path()), &["cifar-10-batches-bin is not a folder, expected a folder"]);
 }
 
 #[test]

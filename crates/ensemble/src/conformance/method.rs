@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 pub fn assert_method_conforms(method: &dyn EnsembleMethod, cx: &PlanContext, budget_epochs: u64) {
     let id = method.id();
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    assert!(!id.is_empty() && id.chars().all(plain), "{id:?} is no method id: lower case, digits and dashes");
+    assert!(
+        !id.is_empty() && id.chars().all(plain),
+        "{id:?} is not a method id: lower case, digits and dashes"
+    );
     assert!(!method.citations().is_empty(), "{id} cites nothing");
 
     let plan = || method.plan(cx).unwrap_or_else(|e| panic!("{id} refuses its context: {e}"));

@@ -21,7 +21,10 @@ pub struct Given {
 pub fn assert_probe_conforms(probe: &dyn Probe, given: Given) {
     let id = probe.id();
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    assert!(!id.is_empty() && id.chars().all(plain), "{id:?} is no probe id: lower case, digits and dashes");
+    assert!(
+        !id.is_empty() && id.chars().all(plain),
+        "{id:?} is not a probe id: lower case, digits and dashes"
+    );
     assert!(
         probe.settings().starts_with(|c: char| c.is_ascii_digit()),
         "{id}: settings begin with a version"

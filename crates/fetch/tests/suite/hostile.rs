@@ -149,7 +149,7 @@ fn an_archive_that_lacks_a_file_is_refused_with_its_name() {
     let lacking = tar_gz(|tar| file(tar, "set/b.bin", &noise(2, samples::LENGTH)));
     let error = refused(&lacking, Packing::TarGz).to_string();
     assert!(error.contains("has 0 of 1 files images/n#_#.JPEG (# for a number)"), "{error}");
-    // A folder of that name is no file.
+    // A folder of that name is not a file.
     let folder = tar_gz(|tar| entry(tar, EntryType::Directory, "set/b.bin/", b""));
     let error = refused(&folder, Packing::TarGz).to_string();
     assert!(error.contains("has 0 of 1 files b.bin"), "{error}");
@@ -178,7 +178,7 @@ fn what_has_the_folders_name_and_is_not_the_set_is_left_alone() {
     };
     let folder: &Path = &dir.path().join("set");
     fs::write(folder, "a file").unwrap();
-    occupied("is there but is no folder");
+    occupied("is there but is not a folder");
     fs::remove_file(folder).unwrap();
     fs::create_dir(folder).unwrap();
     fs::write(folder.join("b.bin"), noise(2, samples::LENGTH - 1)).unwrap();

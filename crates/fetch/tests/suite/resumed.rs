@@ -145,7 +145,7 @@ fn progress_renews_patience() {
     let (dir, content) = (tempfile::tempdir().unwrap(), noise(4, 5 << 20));
     let archive = described(&content, Packing::TarGz, RULES);
     let server = Server::start(vec![cut(&content, "\"a\"", 1 << 20)]);
-    // One retry is allowed, and four are needed; that the noise is no archive is found after that.
+    // One retry is allowed, and four are needed; that the noise is not an archive is found after that.
     let error = get(&archive, dir.path(), &server.url()).unwrap_err();
     assert!(matches!(error, FetchError::Broken { .. }), "{error}");
     assert_eq!(server.ranges(), [0, 1 << 20, 2 << 20, 3 << 20, 4 << 20]);

@@ -72,7 +72,7 @@ fn pipes_and_links_are_neither_read_nor_written_through() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let error = get(&archive, dir.path(), &server.url()).unwrap_err();
     assert!(matches!(error, FetchError::Occupied { .. }), "{error}");
-    // A link to nothing is no free name.
+    // A link to nothing is not a free name.
     fs::remove_file(&pipe).unwrap();
     symlink("nowhere", &pipe).unwrap();
     let error = get(&archive, dir.path(), &server.url()).unwrap_err();

@@ -191,7 +191,7 @@ pub(super) fn windows(bench: &mut Bench) -> Result<(), GpuError> {
     Ok(())
 }
 
-/// Groups that are multiplied, one of which holds what is no number and is left out; sums of many and of few rows.
+/// Groups that are multiplied, one of which holds what is not a number and is left out; sums of many and of few rows.
 pub(super) fn groups_and_sums(bench: &mut Bench) -> Result<(), GpuError> {
     let (mut x, _) = bench.stored(6 * 35)?;
     x[40] = f32::INFINITY;
@@ -208,7 +208,7 @@ pub(super) fn groups_and_sums(bench: &mut Bench) -> Result<(), GpuError> {
         let to = bench.room(columns)?;
         let all = Columns { from: from.span(), storage: Storage::F32, rows, columns, pitch };
         all.total(&bench.pool, to.span())?;
-        // What cancels in a sum of many is no error of its own.
+        // What cancels in a sum of many is not an error of its own.
         let scale = (rows as f32).sqrt();
         let found = bench.get(Storage::F32, to.span(), columns)?;
         let near: Vec<f32> = (0..columns).map(|c| sum(c) / scale + 1.0).collect();

@@ -114,7 +114,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Counts the largest difference, relative to the largest expected value; one that is no number is infinite.
+    /// Counts the largest difference, relative to the largest expected value; one that is not a number is infinite.
     pub(super) fn see(&mut self, found: &[f32], expected: &[f32]) {
         let largest = expected.iter().fold(f32::MIN_POSITIVE, |m, x| m.max(x.abs()));
         let worst = found.iter().zip(expected).fold(0.0f64, |worst, (f, e)| match (f - e).abs() {

@@ -91,7 +91,7 @@ impl Libraries {
         match code {
             0 => Ok(()),
             1 => Err(fail(format!("threads wait for each other for ever, in {launch:?}"))),
-            2 => Err(fail(format!("{launch:?} is no geometry"))),
+            2 => Err(fail(format!("{launch:?} is not a geometry"))),
             _ => Err(fail(format!("{} arguments are not as many as it has", words.len()))),
         }
     }

@@ -1,7 +1,7 @@
 //! Small dense products C = A·B out of cache: all seven of attention.
 //!
 //! Rows of B and C are whole vectors; A is read element by element with any strides, so that it may be a
-//! transposed matrix. A tile of `R` rows by `V` vectors of C stays in registers. Where rows are no multiple
+//! transposed matrix. A tile of `R` rows by `V` vectors of C stays in registers. Where rows are not a multiple
 //! of `R`, the last tile starts earlier and computes some rows again: the same values, cheaper than tiles
 //! of every height.
 

@@ -6,7 +6,7 @@ use basin_ensemble::{NodeId, Recipe, Trajectory, Work};
 use basin_probes::LogitsOf;
 use std::sync::Arc;
 
-/// Where states are taken of each run; nowhere where a member is no trained run, or members end at different epochs.
+/// Where states are taken of each run; nowhere where a member is not a trained run, or members end at different epochs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     /// Halvings of the first epoch, most first; none where runs begin at different epochs.

@@ -25,7 +25,7 @@ const CITATION: Citation = Citation {
 /// both by products, H v ≈ (g(θ + εv) − g(θ − εv)) / 2ε, in f64).
 ///
 /// The loss is the mean cross-entropy of `data` without augmentation and dropout, cut into batches of nearly equal size in order;
-/// networks that couple a batch (BatchNorm) use its own statistics, as in training. Running statistics are no weights.
+/// networks that couple a batch (BatchNorm) use its own statistics, as in training. Running statistics are not weights.
 ///
 /// Where units have a kink (ReLU), those that change sides on the way count as well, which the second derivative of autograd never
 /// sees: what is measured is the curvature of the loss at the scale of the step. Of a ResNet8 with BatchNorm and ReLU on 512 images

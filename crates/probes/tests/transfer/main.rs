@@ -91,7 +91,7 @@ impl Lab for Known {
         _: &Mixing,
         data: &DataRef,
     ) -> Result<Logits, LabError> {
-        assert!(weights.weights().iter().all(|weight| *weight > 0.0), "an end is no network between");
+        assert!(weights.weights().iter().all(|weight| *weight > 0.0), "an end is not a network between");
         let networks: Vec<&Params> = who.iter().map(|&place| &self.networks[place]).collect();
         let between = Params::convex_combination(&networks, weights)?;
         self.logits(&between, data)

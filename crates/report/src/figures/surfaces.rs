@@ -16,7 +16,7 @@ pub(super) fn figures(telling: &Telling<'_>, shown: &Surfaces) -> Vec<Figure> {
 fn figure(telling: &Telling<'_>, shown: &Surfaces, chosen: &Chosen<'_>) -> Option<Figure> {
     let surface = chosen.surface;
     let values = chosen.values();
-    // Coordinates that do not rise are no plane: then cells stand in their order.
+    // Coordinates that do not rise are not a plane: then cells stand in their order.
     let grid = Grid::new(surface.x.clone(), surface.y.clone(), values.clone());
     let grid = grid.or_else(|_| Grid::of_places(surface.x.len(), surface.y.len(), values)).ok()?;
     if grid.without_number() == grid.values().len() {

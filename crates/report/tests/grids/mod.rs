@@ -58,7 +58,7 @@ fn a_grid_has_a_figure_for_each_method_that_varies_both_keys() {
     };
     let mut line = cycles(2);
     one_rate(&mut line);
-    assert_eq!(figures(&drawn(&line)), ["plane-cifar10-resnet20"], "one rate is no grid");
+    assert_eq!(figures(&drawn(&line)), ["plane-cifar10-resnet20"], "one rate is not a grid");
 }
 
 #[test]

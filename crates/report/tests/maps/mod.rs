@@ -120,7 +120,7 @@ fn grids_that_are_no_planes_are_still_drawn() {
     results.surfaces[0].values.fill(f64::INFINITY);
     assert!(
         drawn(&results).iter().all(|artifact| !artifact.path.contains("plane-loss")),
-        "nothing is no picture"
+        "nothing finite, no picture"
     );
 }
 

@@ -29,7 +29,7 @@ pub fn another(device: &OnDevice) -> impl Fn(usize) -> Result<OnDevice> + Copy +
 /// shows to this process, else the first.
 ///
 /// # Errors
-/// [`Usage`] for what is no list of ordinals, or names one twice.
+/// [`Usage`] for what is not a list of ordinals, or names one twice.
 pub fn ordinals(config: &Config) -> Result<Vec<usize>, Usage> {
     let asked = config.run().devices.as_str();
     if asked.is_empty() {
@@ -50,7 +50,7 @@ pub fn ordinals(config: &Config) -> Result<Vec<usize>, Usage> {
 /// How many devices the variable shows; 1 where it is not set, and where it shows none, so that the driver says so.
 fn visible(variable: Option<&str>) -> usize {
     let shown = variable.unwrap_or("0").split(',').map(str::trim);
-    // What follows an entry that is no device is not seen, either.
+    // What follows an entry that is not a device is not seen, either.
     shown.take_while(|word| !word.is_empty() && *word != "-1").count().max(1)
 }
 
@@ -82,7 +82,7 @@ pub fn candles_device(device: &OnDevice) -> Result<candle_core::Device> {
         return Ok(candle_core::Device::Cuda(queue.candle().clone()));
     }
     let name = device.queue.device();
-    Err(Usage(format!("{name} is no device of candle's, which is to run the network; leave --device out"))
+    Err(Usage(format!("{name} is not a device of candle's, which is to run the network; leave --device out"))
         .into())
 }
 

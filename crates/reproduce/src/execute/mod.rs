@@ -193,7 +193,7 @@ impl<'a> Executor<'a> {
             return Ok(Attempt::Elsewhere(Holder::default()));
         }
         let event = if result.is_ok() { "done" } else { "stop" };
-        // To be stopped is no failure.
+        // To be stopped is not a failure.
         let failed = result.as_ref().err().filter(|error| exit::code(error) != exit::INTERRUPTED);
         self.journal(&node.name, &node.key, event, failed.map(|error| format!("{error:#}")))?;
         result.with_context(|| format!("node {}", dir.name()))?;

@@ -220,7 +220,7 @@ fn on_images<T>(
     work(&mut *evaluator, &labels)
 }
 
-/// Share of images that a network classifies correctly; 0 for one whose predictions are no numbers, as far from a solution.
+/// Share of images that a network classifies correctly; 0 for one whose predictions are not numbers, as far from a solution.
 fn accuracy(evaluator: &mut dyn Evaluator, labels: &Labels, params: &Params) -> Result<f64> {
     match basin_metrics::accuracy(&evaluator.logits(params)?.softmax(1.0), labels) {
         Err(MetricError::NotFinite { .. }) => Ok(0.0),

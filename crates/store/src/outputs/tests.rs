@@ -191,7 +191,7 @@ fn every_error_says_what_where_and_what_to_do() {
             OutputError::NotAFile { path: path(), kind: "a folder", advice: "give the name of a file in it" },
             "out is a folder, expected a regular file or a free name; give the name of a file in it",
         ),
-        (OutputError::NoName { path: "out/".into() }, "out/ is no file name; give the name of a file"),
+        (OutputError::NoName { path: "out/".into() }, "out/ is not a file name; give the name of a file"),
         (
             OutputError::NoFolder { path: "a/out".into() },
             "a/out: its folder does not exist; create it, or choose another",

@@ -87,7 +87,7 @@ fn whoever_joins_writes_nodes_and_a_journal_of_its_own_and_nothing_else() {
     node.write("final", b"weights").unwrap();
     node.finish(&["final"]).unwrap();
     assert!(node_of(&starter).is_done().unwrap());
-    // The worker needs no starter, and is no obstacle to one.
+    // The worker needs no starter, and is not an obstacle to one.
     drop(starter);
     open(root.path());
 }

@@ -81,7 +81,7 @@ impl Npy {
     /// Opens an array and reads its header.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Read`]; [`DataError::Npy`] for what is no array in C order of a type that is
+    /// [`DataError::Missing`], [`DataError::Read`]; [`DataError::Npy`] for what is not an array in C order of a type that is
     /// read; [`DataError::Length`] when there are not as many bytes as its shape tells.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let unreadable = |source| DataError::Read { path: path.to_owned(), source };

@@ -60,7 +60,7 @@ impl View {
     ///
     /// # Errors
     /// [`DataError::NoView`] for a name that there is not, with the nearest that there is; [`DataError::View`] for numbers
-    /// that are too few, too many or out of their range, and for a seed that is no whole number.
+    /// that are too few, too many or out of their range, and for a seed that is not a whole number.
     pub fn parse(text: &str) -> Result<Self, DataError> {
         text::parse(text)
     }

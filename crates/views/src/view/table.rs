@@ -124,7 +124,7 @@ impl Given<'_> {
 
 const NONE: Takes = Takes::Numbers(&[]);
 
-/// Every transformation that is no corruption.
+/// Every transformation that is not a corruption.
 const OWN: &[Transformation] = &[
     Transformation {
         id: "grey",

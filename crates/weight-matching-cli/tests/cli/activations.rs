@@ -192,7 +192,7 @@ fn activations_that_do_not_fit_are_named() {
     with("acts_a", "fc2.out", None);
     refused(&["activations acts_a", "missing fc2.out, expected [samples, 6]"]);
     with("acts_a", "fc3.out", Some(normal(&[SAMPLES, 2], 0, "")));
-    refused(&["unexpected fc3.out [40, 2], which is no permutation of the spec"]);
+    refused(&["unexpected fc3.out [40, 2], which is not a permutation of the spec"]);
     with("acts_a", "fc2.out", Some(normal(&[SAMPLES, 7], 0, "")));
     refused(&["fc2.out axis 1 has 7 units, expected 6 as in the network"]);
     with("acts_a", "fc2.out", Some(normal(&[5, 8, 6], 0, "")));

@@ -84,7 +84,7 @@ fn counters_go_through_unchanged() {
     assert!(output.status.success());
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(
-        notes.contains("1 tensors are no weights and stay as they are: norm1.num_batches_tracked"),
+        notes.contains("1 tensor is not a weight and stays as it is: norm1.num_batches_tracked"),
         "{notes}"
     );
     assert_eq!(load(dir, "c.safetensors").kept, kept);

@@ -1,4 +1,4 @@
-//! One rule for all outputs: never an input, never what is no regular file, never two into one.
+//! One rule for all outputs: never an input, never what is not a regular file, never two into one.
 
 use crate::refusals::{folder, refuse};
 use crate::succeed;

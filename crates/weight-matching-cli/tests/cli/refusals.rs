@@ -47,7 +47,7 @@ fn outputs_that_cannot_be_are_refused_before_any_work() {
     let dir = folder.path();
     let to = |out: &'static str| ["align", "none", "none", "--out", out];
     refuse(dir, &to("nowhere/c.safetensors"), 2, &["its folder does not exist"]);
-    refuse(dir, &to("."), 2, &["is no file name"]);
+    refuse(dir, &to("."), 2, &["is not a file name"]);
     refuse(dir, &[&ALIGN[..], &["--permutations", "c.safetensors"]].concat(), 2, &["written twice"]);
 }
 
