@@ -36,15 +36,14 @@ pub(crate) fn test(arguments: &[String]) -> ExitCode {
     if tidy::run() != ExitCode::SUCCESS {
         return ExitCode::from(1);
     }
-    // The end-to-end tests drive the binaries themselves.
-    let features = "weight-matching/candle";
-    let mut test = vec!["test", "--release", "--workspace", "--features", features];
+    // With the features that tests of other crates ask for, so that the binary and the tests share what they are made of.
+    let features = ["--features", "weight-matching/candle,basin-ensemble/conformance"];
+    let select = |command: &'static str| [&[command, "--release", "--workspace"][..], &features[..]].concat();
+    let mut test = select("test");
     test.extend(arguments.iter().map(String::as_str));
-    verdict(
-        cargo(&["build", "--release", "--package", "basin-cli", "--bin", "basin"])
-            && cargo(&test)
-            && cargo(&EMULATED),
-    )
+    // The end-to-end tests drive the binary itself.
+    let build = [&select("build")[..], &["--bin", "basin"][..]].concat();
+    verdict(cargo(&build) && cargo(&test) && cargo(&EMULATED))
 }
 
 /// The kernels of GPUs on a device that the host emulates; they want a C++ compiler. Apart from the rest, so that only what
@@ -55,7 +54,7 @@ const EMULATED: [&str; 8] = [
     "--release",
     "--workspace",
     "--features",
-    "weight-matching/candle,basin-gpu/emulator,basin-train/gpu-emulator",
+    "weight-matching/candle,basin-ensemble/conformance,basin-gpu/emulator,basin-train/gpu-emulator",
     "--test=emulator",
     "--test=gpu",
     "--test=gpu_faults",

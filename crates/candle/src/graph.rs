@@ -5,7 +5,7 @@ use crate::ops::{
     Fusion, Padding, attention, conv2d, dense, drop_path, dropout, gelu, layer_norm, mean_pixel, on_the_cpu,
     relu,
 };
-use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role, patches, prepended};
+use basin_graph::{Graph, Nonlinearity, Norm, Operation, ParamId, Role, patches, prepended};
 use candle_core::{Result, Tensor, bail};
 
 /// Builds candle's graph over the parameters of a network, in the order of its layout.

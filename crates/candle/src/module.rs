@@ -5,7 +5,7 @@ use crate::ops::counted;
 use crate::variables::{Recorder, is_statistic};
 use crate::{ModuleError, Variables};
 use basin_core::{Extent, Params};
-use basin_kernels::Role;
+use basin_graph::Role;
 use basin_models::{Foreign, Layout, Network, ParamSpec};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{ModuleT, VarBuilder};

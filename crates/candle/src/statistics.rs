@@ -7,7 +7,7 @@ use crate::module::{Module, input};
 use crate::variables::values;
 use basin_core::{Array, Params};
 use basin_data::{ImageSet, Normalisation, fill_plain};
-use basin_kernels::Role;
+use basin_graph::Role;
 use basin_models::Network;
 use candle_core::{Device, Result, Tensor};
 

@@ -4,7 +4,7 @@ use crate::ModuleError;
 use crate::module::role;
 use crate::ops::outline;
 use basin_core::Params;
-use basin_kernels::Role;
+use basin_graph::Role;
 use basin_models::{Init, Network, ParamSpec};
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::init::{Init as Hint, NormalOrUniform};

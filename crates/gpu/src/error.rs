@@ -128,7 +128,7 @@ fn asked(bytes: usize) -> String {
 }
 
 impl GpuError {
-    /// The failure that an executor of [`basin_kernels::Graph`] passed on as an error of candle's.
+    /// The failure that an executor of [`basin_graph::Graph`] passed on as an error of candle's.
     pub fn within(error: &candle_core::Error) -> Option<&Self> {
         match error {
             candle_core::Error::Cuda(cause) => cause.downcast_ref(),
@@ -145,7 +145,7 @@ impl GpuError {
     }
 }
 
-/// For the executors of [`basin_kernels::Graph`], whose errors are candle's. [`GpuError::within`] finds it again.
+/// For the executors of [`basin_graph::Graph`], whose errors are candle's. [`GpuError::within`] finds it again.
 impl From<GpuError> for candle_core::Error {
     fn from(error: GpuError) -> Self {
         Self::Cuda(Box::new(error))

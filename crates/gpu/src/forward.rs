@@ -4,9 +4,9 @@ use super::dense::Drop;
 use super::layers::{Activation, GpuLayers, Normalised};
 use super::norm::Kept;
 use super::{Block, GpuError, Operands, Pass, elementwise, head, nonlinearity, tokens};
+use basin_graph::ParamId;
+use basin_graph::{Dense, Nonlinearity, Norm};
 use basin_kernels::Dims;
-use basin_kernels::ParamId;
-use basin_kernels::{Dense, Nonlinearity, Norm};
 
 impl GpuLayers<'_> {
     /// A convolution or dense product alone.

@@ -8,11 +8,11 @@ use super::weights::Weights;
 use super::{
     Block, Convolution, GpuError, Gradients, Operands, Pass, Pool, Span, Storage, elementwise, weights,
 };
+use basin_graph::Inputs;
+use basin_graph::{Layers, Mode, Step};
+use basin_graph::{Norm, Operation};
 use basin_kernels::Dims;
-use basin_kernels::Inputs;
 use basin_kernels::conv::{ConvShape, Padding};
-use basin_kernels::{Layers, Mode, Step};
-use basin_kernels::{Norm, Operation};
 use candle_core::Result as Outcome;
 use std::borrow::Cow;
 

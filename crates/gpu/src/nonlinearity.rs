@@ -4,7 +4,7 @@ use super::launches::{Entries, flag, strided};
 use super::queue::{Arg, Queue, Storage};
 use super::sources::NONLINEARITY;
 use super::{GpuError, Span};
-use basin_kernels::Nonlinearity;
+use basin_graph::Nonlinearity;
 
 /// y = f(x), `n` values.
 ///

@@ -4,11 +4,11 @@ use super::columns::Columns;
 use super::layers::{GpuLayers, Normalised, kept};
 use super::norm::{Gradients as NormGradients, Saved};
 use super::{Block, GpuError, Gradients, Operands, Pass, Span, head, nonlinearity, tokens};
+use basin_graph::Inputs;
+use basin_graph::ParamId;
+use basin_graph::Step;
+use basin_graph::{Dense, Norm, Operation};
 use basin_kernels::Dims;
-use basin_kernels::Inputs;
-use basin_kernels::ParamId;
-use basin_kernels::Step;
-use basin_kernels::{Dense, Norm, Operation};
 use candle_core::Result;
 
 /// Where the gradient before a normalisation goes, and whether it is added to what is there.

@@ -2,8 +2,8 @@
 
 use super::columns::{Gathered, Sums};
 use super::{Block, GpuError, Pool, Precision, Span, Storage, elementwise};
+use basin_graph::{ParamId, Role};
 use basin_kernels::conv::ConvShape;
-use basin_kernels::{ParamId, Role};
 use rayon::prelude::*;
 use std::rc::Rc;
 

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout)]
 
 use basin_core::SeedTree;
-use basin_kernels::{Graph, Nonlinearity, Norm, Operation, ParamId, Role};
+use basin_graph::{Graph, Nonlinearity, Norm, Operation, ParamId, Role};
 use basin_models::Architecture;
 use candle_core::{D, Device, Result, Tensor, Var};
 use std::time::Instant;

@@ -3,9 +3,8 @@
 use crate::init::Init;
 use crate::{ModelError, ResNet, Vit};
 use basin_core::{Array, Extent, Logits, Params, SeedTree, expect_layout};
-use basin_kernels::{
-    Activation, Buffer, CpuLayers, Dims, Graph, Inference, LastDense, ParamId, Role, Weights,
-};
+use basin_graph::{CpuLayers, Graph, Inference, LastDense, ParamId, Role, Weights};
+use basin_kernels::{Activation, Buffer, Dims};
 use candle_core::Result;
 use std::any::Any;
 use std::rc::Rc;

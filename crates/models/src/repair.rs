@@ -2,7 +2,8 @@
 
 use crate::{ModelError, Network};
 use basin_core::{Params, Simplex};
-use basin_kernels::{Activation, CpuLayers, Layers, Site, Tapped};
+use basin_graph::{CpuLayers, Layers, Site, Tapped};
+use basin_kernels::Activation;
 use candle_core::{Error, Result};
 use rayon::prelude::*;
 use std::rc::Rc;

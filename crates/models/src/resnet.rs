@@ -3,8 +3,8 @@
 use crate::drop_path::rate_at;
 use crate::init::Init;
 use crate::network::Layout;
+use basin_graph::{Dense, Graph, Norm, ParamId, Role};
 use basin_kernels::conv::ConvShape;
-use basin_kernels::{Dense, Graph, Norm, ParamId, Role};
 use candle_core::Result;
 
 /// ε of every normalisation, flax's default.

@@ -5,8 +5,8 @@ use crate::drop_path::rate_at;
 use crate::init::Init;
 use crate::network::Layout;
 use basin_core::Extent;
+use basin_graph::{Dense, Graph, Norm, ParamId, Role};
 use basin_kernels::conv::ConvShape;
-use basin_kernels::{Dense, Graph, Norm, ParamId, Role};
 use candle_core::Result;
 
 /// ε of every LayerNorm, PyTorch's default.

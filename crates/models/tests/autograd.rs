@@ -1,9 +1,10 @@
 //! The tape against candle's own autograd, and both against what every network must do.
 
 use basin_core::{Extent, Params, SeedTree};
+use basin_graph::{Accumulators, Autograd, CpuLayers, Tape};
 use basin_kernels::loss::{Target, loss};
 use basin_kernels::ops::cross_entropy;
-use basin_kernels::{Accumulators, Autograd, Buffer, CpuLayers, Tape, floats, tensor};
+use basin_kernels::{Buffer, floats, tensor};
 use basin_models::{Architecture, Network};
 use candle_core::{Tensor, Var};
 

@@ -2,8 +2,9 @@
 
 use basin_core::{Array, Params};
 use basin_fixtures::{array, close, numbers};
+use basin_graph::{Accumulators, CpuLayers, Tape};
+use basin_kernels::Buffer;
 use basin_kernels::loss::{Target, loss};
-use basin_kernels::{Accumulators, Buffer, CpuLayers, Tape};
 use basin_models::{Architecture, Network, VitConfig};
 use serde_json::Value;
 

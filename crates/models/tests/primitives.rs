@@ -1,11 +1,11 @@
 //! Fusions against the primitives that they are made of: the same logits, gradients, dropout and refusals.
 
 use basin_core::SeedTree;
-use basin_kernels::loss::{Target, loss};
-use basin_kernels::{
-    Accumulators, Autograd, Buffer, CpuLayers, Graph, Inference, Nonlinearity, Operation, ParamId, Tape,
-    tensor,
+use basin_graph::{
+    Accumulators, Autograd, CpuLayers, Graph, Inference, Nonlinearity, Operation, ParamId, Tape,
 };
+use basin_kernels::loss::{Target, loss};
+use basin_kernels::{Buffer, tensor};
 use basin_models::{Architecture, Network};
 use candle_core::{Device, Result, Tensor};
 use std::rc::Rc;
@@ -96,7 +96,7 @@ fn inputs_that_do_not_fit_are_refused_and_nothing_panics() {
     let mut tape = Tape::new(CpuLayers::new(&weights));
     let x = tape.input(net.input(&images(2)).unwrap());
     let y = tape.conv(&x, ParamId(0), None).unwrap();
-    let refusal = |result: Result<_>| result.map(|_: basin_kernels::VarId| ()).unwrap_err().to_string();
+    let refusal = |result: Result<_>| result.map(|_: basin_graph::VarId| ()).unwrap_err().to_string();
     assert!(refusal(tape.add(&x, &y)).contains("a sum of"));
     assert!(refusal(tape.apply(Operation::Add, &x, None)).contains("one value"));
     assert!(refusal(tape.conv(&y, ParamId(0), None)).contains("was given"));

@@ -1,7 +1,7 @@
 //! REPAIR: a network between others gets the statistics in between, and one at an end stays as it is.
 
 use basin_core::{Params, SeedTree, Simplex};
-use basin_kernels::{CpuLayers, Tapped};
+use basin_graph::{CpuLayers, Tapped};
 use basin_models::{Architecture, Network};
 use std::rc::Rc;
 

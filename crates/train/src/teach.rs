@@ -3,8 +3,8 @@
 use crate::Batch;
 use basin_core::Params;
 use basin_ensemble::LogitObjective;
+use basin_graph::{CpuLayers, Inference, Role, Weights};
 use basin_kernels::loss::{LossSum, Target, loss};
-use basin_kernels::{CpuLayers, Inference, Role, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use std::rc::Rc;

@@ -5,7 +5,7 @@ use super::{CLASSES, Options, PIXELS, SIDE, random_normal};
 use anyhow::Result;
 use basin_candle::Candle;
 use basin_core::SeedTree;
-use basin_kernels::Weights;
+use basin_graph::Weights;
 use basin_models::Network;
 use basin_reproduce::config::{Config, Keys};
 use basin_train::{Batch, Moments, Optimiser, Stepper, Teaching};

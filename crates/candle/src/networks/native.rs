@@ -3,7 +3,7 @@
 use super::channels_last;
 use crate::Featured;
 use crate::graph::Tensors;
-use basin_kernels::{LastDense, Role};
+use basin_graph::{LastDense, Role};
 use basin_models::{Init, Network, ParamSpec};
 use candle_core::{Result, Tensor};
 use candle_nn::init::Init as Hint;

@@ -5,8 +5,8 @@ use super::super::dense::{Drop, Epilogue};
 use super::super::norm::{Gradients, Kept, LayerNorm, Saved};
 use super::super::{Block, GpuError, elementwise, head, nonlinearity};
 use super::Bench;
+use basin_graph::Nonlinearity;
 use basin_kernels::Isa;
-use basin_kernels::Nonlinearity;
 use basin_kernels::norm::NormShape;
 use basin_kernels::{Dims, bias, dropout, gelu, norm};
 

@@ -6,7 +6,8 @@ use crate::mixture::{Mixture, fits};
 use crate::{EvaluateError, Evaluator};
 use basin_core::{Array, Logits, Params, Simplex};
 use basin_data::{ImageSet, Normalisation, fill_plain};
-use basin_kernels::{Buffer, Weights};
+use basin_graph::Weights;
+use basin_kernels::Buffer;
 use basin_models::{Network, NetworkStatistics};
 use rayon::prelude::*;
 

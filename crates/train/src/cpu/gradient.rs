@@ -4,7 +4,7 @@ use super::shards::Shards;
 use crate::{Batch, EvaluateError, Teaching, plain_batch};
 use basin_core::Params;
 use basin_data::{ImageSet, Normalisation};
-use basin_kernels::Weights;
+use basin_graph::Weights;
 use basin_models::Network;
 
 /// Images of one part of a long list: their pixels are in memory at a time. A list that fits is summed as a training step

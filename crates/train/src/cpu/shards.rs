@@ -6,7 +6,8 @@
 
 use crate::teach::{Teaching, forward, learn};
 use crate::{Batch, StepSum, squared_length};
-use basin_kernels::{Accumulators, Buffer, CpuLayers, Tape, Weights};
+use basin_graph::{Accumulators, CpuLayers, Tape, Weights};
+use basin_kernels::Buffer;
 use basin_models::Network;
 use candle_core::Result;
 use rayon::prelude::*;

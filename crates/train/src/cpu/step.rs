@@ -4,7 +4,7 @@ use super::shards::Shards;
 use crate::teach::Teaching;
 use crate::{Batch, Moments, Optimiser, StepSum};
 use basin_core::Params;
-use basin_kernels::{Role, Weights};
+use basin_graph::{Role, Weights};
 use basin_models::Network;
 use candle_core::Result;
 use rayon::prelude::*;

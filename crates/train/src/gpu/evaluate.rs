@@ -8,7 +8,8 @@ use basin_data::{ImageSet, Normalisation};
 use basin_gpu::{
     Activation, Block, GpuError, GpuLayers, Placement, Pool, Precision, Queue, Weights, elementwise,
 };
-use basin_kernels::{Dims, Inference, LastDense};
+use basin_graph::{Inference, LastDense};
+use basin_kernels::Dims;
 use basin_models::{Network, NetworkStatistics};
 use std::rc::Rc;
 

@@ -7,7 +7,8 @@ use basin_gpu::loss::{Loss, Teacher};
 use basin_gpu::{
     Activation, Block, Flat, GpuError, GpuLayers, Gradients, Pool, Storage, Weights, augment, optim,
 };
-use basin_kernels::{Dims, Tape, VarId};
+use basin_graph::{Tape, VarId};
+use basin_kernels::Dims;
 use basin_models::Network;
 use std::rc::Rc;
 

@@ -8,7 +8,7 @@ use basin_gpu::optim::Record;
 use basin_gpu::{
     Activation, Block, GpuError, GpuLayers, Placement, Pool, Precision, Queue, Storage, Weights, elementwise,
 };
-use basin_kernels::Inference;
+use basin_graph::Inference;
 use basin_models::Network;
 use std::rc::Rc;
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 use crate::{SIDE, emulator, resnet, vit};
 use basin_core::{Params, SeedTree};
 use basin_gpu::{Activation, GpuLayers, Gradients, Placement, Pool, Precision, Weights};
-use basin_kernels::{Dims, Graph, Layers, Operation, Tape};
+use basin_graph::{Graph, Layers, Operation, Tape};
+use basin_kernels::Dims;
 use basin_models::Network;
 use std::rc::Rc;
 

@@ -7,7 +7,8 @@ use super::{Array, F32, Launched, On};
 use basin_cuda::Room;
 use basin_gpu::dense::{Drop, Epilogue};
 use basin_gpu::{Span, arrays, elementwise, nonlinearity};
-use basin_kernels::{Nonlinearity, dropout as masks};
+use basin_graph::Nonlinearity;
+use basin_kernels::dropout as masks;
 use candle_core::Result;
 
 /// f(x).

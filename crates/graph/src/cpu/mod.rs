@@ -6,12 +6,12 @@ mod reverse;
 
 pub use accumulators::Accumulators;
 
-use crate::buffer::{Activation, Buffer};
-use crate::dropout;
 use crate::layers::{Layers, Mode, Step};
 use crate::operation::{Norm, Operation};
 use crate::tape::Inputs;
 use crate::weights::Weights;
+use basin_kernels::dropout;
+use basin_kernels::{Activation, Buffer};
 use candle_core::Result;
 use forward::{Drop, Normalised};
 use rayon::prelude::*;

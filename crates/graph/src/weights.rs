@@ -1,7 +1,7 @@
 //! The parameters of one network in the form the kernels read them in.
 
-use crate::conv::{ConvShape, PackedConv};
-use crate::simd::Isa;
+use basin_kernels::Isa;
+use basin_kernels::conv::{ConvShape, PackedConv};
 use candle_core::Result;
 use rayon::prelude::*;
 

@@ -1,10 +1,10 @@
 //! Forward passes as candle graphs: slower than a tape, but open to every other candle operation.
 
-use crate::conv::Padding;
 use crate::graph::Graph;
 use crate::operation::{Nonlinearity, Operation};
-use crate::ops::{channel_norm, channel_norm_add, conv2d};
 use crate::weights::{ParamId, Role};
+use basin_kernels::conv::Padding;
+use basin_kernels::ops::{channel_norm, channel_norm_add, conv2d};
 use candle_core::{D, Result, Tensor, bail};
 
 /// Builds candle's own graph over parameters that are usually `Var`s; call `backward` on the loss. Nothing is

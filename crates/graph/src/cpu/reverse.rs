@@ -2,12 +2,12 @@
 
 use super::forward::{Drop, norm_parts};
 use super::{Accumulators, CpuLayers};
-use crate::buffer::{Activation, Buffer};
 use crate::layers::Step;
 use crate::operation::{Dense, Nonlinearity, Norm, Operation};
 use crate::tape::Inputs;
 use crate::weights::ParamId;
-use crate::{attention, bias, conv, dropout, gelu, head, norm, tokens};
+use basin_kernels::{Activation, Buffer};
+use basin_kernels::{attention, bias, conv, dropout, gelu, head, norm, tokens};
 use candle_core::Result;
 
 type Arrivals<'i, 'w> = Inputs<'i, CpuLayers<'w>>;

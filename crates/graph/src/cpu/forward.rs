@@ -1,12 +1,12 @@
 //! Forward passes of single layers on the CPU.
 
-use crate::buffer::{Activation, Buffer, Dims};
-use crate::conv::forward_then;
-use crate::norm::NormShape;
 use crate::operation::{Dense, Nonlinearity, Norm};
-use crate::simd::Isa;
 use crate::weights::{ParamId, Weights};
-use crate::{attention, bias, dropout, gelu, head, norm, tokens};
+use basin_kernels::Isa;
+use basin_kernels::conv::forward_then;
+use basin_kernels::norm::NormShape;
+use basin_kernels::{Activation, Buffer, Dims};
+use basin_kernels::{attention, bias, dropout, gelu, head, norm, tokens};
 use candle_core::Result;
 
 /// Where dropout gets its masks from: a seed per image, and the number of the layer that drops.

@@ -1,11 +1,11 @@
 //! Forward passes that show a visitor the output of every layer with a scale and a shift, before its nonlinearity: the
 //! place to measure channel statistics, and to correct them.
 
-use crate::buffer::Buffer;
 use crate::graph::Graph;
 use crate::layers::Layers;
 use crate::operation::{Nonlinearity, Norm, Operation};
 use crate::weights::ParamId;
+use basin_kernels::Buffer;
 use candle_core::Result;
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! Parameter gradients under construction.
 
-use crate::buffer::Buffer;
 use crate::weights::{ParamId, Weights};
+use basin_kernels::Buffer;
 use candle_core::Result;
 
 /// Sums of parameter gradients: convolutions and dense layers in packed order, everything else in PyTorch's.
