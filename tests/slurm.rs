@@ -59,7 +59,7 @@ fn done(runs: &Path) -> usize {
 fn until_done(runs: &Path, count: usize, child: &mut Child) {
     let begin = Instant::now();
     while done(runs) < count && child.try_wait().unwrap().is_none() {
-        assert!(begin.elapsed() < Duration::from_secs(120), "{} of {count} nodes", done(runs));
+        assert!(begin.elapsed() < Duration::from_secs(600), "{} of {count} nodes", done(runs));
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -29,7 +29,7 @@ impl Accounts {
         command.args(["--no-defaults", "--user=root", "--skip-networking"]);
         command.arg(format!("--datadir={}", data.display())).arg(format!("--socket={}", socket.display()));
         let database = spawn(d, "mariadbd", &mut command);
-        assert!(until(60, || socket.exists()), "mariadbd did not start");
+        assert!(until(300, || socket.exists()), "mariadbd did not start");
 
         let (d_, port) = (d.display(), ports("127.0.0.1"));
         let text = format!(
@@ -54,7 +54,7 @@ StorageLoc=accounts
         let mut command = Command::new(find("slurmdbd").unwrap());
         command.arg("-D").env("SLURM_CONF", d.join("slurm.conf")).env("MYSQL_UNIX_PORT", &socket);
         let daemon = spawn(d, "slurmdbd", &mut command);
-        assert!(until(60, || TcpStream::connect(("127.0.0.1", port)).is_ok()), "slurmdbd did not start");
+        assert!(until(300, || TcpStream::connect(("127.0.0.1", port)).is_ok()), "slurmdbd did not start");
         let lines = format!(
             "AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost={host}

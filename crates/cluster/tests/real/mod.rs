@@ -68,7 +68,7 @@ fn start_with(extra: &str, accounts: bool) -> Option<Cluster> {
     for _ in 0..5 {
         configure(&d, &host, &extra);
         let mut controller = daemon(&d, "slurmctld", &["-D"]);
-        if !until(20, || ping(&d) || controller.try_wait().unwrap().is_some()) || !ping(&d) {
+        if !until(60, || ping(&d) || controller.try_wait().unwrap().is_some()) || !ping(&d) {
             stop(&mut controller);
             continue;
         }
@@ -131,7 +131,7 @@ fn munge(d: &Path) -> Child {
         command.arg(format!("--{option}={}", path(name)));
     }
     let child = spawn(d, "munged", &mut command);
-    assert!(until(10, || d.join("munge.sock").exists()), "munged did not start");
+    assert!(until(60, || d.join("munge.sock").exists()), "munged did not start");
     child
 }
 
@@ -278,7 +278,7 @@ impl Cluster {
         let d = self.folder.path().to_owned();
         for _ in 0..10 {
             self.controller = daemon(&d, "slurmctld", &["-D"]);
-            let up = until(30, || ping(&d) || self.controller.try_wait().unwrap().is_some()) && ping(&d);
+            let up = until(120, || ping(&d) || self.controller.try_wait().unwrap().is_some()) && ping(&d);
             if up {
                 return;
             }

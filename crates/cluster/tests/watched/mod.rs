@@ -80,7 +80,7 @@ pub(crate) fn run_through(
     let outcome = thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let say = |line: &str| heard.say(&format!("{:5.1} {line}", begun.elapsed().as_secs_f64()));
-            post.watch(&say, &|| begun.elapsed() > Duration::from_secs(240))
+            post.watch(&say, &|| begun.elapsed() > Duration::from_secs(900))
         });
         faults(cluster);
         cluster.keep_in_service(|| !watcher.is_finished());
