@@ -152,7 +152,7 @@ fn reading_and_making_data_ends_at_the_first_signal() {
     let start = Instant::now();
     let output = child.wait_with_output().unwrap();
     expect_code(&output, 75);
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!(stderr(&output).contains("interrupted"), "{}", stderr(&output));
     assert!(!folder.path().join("run").exists(), "it had begun");
 }

