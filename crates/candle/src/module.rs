@@ -2,7 +2,7 @@
 
 use crate::networks::Native;
 use crate::ops::counted;
-use crate::variables::{Recorder, is_statistic};
+use crate::variables::Recorder;
 use crate::{ModuleError, Variables};
 use basin_core::{Extent, Params};
 use basin_graph::Role;
@@ -215,9 +215,4 @@ pub(crate) fn input(pixels: &[f32], extent: Extent, device: &Device) -> Result<T
     let (images, Extent { side, channels }) = (pixels.len() / extent.values(), extent);
     let view = Tensor::from_slice(pixels, (images, side, side, channels), device)?.permute((0, 3, 1, 2))?;
     if device.is_cpu() { view.contiguous() } else { Ok(view) }
-}
-
-/// How the parameters are used: those that are not running statistics have no packed form.
-pub(crate) fn role(name: &str) -> Role {
-    if is_statistic(name) { Role::Statistic } else { Role::Plain }
 }

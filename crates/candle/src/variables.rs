@@ -1,7 +1,6 @@
 //! The variables of a module, in the order of the layout: what its `VarBuilder` reads.
 
 use crate::ModuleError;
-use crate::module::role;
 use crate::ops::outline;
 use basin_core::Params;
 use basin_graph::Role;
@@ -15,6 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Whether a name is one of a running statistic, as PyTorch and candle name them.
 pub(crate) fn is_statistic(name: &str) -> bool {
     matches!(name.rsplit('.').next(), Some("running_mean" | "running_var"))
+}
+
+/// How the parameters are used: those that are not running statistics have no packed form.
+pub(crate) fn role(name: &str) -> Role {
+    if is_statistic(name) { Role::Statistic } else { Role::Plain }
 }
 
 /// Writes down what a module asks for.

@@ -174,7 +174,7 @@ fn names_that_stand_twice_or_speak_to_the_terminal_are_refused() {
     }
     let long = "x".repeat(600);
     let refused = Checkpoint::decode(&legacy(&tensors(&[(&long, one)]))).unwrap_err().to_string();
-    assert!(refused.contains("no name of at most 512 bytes") && refused.len() < 300, "{refused}");
+    assert!(refused.contains("not a name of at most 512 bytes") && refused.len() < 300, "{refused}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The command line of `basin`.
 
+use crate::process::{say, use_threads};
 use crate::typed::{self, Typed};
 use crate::{compare, data, export, fetch, gather, reproduce, shell, status, work};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basin_bench::{doctor, gpu_check};
 use basin_core::warn;
 use basin_data::Split;
@@ -186,21 +187,4 @@ fn run_predict(args: PredictArgs, registry: &Registry) -> Result<()> {
         Prediction { config: &config, checkpoint: &args.checkpoint, key: args.key.as_deref(), split };
     let n = prediction.write(&args.out, args.force, &mut |note| warn(&format!("note: {note}")))?;
     say(&format!("{n} predictions in {}", args.out.display()))
-}
-
-/// Results do not depend on the number of threads; speed does, up to one for each core.
-pub(crate) fn use_threads(threads: usize) -> Result<()> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if threads > cores {
-        warn(&format!(
-            "note: {threads} threads on {cores} cores would only wait for each other; {cores} are used"
-        ));
-    }
-    let threads = threads.min(cores);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting worker threads")
-}
-
-/// Prints a result.
-pub(crate) fn say(text: &str) -> Result<()> {
-    Ok(basin_core::say(text).map_err(exit::Print)?)
 }

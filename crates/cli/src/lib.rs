@@ -6,6 +6,7 @@ mod data;
 mod export;
 mod fetch;
 mod gather;
+mod process;
 mod reproduce;
 mod shell;
 mod slurm;

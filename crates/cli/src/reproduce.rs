@@ -1,6 +1,6 @@
 //! `basin reproduce`: from the command line to a request, and what a finished run has to show.
 
-use crate::commands::{say, use_threads};
+use crate::process::{say, use_threads};
 use crate::slurm;
 use crate::typed::{self, Typed};
 use anyhow::Result;

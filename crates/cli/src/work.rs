@@ -73,7 +73,7 @@ pub(crate) fn run(
         Some(request) => request.asked(registry, &settings)?.base()?,
         None => return Ok(()),
     };
-    crate::commands::use_threads(config.run().threads)?;
+    crate::process::use_threads(config.run().threads)?;
     let wanted = if any { Wanted::Any } else { Wanted::Nodes(nodes) };
     let work = Work { run, wanted, settings, told: batch_job() };
     let done = work.carry_out(registry, &Interrupt::install()?.within(until))?;

@@ -102,7 +102,7 @@ fn plans_that_are_none_are_refused() {
     };
     let good = || task(0, Class::Short, 1.0, vec![]);
     assert!(refuse(&[Task { inputs: vec![0], ..good() }]).contains("does not stand before it"));
-    assert!(refuse(&[Task { seconds: f64::NAN, ..good() }]).contains("no number of seconds"));
+    assert!(refuse(&[Task { seconds: f64::NAN, ..good() }]).contains("not a number of seconds"));
     assert!(refuse(&[Task { key: "abc".to_owned(), ..good() }]).contains("64 hexadecimal digits"));
 }
 

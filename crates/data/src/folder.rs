@@ -158,7 +158,7 @@ pub(crate) fn missing(path: PathBuf, action: impl Into<String>) -> DataError {
     let action = action.into();
     if let Ok(found) = fs::metadata(&path) {
         let (found, expected) =
-            if found.is_dir() { ("a folder", "a file") } else { ("no folder", "a folder") };
+            if found.is_dir() { ("a folder", "a file") } else { ("not a folder", "a folder") };
         return DataError::Form { path, found: found.to_owned(), expected: expected.to_owned(), action };
     }
     let action = match (fs::read_link(&path), unexpanded_home(&path)) {

@@ -34,7 +34,7 @@ pub(crate) fn read(path: &Path, wanted: Wanted) -> Result<Vec<u8>, DataError> {
         // A pipe would be waited for.
         return Err(DataError::Form {
             path: path.to_owned(),
-            found: "no regular file".to_owned(),
+            found: "not a regular file".to_owned(),
             expected: "an IDX file".to_owned(),
             action: "save what comes out of it as a file first".to_owned(),
         });

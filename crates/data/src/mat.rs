@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Path, wanted: &[(&str, usize)]) -> Result<Vec<Matrix>,
         // A pipe would be waited for.
         return Err(DataError::Form {
             path: path.to_owned(),
-            found: "no regular file".to_owned(),
+            found: "not a regular file".to_owned(),
             expected: "a MATLAB file".to_owned(),
             action: "save what comes out of it as a file first".to_owned(),
         });

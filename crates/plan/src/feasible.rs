@@ -28,7 +28,11 @@ pub fn check(study: &Study, plan: &Plan) -> Result<()> {
     problems.extend(averages_of_views(study, plan));
     // These want room for a network.
     if fits {
-        problems.extend(sizes::check_ensembles(study, plan).err().map(anyhow::Error::from));
+        let too_large = plan.ensembles.iter().find_map(|ensemble| {
+            let case = &study.cases[ensemble.case];
+            sizes::check_ensemble(case, &ensemble.method, ensemble.members.len()).err()
+        });
+        problems.extend(too_large.map(anyhow::Error::from));
         problems.extend(operations(study, plan));
         problems.extend(imports(study, plan));
     }

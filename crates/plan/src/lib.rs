@@ -18,6 +18,7 @@ mod published;
 pub mod refusals;
 mod registry;
 pub mod sizes;
+pub mod source;
 mod study;
 mod subspaces;
 mod transfer;

@@ -2,10 +2,11 @@
 
 use crate::others::Others;
 use crate::problem::Problem;
+use crate::source::{blank_images, blank_or_digest, sized, source};
 use anyhow::Result;
 use basin_config::{Config, Data, TaskName};
-use basin_core::{Digest, digest};
-use basin_data::{Dataset, ImageSet, Normalisation, Source, Split};
+use basin_core::Digest;
+use basin_data::{ImageSet, Normalisation, Source, Split};
 use basin_exit::Usage;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,18 +67,6 @@ impl Datasets {
     }
 }
 
-/// What names images, blank ones by this alone.
-pub(crate) fn blank_or_digest(set: &ImageSet, blank: bool) -> Digest {
-    if blank { digest([&b"blank"[..]]) } else { set.digest() }
-}
-
-/// As many black images, the classes in turn.
-pub(crate) fn blank_images(dataset: &Dataset, n: usize) -> Result<ImageSet> {
-    let (extent, classes) = (dataset.extent, dataset.classes);
-    let labels = (0..n).map(|i| (i % classes) as u32).collect();
-    Ok(ImageSet::new(extent, classes, vec![0; n * extent.values()], labels)?)
-}
-
 /// The key that limits the images of a split.
 pub fn limit(split: Split) -> &'static str {
     match split {
@@ -121,26 +110,6 @@ fn told_apart(config: &Config, split: Split, set: ImageSet) -> Result<ImageSet> 
         TaskName::Labels => set,
         TaskName::Rotations => set.rotations()?,
     })
-}
-
-/// The images at the configured size.
-pub(crate) fn sized(config: &Config, set: ImageSet) -> Result<ImageSet> {
-    let set = if config.data().halved { set.halved()? } else { set };
-    Ok(if config.data().padded > 0 { set.padded(config.data().padded)? } else { set })
-}
-
-/// Where the configured data set comes from.
-pub fn source(config: &Config) -> Source {
-    let data = config.data();
-    let standard = Source::synthetic(data.seed);
-    let count = |asked, standard| if asked == 0 { standard } else { asked };
-    Source {
-        dataset: config.dataset(),
-        dir: Some(data.dir.as_str()).filter(|dir| !dir.is_empty()).map(Into::into),
-        train_images: count(data.train_images, standard.train_images),
-        test_images: count(data.test_images, standard.test_images),
-        ..standard
-    }
 }
 
 /// The configured statistics for images of so many channels.

@@ -1,6 +1,6 @@
 //! Data sets beside the experiment's own, which measurements name: each part loaded once, when something first asks for it.
 
-use crate::loading::{blank_images, blank_or_digest, sized, source};
+use crate::source::{blank_images, blank_or_digest, sized, source};
 use anyhow::{Context, Result};
 use basin_config::Config;
 use basin_core::Digest;

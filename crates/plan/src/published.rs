@@ -1,7 +1,7 @@
 //! Corrupted test images as they were published, in the place of ones that are made.
 
 use crate::Case;
-use crate::loading::sized;
+use crate::source::sized;
 use anyhow::{Context, Result};
 use basin_core::{DataRef, Digest, Split};
 use basin_data::{CIFAR10, DataError, ImageSet};

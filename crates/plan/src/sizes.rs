@@ -1,7 +1,6 @@
 //! Refuses networks that do not fit into this machine's memory, before anything is begun: the system would end the process
 //! without a word, hours later.
 
-use crate::plan::Plan;
 use crate::{Case, Study};
 use basin_config::UpdateRule;
 use basin_exit::Usage;
@@ -35,17 +34,14 @@ fn fits(case: &Case, there: u64) -> Result<(), Usage> {
     measured_together(parameters, members, there, &|| format!("ensemble.members is {members}"))
 }
 
-/// Refuses ensembles that have more members than `ensemble.members` and do not fit into memory together.
+/// Refuses an ensemble of a case that has more members than `ensemble.members` and does not fit into memory.
 ///
 /// # Errors
 /// As [`check`].
-pub(crate) fn check_ensembles(study: &Study, plan: &Plan) -> Result<(), Usage> {
+pub(crate) fn check_ensemble(case: &Case, method: &str, members: usize) -> Result<(), Usage> {
     let Some(there) = memory() else { return Ok(()) };
-    plan.ensembles.iter().try_for_each(|ensemble| {
-        let (parameters, members) = (parameters(&study.cases[ensemble.case]), ensemble.members.len() as u64);
-        let what = || format!("the ensemble {} has {members} members", ensemble.method);
-        measured_together(parameters, members, there, &what)
-    })
+    let what = || format!("the ensemble {method} has {members} members");
+    measured_together(parameters(case), members as u64, there, &what)
 }
 
 fn measured_together(

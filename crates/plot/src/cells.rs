@@ -2,18 +2,15 @@
 
 use super::axis::{LABEL_SIZE, TICK_SIZE};
 use super::font::text_width;
+use super::labels::{EDGE, MARKED};
 use super::map::Map;
-use super::palette::{Ink, Marker};
+use super::palette::Ink;
 use super::scene::{Anchor, Dash, Mark, Region};
 
-/// Widths of an edge and of the rim on either side of it, which shows on dark cells.
-pub(super) const EDGE: [(Ink, f64); 2] = [(Ink::White, 7.0), (Ink::Black, 3.6)];
 /// Text stays so far from a cell's sides, edges included.
 const MARGIN: f64 = 5.0;
 /// Size of the lines after the first.
 const SMALL: f64 = 10.5;
-/// The marker of a cell.
-pub(super) const MARKED: (Marker, f64) = (Marker::Diamond, 4.4);
 
 impl Map {
     /// The box of a place, counted row by row.

@@ -1,11 +1,15 @@
 //! Names beside the data they belong to: where there is room, and in a legend where there is none.
 
 use super::axis::LABEL_SIZE;
-use super::cells::{EDGE, MARKED};
 use super::font::text_width;
 use super::grid::hatch;
 use super::palette::{Ink, Marker};
 use super::scene::{Anchor, Dash, Mark, Region, Scene};
+
+/// Widths of an edge between cells and of the rim on either side of it, which shows on dark cells.
+pub(super) const EDGE: [(Ink, f64); 2] = [(Ink::White, 7.0), (Ink::Black, 3.6)];
+/// The marker of a cell, and its radius.
+pub(super) const MARKED: (Marker, f64) = (Marker::Diamond, 4.4);
 
 /// What must stay readable, and where labels may stand.
 #[derive(Clone, Debug)]

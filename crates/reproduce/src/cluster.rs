@@ -5,7 +5,7 @@ use crate::config::{Config, DeviceName};
 use crate::exit::{Interrupted, JobsFailed};
 use crate::history::History;
 use crate::interrupt::Interrupt;
-use crate::status::{Node, plans, read_plan};
+use crate::plan_file::{Node, plans, read_plan};
 use crate::verify::split;
 use anyhow::{Result, ensure};
 use basin_cluster::{Class, FolderResult, Outcome, RunFolder, Session, Settings, Slurm, Task, TaskState};

@@ -3,8 +3,8 @@
 use crate::Interrupt;
 use crate::execute::{ENVIRONMENT, NODE};
 use crate::exit::{self, Usage};
+use crate::plan_file::{plans, read_plan};
 use crate::request_file::{KeptRequest, REQUEST};
-use crate::status::{plans, read_plan};
 use crate::verify::split;
 use anyhow::Result;
 use basin_store::{

@@ -13,6 +13,7 @@ mod held;
 mod history;
 mod interrupt;
 mod laboratory;
+mod plan_file;
 mod predict;
 mod progress;
 mod reproduce;

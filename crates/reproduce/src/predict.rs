@@ -6,7 +6,8 @@ use anyhow::Result;
 use basin_core::{Array, TensorFile};
 use basin_data::{Normalisation, Split};
 use basin_plan::checkpoint;
-use basin_plan::loading::{images, limit, normalisation, source};
+use basin_plan::loading::{images, limit, normalisation};
+use basin_plan::source::source;
 use basin_store::{Outputs, RealFs};
 use std::path::Path;
 

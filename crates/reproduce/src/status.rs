@@ -2,56 +2,15 @@
 
 use crate::cluster::{self, Jobs};
 use crate::history::{Event, History};
-use crate::verify::{folders, split};
+use crate::plan_file::{Planned, plans, read_plan};
+use crate::verify::split;
 use anyhow::Result;
 use basin_cluster::TaskState;
 use basin_report::LastCheck;
-use basin_store::{Fs, NodeStatus, RealFs, RunDir, StoreError};
-use serde::Deserialize;
+use basin_store::{NodeStatus, RealFs, RunDir};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// One experiment of a run, as `plan.json` tells.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Planned {
-    pub(crate) nodes: Vec<Node>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct Node {
-    pub(crate) name: String,
-    pub(crate) key: String,
-    pub(crate) seed: u64,
-    /// Empty in plans of earlier builds.
-    #[serde(default)]
-    work: String,
-    #[serde(default)]
-    pub(crate) objective: String,
-    #[serde(default)]
-    pub(crate) passes: f64,
-    /// Keys of what it needs.
-    #[serde(default)]
-    pub(crate) inputs: Vec<String>,
-}
-
-impl Node {
-    /// Whether it is a network that was trained.
-    pub(crate) fn is_trained(&self) -> bool {
-        self.work == "train" || self.work.is_empty() && !self.objective.is_empty()
-    }
-
-    /// The name of its folder.
-    pub(crate) fn folder(&self) -> String {
-        let (id, digest) = self.name_in_run();
-        format!("{id}.{digest}")
-    }
-
-    /// What names it in a run: seed and name, beginning of its key.
-    pub(crate) fn name_in_run(&self) -> (String, &str) {
-        (format!("s{}-{}", self.seed, self.name), self.key.get(..8).unwrap_or(&self.key))
-    }
-}
 
 /// What the journal tells of one node.
 #[derive(Clone, Debug, Default)]
@@ -103,25 +62,6 @@ pub fn status(path: &Path) -> Result<Standing> {
         done &= told.done;
     }
     Ok(Standing { text: text.trim_end().to_owned(), done })
-}
-
-/// The plans of a run: its own, and those of experiments in folders below it.
-pub(crate) fn plans(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut plans = Vec::new();
-    for plan in folders(path)?.into_iter().map(|folder| folder.join("plan.json")) {
-        // What is there and no file is refused where it is read.
-        if RealFs.kind(&plan).map_err(StoreError::io("look at", &plan))?.is_some() {
-            plans.push(plan);
-        }
-    }
-    Ok(plans)
-}
-
-/// Reads a `plan.json`.
-pub(crate) fn read_plan(plan: &Path) -> Result<Planned> {
-    let text = basin_core::read_regular(plan, crate::retell::MOST_BYTES);
-    let text = text.map_err(|error| crate::retell::unread(plan, error))?;
-    Ok(serde_json::from_slice(&text).map_err(|error| crate::exit::Unreadable::new(plan, &error))?)
 }
 
 /// One experiment: a line for each kind of work, then what is in hand, waits or failed.

@@ -3,10 +3,10 @@
 use crate::execute::Executor;
 use crate::exit::Usage;
 use crate::interrupt::Interrupt;
+use crate::plan_file::{Node, read_plan};
 use crate::progress::Progress;
 use crate::reproduce::prepared;
 use crate::request_file::KeptRequest;
-use crate::status::{Node, read_plan};
 use crate::verify::split;
 use crate::{Registry, Request, device};
 use anyhow::{Result, ensure};

@@ -201,7 +201,7 @@ mod tests {
     fn a_marker_that_points_out_of_its_node_is_malformed() {
         let files = [("../../other".to_owned(), Content::of(b""))].into();
         let refused = Done::parse(&Done::new(files).to_bytes());
-        assert!(matches!(refused, Err(Unread::Malformed(why)) if why.contains("no file of a node")));
+        assert!(matches!(refused, Err(Unread::Malformed(why)) if why.contains("not a file of a node")));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The arrangement from which a search over many networks begins.
 
 use crate::best_permutations::random_permutations;
+use crate::climb::matching;
 use crate::descent::Reuse;
-use crate::matching::matching;
 use crate::{MatchingOptions, PermutationSpec, Permutations};
 use basin_core::{Params, SeedTree};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Coordinate ascent of the joint objective: match one network at a time to the mean of all others.
 
+use crate::climb::matching;
 use crate::descent::Reuse;
 use crate::first_arrangement::first_arrangement;
-use crate::matching::matching;
 use crate::multi_matching::{all_arranged, joint_objective, moved};
 use crate::restarts::{arranged, composed};
 use crate::searches::Searches;

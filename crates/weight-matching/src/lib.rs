@@ -8,7 +8,9 @@ mod blocks;
 #[cfg(feature = "candle")]
 pub mod candle;
 mod citation;
+mod climb;
 mod descent;
+mod dot;
 mod first_arrangement;
 mod frank_wolfe;
 mod heads;

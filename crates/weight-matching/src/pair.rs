@@ -1,6 +1,6 @@
 //! What is known of the arrays of one parameter in two networks before any of them is permuted.
 
-use crate::objective::{Dot, LANES};
+use crate::dot::{Dot, LANES};
 use basin_core::Array;
 
 /// How large the values of an array are.

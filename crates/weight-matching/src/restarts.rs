@@ -1,8 +1,9 @@
 //! Several searches from different arrangements, of which the best one counts.
 
 use crate::best_permutations::random_permutations;
+use crate::climb::{climb, found};
 use crate::descent::{Descent, Reuse};
-use crate::matching::{checked, climb, found};
+use crate::matching::checked;
 use crate::objective::inner_product;
 use crate::searches::Searches;
 use crate::{Matching, MatchingError, MatchingOptions, PermutationSpec, Permutations, apply};

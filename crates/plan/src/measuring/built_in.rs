@@ -1,6 +1,6 @@
 //! The measurements of `basin-probes`, each made from a configuration.
 
-use super::{Ensembles, Inputs, Measuring, ProbeEntry};
+use super::{Ensembles, Inputs, Measuring, ProbeEntry, asked};
 use crate::Case;
 use basin_core::{DataRef, Part};
 use basin_ensemble::{Mixing, Probe};
@@ -51,15 +51,6 @@ pub(crate) fn built_in() -> Vec<ProbeEntry> {
     ];
     all.extend(super::transfer::entries());
     all
-}
-
-/// One that is measured where `metrics.also` names it.
-pub(super) fn asked(
-    id: &'static str,
-    inputs: Inputs,
-    make: fn(&Measuring<'_>) -> Arc<dyn Probe>,
-) -> ProbeEntry {
-    ProbeEntry { id, of: Ensembles::Asked, inputs, make }
 }
 
 fn performance(m: &Measuring<'_>) -> Arc<dyn Probe> {

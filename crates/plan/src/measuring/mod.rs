@@ -31,6 +31,11 @@ pub struct ProbeEntry {
     pub make: fn(&Measuring<'_>) -> Arc<dyn Probe>,
 }
 
+/// One that is measured where `metrics.also` names it.
+fn asked(id: &'static str, inputs: Inputs, make: fn(&Measuring<'_>) -> Arc<dyn Probe>) -> ProbeEntry {
+    ProbeEntry { id, of: Ensembles::Asked, inputs, make }
+}
+
 /// Which ensembles are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ensembles {

@@ -1,6 +1,6 @@
 //! Measurements of fine-tuned members: beside where they come from, on the source, on what was held out.
 
-use super::{Inputs, Measuring, ProbeEntry, SEEDS, built_in::asked};
+use super::{Inputs, Measuring, ProbeEntry, SEEDS, asked};
 use crate::Case;
 use crate::transfer::held_out;
 use basin_core::DataRef;

@@ -1,8 +1,8 @@
 //! A card in Markdown for every trained network that is a member of some ensemble.
 
 use crate::exit::Usage;
+use crate::plan_file::{Node, read_plan};
 use crate::retell::Finding;
-use crate::status::{Node, read_plan};
 use anyhow::Result;
 use basin_core::{bibtex, is_plain};
 use basin_report::{Artifact, markdown_escaped as escaped};

@@ -1,7 +1,7 @@
 //! Spectral bands of RGB images, with three channels out, so that one network reads all of them.
 
+use super::given::Given;
 use super::picture::Picture;
-use super::table::Given;
 
 /// Luma of ITU-R BT.601 in all channels, as torchvision's `rgb_to_grayscale`, rounded to the nearest byte.
 pub(super) fn grey(picture: &mut Picture, _: &Given<'_>) {

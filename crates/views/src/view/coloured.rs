@@ -1,7 +1,7 @@
 //! ColoredMNIST: a shortcut that holds with a probability (Arjovsky et al., arXiv 1907.02893, §5.2; as DomainBed has it).
 
+use super::given::Given;
 use super::picture::Picture;
-use super::table::Given;
 
 /// With what probability a label is wrong.
 const LABEL_NOISE: f64 = 0.25;

@@ -2,6 +2,7 @@
 
 mod bands;
 mod coloured;
+mod given;
 pub(crate) mod picture;
 mod rotate;
 mod soft;
@@ -13,10 +14,10 @@ pub use table::{Channels, Parameter, Takes, Transformation};
 use crate::corruptions::Frost;
 use basin_core::{Extent, SeedTree};
 use basin_data::{DataError, ImageSet, Normalisation};
+pub(crate) use given::Given;
 use picture::Picture;
 use rayon::prelude::*;
 use std::sync::Arc;
-pub(crate) use table::Given;
 
 /// A pure function of an image, its number in the whole set, parameters and a seed: a part of a set is seen as the whole
 /// would be.

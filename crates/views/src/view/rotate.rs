@@ -1,7 +1,7 @@
 //! Rotation as RotatedMNIST has it: PIL's, to the byte.
 
+use super::given::Given;
 use super::picture::Picture;
-use super::table::Given;
 
 /// Anticlockwise around the centre, bicubic (a = −1), zeros outside; fractions are cut off. Multiples of 90° move whole
 /// pixels.

@@ -1,7 +1,7 @@
 //! Softer images: MNIST that looks like USPS, without a second download.
 
+use super::given::Given;
 use super::picture::Picture;
-use super::table::Given;
 use crate::corruptions::{blur as blurring, digital};
 
 /// See [`digital::contrast`].

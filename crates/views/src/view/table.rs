@@ -1,9 +1,9 @@
 //! What views are made of: transformations of an image, by name. A new one is a function and a line of [`TABLE`].
 
+use super::given::Given;
 use super::picture::Picture;
 use super::{bands, coloured, rotate, soft};
-use crate::corruptions::{self, Frost};
-use basin_core::{Rng, SeedTree};
+use crate::corruptions;
 use std::fmt;
 
 /// A transformation of one image.
@@ -101,24 +101,6 @@ impl Channels {
             Self::Three => "of 3 channels",
             Self::OneOrThree => "of 1 or 3 channels",
         }
-    }
-}
-
-/// What a transformation is given besides the image.
-pub(crate) struct Given<'a> {
-    /// Its parameters, or the constants of its severity.
-    pub(crate) values: &'a [f64],
-    /// Mean of each channel over the training images, in `[0, 1]`.
-    pub(crate) means: &'a [f32],
-    /// Photographs, where it needs some.
-    pub(crate) frost: Option<&'a Frost>,
-    /// The place of its randomness, of this image alone.
-    pub(crate) seeds: SeedTree,
-}
-
-impl Given<'_> {
-    pub(crate) fn rng(&self) -> Rng {
-        self.seeds.rng()
     }
 }
 

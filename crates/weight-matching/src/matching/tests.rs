@@ -1,6 +1,8 @@
 //! What a matching does not depend on, and what networks are refused for.
 
 use super::*;
+use crate::climb::matching;
+use crate::descent::Reuse;
 use basin_core::Array;
 
 /// 24 units for every permutation, 3 for every axis that keeps its order.

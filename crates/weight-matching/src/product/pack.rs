@@ -1,9 +1,9 @@
 //! Panels of the right operand, copied out of the arrays where they lie in the order in which a product reads them.
 
 use super::operand::Operand;
-use super::row::{LANES, Row};
+use super::row::{LANES, QUAD, Row};
 use super::stretch::{Run, Stretch};
-use super::tile::{Element, QUAD};
+use super::tile::Element;
 #[cfg(target_arch = "x86_64")]
 use super::vectors::fetch;
 

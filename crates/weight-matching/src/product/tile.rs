@@ -1,6 +1,6 @@
 //! The inner loop: what one tile of a product looks like on each instruction set.
 
-use super::row::Row;
+use super::row::{QUAD, Row};
 #[cfg(target_arch = "x86_64")]
 use super::vectors;
 use std::ops::{Add, Mul, Sub};
@@ -41,9 +41,6 @@ pub(crate) trait Element:
         std::array::from_fn(|i| std::array::from_fn(|j| of[j][i]))
     }
 }
-
-/// Rows and columns of a matrix that is transposed in registers.
-pub(crate) const QUAD: usize = 4;
 
 impl Element for f32 {
     #[cfg(target_arch = "x86_64")]

@@ -1,8 +1,7 @@
 //! The inner loop in the vectors of x86-64. It is spelled out because the compiler, left alone with plain loops, may turn
 //! them inside out, which made them ten times slower.
 
-use super::row::{LANES, Row};
-use super::tile::QUAD;
+use super::row::{LANES, QUAD, Row};
 use std::arch::x86_64::{
     _MM_HINT_T1, _mm_loadu_ps, _mm_movehl_ps, _mm_movelh_ps, _mm_prefetch, _mm_setzero_ps, _mm_storeu_ps,
     _mm_unpackhi_ps, _mm_unpacklo_ps, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps,
