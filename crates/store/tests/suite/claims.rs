@@ -201,7 +201,7 @@ fn who_holds_a_claim_gives_signs_of_life_until_it_is_taken_over() {
 const ROOT: &str = "BASIN_STORE_CLAIMING_WORKER_ROOT";
 
 #[test]
-#[ignore = "never ends; it is the child of the test below"]
+#[ignore = "not a test: the process that the test below starts and kills"]
 fn holder() {
     if let Some(root) = std::env::var_os(ROOT) {
         let run = join(Path::new(&root));
