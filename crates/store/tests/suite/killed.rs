@@ -38,7 +38,7 @@ fn work(root: &Path) {
 }
 
 #[test]
-#[ignore = "never ends; it is the child of the test below"]
+#[ignore = "not a test: the process that the test below starts and kills"]
 fn writer() {
     if let Some(root) = std::env::var_os(ROOT) {
         work(Path::new(&root));
